@@ -1,0 +1,79 @@
+import type { DType } from './dtype.ts';
+import type { Shape } from './shape.ts';
+
+/** The typed arrays that can back a tensor. int4/uint4 live packed in a `Uint8Array`, half floats in a `Uint16Array`. */
+export type TensorData =
+  | Float64Array
+  | Float32Array
+  | Uint16Array
+  | Int32Array
+  | Int16Array
+  | Int8Array
+  | Uint8Array;
+
+/** What is known of a tensor without touching its bytes. */
+export interface TensorSpec {
+  readonly name: string;
+  readonly dtype: DType;
+  /** Row-major. */
+  readonly shape: Shape;
+}
+
+/**
+ * A borrowed look at a tensor: valid only while its owner lives, never to be released by the borrower.
+ * The data is row-major and contiguous, and starts at element 0 of `data`.
+ */
+export interface TensorView {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly data: TensorData;
+}
+
+/**
+ * A tensor that its holder must give back exactly once, by `dispose()` or `using`.
+ * @see docs/adr/0003-tensor-ownership.md
+ */
+export interface OwnedTensor extends TensorView, Disposable {
+  readonly disposed: boolean;
+  /** Gives the memory back. @throws DoubleReleaseError on the second call. */
+  dispose(): void;
+}
+
+/**
+ * How integer codes stand for real numbers: `real = (code - zeroPoint) * scale`.
+ *
+ * - per tensor: `scales.length === 1`, `axis === null`;
+ * - per channel: one scale per index of `axis`.
+ */
+export interface QuantizationParameters {
+  /** Bits per code, 2..8. */
+  readonly bits: number;
+  /** True when codes are signed and symmetric around 0 (`[-(2^(bits-1)-1), 2^(bits-1)-1]`); zero points are then 0. */
+  readonly symmetric: boolean;
+  /** Positive, finite. */
+  readonly scales: Float32Array;
+  /** One per scale; all 0 when symmetric. */
+  readonly zeroPoints: Int32Array;
+  /** The axis that `scales` runs along, or null for one scale. */
+  readonly axis: number | null;
+}
+
+/** A tensor as it is kept in a model: plain numbers, or integer codes with the parameters that decode them. */
+export interface StoredTensor extends TensorView {
+  readonly name: string;
+  /** Present exactly when `data` holds integer codes (one `int8` per code, whatever `bits` is, once loaded). */
+  readonly quantization?: QuantizationParameters;
+}
+
+/**
+ * Read access to named tensors, by whatever means (memory, a mapped file, the network).
+ * `load` may be lazy and may return a view of shared memory: do not write to it, do not keep it beyond the source's life.
+ */
+export interface WeightSource {
+  names(): readonly string[];
+  has(name: string): boolean;
+  /** Never touches the tensor's bytes. @throws InvalidArgumentError for an unknown name. */
+  spec(name: string): TensorSpec & { readonly quantization?: QuantizationParameters };
+  /** @throws InvalidArgumentError for an unknown name, FileFormatError for damaged bytes. */
+  load(name: string): StoredTensor;
+}

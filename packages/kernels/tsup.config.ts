@@ -1,0 +1,3 @@
+import { library } from '@qedge-tooling/presets/tsup';
+
+export default library();
