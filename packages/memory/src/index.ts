@@ -1,1 +1,1 @@
-export {};
+export { type ArenaOptions, type ArenaPlan, type BufferLifetime, planArena } from './arena-plan.ts';
