@@ -1,1 +1,1 @@
-export {};
+export { type OpenPowerSourceOptions, openPowerSource, processCpuTime } from './open-power-source.ts';
