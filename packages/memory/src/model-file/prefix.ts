@@ -1,0 +1,134 @@
+import { FileFormatError } from '@qedge/core';
+import { crc32 } from './crc32.ts';
+
+/** `\x89QEZ\r\n\x1a\n`: like PNG's, it shows a file that was cut to 7 bits or had its line ends converted. */
+export const MAGIC = Uint8Array.of(0x89, 0x51, 0x45, 0x5a, 0x0d, 0x0a, 0x1a, 0x0a);
+
+/** The version that this code writes, and the only one that it reads. */
+export const FORMAT_VERSION = 1;
+
+/** Bytes before the JSON header. */
+export const PREFIX_BYTES = 32;
+
+/** The payload area begins at a multiple of this, and so do large raw payloads: one cache line and one AVX-512 register. */
+export const PAYLOAD_AREA_ALIGNMENT = 64;
+
+/** What the first 32 bytes say. */
+export interface Prefix {
+  readonly fileByteLength: number;
+  /** Bytes of JSON that follow the prefix. */
+  readonly headerByteLength: number;
+  /** Bytes of scales and zero points that follow the JSON. */
+  readonly parameterByteLength: number;
+  /** CRC-32 of the first 28 bytes, the JSON and the parameters. */
+  readonly crc32: number;
+}
+
+/** `position` rounded up to a multiple of `alignment`. */
+export function alignUp(position: number, alignment: number): number {
+  return Math.ceil(position / alignment) * alignment;
+}
+
+/** Where the payload area begins. */
+export function payloadAreaOffset(prefix: Pick<Prefix, 'headerByteLength' | 'parameterByteLength'>): number {
+  return alignUp(PREFIX_BYTES + prefix.headerByteLength + prefix.parameterByteLength, PAYLOAD_AREA_ALIGNMENT);
+}
+
+/** Writes the prefix, including the checksum of `headerAndParameters`. */
+export function encodePrefix(lengths: Omit<Prefix, 'crc32'>, headerAndParameters: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(PREFIX_BYTES);
+  const view = new DataView(bytes.buffer);
+  bytes.set(MAGIC);
+  view.setUint32(8, FORMAT_VERSION, true);
+  view.setUint32(12, lengths.headerByteLength, true);
+  view.setBigUint64(16, BigInt(lengths.fileByteLength), true);
+  view.setUint32(24, lengths.parameterByteLength, true);
+  view.setUint32(28, crc32(headerAndParameters, crc32(bytes.subarray(0, 28))), true);
+  return bytes;
+}
+
+/**
+ * Reads the prefix of a file that is `actualByteLength` bytes long.
+ *
+ * @param bytes the first 32 bytes, or fewer when the file has no more.
+ * @throws FileFormatError for a wrong magic number, an unknown version, a truncated file or impossible lengths.
+ */
+export function decodePrefix(bytes: Uint8Array, actualByteLength: number, name: string): Prefix {
+  checkMagic(bytes, name);
+  if (bytes.length < PREFIX_BYTES) throw truncated(name, PREFIX_BYTES, actualByteLength);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, PREFIX_BYTES);
+  const version = view.getUint32(8, true);
+  if (version !== FORMAT_VERSION) {
+    throw new FileFormatError(`${name} has an unknown format version`, {
+      expected: FORMAT_VERSION,
+      actual: version,
+      ...(version > FORMAT_VERSION ? { remedy: 'Update @qedge/memory to read newer files' } : {}),
+    });
+  }
+  const fileByteLength = Number(view.getBigUint64(16, true));
+  const prefix: Prefix = {
+    fileByteLength,
+    headerByteLength: view.getUint32(12, true),
+    parameterByteLength: view.getUint32(24, true),
+    crc32: view.getUint32(28, true),
+  };
+  if (actualByteLength < fileByteLength) throw truncated(name, fileByteLength, actualByteLength);
+  if (actualByteLength > fileByteLength) {
+    throw new FileFormatError(`${name} has bytes after its end`, {
+      expected: `${fileByteLength} bytes`,
+      actual: `${actualByteLength} bytes`,
+    });
+  }
+  if (payloadAreaOffset(prefix) > fileByteLength) {
+    throw new FileFormatError(`${name} has a header that is longer than the file`, {
+      expected: `at most ${fileByteLength - PREFIX_BYTES} bytes`,
+      actual: `${prefix.headerByteLength + prefix.parameterByteLength} bytes`,
+    });
+  }
+  return prefix;
+}
+
+/** @throws FileFormatError when header or parameters are not what was written. */
+export function verifyHeaderChecksum(
+  prefix: Prefix,
+  prefixBytes: Uint8Array,
+  headerAndParameters: Uint8Array,
+  name: string,
+): void {
+  const actual = crc32(headerAndParameters, crc32(prefixBytes.subarray(0, 28)));
+  if (actual !== prefix.crc32) {
+    throw new FileFormatError(`${name} has a damaged header`, {
+      expected: `CRC-32 ${hexadecimal(prefix.crc32)}`,
+      actual: hexadecimal(actual),
+    });
+  }
+}
+
+/** `0xcbf43926`. */
+export function hexadecimal(checksum: number): string {
+  return `0x${checksum.toString(16).padStart(8, '0')}`;
+}
+
+function checkMagic(bytes: Uint8Array, name: string): void {
+  const found = bytes.subarray(0, MAGIC.length);
+  // A short file that begins correctly is truncated, not foreign.
+  if (found.length > 0 && found.every((byte, at) => byte === MAGIC[at])) return;
+  throw new FileFormatError(`${name} is not a .qez model file: wrong magic number`, {
+    expected: spellBytes(MAGIC),
+    actual: found.length === 0 ? 'an empty file' : spellBytes(found),
+    remedy: 'Write model files with encodeModel or saveModelFile of @qedge/memory',
+  });
+}
+
+function spellBytes(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+}
+
+function truncated(name: string, expected: number, actual: number): FileFormatError {
+  return new FileFormatError(`${name} is truncated: ${expected - actual} bytes are missing`, {
+    expected: `${expected} bytes`,
+    actual: `${actual} bytes`,
+    remedy: 'Copy or download the file again',
+    facts: { missingBytes: expected - actual },
+  });
+}
