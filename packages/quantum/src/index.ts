@@ -1,1 +1,38 @@
-export {};
+export { Circuit, type CircuitData, type InstructionFilter } from './circuit/circuit.ts';
+export {
+  GATE_NAMES,
+  type GateDefinition,
+  type GateName,
+  type GateStep,
+  gateDefinition,
+  isGateName,
+} from './circuit/gate-definition.ts';
+export { gateMatrix } from './circuit/gate-matrix.ts';
+export {
+  type BarrierInstruction,
+  type GateInstruction,
+  type Instruction,
+  instructionName,
+  type MeasureInstruction,
+  type ResetInstruction,
+} from './circuit/instruction.ts';
+export {
+  type ParameterBinding,
+  ParameterExpression,
+  type ParameterValue,
+  parameter,
+} from './circuit/parameter.ts';
+export { type MaskedPauli, PauliSum, type PauliTerm } from './operator/pauli-sum.ts';
+export {
+  type AngleSource,
+  type CircuitPlan,
+  orderParameters,
+  type PlannedGate,
+  type PlannedStep,
+  planCircuit,
+  resolveAngles,
+} from './simulation/circuit-plan.ts';
+export type { SampleCounts } from './simulation/sample-counts.ts';
+export type { PreparedCircuit, SimulationOptions, Simulator } from './simulation/simulator.ts';
+export { StateVector } from './simulation/state-vector.ts';
+export { StateVectorSimulator } from './simulation/state-vector-simulator.ts';

@@ -1,0 +1,36 @@
+import { InvalidArgumentError } from '@qedge/core';
+import { gateDefinition } from './gate-definition.ts';
+
+/**
+ * The whole unitary of a gate, its controls included: complex, row-major, interleaved `[2^k, 2^k, (re, im)]`. Bit `i` of an
+ * index belongs to the gate's qubit number `i`, so the first qubit is the least significant, as in Qiskit.
+ *
+ * @throws InvalidArgumentError for an unknown gate or a wrong number of parameters.
+ */
+export function gateMatrix(name: string, parameters: readonly number[] = []): Float64Array {
+  const gate = gateDefinition(name);
+  if (parameters.length !== gate.parameterCount) {
+    throw new InvalidArgumentError(`Gate ${name} has a fixed number of parameters`, {
+      expected: gate.parameterCount,
+      actual: parameters.length,
+    });
+  }
+  const base = gate.matrix(parameters);
+  const size = 1 << gate.qubitCount;
+  const controls = (1 << gate.controlCount) - 1;
+  const baseSize = size >> gate.controlCount;
+  const matrix = new Float64Array(2 * size * size);
+  for (let row = 0; row < size; row++) {
+    if ((row & controls) !== controls) {
+      matrix[2 * (row * size + row)] = 1;
+      continue;
+    }
+    for (let baseColumn = 0; baseColumn < baseSize; baseColumn++) {
+      const column = (baseColumn << gate.controlCount) | controls;
+      const from = 2 * ((row >> gate.controlCount) * baseSize + baseColumn);
+      matrix[2 * (row * size + column)] = base[from]!;
+      matrix[2 * (row * size + column) + 1] = base[from + 1]!;
+    }
+  }
+  return matrix;
+}

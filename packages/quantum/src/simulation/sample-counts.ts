@@ -1,0 +1,17 @@
+/**
+ * How often each outcome was measured. Keys are written like binary numbers: bit 0 is the rightmost character, as in Qiskit.
+ * Outcomes that never occurred are absent; the order of the keys means nothing.
+ */
+export type SampleCounts = Record<string, number>;
+
+/** The bits of an index as a string of `width` characters, bit 0 rightmost. */
+export function formatBits(index: number, width: number): string {
+  return width === 0 ? '' : index.toString(2).padStart(width, '0');
+}
+
+/** Counts outcomes. */
+export function countOutcomes(outcomes: Iterable<number>, width: number): SampleCounts {
+  const counts = new Map<number, number>();
+  for (const outcome of outcomes) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  return Object.fromEntries([...counts].map(([outcome, count]) => [formatBits(outcome, width), count]));
+}

@@ -1,0 +1,139 @@
+import { Circuit, GATE_NAMES, gateDefinition, gateMatrix, isGateName } from '@qedge/quantum';
+import { describe, expect, it } from 'vitest';
+import { denseState } from './dense-reference.ts';
+
+/** Interleaved complex matrix product. */
+function multiply(a: Float64Array, b: Float64Array): Float64Array {
+  const size = Math.sqrt(a.length / 2);
+  const out = new Float64Array(a.length);
+  for (let r = 0; r < size; r++)
+    for (let c = 0; c < size; c++)
+      for (let k = 0; k < size; k++) {
+        const [x, y] = [2 * (r * size + k), 2 * (k * size + c)];
+        out[2 * (r * size + c)]! += a[x]! * b[y]! - a[x + 1]! * b[y + 1]!;
+        out[2 * (r * size + c) + 1]! += a[x]! * b[y + 1]! + a[x + 1]! * b[y]!;
+      }
+  return out;
+}
+
+function adjoint(a: Float64Array): Float64Array {
+  const size = Math.sqrt(a.length / 2);
+  const out = new Float64Array(a.length);
+  for (let r = 0; r < size; r++)
+    for (let c = 0; c < size; c++) {
+      out[2 * (r * size + c)] = a[2 * (c * size + r)]!;
+      out[2 * (r * size + c) + 1] = -a[2 * (c * size + r) + 1]!;
+    }
+  return out;
+}
+
+function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance = 1e-14): void {
+  expect(actual.length).toBe(expected.length);
+  for (let i = 0; i < expected.length; i++)
+    expect(Math.abs(actual[i]! - expected[i]!)).toBeLessThanOrEqual(tolerance);
+}
+
+const ANGLES = [0.7, -1.3, 2.1];
+const angles = (name: string) => ANGLES.slice(0, gateDefinition(name).parameterCount);
+
+describe.each(GATE_NAMES)('gate %s', (name) => {
+  const gate = gateDefinition(name);
+
+  it('is unitary', () => {
+    const matrix = gateMatrix(name, angles(name));
+    const identity = multiply(adjoint(matrix), matrix);
+    const size = 2 ** gate.qubitCount;
+    expectClose(
+      identity,
+      Float64Array.from({ length: identity.length }, (_, i) => (i % (2 * size + 2) === 0 ? 1 : 0)),
+    );
+  });
+
+  it('is undone by its inverse', () => {
+    const qubits = Array.from({ length: gate.qubitCount }, (_, i) => i);
+    const entangled = new Circuit(gate.qubitCount);
+    for (const q of qubits) entangled.u(0.3 + q, 0.5 * q, 1.1, q);
+    const there = new Circuit(gate.qubitCount).gate(name, qubits, angles(name));
+    const back = entangled.compose(there).compose(there.inverse());
+    expectClose(denseState(back).flat(), denseState(entangled).flat());
+  });
+
+  it('has the derivative that differences give', () => {
+    for (let index = 0; index < gate.parameterCount; index++) {
+      const step = 1e-5;
+      const shifted = (by: number) => gate.matrix(angles(name).map((a, i) => (i === index ? a + by : a)));
+      const plus = shifted(step);
+      const minus = shifted(-step);
+      const difference = plus.map((value, i) => (value - minus[i]!) / (2 * step));
+      // A central difference with step h is wrong by about h^2 / 6 plus rounding of 1e-16 / h.
+      expectClose(gate.derivative(angles(name), index), difference, 1e-9);
+    }
+  });
+
+  it('states its traits truly', () => {
+    const matrix = gateMatrix(name, angles(name));
+    const size = 2 ** gate.qubitCount;
+    let offDiagonal = 0;
+    matrix.forEach((value, i) => {
+      const entry = i >> 1;
+      if (Math.floor(entry / size) !== entry % size) offDiagonal = Math.max(offDiagonal, Math.abs(value));
+    });
+    expect(gate.diagonal).toBe(offDiagonal < 1e-12);
+    const square = multiply(matrix, matrix);
+    const isIdentity = square.every((v, i) => Math.abs(v - (i % (2 * size + 2) === 0 ? 1 : 0)) < 1e-12);
+    // The identity gate squares to itself too; every gate with an angle is not its own inverse in general.
+    expect(gate.selfInverse).toBe(isIdentity);
+    if (gate.qubitCount === 2) {
+      const flip = [0, 2, 1, 3];
+      const swapped = matrix.map((_, i) => {
+        const [row, column] = [flip[i >> 3]!, flip[(i >> 1) & 3]!];
+        return matrix[2 * (4 * row + column) + (i & 1)]!;
+      });
+      expect(gate.symmetric).toBe(swapped.every((v, i) => Math.abs(v - matrix[i]!) < 1e-12));
+    }
+  });
+});
+
+describe('gate matrices', () => {
+  it('put the first qubit at the least significant bit, as Qiskit does', () => {
+    // CX with control qubit 0: |01> (index 1) <-> |11> (index 3).
+    const real = gateMatrix('cx').filter((_, i) => i % 2 === 0);
+    expect([...real]).toEqual([1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0]);
+  });
+
+  it('equal the published ECR matrix (IX - XY)/sqrt(2)', () => {
+    const h = Math.SQRT1_2;
+    const published = [
+      [0, 0, h, 0, 0, 0, 0, h],
+      [h, 0, 0, 0, 0, -h, 0, 0],
+      [0, 0, 0, h, 0, 0, h, 0],
+      [0, -h, 0, 0, h, 0, 0, 0],
+    ];
+    expectClose(gateMatrix('ecr'), published.flat());
+  });
+
+  it('agree with the decompositions of qelib1.inc up to a global phase', () => {
+    const pairs: [Circuit, Circuit][] = [
+      [new Circuit(2).swap(0, 1), new Circuit(2).cx(0, 1).cx(1, 0).cx(0, 1)],
+      [new Circuit(2).rzz(0.7, 0, 1), new Circuit(2).cx(0, 1).rz(0.7, 1).cx(0, 1)],
+      [new Circuit(2).cy(0, 1), new Circuit(2).sdg(1).cx(0, 1).s(1)],
+      [new Circuit(2).crz(0.7, 0, 1), new Circuit(2).rz(0.35, 1).cx(0, 1).rz(-0.35, 1).cx(0, 1)],
+      [new Circuit(3).cswap(0, 1, 2), new Circuit(3).cx(2, 1).ccx(0, 1, 2).cx(2, 1)],
+      [new Circuit(1).sx(0), new Circuit(1).sdg(0).h(0).sdg(0)],
+    ];
+    for (const [a, b] of pairs) {
+      const start = new Circuit(a.qubitCount);
+      for (let q = 0; q < a.qubitCount; q++) start.u(0.4 + q, 1.2 * q, 0.9, q);
+      const [x, y] = [denseState(start.compose(a)), denseState(start.compose(b))];
+      const re = x.reduce((sum, [p, q], i) => sum + p * y[i]![0] + q * y[i]![1], 0);
+      const im = x.reduce((sum, [p, q], i) => sum + p * y[i]![1] - q * y[i]![0], 0);
+      expect(Math.hypot(re, im)).toBeCloseTo(1, 13);
+    }
+  });
+
+  it('refuse unknown names and wrong numbers of parameters', () => {
+    expect(() => gateMatrix('toString')).toThrow(/Unknown gate/);
+    expect(() => gateMatrix('rx')).toThrow(/expected 1, got 0/);
+    expect(isGateName('constructor')).toBe(false);
+  });
+});
