@@ -1,0 +1,6 @@
+import { QedgeError } from '@qedge/core';
+
+/** A kernel asks for more registers than its target has. Choose fewer rows or columns per tile. */
+export class RegisterBudgetError extends QedgeError {
+  readonly code = 'REGISTER_BUDGET';
+}

@@ -1,0 +1,132 @@
+import { InvalidArgumentError } from '@qedge/core';
+import { VALUE_TYPE } from './opcodes.ts';
+
+/** The body of one function: all parameters are i32, there is no result. */
+export interface WasmFunction {
+  readonly parameterCount: number;
+  /** Value type codes of the locals that follow the parameters, in order. */
+  readonly localTypes: readonly number[];
+  /** Instructions, with the final `end`. */
+  readonly code: readonly number[];
+}
+
+/** A function with the name under which a module exports it. */
+export interface WasmExport {
+  readonly name: string;
+  readonly function: WasmFunction;
+}
+
+/** Where a module looks for its memory. */
+export const MEMORY_IMPORT = { module: 'arena', name: 'memory' } as const;
+
+const MAGIC_AND_VERSION = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
+const SECTION = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
+const FUNCTION_TYPE = 0x60;
+const MEMORY_KIND = 0x02;
+const FUNCTION_KIND = 0x00;
+const ONE_PAGE_OR_MORE = [0x00, 1];
+
+/** Unsigned LEB128 of an integer in 0..2^32-1. */
+export function unsignedLeb128(value: number): number[] {
+  if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) {
+    throw new InvalidArgumentError('Not an unsigned 32-bit integer', {
+      expected: '0..2^32-1',
+      actual: value,
+    });
+  }
+  const bytes: number[] = [];
+  let rest = value;
+  while (rest >= 0x80) {
+    bytes.push((rest & 0x7f) | 0x80);
+    rest = Math.floor(rest / 0x80);
+  }
+  bytes.push(rest);
+  return bytes;
+}
+
+/** Signed LEB128 of an integer in -2^31..2^31-1. */
+export function signedLeb128(value: number): number[] {
+  if ((value | 0) !== value) {
+    throw new InvalidArgumentError('Not a signed 32-bit integer', {
+      expected: '-2^31..2^31-1',
+      actual: value,
+    });
+  }
+  const bytes: number[] = [];
+  let rest = value;
+  for (;;) {
+    const low = rest & 0x7f;
+    rest >>= 7;
+    const done = (rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0);
+    bytes.push(done ? low : low | 0x80);
+    if (done) return bytes;
+  }
+}
+
+/**
+ * Writes a module that imports one memory (`arena.memory`, at least one page) and exports `functions` under their names.
+ * Equal input gives equal bytes.
+ *
+ * @throws InvalidArgumentError when two functions share a name.
+ */
+export function encodeModule(functions: readonly WasmExport[]): Uint8Array {
+  const names = new Set(functions.map((entry) => entry.name));
+  if (names.size !== functions.length) {
+    throw new InvalidArgumentError('Two exported functions share a name', {
+      actual: functions.map((entry) => entry.name),
+    });
+  }
+  const arities = [...new Set(functions.map((entry) => entry.function.parameterCount))];
+  return Uint8Array.from([
+    ...MAGIC_AND_VERSION,
+    ...section(SECTION.type, sequence(arities.map(functionType))),
+    ...section(
+      SECTION.import,
+      sequence([
+        [...text(MEMORY_IMPORT.module), ...text(MEMORY_IMPORT.name), MEMORY_KIND, ...ONE_PAGE_OR_MORE],
+      ]),
+    ),
+    ...section(
+      SECTION.function,
+      sequence(functions.map((entry) => unsignedLeb128(arities.indexOf(entry.function.parameterCount)))),
+    ),
+    ...section(
+      SECTION.export,
+      sequence(
+        functions.map((entry, index) => [...text(entry.name), FUNCTION_KIND, ...unsignedLeb128(index)]),
+      ),
+    ),
+    ...section(SECTION.code, sequence(functions.map((entry) => functionBody(entry.function)))),
+  ]);
+}
+
+function section(id: number, content: number[]): number[] {
+  return [id, ...unsignedLeb128(content.length), ...content];
+}
+
+function sequence(items: readonly (readonly number[])[]): number[] {
+  return [...unsignedLeb128(items.length), ...items.flat()];
+}
+
+function text(value: string): number[] {
+  const bytes = Array.from(value, (character) => character.charCodeAt(0));
+  if (bytes.some((byte) => byte > 0x7f)) {
+    throw new InvalidArgumentError('A name in a module must be ASCII', { actual: value });
+  }
+  return [...unsignedLeb128(bytes.length), ...bytes];
+}
+
+function functionType(parameterCount: number): number[] {
+  return [FUNCTION_TYPE, ...sequence(Array.from({ length: parameterCount }, () => [VALUE_TYPE.i32])), 0];
+}
+
+function functionBody({ localTypes, code }: WasmFunction): number[] {
+  const groups: { type: number; count: number }[] = [];
+  for (const type of localTypes) {
+    const last = groups.at(-1);
+    if (last?.type === type) last.count++;
+    else groups.push({ type, count: 1 });
+  }
+  const locals = sequence(groups.map(({ type, count }) => [...unsignedLeb128(count), type]));
+  return [...unsignedLeb128(locals.length + code.length), ...locals, ...code];
+}
