@@ -1,1 +1,10 @@
-export {};
+/// <reference types="@webgpu/types" />
+export { type ProbeOptions, probeCapabilities } from './probe/probe-capabilities.ts';
+export {
+  type LoadedTensorflow,
+  type LoadTensorflowOptions,
+  loadTensorflow,
+  TENSORFLOW_LIBRARIES,
+  type TensorflowLibrary,
+} from './tfjs/load-tensorflow.ts';
+export { type NodeGpu, type NodeGpuOptions, requestNodeGpu } from './webgpu/node-gpu.ts';

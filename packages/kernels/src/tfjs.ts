@@ -1,1 +1,1 @@
-export {};
+export { createTfjsDevice, type Tensorflow, type TfjsDeviceOptions } from './tfjs/tfjs-device.ts';

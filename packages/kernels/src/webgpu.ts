@@ -1,1 +1,2 @@
-export {};
+/// <reference types="@webgpu/types" />
+export { createWebGpuDevice, type WebGpuDeviceOptions } from './webgpu/webgpu-device.ts';

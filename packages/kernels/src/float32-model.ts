@@ -1,0 +1,192 @@
+import {
+  type CompileOptions,
+  elementCount,
+  graphWeightSpecs,
+  InvalidArgumentError,
+  type ModelGraph,
+  NonFiniteValueError,
+  type Shape,
+  ShapeMismatchError,
+  type StoredTensor,
+  shapesEqual,
+  throwIfCancelled,
+  UnsupportedError,
+  validateModelGraph,
+  type WeightSource,
+} from '@qedge/core';
+
+/** A dense layer with its numbers: `y = activation(x * kernel + bias)`. */
+export interface Float32DenseStep {
+  readonly kind: 'dense';
+  readonly name: string;
+  readonly inputSize: number;
+  readonly units: number;
+  readonly relu: boolean;
+  /** `[inputSize, units]`, row-major; borrowed from the weight source where that holds float32. */
+  readonly kernel: Float32Array;
+  /** `[units]`, or null for none. */
+  readonly bias: Float32Array | null;
+}
+
+/** Softmax over `rowsPerSample` rows of `width` values per sample. */
+export interface Float32SoftmaxStep {
+  readonly kind: 'softmax';
+  readonly name: string;
+  readonly width: number;
+  readonly rowsPerSample: number;
+}
+
+/** What a float32 device has to execute. Layers that move no data (flatten) are gone. */
+export type Float32Step = Float32DenseStep | Float32SoftmaxStep;
+
+/** A checked graph together with its weights as float32. */
+export interface Float32Model {
+  readonly graph: ModelGraph;
+  readonly steps: readonly Float32Step[];
+  /** Elements per sample. */
+  readonly inputSize: number;
+  /** Elements per sample. */
+  readonly outputSize: number;
+  /** Elements per sample of the widest activation, input and output included. */
+  readonly widestSize: number;
+  /** Bytes of all kernels and biases. */
+  readonly weightBytes: number;
+}
+
+/**
+ * Checks a graph, the options and every weight, and turns the weights into float32. The arrays in the result may be
+ * views of the source: copy or upload them before the source goes.
+ *
+ * @param device for messages: who cannot do what was asked.
+ * @throws UnsupportedError for a precision other than float32 or a dtype without a float32 meaning,
+ *   ShapeMismatchError, NonFiniteValueError or InvalidArgumentError naming the weight or option.
+ */
+export function loadFloat32Model(
+  device: string,
+  graph: ModelGraph,
+  weights: WeightSource,
+  options: CompileOptions,
+): Float32Model {
+  throwIfCancelled(options.signal, 'Compiling a model');
+  checkOptions(device, options);
+  validateModelGraph(graph);
+  const tensors = new Map<string, Float32Array>();
+  for (const spec of graphWeightSpecs(graph)) {
+    throwIfCancelled(options.signal, 'Compiling a model');
+    tensors.set(spec.name, loadFloat32Weight(weights, spec.name, spec.shape));
+  }
+  const sizes = [elementCount(graph.inputShape)];
+  const steps: Float32Step[] = [];
+  let shape: Shape = graph.inputShape;
+  for (const layer of graph.layers) {
+    if (layer.kind === 'dense') {
+      const { name, inputSize, units } = layer;
+      const bias = layer.bias === null ? null : tensors.get(layer.bias)!;
+      const kernel = tensors.get(layer.kernel)!;
+      steps.push({ kind: 'dense', name, inputSize, units, relu: layer.activation === 'relu', kernel, bias });
+      shape = [units];
+    } else if (layer.kind === 'softmax') {
+      const width = shape.at(-1) ?? 1;
+      steps.push({ kind: 'softmax', name: layer.name, width, rowsPerSample: elementCount(shape) / width });
+    } else {
+      shape = [elementCount(shape)];
+    }
+    sizes.push(elementCount(shape));
+  }
+  const weightBytes = [...tensors.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0);
+  const [inputSize, outputSize] = [sizes[0]!, sizes.at(-1)!];
+  return { graph, steps, inputSize, outputSize, widestSize: Math.max(...sizes), weightBytes };
+}
+
+function checkOptions(device: string, { precision, maxBatch }: CompileOptions): void {
+  if (precision !== 'float32') {
+    throw new UnsupportedError(`The ${device} device computes in float32 only`, {
+      expected: 'precision "float32"',
+      actual: String(precision),
+      remedy: 'Compile at float32, or use the CPU device for narrower precisions',
+    });
+  }
+  if (!Number.isSafeInteger(maxBatch) || maxBatch < 1) {
+    throw new InvalidArgumentError('maxBatch is out of range', {
+      expected: 'an integer >= 1',
+      actual: maxBatch,
+    });
+  }
+}
+
+function loadFloat32Weight(weights: WeightSource, name: string, shape: Shape): Float32Array {
+  if (!weights.has(name)) {
+    throw new InvalidArgumentError(`The weight "${name}" is missing`, {
+      expected: 'every weight that the graph mentions',
+      actual: weights.names().join(', ') || 'no weights',
+    });
+  }
+  const tensor = weights.load(name);
+  const count = elementCount(shape);
+  if (!shapesEqual(tensor.shape, shape) || tensor.data.length !== count) {
+    throw new ShapeMismatchError(`The weight "${name}" does not fit the graph`, {
+      expected: `[${shape.join(', ')}] with ${count} values`,
+      actual: `[${tensor.shape.join(', ')}] with ${tensor.data.length} values`,
+      facts: { expectedShape: shape, actualShape: tensor.shape },
+    });
+  }
+  const values = toFloat32(name, tensor);
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw new NonFiniteValueError(`The weight "${name}" is not finite at element ${bad}`, {
+      expected: 'finite numbers',
+      actual: values[bad],
+    });
+  }
+  return values;
+}
+
+function toFloat32(name: string, tensor: StoredTensor): Float32Array {
+  const { data, dtype, quantization, shape } = tensor;
+  if (quantization) {
+    const { scales, zeroPoints, axis } = quantization;
+    // The scale changes every `inner` elements along the quantised axis.
+    const inner = axis === null ? data.length : elementCount(shape.slice(axis + 1));
+    return Float32Array.from(data, (code, index) => {
+      const channel = Math.floor(index / inner) % scales.length;
+      return (code - zeroPoints[channel]!) * scales[channel]!;
+    });
+  }
+  if (data instanceof Float32Array) return data;
+  if (dtype === 'float64') return Float32Array.from(data);
+  throw new UnsupportedError(`The weight "${name}" has no float32 values`, {
+    expected: 'float32, float64, or integer codes with quantization parameters',
+    actual: dtype,
+  });
+}
+
+/**
+ * Checks the arguments of a `CompiledModel.run`.
+ *
+ * @throws InvalidArgumentError for a batch outside 1..maxBatch, ShapeMismatchError when a length does not fit it.
+ */
+export function checkRunArguments(
+  model: { readonly inputSize: number; readonly outputSize: number; readonly maxBatch: number },
+  input: Float32Array,
+  output: Float32Array,
+  batch: number,
+): void {
+  if (!Number.isSafeInteger(batch) || batch < 1 || batch > model.maxBatch) {
+    throw new InvalidArgumentError('The batch is out of range', {
+      expected: `1..${model.maxBatch} (the maxBatch that the model was compiled for)`,
+      actual: batch,
+    });
+  }
+  const sizes = [
+    ['input', input.length, model.inputSize],
+    ['output', output.length, model.outputSize],
+  ] as const;
+  for (const [what, length, perSample] of sizes) {
+    if (length !== batch * perSample) {
+      throw new ShapeMismatchError(`The ${what} does not fit a batch of ${batch}`, {
+        expected: `${batch * perSample} values`,
+        actual: `${length} values`,
+      });
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import { dirname } from 'node:path';
+import util from 'node:util';
+import { CapabilityUnavailableError, type Fallback } from '@qedge/core';
+import {
+  failureReason,
+  type LookupOptions,
+  requirePackage,
+  resolvePackage,
+} from '../probe/optional-package.ts';
+import type { Tensorflow } from './tfjs-device.ts';
+
+/** The ways to run TensorFlow.js in Node, fastest first. */
+export type TensorflowLibrary = 'tfjs-node-gpu' | 'tfjs-node' | 'wasm' | 'cpu';
+
+/** Every library, fastest first: the order in which {@link loadTensorflow} tries them. */
+export const TENSORFLOW_LIBRARIES: readonly TensorflowLibrary[] = [
+  'tfjs-node-gpu',
+  'tfjs-node',
+  'wasm',
+  'cpu',
+];
+
+/** Options of {@link loadTensorflow}. */
+export interface LoadTensorflowOptions extends LookupOptions {
+  /** What to try, in this order; default {@link TENSORFLOW_LIBRARIES}. */
+  readonly prefer?: readonly TensorflowLibrary[];
+}
+
+/** TensorFlow.js with a started backend. */
+export interface LoadedTensorflow {
+  readonly tf: Tensorflow;
+  /** The name of the current backend: `tensorflow`, `wasm` or `cpu`. */
+  readonly backend: string;
+  readonly library: TensorflowLibrary;
+  /** One for each library that was tried before, with the reason why it could not be used. */
+  readonly fallbacks: readonly Fallback[];
+}
+
+/**
+ * Loads the best TensorFlow.js that works here: the native GPU package, the native CPU package, WebAssembly with SIMD,
+ * plain JavaScript. A native package that is missing or broken becomes an entry of `fallbacks`, not an error.
+ *
+ * On Node 23 and newer it first defines `util.isNullOrUndefined` and `util.isArray`, which Node removed or deprecated
+ * and the native packages (4.22) still call.
+ *
+ * @throws CapabilityUnavailableError when none of the preferred libraries works.
+ */
+export async function loadTensorflow(options: LoadTensorflowOptions = {}): Promise<LoadedTensorflow> {
+  const misses: { library: TensorflowLibrary; why: string }[] = [];
+  for (const library of options.prefer ?? TENSORFLOW_LIBRARIES) {
+    try {
+      const { tf, backend, shortfall } = await START[library](options);
+      const fallbacks: Fallback[] = misses.map((miss) => ({
+        from: miss.library,
+        to: library,
+        why: miss.why,
+      }));
+      if (shortfall) fallbacks.push(shortfall);
+      return { tf, backend, library, fallbacks };
+    } catch (error) {
+      misses.push({ library, why: failureReason(error) });
+    }
+  }
+  throw new CapabilityUnavailableError('No TensorFlow.js library works here', {
+    actual: misses.map(({ library, why }) => `${library}: ${why}`).join('; ') || 'none was asked for',
+    remedy: 'npm install @tensorflow/tfjs@4.22.0 @tensorflow/tfjs-backend-wasm@4.22.0',
+  });
+}
+
+interface StartedTensorflow {
+  readonly tf: Tensorflow;
+  readonly backend: string;
+  /** What the library itself could not do. */
+  readonly shortfall?: Fallback;
+}
+
+const START: Readonly<Record<TensorflowLibrary, (lookup: LookupOptions) => Promise<StartedTensorflow>>> = {
+  'tfjs-node-gpu': (lookup) => startNative('@tensorflow/tfjs-node-gpu', lookup),
+  'tfjs-node': (lookup) => startNative('@tensorflow/tfjs-node', lookup),
+  wasm: startWasm,
+  cpu: startCpu,
+};
+
+async function startNative(name: string, lookup: LookupOptions): Promise<StartedTensorflow> {
+  defineRemovedUtilFunctions();
+  const tf = requirePackage(name, lookup) as Tensorflow;
+  await startBackend(tf, 'tensorflow');
+  const native = tf.backend() as unknown as { isGPUPackage?: boolean; isUsingGpuDevice?: boolean };
+  if (!native.isGPUPackage || native.isUsingGpuDevice) return { tf, backend: 'tensorflow' };
+  const why = 'it loaded, but found no GPU that its CUDA 11 libraries can use';
+  return {
+    tf,
+    backend: 'tensorflow',
+    shortfall: { from: `${name} on a GPU`, to: `${name} on its CPU`, why },
+  };
+}
+
+/** The native packages call two functions that Node 23 removed (`isNullOrUndefined`) or warns about (`isArray`). */
+function defineRemovedUtilFunctions(): void {
+  if (Number(process.versions.node.split('.')[0]) < 23) return;
+  const legacy = util as unknown as { isNullOrUndefined?: unknown; isArray: unknown };
+  legacy.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
+  legacy.isArray = Array.isArray;
+}
+
+async function startWasm(lookup: LookupOptions): Promise<StartedTensorflow> {
+  const tf = requirePackage('@tensorflow/tfjs', lookup) as Tensorflow;
+  const wasm = requirePackage('@tensorflow/tfjs-backend-wasm', lookup) as {
+    setWasmPaths(prefix: string): void;
+  };
+  // The package's binaries lie beside its main file; it picks the SIMD one where the engine has SIMD.
+  wasm.setWasmPaths(`${dirname(resolvePackage('@tensorflow/tfjs-backend-wasm', lookup))}/`);
+  await startBackend(tf, 'wasm');
+  return { tf, backend: 'wasm' };
+}
+
+async function startCpu(lookup: LookupOptions): Promise<StartedTensorflow> {
+  const tf = requirePackage('@tensorflow/tfjs', lookup) as Tensorflow;
+  await startBackend(tf, 'cpu');
+  // On its first tensor the backend prints advice to install tfjs-node. The fallbacks say that better: stay quiet.
+  const production = tf.env().getBool('PROD');
+  tf.env().set('PROD', true);
+  tf.scalar(0).dispose();
+  tf.env().set('PROD', production);
+  return { tf, backend: 'cpu' };
+}
+
+async function startBackend(tf: Tensorflow, backend: string): Promise<void> {
+  if (!(await tf.setBackend(backend))) throw new Error(`the backend "${backend}" did not start`);
+  await tf.ready();
+}
