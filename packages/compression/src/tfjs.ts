@@ -1,1 +1,32 @@
-export {};
+export {
+  type CompressedClassifier,
+  type CompressOptions,
+  compressClassifier,
+  type RecipeRunOptions,
+  trainClassifier,
+  trainDenseControl,
+} from './tfjs/compress-classifier.ts';
+export {
+  createDenseClassifier,
+  type DenseClassifierOptions,
+  type DenseWeights,
+  getDenseWeights,
+  setDenseWeights,
+} from './tfjs/dense-classifier.ts';
+export { type ClassifierEvaluation, computeLogits, evaluateClassifier } from './tfjs/evaluate-classifier.ts';
+export {
+  type ExportedModel,
+  type ExportOptions,
+  exportFloatModel,
+  exportQuantizedModel,
+} from './tfjs/export-model.ts';
+export { type FastTrainingKernels, fastTrainingKernels } from './tfjs/fast-training-kernels.ts';
+export { type FitOptions, fitClassifier } from './tfjs/fit-classifier.ts';
+export { type PruningOptions, type PruningResult, pruneGradually } from './tfjs/prune-gradually.ts';
+export type { Tensorflow } from './tfjs/tensorflow.ts';
+export {
+  type QuantizationAwareOptions,
+  type QuantizationAwareResult,
+  trainQuantizationAware,
+} from './tfjs/train-quantization-aware.ts';
+export type { TrainingOptions } from './tfjs/training-loop.ts';

@@ -1,0 +1,108 @@
+import { InvalidArgumentError } from '@qedge/core';
+import type { LayersModel } from '@tensorflow/tfjs';
+import { type ClassificationData, takeEvenly } from '../classification-data.ts';
+import type { DenseNetwork } from '../dense-network.ts';
+import { globalMagnitudeMask } from '../magnitude-pruning.ts';
+import { cubicSparsity } from '../sparsity-schedule.ts';
+import type { TrainingHistory } from '../training-history.ts';
+import { readDenseNetwork } from './dense-classifier.ts';
+import { measureAccuracy, networkLogits } from './evaluate-classifier.ts';
+import { applyMasks, trainInPlace } from './fit-classifier.ts';
+import { forwardPass, uploadNetwork } from './forward-pass.ts';
+import type { Tensorflow } from './tensorflow.ts';
+import { type TrainingOptions, trainNetwork } from './training-loop.ts';
+
+/** Options of {@link pruneGradually}. */
+export interface PruningOptions extends TrainingOptions {
+  /** Fraction of all kernel weights to remove, 0..1; met exactly. */
+  readonly sparsity: number;
+  /** Fraction of the steps after which the sparsity is reached; the rest is fine-tuning. 0..1 */
+  readonly rampFraction: number;
+  /** Steps between two choices of what to remove, an integer >= 1. */
+  readonly intervalSteps: number;
+  /**
+   * What a weight is worth: `magnitude` is |w|; `activation` is |w| times the root mean square of the input that it meets,
+   * over up to 256 training samples.
+   */
+  readonly saliency: 'magnitude' | 'activation';
+}
+
+/** What {@link pruneGradually} found. */
+export interface PruningResult {
+  readonly history: TrainingHistory;
+  /** Per dense layer, 1 where a weight is kept. */
+  readonly masks: readonly Uint8Array[];
+}
+
+const SALIENCY_SAMPLES = 256;
+
+/**
+ * Trains a classifier in place while removing weights: those of least worth across all layers together, on the cubic schedule
+ * of Zhu and Gupta 2017. What is removed is exactly 0 and never returns; biases stay.
+ *
+ * @throws as `fitClassifier`, and InvalidArgumentError for an impossible sparsity, ramp or interval. When cancelled, the model
+ *   holds the weights of the last whole step.
+ */
+export async function pruneGradually(
+  tf: Tensorflow,
+  model: LayersModel,
+  data: ClassificationData,
+  options: PruningOptions,
+): Promise<PruningResult> {
+  const { sparsity, rampFraction, intervalSteps, saliency } = options;
+  const ramp = { initial: 0, final: sparsity, begin: 0, end: rampFraction };
+  cubicSparsity(0, ramp);
+  if (!Number.isSafeInteger(intervalSteps) || intervalSteps < 1) {
+    throw new InvalidArgumentError('A pruning interval is out of range', {
+      expected: 'an integer >= 1',
+      actual: intervalSteps,
+    });
+  }
+  const network = readDenseNetwork(model);
+  let masks = globalMagnitudeMask(prunableTensors(network), 0);
+  const prune = (wanted: number) => {
+    const rms = saliency === 'activation' ? inputRms(tf, network, data) : [];
+    masks = globalMagnitudeMask(prunableTensors(network, rms), wanted);
+    applyMasks(network, masks);
+  };
+  let reached = 0;
+  const history = await trainInPlace(tf, model, network, async () => {
+    const trained = await trainNetwork(tf, network, data, options, {
+      phase: 'pruning',
+      masks: () => masks,
+      beforeStep(step, progress) {
+        const due = progress >= rampFraction || step % intervalSteps === 0;
+        if (reached === sparsity || !due) return;
+        reached = cubicSparsity(progress, ramp);
+        prune(reached);
+      },
+      measure: (samples) =>
+        measureAccuracy(networkLogits(tf, network, samples.features, samples.count), samples),
+    });
+    // Without a step past the end of the ramp (no epochs, or a ramp as long as training) the rest is removed now.
+    if (reached !== sparsity) prune(sparsity);
+    return trained;
+  });
+  return { history, masks };
+}
+
+function prunableTensors(network: DenseNetwork, rms: readonly Float32Array[] = []) {
+  return network.map(({ kernel, inputSize, units }, at) => ({
+    values: kernel,
+    shape: [inputSize, units],
+    ...(rms[at] ? { inputRms: rms[at] } : {}),
+  }));
+}
+
+/** Root mean square of what each layer is fed, per input, over training samples spread evenly through the data. */
+function inputRms(tf: Tensorflow, network: DenseNetwork, data: ClassificationData): Float32Array[] {
+  const { features, count } = takeEvenly(data, SALIENCY_SAMPLES);
+  const rms: Float32Array[] = [];
+  tf.tidy(() => {
+    const input = tf.tensor2d(features, [count, network[0].inputSize]);
+    forwardPass(tf, network, uploadNetwork(tf, network), input, undefined, (layer, x) => {
+      rms[layer] = tf.sqrt(tf.mean(tf.square(x), 0)).dataSync<'float32'>();
+    });
+  });
+  return rms;
+}
