@@ -1,3 +1,11 @@
+export {
+  type ExactGroundState,
+  exactGroundState,
+  exactGroundStateEnergy,
+} from './chemistry/exact-ground-state.ts';
+export { type MolecularIntegrals, parseFcidump } from './chemistry/fcidump.ts';
+export { jordanWigner } from './chemistry/jordan-wigner.ts';
+export { hartreeFockOccupation, type ParticleSector, sectorBasis } from './chemistry/particle-sector.ts';
 export { Circuit, type CircuitData, type InstructionFilter } from './circuit/circuit.ts';
 export {
   GATE_NAMES,
