@@ -1,1 +1,3 @@
-export {};
+export { type Koffi, type KoffiResult, loadKoffi } from './koffi-library.ts';
+export { MappedFile, mapFile } from './mapped-file.ts';
+export { openModelFile, saveModelFile } from './model-file-on-disk.ts';

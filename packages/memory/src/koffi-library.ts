@@ -1,0 +1,38 @@
+import { createRequire } from 'node:module';
+
+/** The koffi module: calls into C libraries without a compiler. */
+export type Koffi = typeof import('koffi');
+
+/** Whether koffi loads here, and if not, why. */
+export type KoffiResult =
+  | { readonly available: true; readonly koffi: Koffi; readonly version: string }
+  | { readonly available: false; readonly reason: string; readonly remedy: string };
+
+const REMEDY = 'Run `npm install koffi`';
+
+/**
+ * Loads the optional dependency koffi, or says why it does not load: not installed, built for another platform, broken. Never
+ * throws. Synchronous, so that files can be opened synchronously; the first call costs up to 0.2 s, later ones nothing.
+ */
+export function loadKoffi(): KoffiResult {
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    if (typeof koffi?.load !== 'function' || typeof koffi.view !== 'function') {
+      return {
+        available: false,
+        reason: 'koffi is installed but lacks load() or view()',
+        remedy: 'Run `npm install koffi@3`',
+      };
+    }
+    return { available: true, koffi, version: String(koffi.version) };
+  } catch (error) {
+    return { available: false, reason: describeFailure(error), remedy: REMEDY };
+  }
+}
+
+function describeFailure(error: unknown): string {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  const firstLine = String(message ?? error).split('\n', 1)[0]!;
+  if (code === 'MODULE_NOT_FOUND' && firstLine.includes("'koffi'")) return 'koffi is not installed';
+  return `koffi does not load: ${firstLine}`;
+}
