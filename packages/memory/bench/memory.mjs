@@ -1,0 +1,128 @@
+// Mapping a file against reading it, and taking a tensor from a pool against making one. Needs a build: `npx tsup`, then
+// `node --expose-gc bench/memory.mjs`. The two sides of a pair alternate within one process; the best and the median are printed.
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TensorPool } from '@qedge/memory';
+import { mapFile } from '@qedge/memory/node';
+
+const MEBIBYTE = 2 ** 20;
+const FILE_BYTES = 256 * MEBIBYTE;
+
+function summarize(samples) {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return { best: sorted[0], median: sorted[sorted.length >> 1] };
+}
+
+function timed(work) {
+  const start = performance.now();
+  const result = work();
+  return [performance.now() - start, result];
+}
+
+/** Alternates the sides; `rounds` samples of each, in milliseconds per repetition. */
+function compare(sides, rounds, repetitions = 1) {
+  const samples = new Map(sides.map(([name]) => [name, []]));
+  for (let round = -1; round < rounds; round++) {
+    for (const [name, work, release] of sides) {
+      globalThis.gc?.();
+      const [durationMs, result] = timed(work);
+      if (round >= 0) samples.get(name).push(durationMs / repetitions);
+      release?.(result);
+    }
+  }
+  return [...samples].map(([name, list]) => ({ name, ...summarize(list) }));
+}
+
+function print(title, rows, unit, scale) {
+  console.log(`\n${title}`);
+  for (const { name, best, median } of rows) {
+    console.log(`  ${name.padEnd(46)} best ${(best * scale).toFixed(3)} ${unit}, median ${(median * scale).toFixed(3)} ${unit}`);
+  }
+}
+
+function makeFile(path) {
+  const descriptor = openSync(path, 'w');
+  const piece = Buffer.alloc(MEBIBYTE);
+  for (let at = 0; at < FILE_BYTES; at += MEBIBYTE) writeSync(descriptor, piece.fill(at / MEBIBYTE));
+  closeSync(descriptor);
+}
+
+function benchFile(path) {
+  const tail = [FILE_BYTES - MEBIBYTE, MEBIBYTE];
+  const sumTail = (bytes) => bytes.reduce((sum, byte) => sum + byte, 0);
+  const expected = MEBIBYTE * 255;
+  const check = (sum) => {
+    if (sum !== expected) throw new Error(`expected ${expected}, got ${sum}`);
+  };
+  const viaMap = () => {
+    const file = mapFile(path);
+    const sum = file.borrow(...tail, sumTail);
+    file.dispose();
+    return sum;
+  };
+  print(
+    'Open a 256 MiB file (in the page cache) and sum its last MiB',
+    compare(
+      [
+        ['mapFile + borrow', viaMap, check],
+        ['readFileSync', () => sumTail(readFileSync(path).subarray(tail[0])), check],
+      ],
+      7,
+    ),
+    'ms',
+    1,
+  );
+  print(
+    'Open only',
+    compare(
+      [
+        ['mapFile', () => mapFile(path), (file) => file.dispose()],
+        ['readFileSync', () => readFileSync(path)],
+      ],
+      7,
+    ),
+    'ms',
+    1,
+  );
+}
+
+function benchPool() {
+  const repetitions = 20_000;
+  const shape = [25_088];
+  const pool = new TensorPool();
+  pool.preallocate([{ dtype: 'float32', shape }]);
+  let sink = 0;
+  const acquire = (options) => () => {
+    for (let i = 0; i < repetitions; i++) {
+      const tensor = pool.acquire('float32', shape, options);
+      sink += tensor.data.length;
+      tensor.dispose();
+    }
+  };
+  const allocate = () => {
+    for (let i = 0; i < repetitions; i++) sink += new Float32Array(25_088).length;
+  };
+  const rows = compare(
+    [
+      ['TensorPool acquire + dispose', acquire()],
+      ['TensorPool acquire({ clear: true }) + dispose', acquire({ clear: true })],
+      ['new Float32Array(25088)', allocate],
+    ],
+    9,
+    repetitions,
+  );
+  if (!(sink > 0)) throw new Error('nothing was done');
+  print('One tensor of 25 088 floats', rows, 'ns', 1e6);
+}
+
+const directory = mkdtempSync(join(tmpdir(), 'qedge-memory-bench-'));
+try {
+  console.log(`${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}, ${process.platform} ${process.arch}`);
+  const path = join(directory, 'weights.bin');
+  makeFile(path);
+  benchFile(path);
+  benchPool();
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}
