@@ -106,6 +106,11 @@ function checkOptions(device: string, { precision, maxBatch }: CompileOptions): 
       remedy: 'Compile at float32, or use the CPU device for narrower precisions',
     });
   }
+  checkMaxBatch(maxBatch);
+}
+
+/** @throws InvalidArgumentError unless `maxBatch` is a positive integer. */
+export function checkMaxBatch(maxBatch: number): void {
   if (!Number.isSafeInteger(maxBatch) || maxBatch < 1) {
     throw new InvalidArgumentError('maxBatch is out of range', {
       expected: 'an integer >= 1',
@@ -114,7 +119,12 @@ function checkOptions(device: string, { precision, maxBatch }: CompileOptions): 
   }
 }
 
-function loadFloat32Weight(weights: WeightSource, name: string, shape: Shape): Float32Array {
+/**
+ * One weight as float32, checked; may be a view of the source.
+ *
+ * @throws InvalidArgumentError when it is missing, ShapeMismatchError, UnsupportedError or NonFiniteValueError naming it.
+ */
+export function loadFloat32Weight(weights: WeightSource, name: string, shape: Shape): Float32Array {
   if (!weights.has(name)) {
     throw new InvalidArgumentError(`The weight "${name}" is missing`, {
       expected: 'every weight that the graph mentions',
@@ -161,7 +171,7 @@ function toFloat32(name: string, tensor: StoredTensor): Float32Array {
 }
 
 /**
- * Checks the arguments of a `CompiledModel.run`.
+ * Checks the arguments of a `CompiledModel.run`. Allocates nothing when they are right.
  *
  * @throws InvalidArgumentError for a batch outside 1..maxBatch, ShapeMismatchError when a length does not fit it.
  */
@@ -177,16 +187,14 @@ export function checkRunArguments(
       actual: batch,
     });
   }
-  const sizes = [
-    ['input', input.length, model.inputSize],
-    ['output', output.length, model.outputSize],
-  ] as const;
-  for (const [what, length, perSample] of sizes) {
-    if (length !== batch * perSample) {
-      throw new ShapeMismatchError(`The ${what} does not fit a batch of ${batch}`, {
-        expected: `${batch * perSample} values`,
-        actual: `${length} values`,
-      });
-    }
-  }
+  checkLength('input', input, model.inputSize, batch);
+  checkLength('output', output, model.outputSize, batch);
+}
+
+function checkLength(what: string, values: Float32Array, perSample: number, batch: number): void {
+  if (values.length === batch * perSample) return;
+  throw new ShapeMismatchError(`The ${what} does not fit a batch of ${batch}`, {
+    expected: `${batch * perSample} values`,
+    actual: `${values.length} values`,
+  });
 }
