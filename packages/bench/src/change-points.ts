@@ -22,7 +22,7 @@ export interface ChangePoint {
   readonly after: number;
   /** `after / before - 1`; NaN when `before` is 0. */
   readonly changeFraction: number;
-  /** The deflated rank statistic, in units of the threshold: above 1 by construction, larger is surer. */
+  /** The rank statistic between the neighbouring changes, deflated for autocorrelation, in units of the threshold; larger is surer. */
   readonly strength: number;
 }
 
@@ -211,17 +211,21 @@ function describe(
   { minimumSegment, unit }: { minimumSegment: number; unit: number },
 ): ChangePoint[] {
   const indices = candidates.map(({ split }) => split);
+  const strengths = candidates.map(({ statistic }) => statistic / unit);
   for (let i = 0; i < indices.length; i++) {
     const start = indices[i - 1] ?? 0;
     const end = indices[i + 1] ?? ranks.length;
-    if (end - start >= 2 * minimumSegment)
-      indices[i] = strongestSplit(ranks, start, end, minimumSegment).split;
+    if (end - start < 2 * minimumSegment) continue;
+    const placed = strongestSplit(ranks, start, end, minimumSegment);
+    if (placed.statistic === 0) continue;
+    indices[i] = placed.split;
+    strengths[i] = placed.statistic / unit;
   }
   return indices.map((index, i) => {
     const before = median(values.slice(indices[i - 1] ?? 0, index));
     const after = median(values.slice(index, indices[i + 1] ?? values.length));
     const changeFraction = before === 0 ? Number.NaN : after / before - 1;
-    return { index, before, after, changeFraction, strength: candidates[i]!.statistic / unit };
+    return { index, before, after, changeFraction, strength: strengths[i]! };
   });
 }
 

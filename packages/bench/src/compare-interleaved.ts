@@ -16,7 +16,7 @@ import type { Subject } from './subject.ts';
 
 /** Options of {@link compareInterleaved}. */
 export interface CompareOptions {
-  /** Rounds; in each, every subject is timed once in random order. At least 5. Default 30. */
+  /** Rounds; in each, every subject is timed once in random order. At least 6. Default 30. */
   readonly repeats?: number;
   /** Decides the orders and the bootstrap. Default 1. */
   readonly seed?: number;
@@ -80,7 +80,7 @@ export async function compareInterleaved(
   const { repeats = 30, seed = 1, blockMs = 10, warmUpMs = 100, confidence = 0.99 } = options;
   const { minimumEffectFraction = 0.01, clock = systemClock, signal, onProgress } = options;
   validate(subjects);
-  requireAtLeast('repeats', repeats, 5);
+  requireAtLeast('repeats', repeats, 6);
   requireAtLeast('blockMs', blockMs, 0);
   requireAtLeast('warmUpMs', warmUpMs, 0);
   requireAtLeast('minimumEffectFraction', minimumEffectFraction, 0);

@@ -16,11 +16,11 @@ export interface RatioIntervalOptions {
  *
  * The estimate is the exponential of the 20 % trimmed mean of the log-ratios, which neither a slow repeat nor a scale change
  * of the machine moves; the interval is a studentised bootstrap of it (Tukey and McLaughlin's standard error; Wilcox,
- * Introduction to Robust Estimation, section 4.4), whose coverage holds at the 10 to 50 repeats that are usual here.
+ * Introduction to Robust Estimation, section 4.4), whose coverage holds from 6 pairs on.
  *
  * @param baseline positive times, any unit
  * @param candidate as many positive times, in the same unit and order
- * @throws InvalidArgumentError for fewer than 5 pairs, unequal lengths, or times that are not positive and finite.
+ * @throws InvalidArgumentError for fewer than 6 pairs, unequal lengths, or times that are not positive and finite.
  */
 export function pairedRatioInterval(
   baseline: ArrayLike<number>,
@@ -55,9 +55,9 @@ export function pairedRatioInterval(
 }
 
 function logRatios(baseline: ArrayLike<number>, candidate: ArrayLike<number>): Float64Array {
-  if (baseline.length !== candidate.length || baseline.length < 5) {
+  if (baseline.length !== candidate.length || baseline.length < 6) {
     throw new InvalidArgumentError('A paired ratio needs pairs', {
-      expected: 'at least 5 values on both sides, as many on each',
+      expected: 'at least 6 values on both sides, as many on each',
       actual: [baseline.length, candidate.length],
     });
   }

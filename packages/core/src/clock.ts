@@ -6,7 +6,11 @@ export interface Clock {
   nowMs(): number;
   /** Milliseconds since 1970-01-01T00:00Z, for time stamps only. */
   epochMs(): number;
-  /** Resolves after `durationMs`. @throws CancelledError as soon as the signal is aborted. */
+  /**
+   * Resolves after `durationMs`, soon when it is 0 or less.
+   *
+   * @throws CancelledError as soon as the signal is aborted, InvalidArgumentError for NaN or more than 2^31 - 1 ms (24.8 days).
+   */
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -15,12 +19,25 @@ declare function setTimeout(callback: () => void, delayMs: number): unknown;
 declare function clearTimeout(handle: unknown): void;
 declare const performance: { now(): number };
 
+/** Timers count in 32 bits; hosts fire a longer one at once instead of refusing it. */
+const LONGEST_SLEEP_MS = 2_147_483_647;
+
+function checkSleep(durationMs: number): void {
+  if (!(durationMs <= LONGEST_SLEEP_MS)) {
+    throw new InvalidArgumentError('A sleep is too long', {
+      expected: `at most ${LONGEST_SLEEP_MS} ms`,
+      actual: durationMs,
+    });
+  }
+}
+
 /** The machine's own clock. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   epochMs: () => Date.now(),
   sleep: (durationMs, signal) =>
     new Promise((resolve, reject) => {
+      checkSleep(durationMs);
       const cancel = () => {
         clearTimeout(timer);
         reject(new CancelledError('A sleep was cancelled', { cause: signal?.reason }));
@@ -63,6 +80,7 @@ export class ManualClock implements Clock {
 
   sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
+      checkSleep(durationMs);
       const cancel = () => {
         this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
         reject(new CancelledError('A sleep was cancelled', { cause: signal?.reason }));

@@ -68,11 +68,28 @@ function composeMessage(message: string, { expected, actual, remedy }: ErrorDeta
   return remedy === undefined ? sentence : `${sentence}. ${remedy}`;
 }
 
+/** Longer descriptions help nobody; a damaged file can put megabytes here. */
+const LONGEST_DESCRIPTION = 300;
+
 function describe(value: unknown): string {
+  const text = spell(value);
+  return text.length > LONGEST_DESCRIPTION ? `${text.slice(0, LONGEST_DESCRIPTION)}…` : text;
+}
+
+function spell(value: unknown): string {
   if (typeof value === 'string') return value;
-  if (typeof value === 'number' || typeof value === 'bigint' || value === null) return String(value);
-  if (Array.isArray(value)) return `[${value.map(describe).join(', ')}]`;
-  return JSON.stringify(value) ?? String(value);
+  if (Array.isArray(value)) {
+    const shown = value.slice(0, LONGEST_DESCRIPTION).map(spell).join(', ');
+    return `[${shown}${value.length > LONGEST_DESCRIPTION ? ', …' : ''}]`;
+  }
+  if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    // Circular, or with a bigint inside: an error must not fail while it is being made.
+    return String(value);
+  }
 }
 
 /** An argument is of the wrong kind, out of range, or contradicts another one. Nothing was done. */

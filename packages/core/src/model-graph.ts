@@ -76,6 +76,12 @@ export function layerOutputShape(layer: LayerSpec, input: Shape): Shape {
     case 'flatten':
       return [elementCount(input)];
     case 'softmax':
+      if (input.length === 0) {
+        throw new InvalidArgumentError(`Layer "${layer.name}" does not fit its input`, {
+          expected: 'at least one axis',
+          actual: input,
+        });
+      }
       return input;
   }
 }
@@ -102,6 +108,12 @@ export function validateModelGraph(value: unknown): ModelGraph {
       actual: 'none',
     });
   }
+  if (!Array.isArray(graph.inputShape) || !Array.isArray(graph.outputShape)) {
+    throw new InvalidArgumentError('A model graph needs its input and output shapes', {
+      expected: 'two lists of sizes',
+      actual: [typeof graph.inputShape, typeof graph.outputShape],
+    });
+  }
   const names = new Set<string>();
   let shape: Shape = graph.inputShape;
   elementCount(shape);
@@ -122,6 +134,9 @@ export function validateModelGraph(value: unknown): ModelGraph {
 }
 
 function validateLayer(layer: LayerSpec): void {
+  if (typeof layer !== 'object' || layer === null) {
+    throw new InvalidArgumentError('A layer is not a layer', { expected: 'an object', actual: layer });
+  }
   if (!KNOWN_KINDS.includes(layer.kind)) {
     throw new UnsupportedError(`Unknown layer kind in "${String(layer.name)}"`, {
       expected: KNOWN_KINDS.join(', '),
@@ -134,7 +149,10 @@ function validateLayer(layer: LayerSpec): void {
       actual: layer.name,
     });
   }
-  if (layer.kind !== 'dense') return;
+  if (layer.kind === 'dense') validateDenseLayer(layer);
+}
+
+function validateDenseLayer(layer: DenseLayerSpec): void {
   const sizes = [layer.inputSize, layer.units];
   if (!sizes.every((size) => Number.isSafeInteger(size) && size > 0)) {
     throw new InvalidArgumentError(`Layer "${layer.name}" has an impossible size`, {
@@ -148,22 +166,26 @@ function validateLayer(layer: LayerSpec): void {
       actual: String(layer.activation),
     });
   }
+  if (typeof layer.kernel !== 'string' || (layer.bias !== null && typeof layer.bias !== 'string')) {
+    throw new InvalidArgumentError(`Layer "${layer.name}" does not name its weights`, {
+      expected: 'kernel: a name, bias: a name or null',
+      actual: { kernel: layer.kernel, bias: layer.bias },
+    });
+  }
   const quantization = layer.inputQuantization;
-  if (
-    quantization &&
-    !(
-      Number.isFinite(quantization.scale) &&
-      quantization.scale > 0 &&
-      Number.isInteger(quantization.zeroPoint) &&
-      quantization.zeroPoint >= 0 &&
-      quantization.zeroPoint <= 255
-    )
-  ) {
+  if (quantization !== null && !isActivationQuantization(quantization)) {
     throw new InvalidArgumentError(`Layer "${layer.name}" has impossible quantisation parameters`, {
-      expected: 'scale > 0 and zeroPoint in 0..255',
+      expected: 'null, or scale > 0 and zeroPoint in 0..255',
       actual: quantization,
     });
   }
+}
+
+function isActivationQuantization(value: ActivationQuantization | undefined): boolean {
+  const { scale, zeroPoint } = value ?? { scale: Number.NaN, zeroPoint: Number.NaN };
+  return (
+    Number.isFinite(scale) && scale > 0 && Number.isInteger(zeroPoint) && zeroPoint >= 0 && zeroPoint <= 255
+  );
 }
 
 /** The names, shapes and dtypes (as float32) of every weight that a graph mentions, in order of execution. */

@@ -34,8 +34,19 @@ export class Random {
     this.#d = Number(high >> 32n);
   }
 
-  /** A stream that starts from the four words of an xoshiro128** state (for published test vectors). */
+  /**
+   * A stream that starts from the four 32-bit words of an xoshiro128** state (for published test vectors).
+   *
+   * @throws InvalidArgumentError when all words are 0, from where the generator never moves, or a word is not a 32-bit integer.
+   */
   static fromState(state: readonly [number, number, number, number]): Random {
+    const isWord = (word: number) => Number.isInteger(word) && word >= 0 && word <= 0xffffffff;
+    if (!state.every(isWord) || state.every((word) => word === 0)) {
+      throw new InvalidArgumentError('Not a state of the generator', {
+        expected: 'four integers in 0..2^32-1, not all 0',
+        actual: state,
+      });
+    }
     const random = new Random(0);
     [random.#a, random.#b, random.#c, random.#d] = state;
     return random;

@@ -35,8 +35,10 @@ export function quantileOfSorted(sorted: ArrayLike<number>, fraction: number): n
   }
   const rank = (sorted.length - 1) * fraction;
   const below = Math.floor(rank);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below]! + (rank - below) * (sorted[above]! - sorted[below]!);
+  const lower = sorted[below]!;
+  const upper = sorted[Math.min(below + 1, sorted.length - 1)]!;
+  // Without these cases an infinite neighbour of weight 0, or two equal infinities, would give NaN.
+  return rank === below || lower === upper ? lower : lower + (rank - below) * (upper - lower);
 }
 
 /** Summary of values in any order; the input is not changed. @throws InvalidArgumentError when empty or when a value is NaN. */
@@ -68,7 +70,7 @@ export function summarize(values: ArrayLike<number>): Summary {
  * @throws InvalidArgumentError unless 0 <= successes <= trials and trials > 0.
  */
 export function wilsonInterval(successes: number, trials: number): Interval {
-  if (!(trials > 0 && successes >= 0 && successes <= trials)) {
+  if (!(trials > 0 && Number.isFinite(trials) && successes >= 0 && successes <= trials)) {
     throw new InvalidArgumentError('A proportion needs trials', {
       expected: '0 <= successes <= trials, trials > 0',
       actual: [successes, trials],

@@ -92,9 +92,12 @@ export function inProcessExecutor(): TaskExecutor {
       const result = tail.then(async () => {
         throwIfCancelled(signal, `Task "${task.name}"`);
         const call = await importTask(task);
-        const output = await call(input, { signal, progress: (progress) => options.onProgress?.(progress) });
-        throwIfCancelled(signal, `Task "${task.name}"`);
-        return output;
+        try {
+          return await call(input, { signal, progress: (progress) => options.onProgress?.(progress) });
+        } finally {
+          // Whatever a cancelled task returned or threw, the caller learns that it was cancelled.
+          throwIfCancelled(signal, `Task "${task.name}"`);
+        }
       });
       tail = result.catch(() => undefined);
       return result;

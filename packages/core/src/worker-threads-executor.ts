@@ -57,7 +57,9 @@ parentPort.on('message', async (message) => {
     const output = await call(input, { signal: stop.signal, progress });
     parentPort.postMessage({ type: 'done', output });
   } catch (error) {
-    const facts = error && typeof error.facts === 'object' ? JSON.parse(JSON.stringify(error.facts)) : {};
+    let facts = {};
+    // Facts that are not plain data must not hide the error itself.
+    try { facts = JSON.parse(JSON.stringify(error?.facts ?? {})); } catch {}
     parentPort.postMessage({ type: 'failed', failure: {
       code: String(error?.code ?? 'TASK_FAILED'), message: String(error?.message ?? error), facts, stack: error?.stack } });
   }
@@ -112,8 +114,23 @@ class WorkerThreadsExecutor implements TaskExecutor {
         return;
       }
       const plain = { module: task.module, name: task.name };
-      const job: Job = { task: plain, input, options, resolve, reject };
-      options.signal?.addEventListener('abort', () => this.#cancel(job), { once: true });
+      const cancel = () => this.#cancel(job);
+      // A signal may outlive thousands of tasks, so a settled task leaves no listener on it.
+      const detach = () => options.signal?.removeEventListener('abort', cancel);
+      const job: Job = {
+        task: plain,
+        input,
+        options,
+        resolve: (output) => {
+          detach();
+          resolve(output);
+        },
+        reject: (error) => {
+          detach();
+          reject(error);
+        },
+      };
+      options.signal?.addEventListener('abort', cancel, { once: true });
       this.#waiting.push(job);
       this.#startNext();
     }) as Promise<Output>;
