@@ -1,3 +1,4 @@
 import { library } from '@qedge-tooling/presets/tsup';
 
-export default library();
+// The CommonJS build finds the live page's files through a stand-in for `import.meta.url`.
+export default library({ shims: true });
