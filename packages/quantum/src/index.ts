@@ -44,3 +44,29 @@ export type { SampleCounts } from './simulation/sample-counts.ts';
 export type { PreparedCircuit, SimulationOptions, Simulator } from './simulation/simulator.ts';
 export { StateVector } from './simulation/state-vector.ts';
 export { StateVectorSimulator } from './simulation/state-vector-simulator.ts';
+export { adjointGradient, type ValueAndGradient } from './variational/adjoint-gradient.ts';
+export type { Ansatz } from './variational/ansatz.ts';
+export { ExpectationFunction } from './variational/expectation-function.ts';
+export { finiteDifferenceGradient } from './variational/finite-difference.ts';
+export { fubiniStudyMetric } from './variational/fubini-study-metric.ts';
+export {
+  type HardwareEfficientOptions,
+  hardwareEfficientAnsatz,
+} from './variational/hardware-efficient-ansatz.ts';
+export {
+  parameterShiftGradient,
+  type ShiftOptions,
+  type ShiftTerm,
+  shiftRule,
+} from './variational/parameter-shift.ts';
+export { appendPauliEvolution } from './variational/pauli-evolution.ts';
+export { type UccsdOptions, uccsd } from './variational/uccsd.ts';
+export {
+  type VqeGradient,
+  type VqeIteration,
+  type VqeOptimizer,
+  type VqeOptions,
+  type VqeResult,
+  type VqeStopReason,
+  vqe,
+} from './variational/vqe.ts';

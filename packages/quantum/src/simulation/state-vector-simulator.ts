@@ -26,15 +26,11 @@ export function applyPlannedGate(
   else applyOneQubitMatrix(re, im, first!, step.controlMask, matrix);
 }
 
+const X_ENTRIES = [0, 0, 1, 0, 1, 0, 0, 0];
+
 function isX(matrix: Float64Array): boolean {
-  return (
-    matrix[2] === 1 &&
-    matrix[4] === 1 &&
-    matrix[0] === 0 &&
-    matrix[1] === 0 &&
-    matrix[3] === 0 &&
-    matrix[5] === 0
-  );
+  for (let i = 0; i < 8; i++) if (matrix[i] !== X_ENTRIES[i]) return false;
+  return true;
 }
 
 /**

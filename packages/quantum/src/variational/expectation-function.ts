@@ -1,0 +1,99 @@
+import { InvalidArgumentError } from '@qedge/core';
+import type { Circuit } from '../circuit/circuit.ts';
+import type { PauliSum } from '../operator/pauli-sum.ts';
+import { type CircuitPlan, resolveAngles } from '../simulation/circuit-plan.ts';
+import type { PreparedCircuit, Simulator } from '../simulation/simulator.ts';
+
+/** How many results an {@link ExpectationFunction} remembers unless told otherwise. */
+const DEFAULT_CACHE_ENTRIES = 1024;
+
+/**
+ * The expectation value of an observable after a circuit, as a function of the circuit's parameters. Results are remembered by
+ * the bits of all gate angles (least recently used goes first), so asking twice for the same point costs one run.
+ */
+export class ExpectationFunction implements Disposable {
+  readonly plan: CircuitPlan;
+  readonly observable: PauliSum;
+  readonly #prepared: PreparedCircuit;
+  readonly #cache = new Map<string, number>();
+  readonly #cacheEntries: number;
+  #evaluations = 0;
+  #cacheHits = 0;
+
+  /** @throws InvalidArgumentError for a circuit that measures or resets, or whose qubits do not fit the observable. */
+  constructor(
+    simulator: Simulator,
+    circuit: Circuit,
+    observable: PauliSum,
+    cacheEntries = DEFAULT_CACHE_ENTRIES,
+  ) {
+    if (circuit.qubitCount !== observable.qubitCount) {
+      throw new InvalidArgumentError('The observable does not fit the circuit', {
+        expected: `${circuit.qubitCount} qubits`,
+        actual: observable.qubitCount,
+      });
+    }
+    const blocker = circuit.instructions.find(({ kind }) => kind === 'measure' || kind === 'reset');
+    if (blocker) {
+      throw new InvalidArgumentError('An expectation value needs a circuit of gates only', {
+        actual: blocker.kind,
+      });
+    }
+    this.#prepared = simulator.prepare(circuit);
+    this.plan = this.#prepared.plan;
+    this.observable = observable;
+    this.#cacheEntries = cacheEntries;
+  }
+
+  /** Circuit runs so far. */
+  get evaluations(): number {
+    return this.#evaluations;
+  }
+
+  /** Results that were remembered instead of run. */
+  get cacheHits(): number {
+    return this.#cacheHits;
+  }
+
+  /** The value at a parameter vector, in the order of `plan.parameterNames`. */
+  evaluate(parameters: ArrayLike<number>): number {
+    return this.evaluateAngles(resolveAngles(this.plan, parameters));
+  }
+
+  /** The value at a table of gate angles. */
+  evaluateAngles(angles: Float64Array): number {
+    const key = bitsOf(angles);
+    const known = this.#cache.get(key);
+    if (known !== undefined) {
+      this.#cacheHits++;
+      this.#cache.delete(key);
+      this.#cache.set(key, known);
+      return known;
+    }
+    using state = this.#prepared.run(angles);
+    const value = state.expectation(this.observable);
+    this.#evaluations++;
+    this.#cache.set(key, value);
+    if (this.#cache.size > this.#cacheEntries) this.#cache.delete(this.#cache.keys().next().value!);
+    return value;
+  }
+
+  dispose(): void {
+    this.#cache.clear();
+    this.#prepared.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Every bit of the numbers, as a string: four characters a number. */
+function bitsOf(values: Float64Array): string {
+  const words = new Uint16Array(values.buffer, values.byteOffset, values.length * 4);
+  let key = '';
+  for (let start = 0; start < words.length; start += 4096) {
+    key += String.fromCharCode(...words.subarray(start, start + 4096));
+  }
+  return key;
+}
