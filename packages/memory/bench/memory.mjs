@@ -20,12 +20,13 @@ function timed(work) {
   return [performance.now() - start, result];
 }
 
-/** Alternates the sides; `rounds` samples of each, in milliseconds per repetition. */
+/** Alternates the sides; `rounds` samples of each, in milliseconds per repetition; the first round is a warm-up. */
 function compare(sides, rounds, repetitions = 1) {
   const samples = new Map(sides.map(([name]) => [name, []]));
   for (let round = -1; round < rounds; round++) {
     for (const [name, work, release] of sides) {
-      globalThis.gc?.();
+      // A forced collection between short loops would be measured instead of them.
+      if (repetitions === 1) globalThis.gc?.();
       const [durationMs, result] = timed(work);
       if (round >= 0) samples.get(name).push(durationMs / repetitions);
       release?.(result);
@@ -37,7 +38,9 @@ function compare(sides, rounds, repetitions = 1) {
 function print(title, rows, unit, scale) {
   console.log(`\n${title}`);
   for (const { name, best, median } of rows) {
-    console.log(`  ${name.padEnd(46)} best ${(best * scale).toFixed(3)} ${unit}, median ${(median * scale).toFixed(3)} ${unit}`);
+    console.log(
+      `  ${name.padEnd(46)} best ${(best * scale).toFixed(3)} ${unit}, median ${(median * scale).toFixed(3)} ${unit}`,
+    );
   }
 }
 
@@ -118,7 +121,9 @@ function benchPool() {
 
 const directory = mkdtempSync(join(tmpdir(), 'qedge-memory-bench-'));
 try {
-  console.log(`${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}, ${process.platform} ${process.arch}`);
+  console.log(
+    `${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}, ${process.platform} ${process.arch}`,
+  );
   const path = join(directory, 'weights.bin');
   makeFile(path);
   benchFile(path);

@@ -277,7 +277,9 @@ const SMALLEST_CLASS_BYTES = 64;
 /** The size of the buffer for a tensor: 64 bytes, or the next of four equal steps between two powers of two. */
 function sizeClass(byteLength: number): number {
   if (byteLength <= SMALLEST_CLASS_BYTES) return SMALLEST_CLASS_BYTES;
-  const step = 2 ** (Math.floor(Math.log2(byteLength - 1)) - 2);
+  // The integer path is the usual one; logarithms would take most of the time of an acquisition.
+  const last = byteLength - 1;
+  const step = last < 2 ** 31 ? 1 << (29 - Math.clz32(last)) : 2 ** (Math.floor(Math.log2(last)) - 2);
   return Math.ceil(byteLength / step) * step;
 }
 

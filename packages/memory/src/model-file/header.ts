@@ -154,7 +154,10 @@ class ParameterReader {
     { quantization, shape, dtype }: TensorEntry,
     bad: (what: string, expected: string, actual: unknown) => FileFormatError,
   ): QuantizationParameters {
-    const { bits, symmetric, axis } = quantization!;
+    if (typeof quantization !== 'object' || quantization === null) {
+      throw bad('impossible quantisation parameters', 'an object', String(quantization));
+    }
+    const { bits, symmetric, axis } = quantization;
     if (dtype !== 'int8' && dtype !== 'uint8') throw bad('codes of the wrong dtype', 'int8 or uint8', dtype);
     const channels = axis === null ? 1 : shape[axis];
     if (channels === undefined) throw bad('an impossible quantisation axis', 'an axis', String(axis));
