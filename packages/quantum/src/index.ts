@@ -30,6 +30,8 @@ export {
   type ParameterValue,
   parameter,
 } from './circuit/parameter.ts';
+export { formatOpenQasm2 } from './openqasm/format-openqasm2.ts';
+export { parseOpenQasm2 } from './openqasm/parse-openqasm2.ts';
 export { type MaskedPauli, PauliSum, type PauliTerm } from './operator/pauli-sum.ts';
 export {
   type AngleSource,
