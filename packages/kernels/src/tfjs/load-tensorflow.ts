@@ -4,6 +4,7 @@ import { CapabilityUnavailableError, type Fallback } from '@qedge/core';
 import {
   failureReason,
   type LookupOptions,
+  lookupBase,
   requirePackage,
   resolvePackage,
 } from '../probe/optional-package.ts';
@@ -43,9 +44,11 @@ export interface LoadedTensorflow {
  * On Node 23 and newer it first defines `util.isNullOrUndefined` and `util.isArray`, which Node removed or deprecated
  * and the native packages (4.22) still call.
  *
- * @throws CapabilityUnavailableError when none of the preferred libraries works.
+ * @throws CapabilityUnavailableError when none of the preferred libraries works, InvalidArgumentError when `from` is not an
+ *   absolute path.
  */
 export async function loadTensorflow(options: LoadTensorflowOptions = {}): Promise<LoadedTensorflow> {
+  lookupBase(options);
   const misses: { library: TensorflowLibrary; why: string }[] = [];
   for (const library of options.prefer ?? TENSORFLOW_LIBRARIES) {
     try {

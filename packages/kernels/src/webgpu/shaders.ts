@@ -93,6 +93,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 `;
 
 const SOFTMAX_LANES = 64;
+/** Workgroups that {@link SOFTMAX_SHADER} is dispatched with at most: enough to fill a GPU; they take further rows in turns. */
+export const SOFTMAX_MAX_WORKGROUPS = 1024;
 
 /** Softmax of rows of \`width\` values, one workgroup per row; the greatest value is subtracted first, so nothing overflows. */
 export const SOFTMAX_SHADER = /* wgsl */ `
@@ -111,7 +113,6 @@ fn main(
 ) {
   let rows = samples * layer.rowsPerSample;
   let lane = local.x;
-  // One dimension holds 65535 workgroups: more rows are taken in turns.
   for (var row = workgroup.x; row < rows; row += workgroups.x) {
     let start = row * layer.width;
     var greatest = input[start];

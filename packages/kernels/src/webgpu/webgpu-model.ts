@@ -12,9 +12,13 @@ import {
 } from '../float32-model.ts';
 import { BUFFER_USAGE, MAP_MODE_READ } from './buffer-usage.ts';
 import type { WebGpuPipelines } from './pipelines.ts';
-import { BATCH_ROWS_PER_INVOCATION, BATCH_WORKGROUP, SINGLE_COLUMN_GROUPS } from './shaders.ts';
+import {
+  BATCH_ROWS_PER_INVOCATION,
+  BATCH_WORKGROUP,
+  SINGLE_COLUMN_GROUPS,
+  SOFTMAX_MAX_WORKGROUPS,
+} from './shaders.ts';
 
-const MAX_WORKGROUPS_PER_DIMENSION = 65535;
 const { storage, uniform, copySource, copyDestination, mapRead } = BUFFER_USAGE;
 
 /** What one layer needs at run time. */
@@ -125,7 +129,7 @@ export class WebGpuModel implements CompiledModel {
   #dispatch(pass: GPUComputePassEncoder, step: Float32Step, batch: number): void {
     if (step.kind === 'softmax') {
       pass.setPipeline(this.#pipelines.softmax);
-      pass.dispatchWorkgroups(Math.min(batch * step.rowsPerSample, MAX_WORKGROUPS_PER_DIMENSION));
+      pass.dispatchWorkgroups(Math.min(batch * step.rowsPerSample, SOFTMAX_MAX_WORKGROUPS));
       return;
     }
     const columnGroups = Math.ceil(step.units / 4);
