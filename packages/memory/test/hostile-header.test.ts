@@ -108,7 +108,7 @@ describe('a header with a right checksum', () => {
     ['has a payload beyond the end', first({ offset: 2 ** 40 }), /outside of the file/],
     ['has a negative offset', first({ offset: -8 }), /outside of the file/],
     ['has a fractional offset', first({ offset: 0.5 }), /outside of the file/],
-    ['has an infinite length', first({ byteLength: 1e999 }), /outside of the file/],
+    ['has an absurd length', first({ byteLength: 1e300 }), /outside of the file/],
     [
       'has overlapping payloads',
       (header) => {
