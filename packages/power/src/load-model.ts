@@ -60,7 +60,7 @@ export function assumedLoadModel(logicalCpus: number): LoadModel {
  * A load model fitted to a meter: with two points `idle + (full - idle) * u^0.7`, with more a piecewise linear curve through
  * them. Outside the points the curve is held flat.
  *
- * @param points two or more, in any order, with different loads; watts must not fall as load grows.
+ * @param points two or more, in any order, with different loads. Watts may fall as load grows: power-limited processors do that.
  * @throws InvalidArgumentError for points that break these rules.
  */
 export function calibratedLoadModel(points: readonly CalibrationPoint[]): LoadModel {
@@ -94,9 +94,9 @@ function checkPoints(sorted: readonly CalibrationPoint[]): void {
         actual: point,
       });
     }
-    if (before && (before.utilizationFraction === load || before.watts > watts)) {
-      throw new InvalidArgumentError('Calibration points contradict each other', {
-        expected: 'different loads, watts that do not fall as load grows',
+    if (before?.utilizationFraction === load) {
+      throw new InvalidArgumentError('Two calibration points share a load', {
+        expected: 'different loads',
         actual: [before, point],
       });
     }
