@@ -1,90 +1,9 @@
-import {
-  elementCount,
-  InvalidArgumentError,
-  type ModelGraph,
-  Random,
-  type StoredTensor,
-  type WeightSource,
-} from '@qedge/core';
+import type { ModelGraph, WeightSource } from '@qedge/core';
 
-/** A model graph with its numbers in memory. */
+/** A model graph with its numbers. */
 export interface TestModel {
   readonly graph: ModelGraph;
   readonly weights: WeightSource;
-}
-
-/** Weights in memory. */
-export function weightSource(tensors: readonly StoredTensor[]): WeightSource {
-  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
-  const load = (name: string) => {
-    const tensor = byName.get(name);
-    if (!tensor) throw new InvalidArgumentError(`Unknown weight ${name}`);
-    return tensor;
-  };
-  return { names: () => [...byName.keys()], has: (name) => byName.has(name), spec: load, load };
-}
-
-/** How to make a model of dense layers. */
-export interface TestModelOptions {
-  /** Input size, then the units of each layer. */
-  readonly sizes: readonly number[];
-  readonly seed: number;
-  readonly bias?: boolean;
-  readonly softmax?: boolean;
-  /** Replaces the flat input shape; a flatten layer then comes first. */
-  readonly inputShape?: readonly number[];
-}
-
-/** Dense layers with ReLU between them and seeded weights of variance 2 / inputSize (He et al. 2015). */
-export function testModel({
-  sizes,
-  seed,
-  bias = true,
-  softmax = false,
-  inputShape,
-}: TestModelOptions): TestModel {
-  const random = new Random(seed);
-  const tensors: StoredTensor[] = [];
-  const layers: ModelGraph['layers'][number][] = inputShape ? [{ kind: 'flatten', name: 'flatten' }] : [];
-  for (let i = 1; i < sizes.length; i++) {
-    const [inputSize, units] = [sizes[i - 1]!, sizes[i]!];
-    const scale = Math.sqrt(2 / inputSize);
-    const numbers = (count: number) => Float32Array.from({ length: count }, () => scale * random.normal());
-    tensors.push({
-      name: `k${i}`,
-      dtype: 'float32',
-      shape: [inputSize, units],
-      data: numbers(inputSize * units),
-    });
-    if (bias) tensors.push({ name: `b${i}`, dtype: 'float32', shape: [units], data: numbers(units) });
-    layers.push({
-      kind: 'dense',
-      name: `dense${i}`,
-      inputSize,
-      units,
-      activation: i < sizes.length - 1 ? 'relu' : 'linear',
-      kernel: `k${i}`,
-      bias: bias ? `b${i}` : null,
-      inputQuantization: null,
-    });
-  }
-  if (softmax) layers.push({ kind: 'softmax', name: 'softmax' });
-  const outputShape = [sizes.at(-1)!];
-  const graph: ModelGraph = {
-    format: 'qedge-model-graph',
-    version: 1,
-    name: 'test',
-    inputShape: inputShape ?? [sizes[0]!],
-    outputShape,
-    layers,
-  };
-  return { graph, weights: weightSource(tensors) };
-}
-
-/** Standard normal inputs for a batch. */
-export function testInput(graph: ModelGraph, batch: number, seed: number): Float32Array {
-  const random = new Random(seed);
-  return Float32Array.from({ length: batch * elementCount(graph.inputShape) }, () => random.normal());
 }
 
 /** The outputs for a batch, from the definition of each layer in float64. */

@@ -1,15 +1,10 @@
-import { type ModelGraph, NonFiniteValueError } from '@qedge/core';
+import { elementCount, type ModelGraph, NonFiniteValueError } from '@qedge/core';
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { loadTensorflow } from '../src/node.ts';
+import { randomInput, randomModel, weightSourceOf } from '../src/testing/index.ts';
 import { createTfjsDevice, type Tensorflow } from '../src/tfjs.ts';
-import {
-  evaluateInFloat64,
-  relativeError,
-  testInput,
-  testModel,
-  weightSource,
-} from './float64-evaluation.ts';
+import { evaluateInFloat64, relativeError } from './float64-evaluation.ts';
 
 let tf: Tensorflow;
 
@@ -44,12 +39,12 @@ describe.each(['cpu', 'wasm'])('the tfjs device on the %s backend', (backend) =>
         fc.boolean(),
         fc.boolean(),
         async (sizes, batch, seed, bias, softmax) => {
-          const model = testModel({ sizes, seed, bias, softmax });
+          const model = randomModel({ sizes, seed, bias, softmax });
           using compiled = await device.compile(model.graph, model.weights, {
             precision: 'float32',
             maxBatch: 5,
           });
-          const input = testInput(model.graph, batch, seed + 1);
+          const input = randomInput(elementCount(model.graph.inputShape), batch, seed + 1);
           const output = new Float32Array(batch * sizes.at(-1)!);
           await compiled.run(input, output, batch);
           expect(relativeError(output, evaluateInFloat64(model, input, batch))).toBeLessThan(1e-5);
@@ -61,10 +56,10 @@ describe.each(['cpu', 'wasm'])('the tfjs device on the %s backend', (backend) =>
 
   it('holds its weights and nothing else, however often it runs', async () => {
     using device = await createTfjsDevice(tf, { backend });
-    const model = testModel({ sizes: [7, 5, 3], seed: 1, inputShape: [7, 1], softmax: true });
+    const model = randomModel({ sizes: [7, 5, 3], seed: 1, inputShape: [7, 1], softmax: true });
     using compiled = await device.compile(model.graph, model.weights, { precision: 'float32', maxBatch: 2 });
     expect(compiled.memory).toEqual({ weightBytes: 4 * (7 * 5 + 5 + 5 * 3 + 3), bufferBytes: 0 });
-    const input = testInput(model.graph, 2, 2);
+    const input = randomInput(elementCount(model.graph.inputShape), 2, 2);
     const output = new Float32Array(6);
     for (let i = 0; i < 20; i++) await compiled.run(input, output, 2);
     expect(tf.memory().numTensors).toBe(tensorsBefore + 4);
@@ -74,8 +69,10 @@ describe.each(['cpu', 'wasm'])('the tfjs device on the %s backend', (backend) =>
   it('does not look at the weight source or the input again once it has them', async () => {
     using device = await createTfjsDevice(tf, { backend });
     const kernel = Float32Array.of(2, 3);
-    const { graph } = testModel({ sizes: [2, 1], seed: 1, bias: false });
-    const weights = weightSource([{ name: 'k1', dtype: 'float32', shape: [2, 1], data: kernel }]);
+    const { graph } = randomModel({ sizes: [2, 1], seed: 1, bias: false });
+    const weights = weightSourceOf([
+      { name: 'dense 1/kernel', dtype: 'float32', shape: [2, 1], data: kernel },
+    ]);
     using compiled = await device.compile(graph, weights, { precision: 'float32', maxBatch: 1 });
     kernel.fill(0);
     const input = Float32Array.of(10, 100);
@@ -88,16 +85,23 @@ describe.each(['cpu', 'wasm'])('the tfjs device on the %s backend', (backend) =>
 
   it('leaves nothing behind when it refuses a model', async () => {
     using device = await createTfjsDevice(tf, { backend });
-    const { graph, weights } = testModel({ sizes: [4, 3, 2], seed: 3 });
+    const { graph, weights } = randomModel({ sizes: [4, 3, 2], seed: 3 });
     const options = { precision: 'float32', maxBatch: 1 } as const;
-    const broken = weightSource([
-      weights.load('k1') as never,
-      weights.load('b1') as never,
-      { name: 'k2', dtype: 'float32', shape: [3, 2], data: Float32Array.of(1, 2, 3, Number.NaN, 5, 6) },
-      weights.load('b2') as never,
+    const broken = weightSourceOf([
+      weights.load('dense 1/kernel') as never,
+      weights.load('dense 1/bias') as never,
+      {
+        name: 'dense 2/kernel',
+        dtype: 'float32',
+        shape: [3, 2],
+        data: Float32Array.of(1, 2, 3, Number.NaN, 5, 6),
+      },
+      weights.load('dense 2/bias') as never,
     ]);
     await expect(device.compile(graph, broken, options)).rejects.toThrow(NonFiniteValueError);
-    await expect(device.compile(graph, broken, options)).rejects.toThrow('"k2" is not finite at element 3');
+    await expect(device.compile(graph, broken, options)).rejects.toThrow(
+      '"dense 2/kernel" is not finite at element 3',
+    );
     for (const precision of ['float16', 'int8', 'int4'] as const) {
       const refused = device.compile(graph, weights, { precision, maxBatch: 1 });
       await expect(refused).rejects.toMatchObject({ code: 'UNSUPPORTED', actual: precision });
@@ -113,7 +117,7 @@ describe.each(['cpu', 'wasm'])('the tfjs device on the %s backend', (backend) =>
 
   it('checks the arguments of run and refuses to run after dispose', async () => {
     using device = await createTfjsDevice(tf, { backend });
-    const { graph, weights } = testModel({ sizes: [4, 2], seed: 4 });
+    const { graph, weights } = randomModel({ sizes: [4, 2], seed: 4 });
     const compiled = await device.compile(graph, weights, { precision: 'float32', maxBatch: 2 });
     const run = (input: number, output: number, batch: number) =>
       compiled.run(new Float32Array(input), new Float32Array(output), batch);
@@ -135,7 +139,7 @@ describe.each(['cpu', 'wasm'])('the tfjs device on the %s backend', (backend) =>
 
   it('takes its models along when it is disposed', async () => {
     const device = await createTfjsDevice(tf, { backend });
-    const { graph, weights } = testModel({ sizes: [4, 2], seed: 4 });
+    const { graph, weights } = randomModel({ sizes: [4, 2], seed: 4 });
     const compiled = await device.compile(graph, weights, { precision: 'float32', maxBatch: 2 });
     device.dispose();
     const run = compiled.run(new Float32Array(4), new Float32Array(2), 1);
@@ -147,11 +151,11 @@ describe('tfjs devices that share a namespace', () => {
   it('each compute on their own backend, even at the same time', async () => {
     using cpu = await createTfjsDevice(tf, { backend: 'cpu' });
     using wasm = await createTfjsDevice(tf, { backend: 'wasm' });
-    const model = testModel({ sizes: [9, 8, 4], seed: 5 });
+    const model = randomModel({ sizes: [9, 8, 4], seed: 5 });
     const options = { precision: 'float32', maxBatch: 3 } as const;
     using onCpu = await cpu.compile(model.graph, model.weights, options);
     using onWasm = await wasm.compile(model.graph, model.weights, options);
-    const input = testInput(model.graph, 3, 6);
+    const input = randomInput(elementCount(model.graph.inputShape), 3, 6);
     const [a, b] = [new Float32Array(12), new Float32Array(12)];
     await Promise.all([onCpu.run(input, a, 3), onWasm.run(input, b, 3)]);
     const expected = evaluateInFloat64(model, input, 3);
@@ -171,10 +175,10 @@ describe('tfjs devices that share a namespace', () => {
 
   it('turn quantised weights into float32', async () => {
     using device = await createTfjsDevice(tf, { backend: 'cpu' });
-    const { graph } = testModel({ sizes: [2, 3], seed: 1, bias: false });
-    const weights = weightSource([
+    const { graph } = randomModel({ sizes: [2, 3], seed: 1, bias: false });
+    const weights = weightSourceOf([
       {
-        name: 'k1',
+        name: 'dense 1/kernel',
         dtype: 'int8',
         shape: [2, 3],
         data: Int8Array.of(1, 2, 3, -4, -5, -6),

@@ -1,16 +1,11 @@
 import { existsSync } from 'node:fs';
-import { CapabilityUnavailableError, type CompiledModel, type Device } from '@qedge/core';
+import { CapabilityUnavailableError, type CompiledModel, type Device, elementCount } from '@qedge/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NodeGpu, requestNodeGpu } from '../src/node.ts';
+import { randomInput, randomModel } from '../src/testing/index.ts';
 import { createWebGpuDevice } from '../src/webgpu.ts';
-import {
-  evaluateInFloat64,
-  relativeError,
-  type TestModel,
-  testInput,
-  testModel,
-} from './float64-evaluation.ts';
+import { evaluateInFloat64, relativeError, type TestModel } from './float64-evaluation.ts';
 
 const found: NodeGpu | CapabilityUnavailableError = await requestNodeGpu({ allowSoftware: true }).catch(
   (error) => error,
@@ -29,7 +24,7 @@ describe.skipIf(missing !== '')('the WebGPU device', () => {
     device.compile(model.graph, model.weights, { precision: 'float32', maxBatch });
 
   const errorOf = async (model: TestModel, compiled: CompiledModel, batch: number) => {
-    const input = testInput(model.graph, batch, batch);
+    const input = randomInput(elementCount(model.graph.inputShape), batch, batch);
     const output = new Float32Array(batch * model.graph.outputShape[0]!).fill(Number.NaN);
     await compiled.run(input, output, batch);
     return relativeError(output, evaluateInFloat64(model, input, batch));
@@ -55,7 +50,7 @@ describe.skipIf(missing !== '')('the WebGPU device', () => {
         fc.boolean(),
         fc.boolean(),
         async (sizes, batch, seed, bias, softmax) => {
-          const model = testModel({ sizes, seed, bias, softmax });
+          const model = randomModel({ sizes, seed, bias, softmax });
           using compiled = await compile(model, 33);
           expect(await errorOf(model, compiled, batch)).toBeLessThan(1e-5);
         },
@@ -65,7 +60,7 @@ describe.skipIf(missing !== '')('the WebGPU device', () => {
   });
 
   it('reuses its buffers for batches of any size up to the greatest', async () => {
-    const model = testModel({ sizes: [784, 256, 128, 10], seed: 7, inputShape: [28, 28], softmax: true });
+    const model = randomModel({ sizes: [784, 256, 128, 10], seed: 7, inputShape: [28, 28], softmax: true });
     using compiled = await compile(model, 64);
     for (const batch of [64, 1, 2, 63, 1, 64])
       expect(await errorOf(model, compiled, batch)).toBeLessThan(1e-5);
@@ -86,7 +81,7 @@ describe.skipIf(missing !== '')('the WebGPU device', () => {
         outputShape: inputShape,
         layers: [{ kind: 'softmax', name: 's' }],
       } as const;
-      using compiled = await device.compile(graph, testModel({ sizes: [1, 1], seed: 1 }).weights, {
+      using compiled = await device.compile(graph, randomModel({ sizes: [1, 1], seed: 1 }).weights, {
         precision: 'float32',
         maxBatch: 1,
       });
@@ -119,7 +114,7 @@ describe.skipIf(missing !== '')('the WebGPU device', () => {
       outputShape: [6],
       layers: [{ kind: 'flatten', name: 'f' }],
     } as const;
-    using compiled = await compile({ graph, weights: testModel({ sizes: [1, 1], seed: 1 }).weights }, 2);
+    using compiled = await compile({ graph, weights: randomModel({ sizes: [1, 1], seed: 1 }).weights }, 2);
     const output = new Float32Array(12);
     const input = Float32Array.from({ length: 12 }, (_, i) => i);
     await compiled.run(input, output, 2);
@@ -127,7 +122,7 @@ describe.skipIf(missing !== '')('the WebGPU device', () => {
   });
 
   it('checks the arguments of run, one run at a time, and refuses to run after dispose', async () => {
-    const model = testModel({ sizes: [4, 2], seed: 4 });
+    const model = randomModel({ sizes: [4, 2], seed: 4 });
     const compiled = await compile(model, 2);
     const run = (input: number, output: number, batch: number) =>
       compiled.run(new Float32Array(input), new Float32Array(output), batch);
@@ -144,7 +139,7 @@ describe.skipIf(missing !== '')('the WebGPU device', () => {
   });
 
   it('refuses narrow precisions and models that the adapter cannot hold, and goes on working', async () => {
-    const model = testModel({ sizes: [4, 2], seed: 4 });
+    const model = randomModel({ sizes: [4, 2], seed: 4 });
     const narrow = device.compile(model.graph, model.weights, { precision: 'int8', maxBatch: 1 });
     await expect(narrow).rejects.toMatchObject({ code: 'UNSUPPORTED', actual: 'int8' });
     await expect(compile(model, 2 ** 40)).rejects.toThrow(`the activations of a batch of ${2 ** 40}`);
@@ -154,7 +149,7 @@ describe.skipIf(missing !== '')('the WebGPU device', () => {
 
   it('takes its models along when it is disposed', async () => {
     const other = await createWebGpuDevice({ gpu: (found as NodeGpu).gpu });
-    const { graph, weights } = testModel({ sizes: [4, 2], seed: 4 });
+    const { graph, weights } = randomModel({ sizes: [4, 2], seed: 4 });
     const compiled = await other.compile(graph, weights, { precision: 'float32', maxBatch: 1 });
     other.dispose();
     const run = compiled.run(new Float32Array(4), new Float32Array(2), 1);

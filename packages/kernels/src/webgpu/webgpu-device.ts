@@ -5,12 +5,13 @@ import {
   type Device,
   type Fallback,
   type ModelGraph,
+  throwIfCancelled,
   UnsupportedError,
   UseAfterReleaseError,
   type WeightSource,
 } from '@qedge/core';
 import { type Float32Model, loadFloat32Model } from '../float32-model.ts';
-import { createPipelines, type WebGpuPipelines } from './pipelines.ts';
+import { PipelineCache } from './pipelines.ts';
 import { largestStorageBuffer, WebGpuModel } from './webgpu-model.ts';
 
 /** Options of {@link createWebGpuDevice}. */
@@ -53,12 +54,7 @@ export async function createWebGpuDevice(options: WebGpuDeviceOptions = {}): Pro
     label: 'qedge',
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
   });
-  return new WebGpuDevice(
-    device,
-    adapterName(adapter.info),
-    isSoftware(adapter.info),
-    await createPipelines(device),
-  );
+  return new WebGpuDevice(device, adapterName(adapter.info), isSoftware(adapter.info));
 }
 
 /** What an adapter calls itself, as well as it can be told. */
@@ -82,14 +78,14 @@ class WebGpuDevice implements Device {
   readonly precisions = ['float32'] as const;
   readonly fallbacks: readonly Fallback[];
   readonly #gpu: GPUDevice;
-  readonly #pipelines: WebGpuPipelines;
+  readonly #pipelines: PipelineCache;
   readonly #models = new Set<WebGpuModel>();
   #lostBecause: string | null = null;
   #disposed = false;
 
-  constructor(gpu: GPUDevice, adapter: string, software: boolean, pipelines: WebGpuPipelines) {
+  constructor(gpu: GPUDevice, adapter: string, software: boolean) {
     this.#gpu = gpu;
-    this.#pipelines = pipelines;
+    this.#pipelines = new PipelineCache(gpu);
     this.name = `webgpu (${adapter})`;
     this.fallbacks = software
       ? [{ from: 'a GPU', to: adapter, why: 'the only WebGPU adapter here computes on the CPU' }]
@@ -103,10 +99,13 @@ class WebGpuDevice implements Device {
     this.#assertUsable();
     const source = loadFloat32Model('webgpu', graph, weights, options);
     this.#assertFits(source, options.maxBatch);
+    const pipelines = await this.#pipelines.forModel(source, options.maxBatch);
+    throwIfCancelled(options.signal, 'Compiling a model');
+    this.#assertUsable();
     // Out of memory and refused bindings are reported here, not thrown where they happen.
     this.#gpu.pushErrorScope('out-of-memory');
     this.#gpu.pushErrorScope('validation');
-    const model = new WebGpuModel(this.#gpu, this.#pipelines, this.name, source, options.maxBatch, () =>
+    const model = new WebGpuModel(this.#gpu, pipelines, this.name, source, options.maxBatch, () =>
       this.#models.delete(model),
     );
     const invalid = await this.#gpu.popErrorScope();

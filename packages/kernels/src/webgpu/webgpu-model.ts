@@ -11,7 +11,7 @@ import {
   type Float32Step,
 } from '../float32-model.ts';
 import { BUFFER_USAGE, MAP_MODE_READ } from './buffer-usage.ts';
-import type { WebGpuPipelines } from './pipelines.ts';
+import type { ModelPipelines } from './pipelines.ts';
 import {
   BATCH_ROWS_PER_INVOCATION,
   BATCH_WORKGROUP,
@@ -36,7 +36,7 @@ export class WebGpuModel implements CompiledModel {
   readonly outputShape: readonly number[];
   readonly memory: { readonly weightBytes: number; readonly bufferBytes: number };
   readonly #gpu: GPUDevice;
-  readonly #pipelines: WebGpuPipelines;
+  readonly #pipelines: ModelPipelines;
   readonly #sizes: { readonly inputSize: number; readonly outputSize: number; readonly maxBatch: number };
   readonly #buffers: GPUBuffer[] = [];
   readonly #onDispose: () => void;
@@ -52,7 +52,7 @@ export class WebGpuModel implements CompiledModel {
   /** Uploads the weights and creates every buffer that `run` uses. */
   constructor(
     gpu: GPUDevice,
-    pipelines: WebGpuPipelines,
+    pipelines: ModelPipelines,
     device: string,
     source: Float32Model,
     maxBatch: number,
@@ -128,17 +128,17 @@ export class WebGpuModel implements CompiledModel {
 
   #dispatch(pass: GPUComputePassEncoder, step: Float32Step, batch: number): void {
     if (step.kind === 'softmax') {
-      pass.setPipeline(this.#pipelines.softmax);
+      pass.setPipeline(this.#pipelines.softmax!);
       pass.dispatchWorkgroups(Math.min(batch * step.rowsPerSample, SOFTMAX_MAX_WORKGROUPS));
       return;
     }
     const columnGroups = Math.ceil(step.units / 4);
     if (batch === 1) {
-      pass.setPipeline(this.#pipelines.denseSingle);
+      pass.setPipeline(this.#pipelines.denseSingle!);
       pass.dispatchWorkgroups(Math.ceil(columnGroups / SINGLE_COLUMN_GROUPS));
       return;
     }
-    pass.setPipeline(this.#pipelines.denseBatch);
+    pass.setPipeline(this.#pipelines.denseBatch!);
     pass.dispatchWorkgroups(
       Math.ceil(columnGroups / BATCH_WORKGROUP.columnGroups),
       Math.ceil(batch / (BATCH_ROWS_PER_INVOCATION * BATCH_WORKGROUP.rowGroups)),

@@ -1,0 +1,27 @@
+import type { CapabilityUnavailableError, Device } from '@qedge/core';
+import { afterAll, describe, it } from 'vitest';
+import { requestNodeGpu } from '../src/node.ts';
+import { deviceConformanceCases } from '../src/testing/index.ts';
+import { createWebGpuDevice } from '../src/webgpu.ts';
+
+const found = await requestNodeGpu({ allowSoftware: true }).catch((error: CapabilityUnavailableError) => error);
+const missing = found instanceof Error ? found.message : '';
+if (missing) console.warn(`SKIPPED: the WebGPU device conformance. ${missing}`);
+
+describe.skipIf(missing !== '')('webgpu as a device', () => {
+  // A software adapter compiles its programs anew for every device: the cases share one, unless they dispose it.
+  let shared: Device | null = null;
+  afterAll(() => shared?.dispose());
+  const create = () => createWebGpuDevice('gpu' in found ? { gpu: found.gpu } : {});
+
+  for (const conformance of deviceConformanceCases()) {
+    it(conformance.name, async () => {
+      if (conformance.name.includes('device was disposed')) {
+        using device = await create();
+        return conformance.run(device);
+      }
+      shared ??= await create();
+      return conformance.run(shared);
+    });
+  }
+});
