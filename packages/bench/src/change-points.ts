@@ -176,18 +176,27 @@ function permutationThreshold(
 }
 
 /**
- * Lag-1 autocorrelation, 0..0.9, from first differences: for an AR(1) process their correlation is -(1 - r) / 2, and a few
- * changes of level hardly touch it, whereas they would make a plain estimate call every shift "autocorrelation".
+ * Lag-1 autocorrelation, 0..0.9, from first differences: for an AR(1) process their correlation is -(1 - r) / 2. Changes of
+ * level, which would make a plain estimate call every shift "autocorrelation", are jumps among the differences and left out.
  */
 function autocorrelation(ranks: Float64Array): number {
+  const differences = Float64Array.from({ length: ranks.length - 1 }, (_, i) => ranks[i + 1]! - ranks[i]!);
+  const jump = 4 * median(differences.map(Math.abs));
   let product = 0;
+  let pairs = 0;
   let square = 0;
-  for (let i = 1; i < ranks.length; i++) {
-    const difference = ranks[i]! - ranks[i - 1]!;
-    square += difference * difference;
-    if (i > 1) product += difference * (ranks[i - 1]! - ranks[i - 2]!);
+  let kept = 0;
+  for (let i = 0; i < differences.length; i++) {
+    const [before, now] = [differences[i - 1] ?? Number.POSITIVE_INFINITY, differences[i]!];
+    if (Math.abs(now) > jump) continue;
+    square += now * now;
+    kept++;
+    if (Math.abs(before) > jump) continue;
+    product += before * now;
+    pairs++;
   }
-  return square > 0 ? Math.min(0.9, Math.max(0, 1 + (2 * product) / square)) : 0;
+  if (square === 0 || pairs === 0) return 0;
+  return Math.min(0.9, Math.max(0, 1 + (2 * product * kept) / (square * pairs)));
 }
 
 /** Takes the narrowest candidate, drops all that contain its split, and so on. */

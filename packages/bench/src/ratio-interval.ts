@@ -85,6 +85,8 @@ function trimmedMean(values: Float64Array): { mean: number; standardError: numbe
   const mean = sum / (count - 2 * cut);
   const low = sorted[cut]!;
   const high = sorted[count - cut - 1]!;
+  // Decided here because rounding in the sums below would leave a tiny error in place of none, and a huge pivot.
+  if (low === high) return { mean: low, standardError: 0 };
   let winsorizedSum = 0;
   for (let i = 0; i < count; i++) winsorizedSum += Math.min(high, Math.max(low, sorted[i]!));
   const winsorizedMean = winsorizedSum / count;
