@@ -52,9 +52,30 @@ export function wasmBackend(dialect: WasmDialect): Backend<unknown> {
 }
 
 export const INTERPRETED_TRAITS: readonly TargetTraits[] = [
-  { id: 'four-lanes', lanes: 4, vectors: 15, fmaRounding: 'twice' },
-  { id: 'eight-lanes', lanes: 8, vectors: 16, fmaRounding: 'twice' },
-  { id: 'sixteen-lanes', lanes: 16, vectors: 32, fmaRounding: 'twice' },
+  {
+    id: 'four-lanes',
+    lanes: 4,
+    vectors: 15,
+    temporaries: { fma: 0, dot: 0 },
+    fmaRounding: 'twice',
+    hoistsLoads: false,
+  },
+  {
+    id: 'eight-lanes',
+    lanes: 8,
+    vectors: 16,
+    temporaries: { fma: 1, dot: 0 },
+    fmaRounding: 'twice',
+    hoistsLoads: true,
+  },
+  {
+    id: 'sixteen-lanes',
+    lanes: 16,
+    vectors: 32,
+    temporaries: { fma: 0, dot: 0 },
+    fmaRounding: 'twice',
+    hoistsLoads: false,
+  },
 ];
 
 const GUARD = 0xa5;

@@ -1,9 +1,6 @@
 import type { GemmDescription } from '../description/kernel-description.ts';
 import type { Pointer, Target, Vector } from '../target/target.ts';
 
-/** Scratch registers that {@link emitEpilogue} needs, claimed before the tile is sized. */
-export const EPILOGUE_SCRATCH = 1;
-
 /** The per-column vectors of an epilogue: each points at the value of the tile's first column. */
 export interface EpiloguePointers {
   readonly scales: Pointer;
@@ -13,6 +10,8 @@ export interface EpiloguePointers {
 /**
  * Turns accumulators (`[row][vector]`) into results in place: scale to float32 (integer forms), add the bias, clamp at 0.
  * Each step rounds once to float32, in this order. Per-column vectors are padded, so whole vectors are read.
+ *
+ * @param scratch a register whose content is no longer needed.
  */
 export function emitEpilogue<Code>(
   target: Target<Code>,

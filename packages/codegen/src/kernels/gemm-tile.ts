@@ -1,6 +1,6 @@
 import type { GemmDescription, GemmElements } from '../description/kernel-description.ts';
 import type { Pointer, Target, TargetTraits, Vector } from '../target/target.ts';
-import { EPILOGUE_SCRATCH, emitEpilogue } from './epilogue.ts';
+import { emitEpilogue } from './epilogue.ts';
 import { PANEL_VECTORS, type PanelLayout, panelLayout } from './panels.ts';
 
 /** Arguments of a gemm kernel, in order: five addresses with the number of row blocks between. */
@@ -9,20 +9,43 @@ export const GEMM_PARAMETERS = { a: 0, b: 1, c: 2, rowBlocks: 3, scales: 4, bias
 /** How many arguments a gemm kernel takes. */
 export const GEMM_PARAMETER_COUNT = 6;
 
-/** Registers beside the accumulators for a tile of `rows` rows and `panels` panels. */
-function operandRegisters(elements: GemmElements, rows: number, panels: number): number {
-  const b = rows === 1 ? 1 : panels * PANEL_VECTORS;
-  return b + 1 + (elements === 'int4' ? panels : 0) + EPILOGUE_SCRATCH;
+/** How many registers a tile needs, by role. */
+interface TileRegisters {
+  readonly accumulators: number;
+  readonly b: number;
+  readonly packed: number;
+  readonly splats: number;
+  readonly temporaries: number;
 }
 
-function tileFits(elements: GemmElements, rows: number, panels: number, vectors: number): boolean {
-  return rows * panels * PANEL_VECTORS + operandRegisters(elements, rows, panels) <= vectors;
+function tileRegisters(
+  elements: GemmElements,
+  rows: number,
+  panels: number,
+  { hoistsLoads, temporaries }: TargetTraits,
+): TileRegisters {
+  const width = panels * PANEL_VECTORS;
+  const splats = hoistsLoads ? rows : 1;
+  // Where every row keeps its value, vectors of B pass one at a time; but a vector that is loaded may be loaded early.
+  const onePasses = splats === rows && !(hoistsLoads && elements !== 'int4');
+  return {
+    accumulators: rows * width,
+    b: onePasses ? 1 : width,
+    packed: elements === 'int4' ? panels : 0,
+    splats,
+    temporaries: elements === 'float32' ? temporaries.fma : temporaries.dot,
+  };
+}
+
+function tileFits(elements: GemmElements, rows: number, panels: number, traits: TargetTraits): boolean {
+  const counts: number[] = Object.values(tileRegisters(elements, rows, panels, traits));
+  return counts.reduce((sum, count) => sum + count, 0) <= traits.vectors;
 }
 
 /** The most rows that one tile of a single panel can hold on a target: tiles near it do the most work per load. */
 export function maxTileRows(elements: GemmElements, traits: TargetTraits): number {
   let rows = 1;
-  while (tileFits(elements, rows + 1, 1, traits.vectors)) rows++;
+  while (tileFits(elements, rows + 1, 1, traits)) rows++;
   return rows;
 }
 
@@ -30,14 +53,11 @@ export function maxTileRows(elements: GemmElements, traits: TargetTraits): numbe
  * Panels that are computed side by side. Few rows need several, or else each multiply-add would wait for the one before;
  * half the registers as accumulators is enough to hide that.
  */
-function tilePanels(description: GemmDescription, traits: TargetTraits): number {
-  const { elements, rows } = description;
+function tilePanels({ elements, rows }: GemmDescription, traits: TargetTraits): number {
+  const enough = Math.floor((traits.vectors + 1) / 2);
   let panels = 1;
-  while (
-    rows * panels * 2 * PANEL_VECTORS <= traits.vectors / 2 + 1 &&
-    tileFits(elements, rows, panels * 2, traits.vectors)
-  ) {
-    panels *= 2;
+  while (rows * (panels + 1) * PANEL_VECTORS <= enough && tileFits(elements, rows, panels + 1, traits)) {
+    panels++;
   }
   return panels;
 }
@@ -47,8 +67,7 @@ interface TileState {
   readonly accumulators: readonly (readonly Vector[])[];
   readonly b: readonly Vector[];
   readonly packed: readonly Vector[];
-  readonly splat: Vector;
-  readonly scratch: Vector;
+  readonly splats: readonly Vector[];
   readonly pointers: {
     readonly aStart: Pointer;
     readonly a: Pointer;
@@ -68,7 +87,7 @@ interface TileState {
  */
 export function emitGemmTile<Code>(target: Target<Code>, description: GemmDescription): Code {
   const { traits } = target;
-  const { elements, rows, depth, columns } = description;
+  const { elements, depth, columns } = description;
   const layout = panelLayout(elements, depth, columns, traits.lanes);
   const panels = Math.min(tilePanels(description, traits), layout.panelCount);
   const state = claimTile(target, description, panels);
@@ -82,31 +101,33 @@ export function emitGemmTile<Code>(target: Target<Code>, description: GemmDescri
   const rest = columns - groups * panels * layout.panelColumns;
   if (rest > 0) emitColumnGroup(target, description, layout, state, rest);
   return target.finish();
+}
 
-  function claimTile(
-    owner: Target<Code>,
-    { rows: rowCount }: GemmDescription,
-    panelCount: number,
-  ): TileState {
-    const width = panelCount * PANEL_VECTORS;
-    const p = GEMM_PARAMETERS;
-    return {
-      accumulators: Array.from({ length: rowCount }, (_, row) => owner.vectors(`row ${row}`, width)),
-      b: owner.vectors('b', rows === 1 ? 1 : width),
-      packed: owner.vectors('packed b', elements === 'int4' ? panelCount : 0),
-      splat: owner.vectors('splat', 1)[0]!,
-      scratch: owner.vectors('epilogue', EPILOGUE_SCRATCH)[0]!,
-      pointers: {
-        aStart: owner.pointerArgument(p.a),
-        a: owner.pointer(),
-        b: owner.pointerArgument(p.b),
-        cStart: owner.pointerArgument(p.c),
-        c: owner.pointer(),
-        scales: owner.pointerArgument(p.scales),
-        bias: owner.pointerArgument(p.bias),
-      },
-    };
-  }
+function claimTile<Code>(
+  target: Target<Code>,
+  { elements, rows }: GemmDescription,
+  panels: number,
+): TileState {
+  const registers = tileRegisters(elements, rows, panels, target.traits);
+  target.vectors('temporaries', registers.temporaries);
+  const parameters = GEMM_PARAMETERS;
+  return {
+    accumulators: Array.from({ length: rows }, (_, row) => {
+      return target.vectors(`row ${row}`, registers.accumulators / rows);
+    }),
+    b: target.vectors('b', registers.b),
+    packed: target.vectors('packed b', registers.packed),
+    splats: target.vectors('splats of a', registers.splats),
+    pointers: {
+      aStart: target.pointerArgument(parameters.a),
+      a: target.pointer(),
+      b: target.pointerArgument(parameters.b),
+      cStart: target.pointerArgument(parameters.c),
+      c: target.pointer(),
+      scales: target.pointerArgument(parameters.scales),
+      bias: target.pointerArgument(parameters.bias),
+    },
+  };
 }
 
 /** All row blocks of `columnCount` neighbouring columns (at most the tile's width; the last vector may be partial). */
@@ -127,7 +148,7 @@ function emitColumnGroup<Code>(
   target.loopCount(target.countArgument(GEMM_PARAMETERS.rowBlocks), () => {
     for (const vector of accumulators.flat()) target.zero(vector);
     emitDepthLoop(target, layout, state, accumulators);
-    emitEpilogue(target, description, accumulators, state.scratch, { scales, bias });
+    emitEpilogue(target, description, accumulators, state.b[0]!, { scales, bias });
     for (const [row, vectors] of accumulators.entries()) {
       for (const [v, vector] of vectors.entries()) {
         const memory = { base: c, offset: (row * columns + v * lanes) * 4 };
@@ -204,30 +225,43 @@ function emitInt4Step<Code>(
 }
 
 /**
- * The rank-1 update of the tile: each row's value at `aOffset`, in every lane, times the vectors of B.
- * A single row takes each vector as it is loaded; several rows share vectors that are loaded once.
+ * The rank-1 update of the tile: each row's value at `aOffset`, in every lane, times the vectors of B. Either every row keeps
+ * its value while the vectors pass, or the vectors stay while the rows pass.
  */
 function emitRowUpdates<Code>(
   target: Target<Code>,
   layout: PanelLayout,
-  state: TileState,
+  { b, splats, pointers }: TileState,
   accumulators: readonly (readonly Vector[])[],
   aOffset: number,
   provide: (destination: Vector, v: number) => void,
 ): void {
-  const { b, splat, pointers } = state;
-  const shared = accumulators.length > 1;
-  const update = (row: readonly Vector[], v: number) => {
-    const vector = b[shared ? v : 0]!;
-    if (layout.elements === 'float32') target.fma(row[v]!, splat, vector);
-    else target.dot(row[v]!, vector, splat);
+  const width = accumulators[0]!.length;
+  const loadValue = (row: number) => {
+    const offset = row * layout.rowByteLength + aOffset;
+    target.splat(splats[row % splats.length]!, { base: pointers.a, offset });
   };
-  if (shared) for (let v = 0; v < accumulators[0]!.length; v++) provide(b[v]!, v);
-  for (const [index, row] of accumulators.entries()) {
-    target.splat(splat, { base: pointers.a, offset: index * layout.rowByteLength + aOffset });
-    for (let v = 0; v < row.length; v++) {
-      if (!shared) provide(b[0]!, v);
-      update(row, v);
+  const update = (row: number, v: number) => {
+    const [accumulator, value, vector] = [
+      accumulators[row]![v]!,
+      splats[row % splats.length]!,
+      b[v % b.length]!,
+    ];
+    if (layout.elements === 'float32') target.fma(accumulator, value, vector);
+    else target.dot(accumulator, vector, value);
+  };
+  const rows = accumulators.length;
+  if (splats.length === rows) {
+    for (let row = 0; row < rows; row++) loadValue(row);
+    for (let v = 0; v < width; v++) {
+      provide(b[v % b.length]!, v);
+      for (let row = 0; row < rows; row++) update(row, v);
+    }
+  } else {
+    for (let v = 0; v < width; v++) provide(b[v]!, v);
+    for (let row = 0; row < rows; row++) {
+      loadValue(row);
+      for (let v = 0; v < width; v++) update(row, v);
     }
   }
 }

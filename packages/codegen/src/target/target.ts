@@ -21,13 +21,20 @@ export interface TargetTraits {
   readonly id: string;
   /** 32-bit lanes per vector: 4, 8 or 16. */
   readonly lanes: number;
-  /** Vector registers that kernels may claim; a target's own temporaries are already subtracted. */
+  /** Vector registers that kernels may claim. */
   readonly vectors: number;
+  /** Registers that the target itself needs for the product inside one `fma` or `dot`: kernels claim them too. */
+  readonly temporaries: { readonly fma: number; readonly dot: number };
   /**
    * How `fma` rounds: `once` after the exact product and sum, `twice` (product, then sum; the same bits on every host),
    * or `host` where the engine chooses between the two.
    */
   readonly fmaRounding: 'once' | 'twice' | 'host';
+  /**
+   * True when the code generator behind the target may move every load of a loop turn to its start, as V8 of Node 20 does:
+   * each loaded value then needs a register of its own, and a tile that ignores it runs at half speed.
+   */
+  readonly hoistsLoads: boolean;
 }
 
 /** Lane-wise operations on float32. `min` is `b < a ? b : a`, `max` is `a < b ? b : a`: with a NaN both give `a`. */

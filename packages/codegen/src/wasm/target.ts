@@ -17,12 +17,26 @@ import { OPCODE, SIMD, VALUE_TYPE } from './opcodes.ts';
 export type WasmDialect = 'strict' | 'relaxed';
 
 /**
- * Traits of each dialect. 16 vector registers is what the narrowest host (x86-64 before AVX-512) has; strict code needs
- * one of them for the product between multiply and add.
+ * Traits of each dialect. The narrowest host (x86-64 before AVX-512) has 16 vector registers, of which V8 keeps one.
+ * Engines with relaxed SIMD are new enough not to hoist loads.
  */
 export const WASM_TRAITS: Readonly<Record<WasmDialect, TargetTraits>> = {
-  strict: { id: 'wasm-strict', lanes: 4, vectors: 15, fmaRounding: 'twice' },
-  relaxed: { id: 'wasm-relaxed', lanes: 4, vectors: 16, fmaRounding: 'host' },
+  strict: {
+    id: 'wasm-strict',
+    lanes: 4,
+    vectors: 15,
+    temporaries: { fma: 1, dot: 1 },
+    fmaRounding: 'twice',
+    hoistsLoads: true,
+  },
+  relaxed: {
+    id: 'wasm-relaxed',
+    lanes: 4,
+    vectors: 15,
+    temporaries: { fma: 0, dot: 1 },
+    fmaRounding: 'host',
+    hoistsLoads: false,
+  },
 };
 
 const BINARY: Readonly<Record<BinaryOperation, number>> = {
