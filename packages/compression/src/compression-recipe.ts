@@ -50,15 +50,15 @@ export const defaultRecipe: CompressionRecipe = {
   training: { ...stage, epochs: 25, learningRate: { initial: 2e-3, final: 1e-5 } },
   pruning: {
     ...stage,
-    epochs: 12,
+    epochs: 14,
     learningRate: { initial: 2e-3, final: 3e-4 },
     sparsity: 0.9,
     rampFraction: 0.7,
     intervalSteps: 15,
-    saliency: 'activation',
+    saliency: 'magnitude',
   },
-  int8: { ...stage, epochs: 2, learningRate: { initial: 3e-4, final: 1e-4 }, weightDecay: 0 },
-  int4: { ...stage, epochs: 6, learningRate: { initial: 1e-3, final: 1e-5 }, weightDecay: 0 },
+  int8: { ...stage, epochs: 1, learningRate: { initial: 3e-4, final: 1e-4 }, weightDecay: 0 },
+  int4: { ...stage, epochs: 5, learningRate: { initial: 1e-3, final: 1e-5 }, weightDecay: 0 },
 };
 
 /** The same network and data in a few seconds, at a lower accuracy: for trying things out. */
