@@ -188,16 +188,17 @@ export class MetricRegistry implements MetricSink {
   }
 
   #bind(name: string, kind: MetricKind, labels: Labels, description: MetricDescription): BoundSeries {
-    const family = this.#families.get(name) ?? this.#addFamily(name, kind, description);
-    if (family.kind !== kind) {
+    const known = this.#families.get(name);
+    if (known && known.kind !== kind) {
       throw new InvalidArgumentError(`Metric "${name}" is of another kind`, {
-        expected: family.kind,
+        expected: known.kind,
         actual: kind,
       });
     }
-    const found = family.series.get(labelKey(labels));
+    const found = known?.series.get(labelKey(labels));
     if (found) return found;
     checkLabels(name, kind, labels);
+    const family = known ?? this.#addFamily(name, kind, description);
     if (family.series.size < this.#maxSeries) return this.#addSeries(family, labels);
     this.#droppedLabelSets++;
     return family.series.get(labelKey(OVERFLOW_LABELS)) ?? this.#addSeries(family, OVERFLOW_LABELS);
