@@ -1,7 +1,7 @@
 import type { GrayImage } from './digit-image.ts';
 
 /** The width of the pen as a part of the pad's side: about what a pen left in MNIST. */
-const PEN_WIDTH = 0.07;
+const PEN_WIDTH = 0.09;
 
 /** A canvas that is drawn on with mouse, pen or finger. Its bitmap holds ink in the alpha channel. */
 export class DrawingPad {

@@ -6,8 +6,8 @@ export async function workOffline(): Promise<void> {
   let ready = false;
   let why = 'offline use is being prepared';
   const show = () => {
-    badge.dataset.state = navigator.onLine ? (ready ? 'ready' : 'waiting') : 'offline';
-    badge.textContent = navigator.onLine ? (ready ? 'works offline' : why) : 'offline';
+    badge.dataset.state = ready ? 'ready' : 'waiting';
+    badge.textContent = ready ? (navigator.onLine ? 'works offline' : 'working offline') : why;
   };
   window.addEventListener('online', show);
   window.addEventListener('offline', show);
