@@ -29,7 +29,7 @@ export interface DataSplit {
  * Shuffles samples and deals them into three parts that share none. Equal seeds give equal parts on every machine.
  *
  * @param data borrowed; the parts are copies.
- * @throws InvalidArgumentError when the parts need more samples than there are.
+ * @throws InvalidArgumentError when the parts need more samples than there are, ShapeMismatchError when lengths do not fit.
  */
 export function splitClassificationData(
   data: ClassificationData,
@@ -44,6 +44,12 @@ export function splitClassificationData(
     });
   }
   const inputSize = data.count === 0 ? 0 : data.features.length / data.count;
+  if (!Number.isInteger(inputSize) || data.labels.length !== data.count) {
+    throw new ShapeMismatchError('The data to split does not fit together', {
+      expected: `features and labels of ${data.count} samples`,
+      actual: [data.features.length, data.labels.length],
+    });
+  }
   const order = new Random(split.seed).shuffle(Uint32Array.from({ length: data.count }, (_, index) => index));
   const take = (start: number, count: number): ClassificationData => {
     const features = new Float32Array(count * inputSize);

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '@qedge/core';
+import { InvalidArgumentError, ShapeMismatchError } from '@qedge/core';
 import { describe, expect, it } from 'vitest';
 import { splitClassificationData } from '../src/index.ts';
 
@@ -35,6 +35,14 @@ describe('splitClassificationData', () => {
       splitClassificationData(data, { train: 50, validation: 0, test: 0, seed }).train.labels;
     expect(labels(1)).toEqual(labels(1));
     expect(labels(1)).not.toEqual(labels(2));
+  });
+
+  it('refuses data whose lengths do not fit together', () => {
+    const split = { train: 1, validation: 0, test: 0, seed: 0 };
+    const short = { ...data, labels: data.labels.slice(1) };
+    expect(() => splitClassificationData(short, split)).toThrow(ShapeMismatchError);
+    const ragged = { ...data, features: data.features.slice(1) };
+    expect(() => splitClassificationData(ragged, split)).toThrow(ShapeMismatchError);
   });
 
   it('refuses more samples than there are', () => {

@@ -170,6 +170,23 @@ describe('trainQuantizationAware', () => {
     model.dispose();
   });
 
+  it('does so with inputs of both signs, whose zero point is not 0', async () => {
+    const moved = (data: typeof training) => ({
+      ...data,
+      features: data.features.map((value) => Math.fround(0.3 - value)),
+    });
+    const model = copyOf(trained);
+    const { quantized } = await trainQuantizationAware(tf, model, moved(training), { ...stage, bits: 4 });
+    expect(quantized.layers[0].inputQuantization.zeroPoint).toBeGreaterThan(100);
+    const { features } = moved(validation);
+    const logits = computeLogits(tf, quantized, features, 100);
+    for (let i = 0; i < 100; i++) {
+      const expected = integerReference(quantized, features.subarray(i * 64, (i + 1) * 64));
+      expect(logits.slice(i * 3, i * 3 + 3)).toEqual(expected);
+    }
+    model.dispose();
+  });
+
   it('exports the codes of the shared rule on the final weights', async () => {
     const model = copyOf(trained);
     const { quantized } = await trainQuantizationAware(tf, model, training, { ...stage, bits: 4 });

@@ -1,4 +1,4 @@
-import type { Scalar, Tensor2D, TensorLike } from '@tensorflow/tfjs';
+import type { Scalar, Tensor2D } from '@tensorflow/tfjs';
 import type { DenseNetwork } from '../dense-network.ts';
 import type { Tensorflow } from './tensorflow.ts';
 
@@ -40,6 +40,6 @@ export function forwardPass(
 }
 
 /** Mean cross-entropy of logits against classes given as one-hot rows `[batch, classes]`. */
-export function classificationLoss(tf: Tensorflow, oneHot: Tensor2D | TensorLike, logits: Tensor2D): Scalar {
+export function classificationLoss(tf: Tensorflow, oneHot: Tensor2D, logits: Tensor2D): Scalar {
   return tf.losses.softmaxCrossEntropy(oneHot, logits);
 }
