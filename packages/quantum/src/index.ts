@@ -30,6 +30,37 @@ export {
   type ParameterValue,
   parameter,
 } from './circuit/parameter.ts';
+export { estimateResources, type ResourceEstimate } from './compiler/estimate-resources.ts';
+export type { CompilationState, Pass, PassContext } from './compiler/pass.ts';
+export { PassManager, type PassManagerOptions, type PassRecord } from './compiler/pass-manager.ts';
+export { cancelInverseGates } from './compiler/passes/cancel-inverse-gates.ts';
+export { greedyLayout, trivialLayout } from './compiler/passes/choose-layout.ts';
+export { optimizeOneQubitGates } from './compiler/passes/optimize-one-qubit-gates.ts';
+export { removeResetInZeroState } from './compiler/passes/remove-reset-in-zero-state.ts';
+export { type SabreOptions, sabreRouting } from './compiler/passes/sabre-routing.ts';
+export { unrollThreeQubitGates } from './compiler/passes/unroll-three-qubit-gates.ts';
+export { unrollToBasis } from './compiler/passes/unroll-to-basis.ts';
+export { checkTarget, type InstructionProperty, type Target } from './compiler/target.ts';
+export {
+  allToAllTarget,
+  DEFAULT_BASIS_GATES,
+  gridTarget,
+  heavyHexTarget,
+  lineTarget,
+  ringTarget,
+} from './compiler/topologies.ts';
+export {
+  type OptimizationLevel,
+  presetPasses,
+  type TranspileOptions,
+  type TranspileResult,
+  transpile,
+} from './compiler/transpile.ts';
+export {
+  type EquivalenceOptions,
+  type EquivalenceReport,
+  verifyEquivalence,
+} from './compiler/verify-equivalence.ts';
 export { formatOpenQasm2 } from './openqasm/format-openqasm2.ts';
 export { parseOpenQasm2 } from './openqasm/parse-openqasm2.ts';
 export { type MaskedPauli, PauliSum, type PauliTerm } from './operator/pauli-sum.ts';

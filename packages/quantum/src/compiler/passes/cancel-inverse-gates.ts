@@ -1,0 +1,106 @@
+import { Circuit } from '../../circuit/circuit.ts';
+import { gateDefinition } from '../../circuit/gate-definition.ts';
+import type { GateInstruction, Instruction } from '../../circuit/instruction.ts';
+import { addAngles, type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
+import { knownToCommute } from '../commutation.ts';
+import { wrapAngle } from '../one-qubit-synthesis.ts';
+import type { Pass } from '../pass.ts';
+
+/**
+ * Cancels pairs of inverse gates and adds up rotations about the same axis, also across gates in between that commute with them
+ * (CXCancellation and CommutativeCancellation in one). Repeats until nothing changes. Works with free parameters.
+ */
+export const cancelInverseGates: Pass = {
+  name: 'cancel inverse gates',
+  run(state) {
+    let { circuit } = state;
+    for (;;) {
+      const next = cancelOnce(circuit);
+      if (next.instructions.length === circuit.instructions.length) return { ...state, circuit: next };
+      circuit = next;
+    }
+  },
+};
+
+/** How many gates on its own qubits a gate looks back over at most. */
+const LOOK_BACK = 64;
+
+function cancelOnce(circuit: Circuit): Circuit {
+  const kept: (Instruction | null)[] = [];
+  // For each qubit, the positions in `kept` of the instructions on it.
+  const wires: number[][] = Array.from({ length: circuit.qubitCount }, () => []);
+  for (const instruction of circuit.instructions) {
+    if (instruction.kind === 'gate' && absorb(instruction, kept, wires)) continue;
+    for (const qubit of instruction.qubits) wires[qubit]!.push(kept.length);
+    kept.push(instruction);
+  }
+  const cancelled = new Circuit(circuit.qubitCount, circuit.clbitCount);
+  for (const instruction of kept) if (instruction !== null) cancelled.append(instruction);
+  return cancelled;
+}
+
+/** Tries to merge a gate into an earlier one. @returns whether it did. */
+function absorb(gate: GateInstruction, kept: (Instruction | null)[], wires: readonly number[][]): boolean {
+  for (const position of positionsBackwards(gate.qubits, wires)) {
+    const earlier = kept[position];
+    if (!earlier) continue;
+    const merged = earlier.kind === 'gate' ? mergeGates(earlier, gate) : undefined;
+    if (merged !== undefined) {
+      kept[position] = merged;
+      return true;
+    }
+    if (!knownToCommute(earlier, gate)) return false;
+  }
+  return false;
+}
+
+/** Positions of earlier instructions on any of the qubits, latest first, each once. */
+function* positionsBackwards(qubits: readonly number[], wires: readonly number[][]): Generator<number> {
+  const pointers = qubits.map((qubit) => wires[qubit]!.length - 1);
+  for (let seen = 0; seen < LOOK_BACK; seen++) {
+    let latest = -1;
+    qubits.forEach((qubit, i) => {
+      latest = Math.max(latest, wires[qubit]![pointers[i]!] ?? -1);
+    });
+    if (latest < 0) return;
+    qubits.forEach((qubit, i) => {
+      if (wires[qubit]![pointers[i]!] === latest) pointers[i]!--;
+    });
+    yield latest;
+  }
+}
+
+/** One gate for two that follow each other; null when they cancel; undefined when there is none. */
+function mergeGates(first: GateInstruction, second: GateInstruction): GateInstruction | null | undefined {
+  const definition = gateDefinition(second.name);
+  if (!sameQubits(first, second, definition.symmetric)) return undefined;
+  const [inverse, ...rest] = definition.inverse(second.parameters);
+  if (
+    rest.length === 0 &&
+    inverse!.name === first.name &&
+    equalAngles(first.parameters, inverse!.parameters)
+  ) {
+    return null;
+  }
+  if (first.name !== second.name || definition.parameterCount !== 1) return undefined;
+  const angle = addAngles(first.parameters[0]!, second.parameters[0]!);
+  if (angle === null) return undefined;
+  // After a full turn an uncontrolled rotation is a global phase, a controlled one is not.
+  const period = definition.controlCount > 0 && first.name !== 'cp' ? 2 : 1;
+  if (typeof angle === 'number' && Math.abs(wrapAngle(angle / period)) < 1e-12) return null;
+  return { ...first, parameters: [angle] };
+}
+
+function equalAngles(a: readonly ParameterValue[], b: readonly ParameterValue[]): boolean {
+  return a.every((angle, i) => {
+    const difference = addAngles(angle, scaleAngle(b[i]!, -1));
+    return typeof difference === 'number' && Math.abs(difference) < 1e-12;
+  });
+}
+
+function sameQubits(first: GateInstruction, second: GateInstruction, symmetric: boolean): boolean {
+  if (first.qubits.length !== second.qubits.length) return false;
+  return symmetric
+    ? first.qubits.every((qubit) => second.qubits.includes(qubit))
+    : first.qubits.every((qubit, i) => qubit === second.qubits[i]);
+}

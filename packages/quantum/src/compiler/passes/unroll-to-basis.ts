@@ -1,0 +1,75 @@
+import { UnsupportedError } from '@qedge/core';
+import { Circuit } from '../../circuit/circuit.ts';
+import { type GateStep, gateDefinition } from '../../circuit/gate-definition.ts';
+import type { ParameterValue } from '../../circuit/parameter.ts';
+import { CX_RULES, decomposeMultiQubitGate, decomposeRotation } from '../decomposition.ts';
+import { synthesizeOneQubit } from '../one-qubit-synthesis.ts';
+import type { Pass } from '../pass.ts';
+import type { Target } from '../target.ts';
+
+/**
+ * Rewrites every gate in terms of the target's basis. One-qubit gates need rz and sx in the basis, two-qubit gates one of cx, cz
+ * and ecr, unless they are in it themselves. Free parameters stay linear.
+ */
+export const unrollToBasis: Pass = {
+  name: 'unroll to basis',
+  run(state) {
+    const { circuit, target } = state;
+    const unrolled = new Circuit(circuit.qubitCount, circuit.clbitCount);
+    for (const instruction of circuit.instructions) {
+      if (instruction.kind !== 'gate') unrolled.append(instruction);
+      else appendInBasis(unrolled, target, instruction.name, instruction.qubits, instruction.parameters);
+    }
+    return { ...state, circuit: unrolled };
+  },
+};
+
+function appendInBasis(
+  circuit: Circuit,
+  target: Target,
+  name: string,
+  qubits: readonly number[],
+  parameters: readonly ParameterValue[],
+): void {
+  if ((target.basisGates as readonly string[]).includes(name)) {
+    circuit.gate(name, qubits, parameters);
+    return;
+  }
+  const steps =
+    qubits.length === 1 ? rewriteOneQubit(target, name, parameters) : rewriteMulti(target, name, parameters);
+  for (const step of steps) {
+    const placed = step.positions.map((position) => qubits[position]!);
+    appendInBasis(circuit, target, step.name, placed, step.parameters);
+  }
+}
+
+function rewriteOneQubit(
+  { basisGates, name: targetName }: Target,
+  name: string,
+  parameters: readonly ParameterValue[],
+): readonly GateStep[] {
+  if (name === 'id') return [];
+  if (!basisGates.includes('rz') || !basisGates.includes('sx')) {
+    throw new UnsupportedError(`The gate ${name} cannot be made on "${targetName}"`, {
+      expected: `rz and sx, or ${name}, in the basis`,
+      actual: basisGates.join(', '),
+    });
+  }
+  const numbers = parameters.filter((angle) => typeof angle === 'number');
+  if (numbers.length < parameters.length) return decomposeRotation(name, parameters)!;
+  return synthesizeOneQubit(gateDefinition(name).matrix(numbers), basisGates.includes('x'));
+}
+
+function rewriteMulti(
+  { basisGates, name: targetName }: Target,
+  name: string,
+  parameters: readonly ParameterValue[],
+): readonly GateStep[] {
+  if (name !== 'cx') return decomposeMultiQubitGate(name, parameters)!;
+  if (basisGates.includes('cz')) return CX_RULES.cz;
+  if (basisGates.includes('ecr')) return CX_RULES.ecr;
+  throw new UnsupportedError(`No entangling gate can be made on "${targetName}"`, {
+    expected: 'cx, cz or ecr in the basis',
+    actual: basisGates.join(', '),
+  });
+}

@@ -1,0 +1,75 @@
+import { InvalidArgumentError } from '@qedge/core';
+import { type GateName, isGateName } from '../circuit/gate-definition.ts';
+
+/** A figure for one instruction of a machine, for all qubits or for certain ones. */
+export interface InstructionProperty {
+  /** A gate's name, `measure` or `reset`. */
+  readonly instruction: string;
+  /** The qubits it holds for, in the gate's order; without them it holds wherever no better entry does. */
+  readonly qubits?: readonly number[];
+  readonly durationSeconds?: number;
+  /** The probability that the instruction goes wrong, 0..1. */
+  readonly errorRate?: number;
+}
+
+/** What a circuit is compiled for. Plain data. */
+export interface Target {
+  readonly name: string;
+  readonly qubitCount: number;
+  /** Pairs of qubits that can share a gate, in either direction; null when every pair can. */
+  readonly couplingEdges: readonly (readonly [number, number])[] | null;
+  readonly basisGates: readonly GateName[];
+  /** Durations and error rates, where known. */
+  readonly instructionProperties?: readonly InstructionProperty[];
+  /** Relaxation time of every qubit, where known. */
+  readonly t1Seconds?: readonly number[];
+  /** Dephasing time of every qubit, where known. */
+  readonly t2Seconds?: readonly number[];
+}
+
+/**
+ * Checks a target that came from outside. @returns the same value.
+ * @throws InvalidArgumentError saying what is wrong.
+ */
+export function checkTarget(target: Target): Target {
+  const { qubitCount, couplingEdges, basisGates } = target;
+  const fail = (expected: string, actual: unknown): never => {
+    throw new InvalidArgumentError(`The target "${target.name}" is unusable`, { expected, actual });
+  };
+  if (!Number.isInteger(qubitCount) || qubitCount < 1) fail('qubitCount an integer >= 1', qubitCount);
+  for (const edge of couplingEdges ?? []) {
+    const inRange = edge.every((qubit) => Number.isInteger(qubit) && qubit >= 0 && qubit < qubitCount);
+    if (edge.length !== 2 || !inRange || edge[0] === edge[1])
+      fail('edges between two different qubits', edge);
+  }
+  for (const gate of basisGates) if (!isGateName(gate)) fail('known basis gates', gate);
+  for (const property of target.instructionProperties ?? []) {
+    const { instruction, durationSeconds = 0, errorRate = 0 } = property;
+    if (!(durationSeconds >= 0 && Number.isFinite(durationSeconds))) fail('durations >= 0', durationSeconds);
+    if (!(errorRate >= 0 && errorRate <= 1)) fail(`an error rate of ${instruction} in 0..1`, errorRate);
+  }
+  for (const times of [target.t1Seconds, target.t2Seconds]) {
+    if (times === undefined) continue;
+    if (times.length !== qubitCount || !times.every((time) => time > 0))
+      fail('a time > 0 for every qubit', times);
+  }
+  return target;
+}
+
+/** The figures of an instruction on certain qubits: an entry for exactly them, else the general one, else undefined. */
+export function instructionProperty<Key extends 'durationSeconds' | 'errorRate'>(
+  target: Target,
+  instruction: string,
+  qubits: readonly number[],
+  key: Key,
+): number | undefined {
+  let general: number | undefined;
+  for (const property of target.instructionProperties ?? []) {
+    if (property.instruction !== instruction || property[key] === undefined) continue;
+    if (property.qubits === undefined) general = property[key];
+    else if (property.qubits.length === qubits.length && property.qubits.every((q, i) => q === qubits[i])) {
+      return property[key];
+    }
+  }
+  return general;
+}

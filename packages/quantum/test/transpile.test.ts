@@ -1,0 +1,364 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CancelledError, Random } from '@qedge/core';
+import {
+  allToAllTarget,
+  Circuit,
+  cancelInverseGates,
+  GATE_NAMES,
+  gateDefinition,
+  gateMatrix,
+  gridTarget,
+  heavyHexTarget,
+  lineTarget,
+  optimizeOneQubitGates,
+  type Pass,
+  parameter,
+  parseOpenQasm2,
+  removeResetInZeroState,
+  ringTarget,
+  type Target,
+  transpile,
+  uccsd,
+  unrollToBasis,
+  verifyEquivalence,
+} from '@qedge/quantum';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { gateAxis } from '../src/compiler/commutation.ts';
+import { randomCircuit } from './random-circuit.ts';
+import { sharedDirectory } from './shared-data.ts';
+
+const coupling = sharedDirectory('coupling');
+const qasm = sharedDirectory('qasm');
+
+/** Every gate is in the basis and every pair is coupled. */
+function expectLegal(circuit: Circuit, target: Target): void {
+  const pairs = new Set((target.couplingEdges ?? []).flatMap(([a, b]) => [`${a},${b}`, `${b},${a}`]));
+  expect(circuit.qubitCount).toBe(target.qubitCount);
+  for (const instruction of circuit.instructions) {
+    if (instruction.kind !== 'gate') continue;
+    expect(target.basisGates).toContain(instruction.name);
+    if (instruction.qubits.length === 2 && target.couplingEdges)
+      expect(pairs).toContain(instruction.qubits.join(','));
+  }
+}
+
+const targets: Target[] = [
+  lineTarget(5),
+  ringTarget(6),
+  gridTarget(2, 3, ['rz', 'sx', 'x', 'cz']),
+  heavyHexTarget(27),
+  heavyHexTarget(27, ['rz', 'sx', 'x', 'ecr']),
+  allToAllTarget(5),
+  lineTarget(5, ['rz', 'sx', 'cx']),
+];
+
+describe.each(
+  targets.map((target) => [`${target.name} with ${target.basisGates.join(', ')}`, target] as const),
+)('transpile for %s', (_, target) => {
+  it.each([0, 1, 2] as const)('keeps the effect of random circuits at level %i, legally', async (level) => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 1e6 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.integer({ min: 0, max: 25 }),
+        async (seed, qubits, length) => {
+          const circuit = randomCircuit(seed, qubits, length);
+          const compiled = await transpile(circuit, target, { seed, level });
+          expectLegal(compiled.circuit, target);
+          const report = verifyEquivalence(circuit, compiled, { trials: 2 });
+          expect(report.worstInfidelity).toBeLessThan(1e-9);
+          expect(report.equivalent).toBe(true);
+        },
+      ),
+      { seed: 1, numRuns: level === 2 ? 6 : 12 },
+    );
+  });
+});
+
+describe('transpile', () => {
+  it('gives equal circuits for equal seeds', async () => {
+    const circuit = randomCircuit(5, 7, 60);
+    const [a, b] = [
+      await transpile(circuit, heavyHexTarget(), { seed: 3 }),
+      await transpile(circuit, heavyHexTarget(), { seed: 3 }),
+    ];
+    expect(a.circuit.toJSON()).toEqual(b.circuit.toJSON());
+    expect([a.initialLayout, a.finalLayout]).toEqual([b.initialLayout, b.finalLayout]);
+  });
+
+  it('keeps measurements on their classical bits, also in the middle', async () => {
+    const circuit = new Circuit(4, 4)
+      .h(0)
+      .cx(0, 3)
+      .measure(3, 1)
+      .cx(0, 1)
+      .cx(0, 2)
+      .cp(0.7, 2, 1)
+      .measure(0, 0);
+    circuit.barrier().measure(1, 3).measure(2, 2);
+    for (const level of [0, 1, 2] as const) {
+      const compiled = await transpile(circuit, lineTarget(4), { level, seed: 1 });
+      expectLegal(compiled.circuit, lineTarget(4));
+      expect(verifyEquivalence(circuit, compiled).equivalent).toBe(true);
+    }
+  });
+
+  it('keeps free parameters linear', async () => {
+    const { circuit } = uccsd({ electrons: 2, orbitals: 2 });
+    const mixed = circuit.compose(
+      new Circuit(4)
+        .u(parameter('a'), parameter('b'), parameter('a').times(-2), 1)
+        .crx(parameter('c'), 0, 3)
+        .ryy(parameter('c').plus(1), 1, 3),
+    );
+    for (const level of [0, 1, 2] as const) {
+      const compiled = await transpile(mixed, lineTarget(4), { level });
+      expectLegal(compiled.circuit, lineTarget(4));
+      expect([...compiled.circuit.parameterNames].sort()).toEqual([...mixed.parameterNames].sort());
+      expect(verifyEquivalence(mixed, compiled).equivalent).toBe(true);
+    }
+  });
+
+  it('needs no swaps where the circuit fits the map', async () => {
+    const ghz = new Circuit(8).h(3);
+    for (let q = 3; q > 0; q--) ghz.cx(q, q - 1);
+    for (let q = 3; q < 7; q++) ghz.cx(q, q + 1);
+    for (const target of [lineTarget(8), heavyHexTarget()]) {
+      const { circuit } = await transpile(ghz, target, { level: 2 });
+      expect(circuit.gateCounts().cx).toBe(7);
+    }
+  });
+
+  it('finds that cancelling gates leave nothing', async () => {
+    const random = randomCircuit(8, 4, 20);
+    // The inverse of iswap is written with other gates, which only a resynthesis would see through.
+    expect(random.gateCounts().iswap).toBeUndefined();
+    const { circuit } = await transpile(random.compose(random.inverse()), allToAllTarget(4), { level: 2 });
+    expect(circuit.instructions.length).toBe(0);
+  });
+
+  it('records what every pass did', async () => {
+    const { passes } = await transpile(randomCircuit(2, 5, 30), lineTarget(5));
+    expect(passes.map(({ name }) => name)).toContain('sabre routing');
+    for (let i = 1; i < passes.length; i++) expect(passes[i]!.gatesBefore).toBe(passes[i - 1]!.gatesAfter);
+    expect(passes.every(({ durationMs }) => durationMs >= 0)).toBe(true);
+  });
+
+  it('is cancelled by its signal', async () => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 5);
+    const run = transpile(randomCircuit(1, 20, 3000), heavyHexTarget(), {
+      level: 2,
+      signal: controller.signal,
+    });
+    await expect(run).rejects.toThrow(CancelledError);
+  });
+
+  it('handles circuits without gates or qubits', async () => {
+    for (const circuit of [new Circuit(0), new Circuit(3), new Circuit(2, 2).measureAll()]) {
+      const compiled = await transpile(circuit, lineTarget(3));
+      expect(compiled.circuit.instructions.length).toBe(circuit.instructions.length);
+      expect(compiled.initialLayout.length).toBe(circuit.qubitCount);
+    }
+  });
+
+  it('refuses what cannot be done', async () => {
+    await expect(transpile(new Circuit(4), lineTarget(3))).rejects.toThrow(/at most 3 qubits, got 4/);
+    await expect(transpile(new Circuit(2).cx(0, 1), lineTarget(2, ['rz', 'sx']))).rejects.toThrow(
+      /cx, cz or ecr/,
+    );
+    await expect(transpile(new Circuit(1).h(0), lineTarget(2, ['rx', 'cx']))).rejects.toThrow(
+      /rz and sx, or h/,
+    );
+    const apart: Target = {
+      ...lineTarget(4),
+      couplingEdges: [
+        [0, 1],
+        [2, 3],
+      ],
+    };
+    await expect(transpile(new Circuit(2), apart)).rejects.toThrow(/falls apart/);
+    await expect(transpile(new Circuit(1), { ...lineTarget(2), couplingEdges: [[0, 5]] })).rejects.toThrow(
+      /edges/,
+    );
+    await expect(transpile(new Circuit(1), lineTarget(2), { level: 3 as 2 })).rejects.toThrow(/0, 1 or 2/);
+  });
+});
+
+describe('verifyEquivalence', () => {
+  const original = new Circuit(3).h(0).cx(0, 1).cx(0, 2).rz(0.3, 2);
+  const layouts = { initialLayout: [0, 1, 2], finalLayout: [0, 1, 2] };
+
+  it('notices one wrong angle, one wrong qubit, a wrong layout, a dirty spare qubit and a swapped classical bit', () => {
+    const check = (circuit: Circuit, more = {}) =>
+      verifyEquivalence(original, { circuit, ...layouts, ...more }).equivalent;
+    expect(check(original)).toBe(true);
+    expect(check(new Circuit(3).h(0).cx(0, 1).cx(0, 2).rz(0.301, 2))).toBe(false);
+    expect(check(new Circuit(3).h(0).cx(0, 1).cx(1, 2).rz(0.3, 2))).toBe(false);
+    expect(check(original, { finalLayout: [1, 0, 2] })).toBe(false);
+    expect(check(new Circuit(4).compose(original).cx(0, 3))).toBe(false);
+    expect(check(new Circuit(4).compose(original).cx(3, 0))).toBe(true);
+    const measured = new Circuit(2, 2).h(0).measure(0, 0).measure(1, 1);
+    const swapped = new Circuit(2, 2).h(0).measure(0, 1).measure(1, 0);
+    const two = { initialLayout: [0, 1], finalLayout: [0, 1] };
+    expect(verifyEquivalence(measured, { circuit: measured, ...two }).equivalent).toBe(true);
+    expect(verifyEquivalence(measured, { circuit: swapped, ...two }).equivalent).toBe(false);
+  });
+
+  it('accepts a permutation that the layout tells', () => {
+    const circuit = original.clone().swap(0, 1).swap(1, 2);
+    expect(
+      verifyEquivalence(original, { circuit, initialLayout: [0, 1, 2], finalLayout: [2, 0, 1] }).equivalent,
+    ).toBe(true);
+  });
+
+  it('refuses what it cannot compare', () => {
+    const one = { initialLayout: [0], finalLayout: [0] };
+    const reset = new Circuit(1).reset(0);
+    expect(() => verifyEquivalence(reset, { circuit: reset, ...one })).toThrow(/no resets/);
+    expect(() => verifyEquivalence(original, { circuit: original, ...one })).toThrow(/3 different qubits/);
+    const wide = new Circuit(21);
+    const all = Array.from({ length: 21 }, (_, i) => i);
+    expect(() => verifyEquivalence(wide, { circuit: wide, initialLayout: all, finalLayout: all })).toThrow(
+      /20 qubits/,
+    );
+  });
+});
+
+describe.each<[string, Pass]>([
+  ['cancelInverseGates', cancelInverseGates],
+  ['optimizeOneQubitGates', optimizeOneQubitGates],
+  ['unrollToBasis', unrollToBasis],
+  ['removeResetInZeroState', removeResetInZeroState],
+])('%s', (_, pass) => {
+  it('keeps the effect, is idempotent, and never adds gates once in the basis', async () => {
+    const target = allToAllTarget(4);
+    const layout = [0, 1, 2, 3];
+    for (let seed = 0; seed < 40; seed++) {
+      const circuit = randomCircuit(seed, 4, 40);
+      const run = async (input: Circuit) =>
+        (
+          await pass.run(
+            { circuit: input, target, initialLayout: null, finalLayout: null },
+            { random: new Random(0) },
+          )
+        ).circuit;
+      const once = await run(circuit);
+      const report = verifyEquivalence(
+        circuit,
+        { circuit: once, initialLayout: layout, finalLayout: layout },
+        { trials: 2 },
+      );
+      expect(report.worstInfidelity).toBeLessThan(1e-9);
+      const twice = await run(once);
+      expect(twice.toJSON()).toEqual(once.toJSON());
+    }
+  });
+});
+
+describe('passes', () => {
+  const apply = async (
+    pass: Pass,
+    circuit: Circuit,
+    target = allToAllTarget(Math.max(1, circuit.qubitCount)),
+  ) =>
+    (await pass.run({ circuit, target, initialLayout: null, finalLayout: null }, { random: new Random(0) }))
+      .circuit;
+
+  it('cancel across gates that commute, not across gates that do not', async () => {
+    const across = new Circuit(3).cx(0, 1).rz(0.3, 0).sx(1).cx(0, 2).cx(2, 1).cx(0, 1);
+    expect((await apply(cancelInverseGates, across)).gateCounts()).toEqual({ cx: 2, rz: 1, sx: 1 });
+    const blocked = new Circuit(2).cx(0, 1).rz(0.3, 1).cx(0, 1);
+    expect((await apply(cancelInverseGates, blocked)).instructions.length).toBe(3);
+    const barrier = new Circuit(2).cx(0, 1).barrier().cx(0, 1);
+    expect((await apply(cancelInverseGates, barrier)).instructions.length).toBe(3);
+  });
+
+  it('add up rotations with the same parameter and drop whole turns', async () => {
+    const theta = parameter('t');
+    const sum = await apply(
+      cancelInverseGates,
+      new Circuit(2).rz(theta, 0).cx(0, 1).rz(theta.times(2), 0).rz(1, 0),
+    );
+    expect(sum.gateCounts()).toEqual({ cx: 1, rz: 1 });
+    expect(sum.instructions[0]).toMatchObject({
+      parameters: [{ parameter: 't', coefficient: 3, offset: 1 }],
+    });
+    const none = new Circuit(2).rz(theta, 0).rz(theta.times(-1), 0).rzz(Math.PI, 0, 1).rzz(Math.PI, 1, 0);
+    expect((await apply(cancelInverseGates, none)).instructions.length).toBe(0);
+    // A controlled rotation by a full turn is a Z on its control.
+    const controlled = new Circuit(2).crz(Math.PI, 0, 1).crz(Math.PI, 0, 1);
+    expect((await apply(cancelInverseGates, controlled)).gateCounts()).toEqual({ crz: 1 });
+  });
+
+  it('merge one-qubit gates to as few as theory allows', async () => {
+    const counts = async (circuit: Circuit) => (await apply(optimizeOneQubitGates, circuit)).gateCounts();
+    expect(await counts(new Circuit(1).h(0).h(0))).toEqual({});
+    expect(await counts(new Circuit(1).h(0))).toEqual({ rz: 2, sx: 1 });
+    expect(await counts(new Circuit(1).h(0).z(0).h(0))).toEqual({ x: 1 });
+    expect(await counts(new Circuit(1).t(0).s(0).rz(0.1, 0))).toEqual({ rz: 1 });
+    expect(await counts(new Circuit(1).u(0.3, 0.4, 0.5, 0).ry(1, 0).rx(2, 0))).toEqual({ rz: 3, sx: 2 });
+  });
+
+  it('drop resets only before anything acts', async () => {
+    const circuit = new Circuit(2).reset(0).barrier().reset(0).h(0).reset(0).reset(1);
+    expect((await apply(removeResetInZeroState, circuit)).gateCounts()).toEqual({
+      barrier: 1,
+      h: 1,
+      reset: 1,
+    });
+  });
+
+  it('use commutation facts that the matrices confirm', () => {
+    const paulis = { x: gateMatrix('x'), y: gateMatrix('y'), z: gateMatrix('z') };
+    for (const name of GATE_NAMES) {
+      const { qubitCount, parameterCount } = gateDefinition(name);
+      const parameters = [0.7, 0.4, 1.9].slice(0, parameterCount);
+      for (let position = 0; position < qubitCount; position++) {
+        const axis = gateAxis(name, position);
+        if (axis === null) continue;
+        const qubits = Array.from({ length: qubitCount }, (_, q) => q);
+        expect(paulis[axis]).toBeDefined();
+        const before = new Circuit(qubitCount).gate(axis, [position]).gate(name, qubits, parameters);
+        const after = new Circuit(qubitCount).gate(name, qubits, parameters).gate(axis, [position]);
+        const report = verifyEquivalence(before, {
+          circuit: after,
+          initialLayout: qubits,
+          finalLayout: qubits,
+        });
+        expect(report.equivalent, `${name} ${axis} on ${position}`).toBe(true);
+      }
+    }
+  });
+});
+
+describe.skipIf(coupling === null)('topologies', () => {
+  it.each([
+    ['heavyhex27_falcon', heavyHexTarget(27)],
+    ['line25', lineTarget(25)],
+    ['ring25', ringTarget(25)],
+    ['grid5x5', gridTarget(5, 5)],
+  ])('equal the published map %s', (name, target) => {
+    const published = JSON.parse(readFileSync(join(coupling!, `${name}.json`), 'utf8'));
+    const ordered = [...target.couplingEdges!].sort(([a, b], [c, d]) => a - c || b - d);
+    expect(ordered).toEqual(published.edges);
+    expect(target.qubitCount).toBe(published.numQubits);
+  });
+});
+
+describe.skipIf(qasm === null)('published circuits', () => {
+  it.each(['revlib_4gt13_92', 'revlib_rd84_142', 'qasmbench_qaoa_n6', 'feynman_mod5_4', 'qasmbench_dnn_n8'])(
+    'compile %s for a 27-qubit heavy hexagon, correctly',
+    async (name) => {
+      const circuit = parseOpenQasm2(readFileSync(join(qasm!, `${name}.qasm`), 'utf8'));
+      const compiled = await transpile(circuit, heavyHexTarget());
+      expectLegal(compiled.circuit, heavyHexTarget());
+      if (circuit.qubitCount + circuit.clbitCount <= 14) {
+        const report = verifyEquivalence(circuit, compiled, { trials: 1 });
+        expect(report.worstInfidelity).toBeLessThan(1e-9);
+      }
+    },
+  );
+});
