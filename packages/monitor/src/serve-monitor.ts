@@ -101,7 +101,8 @@ interface Served {
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, served: Served): void {
-  const { pathname } = new URL(request.url ?? '/', 'http://monitor');
+  // Not parsed as a URL: a request target may be anything, and a parser may throw.
+  const pathname = request.url?.split('?', 1)[0];
   switch (pathname) {
     case '/':
       sendPage(response);
