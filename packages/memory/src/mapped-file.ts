@@ -1,4 +1,5 @@
 import { type BigIntStats, closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import {
   type Fallback,
   FileFormatError,
@@ -14,7 +15,10 @@ type FileIdentity = Pick<BigIntStats, 'dev' | 'ino' | 'size' | 'mtimeNs'>;
 
 /** An open file, shared by the handles that refer to it. */
 interface SharedFile {
+  /** As it was given, for messages. */
   readonly path: string;
+  /** What `path` meant when the file was opened: the working directory may change. */
+  readonly absolutePath: string;
   readonly identity: FileIdentity;
   readonly byteLength: number;
   readonly fallbacks: readonly Fallback[];
@@ -41,6 +45,7 @@ export function mapFile(path: string): MappedFile {
     if (buffer) closeSync(descriptor);
     return new MappedFile({
       path,
+      absolutePath: resolve(path),
       identity,
       byteLength,
       fallbacks: why === null ? [] : [{ from: 'mmap', to: 'reading on demand', why }],
@@ -140,8 +145,8 @@ export class MappedFile implements ByteSource {
   }
 
   #checkUnchanged(): void {
-    const { path, identity } = this.#file;
-    const now = statSync(path, { bigint: true, throwIfNoEntry: false });
+    const { path, absolutePath, identity } = this.#file;
+    const now = statSync(absolutePath, { bigint: true, throwIfNoEntry: false });
     const change = now ? describeChange(identity, now) : 'was removed';
     if (change === null) return;
     throw new FileFormatError(`${path} ${change} since it was opened`, {

@@ -8,7 +8,7 @@ const MAP_PRIVATE = 2;
 const MAP_FAILED: readonly bigint[] = [0xffffffffffffffffn, 0xffffffffn];
 
 /** One view covers the whole file; 2 GiB is what every supported engine can view. */
-export const MAX_MAPPED_BYTES = 2 ** 31;
+const MAX_MAPPED_BYTES = 2 ** 31;
 
 /** Maps an open file for reading, or says why that is impossible here. */
 export type MapResult =

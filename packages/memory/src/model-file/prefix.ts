@@ -2,10 +2,10 @@ import { FileFormatError } from '@qedge/core';
 import { crc32 } from './crc32.ts';
 
 /** `\x89QEZ\r\n\x1a\n`: like PNG's, it shows a file that was cut to 7 bits or had its line ends converted. */
-export const MAGIC = Uint8Array.of(0x89, 0x51, 0x45, 0x5a, 0x0d, 0x0a, 0x1a, 0x0a);
+const MAGIC = Uint8Array.of(0x89, 0x51, 0x45, 0x5a, 0x0d, 0x0a, 0x1a, 0x0a);
 
 /** The version that this code writes, and the only one that it reads. */
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 
 /** Bytes before the JSON header. */
 export const PREFIX_BYTES = 32;
