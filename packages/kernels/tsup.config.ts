@@ -1,3 +1,4 @@
 import { library } from '@qedge-tooling/presets/tsup';
 
-export default library();
+// The bundled declarations mention `GPU`, which is a global of @webgpu/types.
+export default library({ dts: { banner: '/// <reference types="@webgpu/types" />' } });
