@@ -32,7 +32,7 @@ export function uploadIntegerKernel(
  *
  * One custom gradient, because letting tfjs differentiate the rounding, clipping and scaling costs about four times a step.
  *
- * @param kernel the real weights `[inputSize, units]`, only to receive the gradient; their codes are in `integers`.
+ * @param kernel the real weights `[inputSize, units]`, only to receive the gradient; what is multiplied are their codes.
  * @param inputQuantization scale as float32, as `activationQuantization` gives it.
  * @param needsInputGradient false for the first layer, to save a product.
  */

@@ -50,8 +50,6 @@ export interface TrainingHooks {
     readonly multiply: LayerProduct;
     readonly onInput?: (layer: number, input: Tensor2D) => void;
   };
-  /** Runs after the last step, before the last epoch is measured. */
-  afterLastStep?(): void;
   /** Fraction of the validation data classified correctly, with the weights as they are. */
   measure(data: ClassificationData): number;
 }
@@ -99,7 +97,6 @@ export async function trainNetwork(
         resumedMs = clock.nowMs();
       }
     }
-    if (epoch + 1 === epochs) hooks.afterLastStep?.();
     const measured = options.validation ? hooks.measure(options.validation) : null;
     const entry = {
       epoch: epoch + 1,
