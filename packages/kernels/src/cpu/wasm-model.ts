@@ -162,7 +162,8 @@ class SoftmaxExecutable implements Executable {
   }
 }
 
-function packWeights(plan: ModelPlan, buffer: ArrayBufferLike): void {
+/** Writes weights, scales, biases and quantisation parameters to where a plan wants them. */
+export function packWeights(plan: ModelPlan, buffer: ArrayBufferLike): void {
   for (const dense of plan.steps) {
     if (dense.kind === 'softmax') continue;
     const { step, layout, quantize } = dense;

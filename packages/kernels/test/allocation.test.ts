@@ -1,0 +1,57 @@
+import './relaxed-simd.ts';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import { createCpuDevice } from '../src/index.ts';
+import { randomInput, randomModel } from '../src/testing/index.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+const RUNS = 10_000;
+
+/**
+ * Bytes of JavaScript heap that 10,000 runs may add: 6 per run, less than the smallest heap object (a boxed number has 12 or
+ * more), so that not even one object per run fits. Optimising compilers and the measurement itself add a few KiB once.
+ */
+const ALLOWED_BYTES = 64 * 1024;
+
+/** Heap growth while nothing is collected: the loop is synchronous, and the young generation is larger than what is allowed. */
+function heapGrowth(work: () => void): number {
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  work();
+  return process.memoryUsage().heapUsed - before;
+}
+
+describe.each(['wasm', 'wasm-relaxed'] as const)('the steady state on the tier %s', (tier) => {
+  it.each(['float32', 'int8', 'int4'] as const)(
+    'allocates nothing over 10,000 runs at %s',
+    async (precision) => {
+      const { graph, weights } = randomModel({ sizes: [196, 32, 16, 10], seed: 1, softmax: true });
+      using device = await createCpuDevice({ tier });
+      using model = await device.compile(graph, weights, { precision, maxBatch: 4 });
+      for (const batch of [1, 3]) {
+        const input = randomInput(196, batch, 1);
+        const output = new Float32Array(batch * 10);
+        const runMany = () => {
+          for (let i = 0; i < RUNS; i++) model.run(input, output, batch);
+        };
+        // The engine compiles in the background and boxes numbers until it has; the steady state is what it settles at.
+        const growths = Array.from({ length: 5 }, () => heapGrowth(runMany));
+        expect(Math.min(...growths), `batch ${batch}: ${growths}`).toBeLessThan(ALLOWED_BYTES);
+      }
+    },
+  );
+
+  it('is measured by something that sees one small object per run', async () => {
+    const kept: Float32Array[] = new Array<Float32Array>(RUNS);
+    const shared = new Float32Array(16);
+    const allocate = () => {
+      for (let i = 0; i < RUNS; i++) kept[i] = shared.subarray(0, 8);
+    };
+    const growths = Array.from({ length: 5 }, () => heapGrowth(allocate));
+    expect(Math.min(...growths)).toBeGreaterThan(ALLOWED_BYTES);
+    expect(kept).toHaveLength(RUNS);
+  });
+});
