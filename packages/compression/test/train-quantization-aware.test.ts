@@ -187,6 +187,19 @@ describe('trainQuantizationAware', () => {
     model.dispose();
   });
 
+  it('gives the same logits on another backend, to the last bit', async () => {
+    const model = copyOf(trained);
+    const { quantized } = await trainQuantizationAware(tf, model, training, { ...stage, epochs: 1, bits: 4 });
+    model.dispose();
+    const expected = computeLogits(tf, quantized, validation.features, validation.count);
+    await tf.setBackend('cpu');
+    try {
+      expect(computeLogits(tf, quantized, validation.features, validation.count)).toEqual(expected);
+    } finally {
+      await tf.setBackend('wasm');
+    }
+  });
+
   it('exports the codes of the shared rule on the final weights', async () => {
     const model = copyOf(trained);
     const { quantized } = await trainQuantizationAware(tf, model, training, { ...stage, bits: 4 });
