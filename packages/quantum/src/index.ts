@@ -7,6 +7,7 @@ export { type MolecularIntegrals, parseFcidump } from './chemistry/fcidump.ts';
 export { jordanWigner } from './chemistry/jordan-wigner.ts';
 export { hartreeFockOccupation, type ParticleSector, sectorBasis } from './chemistry/particle-sector.ts';
 export { Circuit, type CircuitData, type InstructionFilter } from './circuit/circuit.ts';
+export { type DrawingOptions, drawCircuit } from './circuit/draw-circuit.ts';
 export {
   GATE_NAMES,
   type GateDefinition,

@@ -1,1 +1,1 @@
-export {};
+export { readFcidump, readOpenQasm2 } from './read-files.ts';
