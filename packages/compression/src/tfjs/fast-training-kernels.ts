@@ -114,6 +114,15 @@ function transposeFirst(multiply: KernelFunc, transpose: KernelFunc): KernelFunc
   };
 }
 
+interface ProductCase {
+  readonly batch: number;
+  readonly m: number;
+  readonly k: number;
+  readonly n: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+}
+
 /** Compares products of small integers, exact in float32, with a triple loop; plain, transposed, batched and one row wide. */
 function verifyMatrixProducts(tf: Tensorflow): void {
   const sizes = [
@@ -121,38 +130,46 @@ function verifyMatrixProducts(tf: Tensorflow): void {
     { batch: 1, m: 7, k: 1, n: 1 },
     { batch: 2, m: 9, k: 17, n: 6 },
   ];
-  for (const { batch, m, k, n } of sizes) {
-    for (const [transposeA, transposeB] of [
-      [false, false],
-      [true, false],
-      [false, true],
-      [true, true],
-    ]) {
-      const element = (seed: number) => (_: unknown, i: number) => ((i * seed) % 23) - 11;
-      const a = Float32Array.from({ length: batch * m * k }, element(7));
-      const b = Float32Array.from({ length: batch * k * n }, element(5));
-      const actual = new Float32Array(batch * m * n);
-      tf.tidy(() => {
-        const left = tf.tensor3d(a, transposeA ? [batch, k, m] : [batch, m, k]);
-        const right = tf.tensor3d(b, transposeB ? [batch, n, k] : [batch, k, n]);
-        actual.set(tf.matMul(left, right, transposeA, transposeB).dataSync());
-      });
-      for (let at = 0; at < batch * m * n; at++) {
-        const [z, row, column] = [Math.floor(at / (m * n)), Math.floor(at / n) % m, at % n];
-        let expected = 0;
-        for (let i = 0; i < k; i++) {
-          const left = a[z * m * k + (transposeA ? i * m + row : row * k + i)];
-          const right = b[z * k * n + (transposeB ? column * k + i : i * n + column)];
-          expected += left * right;
-        }
-        if (actual[at] !== expected) {
-          throw new VerificationError('The fast matrix product is wrong and was not installed', {
-            expected,
-            actual: actual[at],
-            facts: { batch, m, k, n, transposeA, transposeB, row, column },
-          });
-        }
-      }
+  for (const size of sizes) {
+    for (const transposeA of [false, true]) {
+      for (const transposeB of [false, true]) verifyProduct(tf, { ...size, transposeA, transposeB });
     }
   }
+}
+
+function verifyProduct(tf: Tensorflow, product: ProductCase): void {
+  const { batch, m, k, n, transposeA, transposeB } = product;
+  const integers = (count: number, step: number) =>
+    Float32Array.from({ length: count }, (_, i) => ((i * step) % 23) - 11);
+  const a = integers(batch * m * k, 7);
+  const b = integers(batch * k * n, 5);
+  const actual = new Float32Array(batch * m * n);
+  tf.tidy(() => {
+    const left = tf.tensor3d(a, transposeA ? [batch, k, m] : [batch, m, k]);
+    const right = tf.tensor3d(b, transposeB ? [batch, n, k] : [batch, k, n]);
+    actual.set(tf.matMul(left, right, transposeA, transposeB).dataSync());
+  });
+  const expected = multiplyPlainly(a, b, product);
+  const wrong = actual.findIndex((value, at) => value !== expected[at]);
+  if (wrong >= 0) {
+    throw new VerificationError('The fast matrix product is wrong and was not installed', {
+      expected: expected[wrong],
+      actual: actual[wrong],
+      facts: { ...product, index: wrong },
+    });
+  }
+}
+
+function multiplyPlainly(a: Float32Array, b: Float32Array, product: ProductCase): Float32Array {
+  const { batch, m, k, n, transposeA, transposeB } = product;
+  return Float32Array.from({ length: batch * m * n }, (_, at) => {
+    const [z, row, column] = [Math.floor(at / (m * n)), Math.floor(at / n) % m, at % n];
+    let sum = 0;
+    for (let i = 0; i < k; i++) {
+      const left = a[z * m * k + (transposeA ? i * m + row : row * k + i)];
+      const right = b[z * k * n + (transposeB ? column * k + i : i * n + column)];
+      sum += left * right;
+    }
+    return sum;
+  });
 }
