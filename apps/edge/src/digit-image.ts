@@ -17,7 +17,8 @@ const INK_THRESHOLD = 32;
 /**
  * Prepares a drawing the way the MNIST digits were prepared (LeCun, Cortes and Burges, "The MNIST database of handwritten digits"):
  * cropped to the ink, scaled with antialiasing so that the longer side is 20 pixels with the aspect ratio kept, and placed in 28 x 28
- * so that the centre of mass lies in the middle (to the nearest pixel, without cutting ink off).
+ * so that the centre of mass falls on pixel (14, 14), counted from 0, without cutting ink off. Enlarged MNIST digits come back as
+ * they were.
  *
  * @returns `[784]` grey values 0..1, ink high, or null when nothing is drawn.
  */
@@ -90,8 +91,8 @@ function centreOfMass(values: Float32Array, width: number, height: number): { x:
     for (let column = 0; column < width; column++) {
       const value = values[row * width + column]!;
       mass += value;
-      x += value * (column + 0.5);
-      y += value * (row + 0.5);
+      x += value * column;
+      y += value * row;
     }
   }
   return { x: x / mass, y: y / mass };

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -220,6 +220,27 @@ describe.skipIf(!existsSync(executablePath))('the page in Chromium', () => {
     await page.setViewportSize({ width: 1100, height: 900 });
     await page.emulateMedia({ colorScheme: 'light' });
     if (screenshots) await page.screenshot({ path: join(screenshots, 'edge-light.png'), fullPage: true });
+  });
+
+  it.each<[string, (model: string) => void, RegExp]>([
+    ['truncated', (model) => truncateSync(model, 1000), /truncated: \d+ bytes are missing/],
+    ['missing', (model) => rmSync(model), /expected model\/digits\.qez, got HTTP status 404/],
+    ['something else', (model) => writeFileSync(model, '<!doctype html>'), /wrong magic number/],
+  ])('says what is wrong when the model is %s', async (_, damage, message) => {
+    const broken = mkdtempSync(join(folder, 'broken-'));
+    cpSync(dist, broken, { recursive: true });
+    damage(join(broken, 'model', 'digits.qez'));
+    const elsewhere = await serveFolder(broken, '/');
+    const other = await context.newPage();
+    try {
+      await other.goto(elsewhere.url);
+      await other.locator('#problem').waitFor();
+      expect(await other.locator('#problem').textContent()).toMatch(message);
+    } finally {
+      await other.close();
+      elsewhere.server.closeAllConnections();
+      elsewhere.server.close();
+    }
   });
 
   it('works after a reload when the server is gone', async () => {
