@@ -45,6 +45,8 @@ interface Job {
 // The worker's program is inlined as text because a published package cannot know where a bundler will put its files.
 const WORKER_PROGRAM = `
 const { parentPort } = require('node:worker_threads');
+// Node gives evaluated code these as globals, where the modules of tasks would mistake them for their own.
+for (const name of ['__filename', '__dirname', 'require', 'module', 'exports']) delete globalThis[name];
 let stop = new AbortController();
 parentPort.on('message', async (message) => {
   if (message.type === 'cancel') { stop.abort(message.reason); return; }

@@ -1,0 +1,30 @@
+import type { Capability } from '@qedge/core';
+import { probeCapabilities } from '@qedge/kernels/node';
+import { openPowerSource } from '@qedge/power/node';
+import type { Command } from 'commander';
+import { attachHandler, type CommandResult, defineCommand } from '../command.ts';
+
+/** Everything optional on this machine: backends and sensors. */
+export async function allCapabilities(): Promise<Capability[]> {
+  const [backends, power] = await Promise.all([probeCapabilities(), openPowerSource()]);
+  power.source.dispose();
+  return [...backends, ...power.capabilities];
+}
+
+export function doctorCommand(): Command {
+  const command = defineCommand(
+    'doctor',
+    'say what this machine can do, and what to do about the rest',
+    'Looks for instruction sets, executable memory, WebAssembly SIMD, threads, WebGPU, CUDA, TensorFlow.js backends and\nsensors. For each that is missing it says why, and the command that fixes it. Missing parts are optional: exit code 0.',
+  );
+  return attachHandler(command, async (context): Promise<CommandResult> => {
+    context.onProgress({ phase: 'looking at this machine', done: 0, total: null });
+    const capabilities = await allCapabilities();
+    return { json: { capabilities }, text: capabilities.map(describe).join('\n') };
+  });
+}
+
+function describe({ name, available, reason, remedy }: Capability): string {
+  const line = `${available ? '✓' : '✗'} ${name.padEnd(20)} ${reason}`;
+  return remedy === null ? line : `${line}\n  ${' '.repeat(20)} → ${remedy}`;
+}

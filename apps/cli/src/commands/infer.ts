@@ -1,0 +1,172 @@
+import {
+  type CompiledModel,
+  type Device,
+  InvalidArgumentError,
+  type ModelGraph,
+  type Precision,
+  summarize,
+  systemClock,
+  throwIfCancelled,
+  type WeightSource,
+  wilsonInterval,
+} from '@qedge/core';
+import { createCpuDevice } from '@qedge/kernels';
+import { loadTensorflow } from '@qedge/kernels/node';
+import { createTfjsDevice } from '@qedge/kernels/tfjs';
+import { EnergyMeter } from '@qedge/power';
+import { openPowerSource, processCpuTime } from '@qedge/power/node';
+import { energyText, percent } from '@qedge-apps/cpu';
+import { type Command, Option } from 'commander';
+import { attachHandler, type CommandResult, defineCommand, integerOption } from '../command.ts';
+import { readData } from '../data-input.ts';
+import { openModel } from '../model-input.ts';
+
+interface InferOptions {
+  readonly data: string;
+  readonly precision?: Precision;
+  readonly device: 'cpu' | 'tfjs';
+  readonly batch: number;
+  readonly limit?: number;
+}
+
+export function inferCommand(): Command {
+  const command = defineCommand(
+    'infer',
+    'run a model file on data',
+    'Maps a .qez file, prepares kernels for this device and runs them over the data. Prints predictions, accuracy (when the\ndata has labels), latency and energy per sample.',
+  )
+    .argument('<model>', '.qez file')
+    .requiredOption(
+      '--data <source>',
+      'the word digits (2,000 test digits), or a JSON file {"features": [[...]], "labels": [...]}',
+    )
+    .addOption(
+      new Option('--precision <name>', 'default: the narrowest that the file supports').choices([
+        'float32',
+        'int8',
+        'int4',
+      ]),
+    )
+    .addOption(new Option('--device <name>', 'where to run').choices(['cpu', 'tfjs']).default('cpu'))
+    .option('--batch <n>', 'samples per call', integerOption(1, 4096), 32)
+    .option('--limit <n>', 'use only so many samples', integerOption(1))
+    .addHelpText(
+      'after',
+      '\nExample:\n  qedge infer report/models/digits.qez --data digits --precision int4\n',
+    );
+  return attachHandler<[string, InferOptions]>(
+    command,
+    async (context, path, options): Promise<CommandResult> => {
+      using input = await openModel(path);
+      const precision = options.precision ?? narrowestPrecision(input.graph, input.weights);
+      const { test, labelled } = await readData(options.data, input.graph.inputShape, context.signal);
+      using device = await makeDevice(options.device);
+      using model = await device.compile(input.graph, input.weights, {
+        precision,
+        maxBatch: options.batch,
+        signal: context.signal,
+      });
+      const count = Math.min(options.limit ?? test.count, test.count);
+      const { source } = await openPowerSource();
+      const meter = new EnergyMeter({ source, cpuTime: processCpuTime() });
+      const metered = await meter.measure(() =>
+        runAll(model, test.features, count, options.batch, context.signal),
+      );
+      source.dispose();
+      const { predictions, latenciesMs } = metered.result;
+      const correct = labelled
+        ? predictions.reduce((sum, label, i) => sum + (label === test.labels[i] ? 1 : 0), 0)
+        : null;
+      const energy = metered.energy ? { ...metered.energy, joules: metered.energy.joules / count } : null;
+      const json = {
+        model: path,
+        device: device.name,
+        precision,
+        loading: input.file?.loading ?? null,
+        fallbacks: [...(input.file?.fallbacks ?? []), ...device.fallbacks],
+        samples: count,
+        accuracy: correct === null ? null : wilsonInterval(correct, count),
+        batch: options.batch,
+        latencyMsPerBatch: summarize(latenciesMs),
+        energyPerSample: energy,
+        predictions,
+      };
+      return { json, text: describe(json, predictions) };
+    },
+  );
+}
+
+/** What the codes in the file were made for; float32 when there are none or when activation ranges are missing. */
+function narrowestPrecision(graph: ModelGraph, weights: WeightSource): Precision {
+  const bits = graph.layers.map((layer) =>
+    layer.kind === 'dense' && layer.inputQuantization
+      ? weights.spec(layer.kernel).quantization?.bits
+      : layer.kind === 'dense'
+        ? undefined
+        : 4,
+  );
+  if (bits.some((value) => value === undefined)) return 'float32';
+  return Math.max(...(bits as number[])) <= 4 ? 'int4' : 'int8';
+}
+
+async function makeDevice(name: 'cpu' | 'tfjs'): Promise<Device> {
+  if (name === 'cpu') return createCpuDevice();
+  const { tf } = await loadTensorflow();
+  return createTfjsDevice(tf);
+}
+
+async function runAll(
+  model: CompiledModel,
+  features: Float32Array,
+  count: number,
+  batchSize: number,
+  signal: AbortSignal,
+) {
+  const inputSize = model.inputShape.reduce((a, b) => a * b, 1);
+  const classes = model.outputShape.reduce((a, b) => a * b, 1);
+  if (classes < 1) throw new InvalidArgumentError('The model has no outputs');
+  const predictions: number[] = [];
+  const latenciesMs: number[] = [];
+  for (let start = 0; start < count; start += batchSize) {
+    throwIfCancelled(signal, 'Inference');
+    const batch = Math.min(batchSize, count - start);
+    const input = features.slice(start * inputSize, (start + batch) * inputSize);
+    const output = new Float32Array(batch * classes);
+    const startMs = systemClock.nowMs();
+    await model.run(input, output, batch);
+    latenciesMs.push(systemClock.nowMs() - startMs);
+    for (let i = 0; i < batch; i++) {
+      const logits = output.subarray(i * classes, (i + 1) * classes);
+      predictions.push(logits.indexOf(Math.max(...logits)));
+    }
+  }
+  return { predictions, latenciesMs };
+}
+
+type Described = {
+  readonly model: string;
+  readonly device: string;
+  readonly precision: string;
+  readonly loading: string | null;
+  readonly fallbacks: readonly { readonly from: string; readonly to: string; readonly why: string }[];
+  readonly samples: number;
+  readonly accuracy: { readonly estimate: number; readonly low: number; readonly high: number } | null;
+  readonly batch: number;
+  readonly latencyMsPerBatch: { readonly p50: number; readonly p99: number };
+  readonly energyPerSample: Parameters<typeof energyText>[0] | null;
+};
+
+function describe(result: Described, predictions: readonly number[]): string {
+  const { accuracy, latencyMsPerBatch: latency } = result;
+  return [
+    `${result.model} at ${result.precision} on ${result.device}${result.loading ? `, file ${result.loading}` : ''}`,
+    ...result.fallbacks.map(
+      (fallback) => `note: ${fallback.to} instead of ${fallback.from}: ${fallback.why}`,
+    ),
+    accuracy
+      ? `accuracy ${percent(accuracy.estimate)} on ${result.samples} samples (95 % interval ${percent(accuracy.low)} to ${percent(accuracy.high)})`
+      : `predictions: ${predictions.slice(0, 20).join(' ')}${predictions.length > 20 ? ' ... (--json has all)' : ''}`,
+    `latency per batch of ${result.batch}: p50 ${latency.p50.toFixed(3)} ms, p99 ${latency.p99.toFixed(3)} ms`,
+    result.energyPerSample ? `energy per sample ${energyText(result.energyPerSample)}` : 'energy: no source',
+  ].join('\n');
+}

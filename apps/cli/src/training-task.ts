@@ -1,0 +1,1 @@
+export { trainDenseControlTask } from '@qedge-apps/cpu/training-task';

@@ -1,0 +1,209 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { computeLogits, type Tensorflow } from '@qedge/compression/tfjs';
+import type { CompiledModel, Device, Precision } from '@qedge/core';
+import { createCpuDevice } from '@qedge/kernels';
+import { createTfjsDevice } from '@qedge/kernels/tfjs';
+import { type LazyModel, planFromGraph, poolForGraph, type TensorPool } from '@qedge/memory';
+import { openModelFile } from '@qedge/memory/node';
+import type { DigitSplit } from '../digits.ts';
+import type { Job } from '../job.ts';
+import type { Report } from '../report/schema.ts';
+import type { MadeModel, ModelVariant } from './make-model.ts';
+
+/** The largest batch that the models are prepared for. */
+export const MAX_BATCH = 64;
+const STEADY_STATE_RUNS = 10_000;
+
+/** Models that are ready to run, and the peer to compare with. */
+export interface ReadyModels extends Disposable {
+  readonly device: Device;
+  /** Our kernels, one entry per precision; float32 runs the dense control, the best float32 there is. */
+  readonly byPrecision: ReadonlyMap<Precision, CompiledModel>;
+  readonly peer: CompiledModel;
+  readonly memory: Report['memory'];
+  readonly inference: Report['inference'];
+}
+
+/** Opens the model files, prepares them for this processor and checks them on every test digit. */
+export async function prepareModels(job: Job, made: MadeModel, digits: DigitSplit): Promise<ReadyModels> {
+  const device = await createCpuDevice();
+  const peerDevice = await createTfjsDevice(made.tf);
+  const opened: CompiledModel[] = [];
+  const compile = async (on: Device, file: LazyModel, precision: Precision) => {
+    const model = await on.compile(file.graph, file, { precision, maxBatch: MAX_BATCH, signal: job.signal });
+    opened.push(model);
+    return model;
+  };
+  try {
+    const { file, openMs } = await openTimed(job, made.int4.path);
+    using compressed = file;
+    using pool = poolForGraph(compressed.graph, MAX_BATCH);
+    using control = await openModelFile(made.control.path);
+    using eight = await openModelFile(made.int8.path);
+    const before = compressed.residency();
+    const byPrecision = await job.tracer.span(
+      'prepare kernels',
+      async () =>
+        new Map<Precision, CompiledModel>([
+          ['float32', await compile(device, control, 'float32')],
+          ['int8', await compile(device, eight, 'int8')],
+          ['int4', await compile(device, compressed, 'int4')],
+        ]),
+    );
+    const peer = await compile(peerDevice, control, 'float32');
+    const after = compressed.residency();
+    const checks = await job.tracer.span('check against tfjs', async () => [
+      await checkVariant(
+        job,
+        byPrecision.get('float32')!,
+        peer.device,
+        await logitsOf(peer, digits, pool),
+        digits,
+        pool,
+      ),
+      await checkVariant(
+        job,
+        byPrecision.get('int8')!,
+        'integer reference',
+        referenceLogits(made.tf, made.int8, digits),
+        digits,
+        pool,
+      ),
+      await checkVariant(
+        job,
+        byPrecision.get('int4')!,
+        'integer reference',
+        referenceLogits(made.tf, made.int4, digits),
+        digits,
+        pool,
+      ),
+    ]);
+    const steadyState = await job.tracer.span('steady state', () =>
+      measureSteadyState(byPrecision.get('int4')!, digits),
+    );
+    const { arena } = planFromGraph(compressed.graph, MAX_BATCH);
+    const { allocations, reuses, peakBytesInUse } = pool.statistics();
+    const dispose = () => {
+      for (const model of opened) model.dispose();
+      device.dispose();
+      peerDevice.dispose();
+    };
+    return {
+      device,
+      byPrecision,
+      peer,
+      memory: {
+        loading: compressed.loading,
+        fallbacks: [...compressed.fallbacks],
+        openMs,
+        fileBytes: compressed.fileByteLength,
+        residency: after.map((tensor, i) => ({
+          name: tensor.name,
+          loadedBeforeFirstUse: before[i]!.loaded,
+          residentBytes: tensor.residentBytes,
+        })),
+        arena: { bytes: arena.byteLength, lowerBoundBytes: arena.lowerBoundBytes },
+        pool: { allocations, reuses, peakBytesInUse },
+        steadyState,
+      },
+      inference: { device: device.name, fallbacks: [...device.fallbacks, ...made.fallbacks], checks },
+      [Symbol.dispose]: dispose,
+    };
+  } catch (error) {
+    for (const model of opened) model.dispose();
+    device.dispose();
+    peerDevice.dispose();
+    throw error;
+  }
+}
+
+async function openTimed(job: Job, path: string): Promise<{ file: LazyModel; openMs: number }> {
+  const startMs = job.clock.nowMs();
+  const file = await openModelFile(path);
+  return { file, openMs: job.clock.nowMs() - startMs };
+}
+
+/** Runs a model over the whole test set in batches, through buffers that the pool lends. */
+async function logitsOf(model: CompiledModel, { test }: DigitSplit, pool: TensorPool): Promise<Float32Array> {
+  const classes = model.outputShape[0]!;
+  const logits = new Float32Array(test.count * classes);
+  for (let start = 0; start < test.count; start += MAX_BATCH) {
+    const batch = Math.min(MAX_BATCH, test.count - start);
+    using input = pool.acquire('float32', [batch, 784]);
+    using output = pool.acquire('float32', [batch, classes]);
+    input.data.set(test.features.subarray(start * 784, (start + batch) * 784));
+    await model.run(input.data as Float32Array, output.data as Float32Array, batch);
+    logits.set(output.data, start * classes);
+  }
+  return logits;
+}
+
+function referenceLogits(tf: Tensorflow, variant: ModelVariant, { test }: DigitSplit): Float32Array {
+  return computeLogits(tf, variant.quantized!, test.features, test.count);
+}
+
+async function checkVariant(
+  job: Job,
+  model: CompiledModel,
+  against: string,
+  expected: Float32Array,
+  digits: DigitSplit,
+  pool: TensorPool,
+): Promise<Report['inference']['checks'][number]> {
+  job.progress({ phase: `checking ${model.precision}`, done: 0, total: null });
+  const actual = await logitsOf(model, digits, pool);
+  const classes = model.outputShape[0]!;
+  let [sameAnswer, largestLogitDifference, largestLogit] = [0, 0, 0];
+  for (let i = 0; i < digits.test.count; i++) {
+    const [start, end] = [i * classes, (i + 1) * classes];
+    if (argmax(actual, start, end) === argmax(expected, start, end)) sameAnswer++;
+    for (let j = start; j < end; j++) {
+      largestLogitDifference = Math.max(largestLogitDifference, Math.abs(actual[j]! - expected[j]!));
+      largestLogit = Math.max(largestLogit, Math.abs(expected[j]!));
+    }
+  }
+  return {
+    precision: model.precision,
+    against,
+    digits: digits.test.count,
+    sameAnswer,
+    largestLogitDifference,
+    largestLogit,
+  };
+}
+
+/** Index of the largest value in `[start, end)`, relative to `start`; the first one on a tie. */
+export function argmax(values: Float32Array, start: number, end: number): number {
+  let best = start;
+  for (let i = start + 1; i < end; i++) if (values[i]! > values[best]!) best = i;
+  return best - start;
+}
+
+/** Heap growth over many single inferences, with the collector run before and after so that only what stays is counted. */
+function measureSteadyState(model: CompiledModel, { test }: DigitSplit): Report['memory']['steadyState'] {
+  const collect = exposeCollector();
+  const input = test.features.slice(0, 784);
+  const output = new Float32Array(10);
+  for (let i = 0; i < 1000; i++) model.run(input, output, 1);
+  collect?.();
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < STEADY_STATE_RUNS; i++) model.run(input, output, 1);
+  const uncollected = process.memoryUsage().heapUsed;
+  return {
+    inferences: STEADY_STATE_RUNS,
+    heapGrowthBytes: uncollected - before,
+    garbageCollectionForced: collect !== null,
+  };
+}
+
+/** Node exposes its collector only by flag; it can be set while running. Null where the engine refuses. */
+function exposeCollector(): (() => void) | null {
+  try {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as unknown;
+    return typeof collect === 'function' ? (collect as () => void) : null;
+  } catch {
+    return null;
+  }
+}

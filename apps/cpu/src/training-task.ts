@@ -1,0 +1,52 @@
+import type { ClassificationData, CompressionRecipe, TrainingHistory } from '@qedge/compression';
+import {
+  createDenseClassifier,
+  fastTrainingKernels,
+  getDenseWeights,
+  setDenseWeights,
+  trainDenseControl,
+} from '@qedge/compression/tfjs';
+import type { TaskContext } from '@qedge/core';
+import { loadTensorflow } from '@qedge/kernels/node';
+
+/** Input of {@link trainDenseControlTask}: plain data, so that it can cross threads and machines. */
+export interface DenseControlInput {
+  readonly weights: readonly Float32Array[];
+  readonly train: ClassificationData;
+  readonly validation: ClassificationData;
+  readonly recipe: CompressionRecipe;
+  readonly seed: number;
+}
+
+/** What the task gives back. */
+export interface DenseControlOutput {
+  readonly weights: readonly Float32Array[];
+  readonly history: TrainingHistory;
+}
+
+/** Trains the dense rival of the compressed model; runs in a worker thread beside the compression. */
+export async function trainDenseControlTask(
+  input: DenseControlInput,
+  context: TaskContext,
+): Promise<DenseControlOutput> {
+  const { tf } = await loadTensorflow();
+  using _kernels = fastTrainingKernels(tf);
+  const inputSize = input.train.features.length / input.train.count;
+  const model = createDenseClassifier(tf, {
+    inputSize,
+    hiddenUnits: input.recipe.hiddenUnits,
+    classes: 10,
+    seed: input.seed,
+  });
+  try {
+    setDenseWeights(tf, model, input.weights);
+    const history = await trainDenseControl(tf, model, input.train, input.validation, input.recipe, {
+      seed: input.seed,
+      signal: context.signal,
+      onProgress: (progress) => context.progress(progress),
+    });
+    return { weights: getDenseWeights(model), history };
+  } finally {
+    model.dispose();
+  }
+}
