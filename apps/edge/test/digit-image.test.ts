@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { centreDigit, type GrayImage, MODEL_SIDE } from '../src/digit-image.ts';
@@ -100,11 +101,10 @@ describe('centreDigit', () => {
   });
 
   it('gives real MNIST digits back where they were, after they were enlarged tenfold', () => {
-    const require = createRequire(import.meta.url);
+    const folder = dirname(fileURLToPath(import.meta.resolve('mnist/src/digits/0.json')));
     let same = 0;
     for (let digit = 0; digit < 10; digit++) {
-      const file = require.resolve(`mnist/src/digits/${digit}.json`);
-      const { data } = JSON.parse(readFileSync(file, 'utf8')) as { data: number[] };
+      const { data } = JSON.parse(readFileSync(join(folder, `${digit}.json`), 'utf8')) as { data: number[] };
       for (let sample = 0; sample < 20; sample++) {
         const original = data.slice(784 * sample, 784 * (sample + 1));
         const enlarged = draw(
