@@ -1,13 +1,5 @@
 import { spawn } from 'node:child_process';
-import { type LookupOptions, lookupBase } from './optional-package.ts';
-
-/** How a function that runs in a child process loads packages. */
-export interface PackageLoader {
-  /** Loads a CommonJS package. */
-  readonly require: NodeJS.Require;
-  /** Loads an ES module package. */
-  readonly importPackage: (name: string) => Promise<unknown>;
-}
+import { type LookupOptions, lookupBase, type PackageLoader } from './optional-package.ts';
 
 /** What became of a call in a child process. */
 export type ChildOutcome<Result> =

@@ -1,4 +1,4 @@
-import type { PackageLoader } from './call-in-child.ts';
+import type { PackageLoader } from './optional-package.ts';
 
 // Each function runs in a child process and is sent there as text: it may use its parameters and Node's globals only.
 

@@ -36,19 +36,18 @@ export function lookupBase({ from }: LookupOptions): string {
   return join(from, 'index.js');
 }
 
-/** Loads a CommonJS package. @throws whatever stops it: not installed, or broken. */
-export function requirePackage(name: string, options: LookupOptions): unknown {
-  return createRequire(lookupBase(options))(name);
+/** How packages that may not be there are loaded. */
+export interface PackageLoader {
+  /** Loads or resolves a CommonJS package. Throws whatever stops it: not installed, or broken. */
+  readonly require: NodeJS.Require;
+  /** Loads an ES module package. Rejects with whatever stops it. */
+  readonly importPackage: (name: string) => Promise<unknown>;
 }
 
-/** Loads an ES module package. @throws whatever stops it: not installed, or broken. */
-export async function importPackage(name: string, options: LookupOptions): Promise<unknown> {
-  return import(pathToFileURL(createRequire(lookupBase(options)).resolve(name)).href);
-}
-
-/** The file that `name` resolves to. @throws when it is not installed. */
-export function resolvePackage(name: string, options: LookupOptions): string {
-  return createRequire(lookupBase(options)).resolve(name);
+/** A loader for this process. @throws InvalidArgumentError when `from` is not an absolute path. */
+export function packageLoader(options: LookupOptions): PackageLoader {
+  const require = createRequire(lookupBase(options));
+  return { require, importPackage: (name) => import(pathToFileURL(require.resolve(name)).href) };
 }
 
 /** Why something failed, as one line without the paths of a require stack. */

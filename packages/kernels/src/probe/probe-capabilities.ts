@@ -12,7 +12,7 @@ import {
   runGeneratedCode,
   type TensorflowProbe,
 } from './native-probes.ts';
-import { type LookupOptions, lookupBase, resolvePackage, TESTED_VERSIONS } from './optional-package.ts';
+import { type LookupOptions, lookupBase, packageLoader, TESTED_VERSIONS } from './optional-package.ts';
 import { probeThreads } from './threads.ts';
 import { probeWasmRelaxedSimd, probeWasmSimd } from './wasm-features.ts';
 
@@ -79,7 +79,7 @@ export async function probeCapabilities(options: ProbeOptions = {}): Promise<Cap
 /** koffi is a dependency of @qedge/memory: it is looked up as that package does, or as this one when both are bundled. */
 function koffiFolder(): string | undefined {
   try {
-    return dirname(resolvePackage('@qedge/memory/package.json', {}));
+    return dirname(packageLoader({}).require.resolve('@qedge/memory/package.json'));
   } catch {
     return undefined;
   }

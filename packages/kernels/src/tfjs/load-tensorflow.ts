@@ -4,9 +4,8 @@ import { CapabilityUnavailableError, type Fallback } from '@qedge/core';
 import {
   failureReason,
   type LookupOptions,
-  lookupBase,
-  requirePackage,
-  resolvePackage,
+  type PackageLoader,
+  packageLoader,
 } from '../probe/optional-package.ts';
 import type { Tensorflow } from './tfjs-device.ts';
 
@@ -48,11 +47,11 @@ export interface LoadedTensorflow {
  *   absolute path.
  */
 export async function loadTensorflow(options: LoadTensorflowOptions = {}): Promise<LoadedTensorflow> {
-  lookupBase(options);
+  const packages = packageLoader(options);
   const misses: { library: TensorflowLibrary; why: string }[] = [];
   for (const library of options.prefer ?? TENSORFLOW_LIBRARIES) {
     try {
-      const { tf, backend, shortfall } = await START[library](options);
+      const { tf, backend, shortfall } = await START[library](packages);
       const fallbacks: Fallback[] = misses.map((miss) => ({
         from: miss.library,
         to: library,
@@ -77,16 +76,16 @@ interface StartedTensorflow {
   readonly shortfall?: Fallback;
 }
 
-const START: Readonly<Record<TensorflowLibrary, (lookup: LookupOptions) => Promise<StartedTensorflow>>> = {
-  'tfjs-node-gpu': (lookup) => startNative('@tensorflow/tfjs-node-gpu', lookup),
-  'tfjs-node': (lookup) => startNative('@tensorflow/tfjs-node', lookup),
+const START: Readonly<Record<TensorflowLibrary, (packages: PackageLoader) => Promise<StartedTensorflow>>> = {
+  'tfjs-node-gpu': (packages) => startNative('@tensorflow/tfjs-node-gpu', packages),
+  'tfjs-node': (packages) => startNative('@tensorflow/tfjs-node', packages),
   wasm: startWasm,
   cpu: startCpu,
 };
 
-async function startNative(name: string, lookup: LookupOptions): Promise<StartedTensorflow> {
+async function startNative(name: string, { require }: PackageLoader): Promise<StartedTensorflow> {
   defineRemovedUtilFunctions();
-  const tf = requirePackage(name, lookup) as Tensorflow;
+  const tf = require(name) as Tensorflow;
   await startBackend(tf, 'tensorflow');
   const native = tf.backend() as unknown as { isGPUPackage?: boolean; isUsingGpuDevice?: boolean };
   if (!native.isGPUPackage || native.isUsingGpuDevice) return { tf, backend: 'tensorflow' };
@@ -106,19 +105,19 @@ function defineRemovedUtilFunctions(): void {
   legacy.isArray = Array.isArray;
 }
 
-async function startWasm(lookup: LookupOptions): Promise<StartedTensorflow> {
-  const tf = requirePackage('@tensorflow/tfjs', lookup) as Tensorflow;
-  const wasm = requirePackage('@tensorflow/tfjs-backend-wasm', lookup) as {
+async function startWasm({ require }: PackageLoader): Promise<StartedTensorflow> {
+  const tf = require('@tensorflow/tfjs') as Tensorflow;
+  const wasm = require('@tensorflow/tfjs-backend-wasm') as {
     setWasmPaths(prefix: string): void;
   };
   // The package's binaries lie beside its main file; it picks the SIMD one where the engine has SIMD.
-  wasm.setWasmPaths(`${dirname(resolvePackage('@tensorflow/tfjs-backend-wasm', lookup))}/`);
+  wasm.setWasmPaths(`${dirname(require.resolve('@tensorflow/tfjs-backend-wasm'))}/`);
   await startBackend(tf, 'wasm');
   return { tf, backend: 'wasm' };
 }
 
-async function startCpu(lookup: LookupOptions): Promise<StartedTensorflow> {
-  const tf = requirePackage('@tensorflow/tfjs', lookup) as Tensorflow;
+async function startCpu({ require }: PackageLoader): Promise<StartedTensorflow> {
+  const tf = require('@tensorflow/tfjs') as Tensorflow;
   await startBackend(tf, 'cpu');
   // On its first tensor the backend prints advice to install tfjs-node. The fallbacks say that better: stay quiet.
   const production = tf.env().getBool('PROD');

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { CapabilityUnavailableError, type Fallback } from '@qedge/core';
-import type { PackageLoader } from '../probe/call-in-child.ts';
-import { failureReason, type LookupOptions, lookupBase } from '../probe/optional-package.ts';
+import {
+  failureReason,
+  type LookupOptions,
+  type PackageLoader,
+  packageLoader,
+} from '../probe/optional-package.ts';
 
 /** Where Debian's chromium keeps SwiftShader, a Vulkan driver that computes on the CPU. */
 export const SWIFTSHADER_MANIFEST = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -42,12 +44,7 @@ interface OpenedGpu {
  * @throws CapabilityUnavailableError with the reason and a remedy when the package or an adapter is missing.
  */
 export async function requestNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu> {
-  const base = lookupBase(options);
-  const require = createRequire(base);
-  const loader: PackageLoader = {
-    require,
-    importPackage: (name) => import(pathToFileURL(require.resolve(name)).href),
-  };
+  const loader = packageLoader(options);
   const attempt = async (manifest: string | null): Promise<OpenedGpu | string> => {
     try {
       return await openNodeGpu(loader, nodeGpuRequest(manifest));

@@ -58,7 +58,7 @@ export async function createWebGpuDevice(options: WebGpuDeviceOptions = {}): Pro
 }
 
 /** What an adapter calls itself, as well as it can be told. */
-export function adapterName(info: GPUAdapterInfo): string {
+function adapterName(info: GPUAdapterInfo): string {
   return (
     info.description ||
     info.device ||
@@ -68,7 +68,7 @@ export function adapterName(info: GPUAdapterInfo): string {
 }
 
 /** True for an adapter that computes on the CPU. */
-export function isSoftware(info: GPUAdapterInfo): boolean {
+function isSoftware(info: GPUAdapterInfo): boolean {
   return info.isFallbackAdapter || /swiftshader|llvmpipe/i.test(`${info.architecture} ${info.description}`);
 }
 
