@@ -64,7 +64,9 @@ async function ours(tier, precision) {
   const device = await createCpuDevice({ tier });
   const start = performance.now();
   const model = await device.compile(graph, weights, { precision, maxBatch: Math.max(...BATCHES) });
-  console.log(`compiled ${tier} ${precision} in ${(performance.now() - start).toFixed(1)} ms, verification included`);
+  console.log(
+    `compiled ${tier} ${precision} in ${(performance.now() - start).toFixed(1)} ms, verification included`,
+  );
   const outputs = new Map(BATCHES.map((batch) => [batch, new Float32Array(batch * SIZES.at(-1))]));
   return {
     name: `${tier} ${precision}`,

@@ -1,3 +1,4 @@
+import { MAX_INTEGER_DEPTH } from '@qedge/codegen';
 import {
   type ActivationQuantization,
   type CompileOptions,
@@ -100,6 +101,16 @@ function loadDenseStep(
       remedy: 'Calibrate the model, or compile at float32.',
     });
   }
+  if (inputSize > MAX_INTEGER_DEPTH) {
+    throw new UnsupportedError(
+      `Layer "${name}" has too many inputs for ${precision}: its sums could overflow`,
+      {
+        expected: `at most ${MAX_INTEGER_DEPTH}`,
+        actual: inputSize,
+        remedy: 'Compile at float32.',
+      },
+    );
+  }
   const quantized =
     weights.has(layer.kernel) && weights.spec(layer.kernel).quantization
       ? loadCodes(weights.load(layer.kernel), layer, precision)
@@ -108,7 +119,6 @@ function loadDenseStep(
           units,
           LARGEST_CODE[precision],
         );
-  const inputScale = Math.fround(input.scale);
   return {
     kind: 'dense',
     name,
@@ -117,9 +127,25 @@ function loadDenseStep(
     relu: layer.activation === 'relu',
     input,
     codes: quantized.codes,
-    outputScales: quantized.scales.map((scale) => inputScale * scale),
+    outputScales: outputScales(name, input, quantized.scales),
     bias: layer.bias === null ? null : loadFloat32Weight(weights, layer.bias, [units]),
   };
+}
+
+/** @throws NonFiniteValueError when the product of input and weight scale is too small or too large for float32. */
+function outputScales(
+  layer: string,
+  input: ActivationQuantization,
+  weightScales: Float32Array,
+): Float32Array {
+  const inputScale = Math.fround(input.scale);
+  const scales = weightScales.map((scale) => inputScale * scale);
+  const bad = scales.findIndex((scale) => !(Number.isFinite(scale) && scale > 0));
+  if (bad < 0) return scales;
+  throw new NonFiniteValueError(`The scales of layer "${layer}" leave float32 at unit ${bad}`, {
+    expected: 'a positive, finite product of input and weight scale',
+    actual: `${input.scale} * ${weightScales[bad]}`,
+  });
 }
 
 interface QuantizedKernel {

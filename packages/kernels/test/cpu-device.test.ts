@@ -266,6 +266,14 @@ describe('integer precisions', () => {
 
   it('refuse a sum that could leave 32 bits', async () => {
     const deep = randomModel({ sizes: [66312, 1], seed: 1 });
-    await expect(compile(deep.weights, deep.graph)).rejects.toThrow(/overflow/);
+    await expect(compile(deep.weights, deep.graph)).rejects.toThrow(/"dense 1".*overflow/);
+  });
+
+  it('refuse scales whose product leaves float32', async () => {
+    const scales = Float32Array.from([1, 1e-38, 1, 1]);
+    const [layer] = graph.layers;
+    const tiny = { scale: 1e-30, zeroPoint: 0 };
+    const changed = { ...graph, layers: [{ ...layer!, inputQuantization: tiny }] } as ModelGraph;
+    await expect(compile(withQuantization({ scales }), changed)).rejects.toThrow(/at unit 1/);
   });
 });

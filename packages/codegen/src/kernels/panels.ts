@@ -30,8 +30,8 @@ export interface PanelLayout {
  * The layout of B (`[depth, columns]`) and A (`[rows, depth]`) for a target with `lanes` lanes.
  *
  * B is cut into panels of `2 * lanes` columns; inside a panel k ascends. float32: the columns of one k, then the next k.
- * int8: two k at a time, interleaved per column. int4: four k at a time in one vector of 16-bit words; the word of a column
- * pair position holds the first vector's k pairs in its two low nibbles and the second vector's in its two high ones.
+ * int8: two k at a time, interleaved per column. int4: four k at a time; a column's 16-bit words hold, from the low nibble up,
+ * k and k + 2 of that column of the first vector, then of the second; the next word holds k + 1 and k + 3.
  */
 export function panelLayout(
   elements: GemmElements,
@@ -84,31 +84,39 @@ export function packFloat32(layout: PanelLayout, source: Float32Array, target: F
  */
 export function packCodes(layout: PanelLayout, source: Int8Array, target: Uint8Array): void {
   checkPacking(layout, ['int8', 'int4'], source.length, target.byteLength);
-  const { elements, depth, columns, panelColumns, panelCount, paddedDepth } = layout;
-  const code = (k: number, column: number) =>
-    k < depth && column < columns ? source[k * columns + column]! : 0;
-  if (elements === 'int4') checkNibbles(source);
+  if (layout.elements === 'int4') checkNibbles(source);
+  const packPanel = layout.elements === 'int8' ? packInt8Panel : packInt4Panel;
+  for (let panel = 0; panel < layout.panelCount; panel++) {
+    const start = panel * layout.panelByteLength;
+    packPanel(layout, source, panel, target.subarray(start, start + layout.panelByteLength));
+  }
+}
+
+/** The code at row k of a column, or 0 in the padding. */
+function codeAt({ depth, columns }: PanelLayout, source: Int8Array, k: number, column: number): number {
+  return k < depth && column < columns ? source[k * columns + column]! : 0;
+}
+
+function packInt8Panel(layout: PanelLayout, source: Int8Array, panel: number, target: Uint8Array): void {
+  const { panelColumns, paddedDepth } = layout;
   let at = 0;
-  for (let panel = 0; panel < panelCount; panel++) {
-    const first = panel * panelColumns;
-    if (elements === 'int8') {
-      for (let k = 0; k < paddedDepth; k += 2) {
-        for (let c = 0; c < panelColumns; c++) {
-          target[at++] = code(k, first + c);
-          target[at++] = code(k + 1, first + c);
-        }
-      }
-    } else {
-      for (let k = 0; k < paddedDepth; k += 4) {
-        for (let lane = 0; lane < layout.lanes; lane++) {
-          for (let half = 0; half < 2; half++) {
-            // Nibble 2 * vector + pair of this 16-bit word: column of that vector, k of that pair.
-            for (let vector = 0; vector < PANEL_VECTORS; vector++) {
-              const column = first + vector * layout.lanes + lane;
-              target[at++] = (code(k + half, column) & 15) | ((code(k + 2 + half, column) & 15) << 4);
-            }
-          }
-        }
+  for (let k = 0; k < paddedDepth; k += 2) {
+    for (let column = panel * panelColumns; column < (panel + 1) * panelColumns; column++) {
+      target[at++] = codeAt(layout, source, k, column);
+      target[at++] = codeAt(layout, source, k + 1, column);
+    }
+  }
+}
+
+function packInt4Panel(layout: PanelLayout, source: Int8Array, panel: number, target: Uint8Array): void {
+  const { panelColumns, paddedDepth, lanes } = layout;
+  const nibble = (k: number, column: number) => codeAt(layout, source, k, column) & 15;
+  let at = 0;
+  for (let k = 0; k < paddedDepth; k += 4) {
+    for (let column = panel * panelColumns; column < panel * panelColumns + lanes; column++) {
+      for (const first of [k, k + 1]) {
+        target[at++] = nibble(first, column) | (nibble(first + 2, column) << 4);
+        target[at++] = nibble(first, column + lanes) | (nibble(first + 2, column + lanes) << 4);
       }
     }
   }

@@ -1,7 +1,7 @@
 import { CapabilityUnavailableError } from '@qedge/core';
 import { type KernelDescription, kernelKey } from '../description/kernel-description.ts';
 import { emitKernel, kernelParameterCount } from '../kernels/emit-kernel.ts';
-import { type WasmMemory, type WasmModule, webAssemblyHost } from './host.ts';
+import { WASM_PAGE_BYTES, type WasmMemory, type WasmModule, webAssemblyHost } from './host.ts';
 import { encodeModule, MEMORY_IMPORT } from './module.ts';
 import { type WasmDialect, WasmTarget } from './target.ts';
 
@@ -52,7 +52,7 @@ export function compileModule(bytes: Uint8Array): WasmModule {
 export function createMemory(byteLength: number): WasmMemory {
   const host = webAssemblyHost();
   if (!host) throw new CapabilityUnavailableError('This host has no WebAssembly');
-  const pages = Math.max(1, Math.ceil(byteLength / 65536));
+  const pages = Math.max(1, Math.ceil(byteLength / WASM_PAGE_BYTES));
   try {
     return new host.Memory({ initial: pages, maximum: pages });
   } catch (cause) {

@@ -6,6 +6,7 @@ import {
   type PanelLayout,
   panelLayout,
   type QuantizeDescription,
+  type TargetTraits,
   WASM_TRAITS,
   type WasmDialect,
 } from '@qedge/codegen';
@@ -73,27 +74,7 @@ export function planModel(
   dialect: WasmDialect,
 ): ModelPlan {
   const elements: GemmElements = precision === 'int8' || precision === 'int4' ? precision : 'float32';
-  const traits = WASM_TRAITS[dialect];
-  let weightBytes = 0;
-  const reserve = (byteLength: number) => {
-    const address = weightBytes;
-    weightBytes += Math.ceil(byteLength / ALIGNMENT) * ALIGNMENT;
-    return address;
-  };
-  const layers = (model.steps as readonly (Float32Step | IntegerStep)[]).map((step) => {
-    if (step.kind === 'softmax') return step;
-    const layout = panelLayout(elements, step.inputSize, step.units, traits.lanes);
-    return {
-      kind: 'dense' as const,
-      step,
-      layout,
-      gemms: describeGemms(step, elements, Math.min(maxBatch, maxTileRows(elements, traits))),
-      panelsAddress: reserve(layout.byteLength),
-      scalesAddress: elements === 'float32' ? 0 : reserve(layout.paddedColumns * 4),
-      biasAddress: step.bias === null ? 0 : reserve(layout.paddedColumns * 4),
-      parametersAddress: elements === 'float32' ? 0 : reserve(3 * traits.lanes * 4),
-    };
-  });
+  const { layers, weightBytes } = planWeights(model, elements, maxBatch, WASM_TRAITS[dialect]);
   const buffers = planActivations(model, maxBatch, (index) => {
     const layer = layers[index]!;
     return layer.kind === 'dense' && elements !== 'float32' ? layer.layout.rowByteLength : 0;
@@ -129,6 +110,52 @@ export function planModel(
     bufferBytes: buffers.byteLength,
     byteLength,
   };
+}
+
+interface WeightPlan {
+  readonly layers: readonly (Float32SoftmaxStep | PlannedWeights)[];
+  readonly weightBytes: number;
+}
+
+/** A dense layer whose weights have their place, but whose activations do not yet. */
+interface PlannedWeights
+  extends Pick<
+    DensePlan,
+    'kind' | 'step' | 'layout' | 'gemms' | 'panelsAddress' | 'scalesAddress' | 'biasAddress'
+  > {
+  readonly parametersAddress: number;
+}
+
+/** Weights live as long as the model: one after the other from address 0. */
+function planWeights(
+  model: Float32Model | IntegerModel,
+  elements: GemmElements,
+  maxBatch: number,
+  traits: TargetTraits,
+): WeightPlan {
+  let weightBytes = 0;
+  const reserve = (byteLength: number) => {
+    const address = weightBytes;
+    weightBytes += Math.ceil(byteLength / ALIGNMENT) * ALIGNMENT;
+    return address;
+  };
+  const isFloat = elements === 'float32';
+  const tallest = Math.min(maxBatch, maxTileRows(elements, traits));
+  const layers = (model.steps as readonly (Float32Step | IntegerStep)[]).map((step) => {
+    if (step.kind === 'softmax') return step;
+    const layout = panelLayout(elements, step.inputSize, step.units, traits.lanes);
+    return {
+      kind: 'dense' as const,
+      step,
+      layout,
+      gemms: describeGemms(step, elements, tallest),
+      panelsAddress: reserve(layout.byteLength),
+      scalesAddress: isFloat ? 0 : reserve(layout.paddedColumns * 4),
+      biasAddress: step.bias === null ? 0 : reserve(layout.paddedColumns * 4),
+      parametersAddress: isFloat ? 0 : reserve(3 * traits.lanes * 4),
+    };
+  });
+  return { layers, weightBytes };
 }
 
 function describeGemms(

@@ -2,7 +2,6 @@ import {
   type CompiledModel,
   type Device,
   type ModelGraph,
-  PRECISIONS,
   type Precision,
   type QedgeError,
   type StoredTensor,
@@ -15,6 +14,11 @@ import { type RandomModelOptions, randomInput, randomModel, weightSourceOf } fro
 /** One promise that every device must keep. `run` rejects with a VerificationError that says what was broken. */
 export interface DeviceConformanceCase {
   readonly name: string;
+  /**
+   * The precision that it is about: report it as skipped for devices that do not
+   * state it (`run` passes at once there). Null for promises that every device makes.
+   */
+  readonly precision: Precision | null;
   /** Takes a fresh device and leaves its disposal to the caller. */
   run(device: Device): Promise<void>;
 }
@@ -22,7 +26,7 @@ export interface DeviceConformanceCase {
 /** The two functions of a test framework (vitest, jest, mocha, node:test) that the suite needs. */
 export interface TestFramework {
   describe(name: string, body: () => void): void;
-  it(name: string, body: () => Promise<void>): void;
+  it(name: string, body: (context: { readonly skip?: (reason?: string) => void }) => Promise<void>): void;
 }
 
 /**
@@ -44,17 +48,22 @@ const MODELS: readonly RandomModelOptions[] = [
 const BATCHES = [1, 2, 3, 4, 5, 7, 8, 13, 32];
 const MAX_BATCH = 32;
 
-/** Every conformance case. Cases about a precision pass at once on devices that do not state it. */
+/** The precisions that the reference defines. */
+const REFERENCE_PRECISIONS: readonly Precision[] = ['float32', 'int8', 'int4'];
+
+/** Every conformance case. */
 export function deviceConformanceCases(): DeviceConformanceCase[] {
   return [
-    ...MODELS.flatMap((options) => PRECISIONS.map((precision) => matchesReference(options, precision))),
+    ...MODELS.flatMap((options) =>
+      REFERENCE_PRECISIONS.map((precision) => matchesReference(options, precision)),
+    ),
     ...lifecycleCases(),
     ...refusalCases(),
   ];
 }
 
 /**
- * Declares the conformance suite in a test framework.
+ * Declares the conformance suite in a test framework. Cases about precisions that the device lacks are skipped, with the reason.
  *
  * @param makeDevice called once per case; the device is disposed after it.
  * @example
@@ -67,8 +76,13 @@ export function describeDeviceConformance(
 ): void {
   describe(`${name} as a device`, () => {
     for (const conformance of deviceConformanceCases()) {
-      it(conformance.name, async () => {
+      it(conformance.name, async (context) => {
         using device = await makeDevice();
+        const { precision } = conformance;
+        if (precision !== null && !device.precisions.includes(precision)) {
+          context.skip?.(`${device.name} does not compute at ${precision}`);
+          return;
+        }
         await conformance.run(device);
       });
     }
@@ -76,10 +90,11 @@ export function describeDeviceConformance(
 }
 
 function matchesReference(options: RandomModelOptions, precision: Precision): DeviceConformanceCase {
-  const exact = precision !== 'float32' && precision !== 'float16' && !options.softmax;
+  const exact = precision !== 'float32' && !options.softmax;
   const { graph, weights } = randomModel(options);
   return {
     name: `runs ${graph.name}${options.softmax ? ' with softmax' : ''} at ${precision} like the reference, for every batch`,
+    precision,
     async run(device) {
       if (!device.precisions.includes(precision)) return;
       using model = await device.compile(graph, weights, { precision, maxBatch: MAX_BATCH });
@@ -110,6 +125,7 @@ function lifecycleCases(): DeviceConformanceCase[] {
   };
   return [
     {
+      precision: null,
       name: 'gives equal bits for equal input, and keeps the input',
       async run(device) {
         using model = await compile(device);
@@ -121,6 +137,7 @@ function lifecycleCases(): DeviceConformanceCase[] {
       },
     },
     {
+      precision: null,
       name: 'keeps nothing of the weights that it was given',
       async run(device) {
         const copies = tensors.map((tensor) => ({ ...tensor, data: tensor.data.slice() as Float32Array }));
@@ -134,6 +151,7 @@ function lifecycleCases(): DeviceConformanceCase[] {
       },
     },
     {
+      precision: null,
       name: 'runs two models at a time without mixing them up',
       async run(device) {
         const other = randomModel({ sizes: [20, 12, 5], seed: 70 });
@@ -149,6 +167,7 @@ function lifecycleCases(): DeviceConformanceCase[] {
       },
     },
     {
+      precision: null,
       name: 'states shapes, memory, name and kind',
       async run(device) {
         using model = await compile(device);
@@ -158,6 +177,7 @@ function lifecycleCases(): DeviceConformanceCase[] {
       },
     },
     {
+      precision: null,
       name: 'refuses to run after dispose, and may be disposed twice',
       async run(device) {
         const model = await compile(device);
@@ -167,6 +187,7 @@ function lifecycleCases(): DeviceConformanceCase[] {
       },
     },
     {
+      precision: null,
       name: 'refuses to compile after the device was disposed',
       async run(device) {
         device.dispose();
@@ -174,6 +195,7 @@ function lifecycleCases(): DeviceConformanceCase[] {
       },
     },
     {
+      precision: null,
       name: 'stops at an aborted signal',
       async run(device) {
         const options = { precision: 'float32', maxBatch: 1, signal: AbortSignal.abort() } as const;
@@ -196,6 +218,7 @@ function refusalCases(): DeviceConformanceCase[] {
     mention = '',
   ): DeviceConformanceCase => ({
     name,
+    precision: null,
     run: (device) => assertThrows(code, name, async () => attempt(device), mention),
   });
   const running = (input: number, output: number, batch: number) => async (device: Device) => {
