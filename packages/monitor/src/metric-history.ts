@@ -34,21 +34,37 @@ export function groupIntoSeries(samples: readonly MetricSample[]): MetricSeries[
   });
 }
 
-/** Keeps the last samples of every series, for charts and detectors. Counters become rates per second. */
+/**
+ * Keeps the last samples of every series, for charts and detectors. Counters become rates per second. Series beyond the first
+ * `maxSeries` are not kept, so that memory stays bounded; `droppedSamples` counts what they brought.
+ */
 export class MetricHistory {
   readonly capacity: number;
   readonly #series = new Map<string, { head: MetricSample; timesMs: number[]; values: number[] }>();
   readonly #counters = new Map<string, MetricSample>();
+  readonly #keys = new Set<string>();
+  readonly #maxSeries: number;
+  #droppedSamples = 0;
 
-  /** @param capacity samples per series, at least 2. @throws InvalidArgumentError for less. */
-  constructor(capacity = 900) {
-    if (!Number.isInteger(capacity) || capacity < 2) {
-      throw new InvalidArgumentError('A capacity is out of range', {
-        expected: 'an integer >= 2',
-        actual: capacity,
+  /**
+   * @param capacity samples per series, at least 2.
+   * @param maxSeries at least 1.
+   * @throws InvalidArgumentError for less.
+   */
+  constructor(capacity = 900, maxSeries = 500) {
+    if (!Number.isInteger(capacity) || capacity < 2 || !Number.isInteger(maxSeries) || maxSeries < 1) {
+      throw new InvalidArgumentError('The size of a history is out of range', {
+        expected: 'integers, capacity >= 2, maxSeries >= 1',
+        actual: [capacity, maxSeries],
       });
     }
     this.capacity = capacity;
+    this.#maxSeries = maxSeries;
+  }
+
+  /** Samples that were not kept because there were too many series. */
+  get droppedSamples(): number {
+    return this.#droppedSamples;
   }
 
   /** Takes one snapshot of a registry. Returns what it kept: gauges and quantiles as they are, counters as rates. */
@@ -56,6 +72,11 @@ export class MetricHistory {
     const kept: MetricSample[] = [];
     for (const sample of samples) {
       const key = `${sample.name} ${labelKey(sample.labels)}`;
+      if (this.#keys.size >= this.#maxSeries && !this.#keys.has(key)) {
+        this.#droppedSamples++;
+        continue;
+      }
+      this.#keys.add(key);
       const point = sample.kind === 'counter' ? this.#rate(key, sample) : sample;
       if (!point) continue;
       kept.push(point);

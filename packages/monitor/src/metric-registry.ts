@@ -211,9 +211,24 @@ export class MetricRegistry implements MetricSink {
         actual: name,
       });
     }
+    this.#checkCollision(name, kind);
     const family: Family = { name, kind, help, unit: unit ?? unitOfName(name), series: new Map() };
     this.#families.set(name, family);
     return family;
+  }
+
+  /** Exporters write `NAME_count` and `NAME_sum` for a histogram; no other metric may have these names. */
+  #checkCollision(name: string, kind: MetricKind): void {
+    const owner = name.replace(/_(count|sum)$/, '');
+    const taken = owner !== name && this.#families.get(owner)?.kind === 'distribution';
+    const taker =
+      kind === 'distribution' && ['count', 'sum'].some((part) => this.#families.has(`${name}_${part}`));
+    if (taken || taker) {
+      throw new InvalidArgumentError(`The names of "${name}" are in use`, {
+        expected: 'a name of its own',
+        actual: taken ? `${name}, taken by the histogram "${owner}"` : `${name}_count or ${name}_sum, taken`,
+      });
+    }
   }
 
   #addSeries(family: Family, labels: Labels): BoundSeries {

@@ -84,10 +84,11 @@ export async function serveMonitor(options: ServeMonitorOptions): Promise<Monito
   feed.tick();
   let closing: Promise<void> | null = null;
   const close = () => {
+    signal?.removeEventListener('abort', close);
     closing ??= shutDown(server, pages, timer, feed);
     return closing;
   };
-  signal?.addEventListener('abort', () => void close(), { once: true });
+  signal?.addEventListener('abort', close, { once: true });
   const address = server.address() as AddressInfo;
   const authority = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   return { url: `http://${authority}:${address.port}/`, close, [Symbol.asyncDispose]: close };

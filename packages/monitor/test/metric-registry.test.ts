@@ -39,6 +39,15 @@ describe('MetricRegistry', () => {
     expect(() => registry.gauge('c')).toThrow(/expected counter, got gauge/);
   });
 
+  test('a name that a histogram needs for its count or sum is refused', () => {
+    const registry = new MetricRegistry();
+    registry.histogram('a_ms');
+    expect(() => registry.counter('a_ms_count')).toThrow(/taken by the histogram "a_ms"/);
+    registry.gauge('b_ms_sum');
+    expect(() => registry.histogram('b_ms')).toThrow(InvalidArgumentError);
+    expect(registry.counter('c_count').value).toBe(0);
+  });
+
   test('names and labels that exporters could not write are refused', () => {
     const registry = new MetricRegistry();
     for (const name of ['', '1st', 'a-b', 'a b', 'ä'])
@@ -133,6 +142,18 @@ describe('MetricHistory', () => {
     expect(gauge).toMatchObject({ name: 'gauge', timesMs: [1000, 1500, 2000], values: [5, 5, 9] });
     expect(counter).toMatchObject({ name: 'counter', unit: '1/s', values: [10, 0, 8] });
     expect(() => new MetricHistory(1)).toThrow(InvalidArgumentError);
+    expect(() => new MetricHistory(2, 0)).toThrow(InvalidArgumentError);
+  });
+
+  test('keeps no more series than allowed and counts what it left out', () => {
+    const history = new MetricHistory(10, 2);
+    for (let tick = 0; tick < 3; tick++)
+      history.append(['a', 'b', 'c'].map((i) => ({ ...sample('gauge', tick, 1), labels: { i } })));
+    expect(history.series().map(({ labels, values }) => [labels.i, values.length])).toEqual([
+      ['a', 3],
+      ['b', 3],
+    ]);
+    expect(history.droppedSamples).toBe(3);
   });
 
   test('samples in any order become series in order of time', () => {

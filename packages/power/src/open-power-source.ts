@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { type Capability, type Clock, systemClock } from '@qedge/core';
 import type { CpuTime } from './energy-meter.ts';
 import { assumedLoadModel, type LoadModel } from './load-model.ts';
+import { modelledPowerSource } from './modelled-power-source.ts';
+import { osCpuUtilization } from './os-cpu-utilization.ts';
 import type { PowerSource } from './power-source.ts';
 import { SysfsPowerSource } from './sysfs-power-source.ts';
 
@@ -19,8 +21,8 @@ export interface OpenPowerSourceOptions {
 
 /**
  * Opens the power sensors of this machine (Linux sysfs) and says for each whether it works, why not, and the one command that
- * fixes it. Where no meter can be read, watts come from a load model and are marked so; other readings stay null. Elsewhere
- * than on Linux only the model is left.
+ * fixes it. Where no meter can be read, watts come from a load model and are marked so; other readings stay null. On other
+ * systems than Linux, processor load and the model are all there is.
  *
  * @returns the source, owned by the caller, and the capabilities `rapl`, `battery`, `thermal`, `cpufreq`, `cpu-utilization`.
  *
@@ -33,17 +35,23 @@ export async function openPowerSource(
 ): Promise<{ source: PowerSource; capabilities: Capability[] }> {
   const { root = '/', clock = systemClock } = options;
   const loadModel = options.loadModel ?? assumedLoadModel(Math.max(1, cpus().length));
+  if (process.platform !== 'linux' && options.root === undefined) {
+    const source = modelledPowerSource({ model: loadModel, utilization: osCpuUtilization(), clock });
+    return { source, capabilities: capabilitiesWithoutSysfs() };
+  }
   const source = new SysfsPowerSource(root, clock, loadModel, isVirtualMachine(root));
-  const linux = process.platform === 'linux' || root !== '/';
-  const capabilities = linux
-    ? [...source.capabilities]
-    : source.capabilities.map(({ name }) => ({
-        name,
-        available: false,
-        reason: `sensors are read from Linux sysfs; this is ${process.platform}`,
-        remedy: null,
-      }));
-  return { source, capabilities };
+  return { source, capabilities: [...source.capabilities] };
+}
+
+function capabilitiesWithoutSysfs(): Capability[] {
+  const missing = ['rapl', 'battery', 'thermal', 'cpufreq'].map((name) => ({
+    name,
+    available: false,
+    reason: `this sensor is read from Linux sysfs; this is ${process.platform}`,
+    remedy: null,
+  }));
+  const reason = 'processor times of the operating system';
+  return [...missing, { name: 'cpu-utilization', available: true, reason, remedy: null }];
 }
 
 /** The processor time of this process, all threads, for {@link EnergyMeter}. */

@@ -362,3 +362,22 @@ test('the sensors of this very machine are read or explained', async () => {
   if (state.utilizationFraction !== null) expect(state.utilizationFraction).toBeLessThanOrEqual(1);
   source.dispose();
 });
+
+test('on another system load is measured, watts are modelled, and each sensor says why it is missing', async () => {
+  const own = Object.getOwnPropertyDescriptor(process, 'platform')!;
+  Object.defineProperty(process, 'platform', { ...own, value: 'darwin' });
+  try {
+    const { source, capabilities } = await openPowerSource();
+    const until = performance.now() + 150;
+    while (performance.now() < until);
+    const state = (await source.read()) as PowerState;
+    expect(state.utilizationFraction).toBeGreaterThan(0);
+    expect(state.power).toMatchObject({ provenance: 'modelled' });
+    expect(capabilities.filter(({ available }) => available).map(({ name }) => name)).toEqual([
+      'cpu-utilization',
+    ]);
+    expect(capabilities[0]!.reason).toContain('this is darwin');
+  } finally {
+    Object.defineProperty(process, 'platform', own);
+  }
+});

@@ -20,7 +20,7 @@ export interface Anomaly {
 }
 
 /** A stretch of samples, both ends included. */
-export interface Stretch {
+interface Stretch {
   readonly from: number;
   readonly to: number;
 }

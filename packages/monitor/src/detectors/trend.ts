@@ -96,7 +96,7 @@ function tieSizes(values: readonly number[]): number[] {
 }
 
 /** The normal distribution function by Abramowitz and Stegun 26.2.17 (error below 7.5e-8). */
-export function normalCumulative(z: number): number {
+function normalCumulative(z: number): number {
   const t = 1 / (1 + 0.2316419 * Math.abs(z));
   const tail =
     (Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI)) *
