@@ -16,6 +16,7 @@ export class BatchTimer {
   readonly #signal: AbortSignal | undefined;
   #asynchronous = false;
   #batchSize = 1;
+  #quickestCallMs = Number.POSITIVE_INFINITY;
   #lastYieldMs: number;
 
   constructor(subject: Subject, clock: Clock, signal: AbortSignal | undefined) {
@@ -28,6 +29,11 @@ export class BatchTimer {
   /** Calls per timed batch; 1 when a call takes 50 us or more. */
   get batchSize(): number {
     return this.#batchSize;
+  }
+
+  /** The quickest mean of a warm-up batch, in milliseconds per call; infinite before the warm-up. */
+  get quickestCallMs(): number {
+    return this.#quickestCallMs;
   }
 
   /** Runs once, then checks. @throws VerificationError when the subject's check throws. */
@@ -50,10 +56,9 @@ export class BatchTimer {
   /** Runs for about `durationMs` (at least two batches) and sizes the batches from the quickest rate seen. */
   async warmUp(durationMs: number): Promise<void> {
     const startMs = this.#clock.nowMs();
-    let quickestMs = Number.POSITIVE_INFINITY;
     for (let batches = 0; ; batches++) {
       const perCallMs = await this.sample();
-      if (perCallMs > 0) quickestMs = Math.min(quickestMs, perCallMs);
+      if (perCallMs > 0) this.#quickestCallMs = Math.min(this.#quickestCallMs, perCallMs);
       else if (this.#batchSize === MAX_BATCH_SIZE) this.#refuseStoppedClock();
       const needed = batchSizeFor(perCallMs);
       const settled = this.#batchSize >= needed;
@@ -61,7 +66,7 @@ export class BatchTimer {
       // Growth is limited to a factor of four: the first calls run in the interpreter and say little about the compiled code.
       this.#batchSize = Math.max(this.#batchSize, Math.min(needed, this.#batchSize * 4));
     }
-    this.#batchSize = batchSizeFor(quickestMs);
+    this.#batchSize = batchSizeFor(this.#quickestCallMs);
   }
 
   /** The mean time of a call within one batch, in milliseconds. @throws CancelledError */

@@ -8,7 +8,7 @@ const RELEVANT_FEATURES = [
   ...['avx512_bf16', 'amx_tile', 'asimd', 'asimdhp', 'asimddp', 'i8mm', 'bf16', 'sve'],
 ];
 
-/** Describes this machine for a {@link BenchmarkRecord}. Instruction sets are known on Linux only; elsewhere the list is empty. */
+/** Describes this machine for a `BenchmarkRecord`. Instruction sets are known on Linux only; elsewhere the list is empty. */
 export function describeMachine(): MachineDescription {
   const [load] = loadavg();
   return {

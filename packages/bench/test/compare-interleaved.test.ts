@@ -34,9 +34,9 @@ describe.each(Object.keys(machines))('compareInterleaved on a machine %s', (mach
     expect(alarms.length).toBeLessThanOrEqual(1);
   });
 
-  it('finds a slowdown and a speed-up of 5 % in at least 95 of 100 comparisons', async () => {
-    const slower = (await verdicts(machine, 1.05, 100)).filter((verdict) => verdict === 'slower');
-    expect(slower.length).toBeGreaterThanOrEqual(95);
+  it('finds a slowdown and a speed-up of 5 % in at least 38 of 40 comparisons', async () => {
+    const slower = (await verdicts(machine, 1.05, 40)).filter((verdict) => verdict === 'slower');
+    expect(slower.length).toBeGreaterThanOrEqual(38);
     const faster = (await verdicts(machine, 1 / 1.05, 20)).filter((verdict) => verdict === 'faster');
     expect(faster.length).toBeGreaterThanOrEqual(19);
   });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Example } from './markdown.ts';
@@ -28,6 +28,8 @@ export async function runExample(root: string, example: Example, timeoutMs: numb
   } finally {
     await rm(join(modules, name), { force: true });
     await rm(workingDirectory, { recursive: true, force: true });
+    // Fails, rightly, while another example still has its file there.
+    await rmdir(modules).catch(() => undefined);
   }
 }
 
