@@ -179,7 +179,18 @@ describe('fitClassifier', () => {
     const original = getDenseWeights(model);
     const wild = { ...training, features: training.features.map((value) => value * 1e30) };
     const fitting = fitClassifier(tf, model, wild, { ...options, learningRate: { initial: 1e9, final: 1 } });
+    const before = tf.memory().numTensors;
     await expect(fitting).rejects.toThrow(NonFiniteValueError);
+    expect(getDenseWeights(model)).toEqual(original);
+    expect(tf.memory().numTensors).toBe(before);
+    model.dispose();
+  });
+
+  it('stops before the first step when the signal was aborted before', async () => {
+    const model = makeModel();
+    const original = getDenseWeights(model);
+    const fitting = fitClassifier(tf, model, training, { ...options, signal: AbortSignal.abort() });
+    await expect(fitting).rejects.toThrow(CancelledError);
     expect(getDenseWeights(model)).toEqual(original);
     model.dispose();
   });
