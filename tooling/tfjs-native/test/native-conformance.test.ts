@@ -65,9 +65,10 @@ describe.skipIf(!FLAVOURS.some(({ folder }) => isBuilt(folder)))('the native Ten
             tensorsLeft: 0,
           });
           expect(report.cases.filter(({ error }) => error !== null)).toEqual([]);
-          expect(report.cases.map(({ name }) => name)).toEqual(
-            deviceConformanceCases().map(({ name }) => name),
+          const cases = deviceConformanceCases().filter(({ precision }) =>
+            [null, 'float32'].includes(precision),
           );
+          expect(report.cases.map(({ name }) => name)).toEqual(cases.map(({ name }) => name));
           // Without a GPU the GPU package says that it fell to its CPU; nothing else may have been lost.
           const shortfalls = report.fallbacks.map(({ from }) => from);
           const expected =
