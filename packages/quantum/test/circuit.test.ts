@@ -94,6 +94,11 @@ describe('Circuit', () => {
       /Unknown instruction/,
     ],
     [
+      'an instruction that is none',
+      () => new Circuit(1).append(null as unknown as Instruction),
+      /Not an instruction/,
+    ],
+    [
       'JSON of something else',
       () => Circuit.fromJSON({ format: 'other' } as unknown as CircuitData),
       /Not a circuit/,

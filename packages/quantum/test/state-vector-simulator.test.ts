@@ -174,6 +174,14 @@ describe('measurement', () => {
     expect(simulator.sample(circuit, shots, { random: new Random(5) })).toEqual(counts);
   });
 
+  it('writes as many classical bits as there are', () => {
+    const circuit = new Circuit(1, 70).x(0).measure(0, 69).measure(0, 0);
+    const key = `1${'0'.repeat(68)}1`;
+    expect(simulator.sample(circuit, 3)).toEqual({ [key]: 3 });
+    expect(simulator.sample(circuit.id(0), 3)).toEqual({ [key]: 3 });
+    expect(() => simulator.sample(circuit, 1.5)).toThrow(/integer >= 0, got 1.5/);
+  });
+
   it('samples classical bits, final or mid-circuit, in agreement', () => {
     const final = new Circuit(2, 2).ry(0.9, 0).cx(0, 1).measure(1, 0).measure(0, 1);
     const middle = new Circuit(2, 2).ry(0.9, 0).cx(0, 1).measure(1, 0).measure(0, 1).x(0);

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CancelledError, Random } from '@qedge/core';
 import {
+  Circuit,
   exactGroundState,
   hardwareEfficientAnsatz,
   jordanWigner,
@@ -112,6 +113,19 @@ describe('vqe', () => {
     }
     // Local minima are expected; most starts must arrive.
     expect(energies.filter((energy) => energy - facts.fci_energy < 1.6e-3).length).toBeGreaterThanOrEqual(3);
+  });
+
+  it('has nothing to do without parameters', async () => {
+    const fixed = {
+      ...ansatz,
+      circuit: new Circuit(4).x(0).x(1),
+      parameterNames: [],
+      initialParameters: null,
+      frequencies: null,
+    };
+    const result = await vqe({ hamiltonian, ansatz: fixed });
+    expect(result).toMatchObject({ converged: true, iterations: 0, parameters: [] });
+    expect(result.energyHartree).toBeCloseTo(facts.hf_energy, 8);
   });
 
   it('refuses options that do not fit', async () => {

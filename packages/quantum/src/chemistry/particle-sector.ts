@@ -12,6 +12,12 @@ export interface ParticleSector {
  * The electrons of each spin. @throws InvalidArgumentError when the sector does not exist on this many qubits.
  */
 export function electronsBySpin(sector: ParticleSector, qubitCount: number): { alpha: number; beta: number } {
+  if (!Number.isInteger(qubitCount) || qubitCount < 0 || qubitCount > 30) {
+    throw new InvalidArgumentError('A number of spin orbitals is out of range', {
+      expected: 'an integer in 0..30',
+      actual: qubitCount,
+    });
+  }
   const { electrons, spinZ = (electrons % 2) / 2 } = sector;
   const alpha = electrons / 2 + spinZ;
   const beta = electrons / 2 - spinZ;

@@ -44,6 +44,9 @@ export function instructionName(instruction: Instruction): string {
  * @throws InvalidArgumentError saying what does not fit.
  */
 export function checkInstruction(value: Instruction, qubitCount: number, clbitCount: number): Instruction {
+  if (typeof value !== 'object' || value === null) {
+    throw new InvalidArgumentError('Not an instruction', { expected: 'an object', actual: String(value) });
+  }
   const name = instructionName(value);
   const qubits = Array.from(value.qubits ?? []);
   for (const qubit of qubits) checkIndex(qubit, qubitCount, `The qubit of ${name}`);

@@ -1,4 +1,4 @@
-import type { Random } from '@qedge/core';
+import type { Clock, Random } from '@qedge/core';
 import type { Circuit } from '../circuit/circuit.ts';
 import type { Target } from './target.ts';
 
@@ -15,6 +15,7 @@ export interface CompilationState {
 /** What a pass may use besides the state. */
 export interface PassContext {
   readonly random: Random;
+  readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -10,12 +10,14 @@ import type { DependencyGraph } from './dependency-graph.ts';
 /** What the router did, in order: an instruction by index, or a swap of two physical qubits. */
 export type RoutingStep = number | readonly [number, number];
 
-/** How a router weighs the gates to come. */
-export interface LookAhead {
+/** How a router decides. */
+export interface SabreHeuristic {
   /** Two-qubit gates beyond the next ones that count. */
-  readonly gates: number;
-  /** Each weighs this fraction of the one before. */
+  readonly lookAhead: number;
+  /** Each of them weighs this fraction of the one before. */
   readonly decay: number;
+  /** Swaps without progress, for each physical qubit, after which a gate is walked together along a shortest way. */
+  readonly patience: number;
 }
 
 /** Result of one routing. */
@@ -35,7 +37,7 @@ export class SabreRouter {
   readonly #graph: CouplingGraph;
   readonly #dependencies: DependencyGraph;
   readonly #random: Random;
-  readonly #lookAhead: LookAhead;
+  readonly #heuristic: SabreHeuristic;
   /** Physical qubit of each virtual one; virtual qubits beyond the circuit's are spare. */
   readonly #physical: Int32Array;
   readonly #virtual: Int32Array;
@@ -55,12 +57,12 @@ export class SabreRouter {
     dependencies: DependencyGraph,
     layout: Int32Array,
     random: Random,
-    lookAhead: LookAhead,
+    heuristic: SabreHeuristic,
   ) {
     this.#graph = graph;
     this.#dependencies = dependencies;
     this.#random = random;
-    this.#lookAhead = lookAhead;
+    this.#heuristic = heuristic;
     this.#physical = layout;
     this.#virtual = new Int32Array(layout.length);
     layout.forEach((place, qubit) => {
@@ -77,7 +79,7 @@ export class SabreRouter {
       if (count === 0) this.#ready.push(index);
     });
     this.#execute();
-    const patience = 10 * this.#graph.qubitCount;
+    const patience = this.#heuristic.patience * this.#graph.qubitCount;
     let [stuck, checkpoint] = [0, this.#steps.length];
     while (this.#front.length > 0) {
       if (stuck === 0) {
@@ -137,14 +139,14 @@ export class SabreRouter {
     let [found, weight] = [0, 0.5];
     for (const index of queue) {
       for (const successor of this.#dependencies.successors[index]!) {
-        if (found >= this.#lookAhead.gates) return;
+        if (found >= this.#heuristic.lookAhead) return;
         const left = (reached.get(successor) ?? this.#waitingFor[successor]!) - 1;
         reached.set(successor, left);
         if (left > 0) continue;
         queue.push(successor);
         if (!needsNeighbours(this.#dependencies.instructions[successor]!)) continue;
         add(successor, weight);
-        weight *= this.#lookAhead.decay;
+        weight *= this.#heuristic.decay;
         found++;
       }
     }

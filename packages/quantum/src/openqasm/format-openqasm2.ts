@@ -22,7 +22,9 @@ export function formatOpenQasm2(circuit: Circuit): string {
   for (const name of used.sort()) lines.push(EXPORT_DEFINITIONS[name]!);
   lines.push(`qreg q[${circuit.qubitCount}];`);
   if (circuit.clbitCount > 0) lines.push(`creg c[${circuit.clbitCount}];`);
-  for (const instruction of circuit.instructions) lines.push(formatInstruction(instruction));
+  for (const instruction of circuit.instructions) {
+    if (instruction.qubits.length > 0) lines.push(formatInstruction(instruction));
+  }
   return `${lines.join('\n')}\n`;
 }
 

@@ -9,9 +9,14 @@ export function formatBits(index: number, width: number): string {
   return width === 0 ? '' : index.toString(2).padStart(width, '0');
 }
 
-/** Counts outcomes. */
-export function countOutcomes(outcomes: Iterable<number>, width: number): SampleCounts {
-  const counts = new Map<number, number>();
+/** Counts outcomes, which are formatted once each; outcomes that read the same are added up. */
+export function countOutcomes<T>(outcomes: Iterable<T>, format: (outcome: T) => string): SampleCounts {
+  const counts = new Map<T, number>();
   for (const outcome of outcomes) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  return Object.fromEntries([...counts].map(([outcome, count]) => [formatBits(outcome, width), count]));
+  const texts: SampleCounts = {};
+  for (const [outcome, count] of counts) {
+    const text = format(outcome);
+    texts[text] = (texts[text] ?? 0) + count;
+  }
+  return texts;
 }

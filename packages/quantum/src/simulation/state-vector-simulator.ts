@@ -11,7 +11,7 @@ import {
 } from './circuit-plan.ts';
 import { countOutcomes, type SampleCounts } from './sample-counts.ts';
 import type { PreparedCircuit, SimulationOptions, Simulator } from './simulator.ts';
-import { StateVector } from './state-vector.ts';
+import { checkShots, StateVector } from './state-vector.ts';
 
 /** Applies a planned gate, with the given matrix, to amplitudes in place. */
 export function applyPlannedGate(
@@ -69,6 +69,7 @@ export class StateVectorSimulator implements Simulator {
   }
 
   sample(circuit: Circuit, shots: number, options: SimulationOptions = {}): SampleCounts {
+    checkShots(shots);
     const random = options.random ?? new Random(0);
     const { plan, run } = this.prepare(circuit);
     const angles = resolveAngles(plan, orderParameters(plan, options.parameters ?? {}));
@@ -76,18 +77,20 @@ export class StateVectorSimulator implements Simulator {
     if (measured !== null) {
       const steps = plan.steps.filter((step) => step.kind !== 'measure');
       using state = runPlan({ ...plan, steps }, angles, options);
-      const indices = state.sampleIndices(shots, random);
-      if (measured.size === 0) return countOutcomes(indices, plan.qubitCount);
-      const outcomes = Array.from(indices, (index) => clbitsOf(index, measured));
-      return countOutcomes(outcomes, plan.clbitCount);
+      if (measured.size === 0) return state.sample(shots, random);
+      return countOutcomes(state.sampleIndices(shots, random), (index) => {
+        const clbits = new Uint8Array(plan.clbitCount);
+        for (const [clbit, qubit] of measured) clbits[clbit] = (index >>> qubit) & 1;
+        return formatClbits(clbits);
+      });
     }
-    const outcomes: number[] = [];
+    const outcomes: string[] = [];
     for (let shot = 0; shot < shots; shot++) {
       throwIfCancelled(options.signal, 'Sampling');
       using state = run(angles, { ...options, random });
-      outcomes.push(state.clbits.reduce((sum, bit, clbit) => sum + bit * 2 ** clbit, 0));
+      outcomes.push(formatClbits(state.clbits));
     }
-    return countOutcomes(outcomes, plan.clbitCount);
+    return countOutcomes(outcomes, (text) => text);
   }
 }
 
@@ -109,10 +112,9 @@ function finalMeasurements(plan: CircuitPlan): Map<number, number> | null {
   return qubitOf;
 }
 
-function clbitsOf(index: number, qubitOf: ReadonlyMap<number, number>): number {
-  let outcome = 0;
-  for (const [clbit, qubit] of qubitOf) outcome += ((index >>> qubit) & 1) * 2 ** clbit;
-  return outcome;
+/** Classical bit 0 rightmost. */
+function formatClbits(clbits: Uint8Array): string {
+  return Array.from(clbits).reverse().join('');
 }
 
 function runPlan(

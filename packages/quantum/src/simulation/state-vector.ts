@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Random, ShapeMismatchError, UseAfterReleaseError } from '@qedge/core';
 import type { PauliSum } from '../operator/pauli-sum.ts';
-import { countOutcomes, type SampleCounts } from './sample-counts.ts';
+import { countOutcomes, formatBits, type SampleCounts } from './sample-counts.ts';
 
 /**
  * The amplitudes of a pure state: `2^qubitCount` complex numbers. Index bit `q` is the value of qubit `q`.
@@ -68,17 +68,12 @@ export class StateVector implements Disposable {
 
   /** Measures all qubits `shots` times on copies of the state; see {@link SampleCounts} for the bit order. */
   sample(shots: number, random: Random): SampleCounts {
-    return countOutcomes(this.sampleIndices(shots, random), this.qubitCount);
+    return countOutcomes(this.sampleIndices(shots, random), (index) => formatBits(index, this.qubitCount));
   }
 
   /** Basis-state indices of `shots` measurements of all qubits. @throws InvalidArgumentError for negative or broken shots. */
   sampleIndices(shots: number, random: Random): Uint32Array {
-    if (!Number.isSafeInteger(shots) || shots < 0) {
-      throw new InvalidArgumentError('A number of shots is out of range', {
-        expected: 'an integer >= 0',
-        actual: shots,
-      });
-    }
+    checkShots(shots);
     const cumulative = this.probabilities();
     for (let i = 1; i < cumulative.length; i++) cumulative[i] = cumulative[i]! + cumulative[i - 1]!;
     const total = cumulative[cumulative.length - 1]!;
@@ -122,6 +117,15 @@ export class StateVector implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** @throws InvalidArgumentError unless `shots` is an integer >= 0. */
+export function checkShots(shots: number): void {
+  if (Number.isSafeInteger(shots) && shots >= 0) return;
+  throw new InvalidArgumentError('A number of shots is out of range', {
+    expected: 'an integer >= 0',
+    actual: shots,
+  });
 }
 
 function released(): never {

@@ -1,9 +1,9 @@
-import { type Random, systemClock, throwIfCancelled } from '@qedge/core';
+import { type Random, throwIfCancelled } from '@qedge/core';
 import { Circuit } from '../../circuit/circuit.ts';
 import { CouplingGraph } from '../coupling-graph.ts';
 import { dependencyGraph } from '../dependency-graph.ts';
-import type { CompilationState, Pass, PassContext } from '../pass.ts';
-import { type LookAhead, type RoutedOrder, SabreRouter } from '../sabre-router.ts';
+import type { CompilationState, Pass } from '../pass.ts';
+import { type RoutedOrder, type SabreHeuristic, SabreRouter } from '../sabre-router.ts';
 import { placeGreedily } from './choose-layout.ts';
 
 /** How hard {@link sabreRouting} tries. */
@@ -20,9 +20,9 @@ export interface SabreOptions {
 }
 
 /** Which of these is better depends on the circuit, so trials take turns. */
-const LOOK_AHEADS: readonly LookAhead[] = [
-  { gates: 20, decay: 0.78 },
-  { gates: 20, decay: 0.5 },
+const HEURISTICS: readonly SabreHeuristic[] = [
+  { lookAhead: 20, decay: 0.78, patience: 10 },
+  { lookAhead: 20, decay: 0.5, patience: 10 },
 ];
 
 /**
@@ -32,21 +32,23 @@ const LOOK_AHEADS: readonly LookAhead[] = [
 export function sabreRouting({ layouts, rounds, trials }: SabreOptions): Pass {
   return {
     name: 'sabre routing',
-    async run(state, { random, signal }) {
+    async run(state, { random, clock, signal }) {
       const graph = new CouplingGraph(state.target);
       const forward = dependencyGraph(state.circuit);
       const backward = dependencyGraph(state.circuit, 'backward');
       let best: (RoutedOrder & { start: Int32Array; end: Int32Array }) | null = null;
       for (const start of startingLayouts(state, graph, layouts, random)) {
-        await breathe(signal);
+        // Lets the event loop run, so that a signal can arrive.
+        await clock.sleep(0);
+        throwIfCancelled(signal, 'Routing');
         for (let round = 0; round < (state.initialLayout ? 0 : rounds); round++) {
-          new SabreRouter(graph, forward, start, random, LOOK_AHEADS[0]!).run(signal);
-          new SabreRouter(graph, backward, start, random, LOOK_AHEADS[0]!).run(signal);
+          new SabreRouter(graph, forward, start, random, HEURISTICS[0]!).run(signal);
+          new SabreRouter(graph, backward, start, random, HEURISTICS[0]!).run(signal);
         }
         for (let trial = 0; trial < trials; trial++) {
           const end = start.slice();
-          const lookAhead = LOOK_AHEADS[trial % LOOK_AHEADS.length]!;
-          const routed = new SabreRouter(graph, forward, end, random, lookAhead).run(signal);
+          const heuristic = HEURISTICS[trial % HEURISTICS.length]!;
+          const routed = new SabreRouter(graph, forward, end, random, heuristic).run(signal);
           if (best === null || routed.swapCount < best.swapCount)
             best = { ...routed, start: start.slice(), end };
           if (best.swapCount === 0) break;
@@ -56,12 +58,6 @@ export function sabreRouting({ layouts, rounds, trials }: SabreOptions): Pass {
       return placeCircuit(state, best!);
     },
   };
-}
-
-/** Lets the event loop run, so that a signal can arrive. */
-async function breathe(signal: PassContext['signal']): Promise<void> {
-  await systemClock.sleep(0);
-  throwIfCancelled(signal, 'Routing');
 }
 
 /** Complete layouts (spare qubits included) to begin with. */
