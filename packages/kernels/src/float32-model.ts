@@ -141,11 +141,11 @@ export function loadFloat32Weight(weights: WeightSource, name: string, shape: Sh
     });
   }
   const values = toFloat32(name, tensor);
-  const bad = values.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
-    throw new NonFiniteValueError(`The weight "${name}" is not finite at element ${bad}`, {
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i])) continue;
+    throw new NonFiniteValueError(`The weight "${name}" is not finite at element ${i}`, {
       expected: 'finite numbers',
-      actual: values[bad],
+      actual: values[i],
     });
   }
   return values;

@@ -156,20 +156,25 @@ interface QuantizedKernel {
 
 /** Symmetric, per column: `scale = max |w| / largest`, `code = round(w / scale)`, ties to even. A zero column has scale 1. */
 function quantizePerColumn(kernel: Float32Array, columns: number, largest: number): QuantizedKernel {
+  const rows = kernel.length / columns;
   const scales = new Float32Array(columns);
-  for (let i = 0; i < kernel.length; i++) {
-    const column = i % columns;
-    scales[column] = Math.max(scales[column]!, Math.abs(kernel[i]!));
+  for (let row = 0; row < rows; row++) {
+    for (let c = 0; c < columns; c++) {
+      scales[c] = Math.max(scales[c]!, Math.abs(kernel[row * columns + c]!));
+    }
   }
   // A scale must not vanish, or codes would be infinite: 2^-126 is the smallest normal float32.
   for (let c = 0; c < columns; c++)
     scales[c] = scales[c] === 0 ? 1 : Math.max(scales[c]! / largest, 2 ** -126);
   const codes = new Int8Array(kernel.length);
-  for (let i = 0; i < kernel.length; i++) {
-    const exact = kernel[i]! / scales[i % columns]!;
-    const below = Math.floor(exact);
-    const tieToOdd = exact - below === 0.5 && below % 2 === 0;
-    codes[i] = Math.max(-largest, Math.min(largest, tieToOdd ? below : Math.floor(exact + 0.5)));
+  for (let row = 0; row < rows; row++) {
+    for (let c = 0; c < columns; c++) {
+      const exact = kernel[row * columns + c]! / scales[c]!;
+      const below = Math.floor(exact);
+      const tieToOdd = exact - below === 0.5 && below % 2 === 0;
+      const nearest = tieToOdd ? below : Math.floor(exact + 0.5);
+      codes[row * columns + c] = Math.max(-largest, Math.min(largest, nearest));
+    }
   }
   return { codes, scales };
 }
@@ -245,10 +250,11 @@ function checkQuantization(
 }
 
 function checkCodes(name: string, codes: Int8Array, largest: number): void {
-  const bad = codes.findIndex((code) => code < -largest || code > largest);
-  if (bad < 0) return;
-  throw new InvalidArgumentError(`Code ${bad} of the weight "${name}" is out of range`, {
-    expected: `-${largest}..${largest}`,
-    actual: codes[bad],
-  });
+  for (let i = 0; i < codes.length; i++) {
+    if (Math.abs(codes[i]!) <= largest) continue;
+    throw new InvalidArgumentError(`Code ${i} of the weight "${name}" is out of range`, {
+      expected: `-${largest}..${largest}`,
+      actual: codes[i],
+    });
+  }
 }

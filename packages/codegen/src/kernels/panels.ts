@@ -138,11 +138,11 @@ function checkPacking(
 }
 
 function checkNibbles(source: Int8Array): void {
-  const bad = source.findIndex((value) => value < -8 || value > 7);
-  if (bad >= 0) {
-    throw new InvalidArgumentError(`Code ${bad} needs more than 4 bits`, {
+  for (let i = 0; i < source.length; i++) {
+    if (source[i]! >= -8 && source[i]! <= 7) continue;
+    throw new InvalidArgumentError(`Code ${i} needs more than 4 bits`, {
       expected: '-8..7',
-      actual: source[bad],
+      actual: source[i],
     });
   }
 }
