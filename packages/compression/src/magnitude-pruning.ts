@@ -16,7 +16,12 @@ export interface PrunableTensor {
    * part in the layer's output, instead of `|w|` (the score of Wanda, Sun et al. 2023, arXiv:2306.11695).
    */
   readonly inputRms?: Float32Array;
+  /** 0 where a weight was removed before: such weights are removed again before any other, so that none returns. */
+  readonly mask?: Uint8Array;
 }
+
+/** What a weight that is still there counts at least when some are gone, to rank behind those; the least float32 above 0. */
+const SMALLEST_SCORE = 2 ** -149;
 
 /**
  * The magnitude at or below which weights fall when the `sparsity` fraction with the least magnitude is removed: the
@@ -68,18 +73,25 @@ function removedCount(count: number, sparsity: number): number {
 function tensorScores(tensors: readonly PrunableTensor[]): Float32Array {
   const scores = new Float32Array(tensors.reduce((sum, { values }) => sum + values.length, 0));
   let offset = 0;
-  for (const { values, shape, inputRms } of tensors) {
+  for (const { values, shape, inputRms, mask } of tensors) {
     const rows = inputRms ? shape[0] : 1;
-    if (elementCount(shape) !== values.length || (inputRms && inputRms.length !== rows)) {
+    if (
+      elementCount(shape) !== values.length ||
+      (inputRms && inputRms.length !== rows) ||
+      (mask && mask.length !== values.length)
+    ) {
       throw new ShapeMismatchError('A tensor to prune does not fit its shape', {
         expected: shape,
-        actual: inputRms ? [values.length, inputRms.length] : [values.length],
+        actual: [values.length, ...(inputRms ? [inputRms.length] : []), ...(mask ? [mask.length] : [])],
       });
     }
     const rowLength = values.length / rows;
     for (let row = 0, i = 0; row < rows; row++) {
       const weight = inputRms ? inputRms[row] : 1;
-      for (let column = 0; column < rowLength; column++, i++) scores[offset++] = Math.abs(values[i] * weight);
+      for (let column = 0; column < rowLength; column++, i++) {
+        const score = Math.abs(values[i] * weight);
+        scores[offset++] = mask ? (mask[i] === 0 ? 0 : Math.max(score, SMALLEST_SCORE)) : score;
+      }
     }
   }
   for (let i = 0; i < scores.length; i++) {

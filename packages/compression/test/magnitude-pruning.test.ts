@@ -64,6 +64,17 @@ describe('globalMagnitudeMask', () => {
     expect([...mask]).toEqual([1, 1, 0, 0, 0, 1]);
   });
 
+  it('never brings a removed weight back, even when others come to count nothing', () => {
+    const values = Float32Array.of(4, 3, 0, 5);
+    const before = { values, shape: [4, 1], mask: Uint8Array.of(1, 1, 0, 1) };
+    // By magnitude alone, weight 0 would now tie with weight 2 and be removed in its place.
+    const inputRms = Float32Array.of(0, 1, 1, 1);
+    expect([...globalMagnitudeMask([{ ...before, inputRms }], 0.25)[0]]).toEqual([1, 1, 0, 1]);
+    expect([...globalMagnitudeMask([{ ...before, inputRms }], 0.5)[0]]).toEqual([0, 1, 0, 1]);
+    const mask = new Uint8Array(3);
+    expect(() => globalMagnitudeMask([{ values, shape: [4], mask }], 0.5)).toThrow(ShapeMismatchError);
+  });
+
   it('removes nothing at 0, everything at 1, and takes no tensors', () => {
     const one = [{ values: Float32Array.of(0, 1), shape: [2] }];
     expect([...globalMagnitudeMask(one, 0)[0]]).toEqual([1, 1]);

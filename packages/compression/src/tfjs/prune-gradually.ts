@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '@qedge/core';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { type ClassificationData, takeEvenly } from '../classification-data.ts';
 import type { DenseNetwork } from '../dense-network.ts';
-import { globalMagnitudeMask } from '../magnitude-pruning.ts';
+import { globalMagnitudeMask, type PrunableTensor } from '../magnitude-pruning.ts';
 import { cubicSparsity } from '../sparsity-schedule.ts';
 import type { TrainingHistory } from '../training-history.ts';
 import { readDenseNetwork } from './dense-classifier.ts';
@@ -59,10 +59,10 @@ export async function pruneGradually(
     });
   }
   const network = readDenseNetwork(model);
-  let masks = globalMagnitudeMask(prunableTensors(network), 0);
+  let masks: readonly Uint8Array[] = network.map(({ kernel }) => new Uint8Array(kernel.length).fill(1));
   const prune = (wanted: number) => {
     const rms = saliency === 'activation' ? inputRms(tf, network, data) : [];
-    masks = globalMagnitudeMask(prunableTensors(network, rms), wanted);
+    masks = globalMagnitudeMask(prunableTensors(network, masks, rms), wanted);
     applyMasks(network, masks);
   };
   let reached = 0;
@@ -86,10 +86,15 @@ export async function pruneGradually(
   return { history, masks };
 }
 
-function prunableTensors(network: DenseNetwork, rms: readonly Float32Array[] = []) {
+function prunableTensors(
+  network: DenseNetwork,
+  masks: readonly Uint8Array[],
+  rms: readonly Float32Array[],
+): PrunableTensor[] {
   return network.map(({ kernel, inputSize, units }, at) => ({
     values: kernel,
     shape: [inputSize, units],
+    mask: masks[at],
     ...(rms[at] ? { inputRms: rms[at] } : {}),
   }));
 }
