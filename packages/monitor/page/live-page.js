@@ -3,6 +3,7 @@
   const MAX_POINTS = 900;
   const MAX_SPANS = 400;
   const TIMELINE_ROWS = 60;
+  const ANOMALIES_SHOWN = 8;
 
   // Panels in order; each takes the series whose names it lists or matches. What none takes is in the table only.
   const PANELS = [
@@ -237,7 +238,10 @@
 
   function drawAnomalies() {
     element('anomalies').hidden = data.anomalies.length === 0;
-    const recent = data.anomalies.slice(-20).reverse();
+    const recent = data.anomalies.slice(-ANOMALIES_SHOWN).reverse();
+    const hidden = data.anomalies.length - recent.length;
+    element('anomaly-count').textContent =
+      hidden > 0 ? `the last ${recent.length} of ${data.anomalies.length}` : '';
     element('anomaly-list').replaceChildren(
       ...recent.map((anomaly) => {
         const entry = create('li', anomaly.severity);

@@ -7,11 +7,11 @@ import { createRequire } from 'node:module';
  * @param nonce goes on every style and script, for the content security policy.
  */
 export function renderLivePage(nonce: string): string {
-  const chartLibrary = createRequire(import.meta.url);
+  const require = createRequire(import.meta.url);
   const parts: Record<string, string> = {
     NONCE: nonce,
-    STYLES: `${readText(chartLibrary.resolve('uplot/dist/uPlot.min.css'))}\n${pageFile('live-page.css')}`,
-    CHART_LIBRARY: readText(chartLibrary.resolve('uplot/dist/uPlot.iife.min.js')),
+    STYLES: `${readText(require.resolve('uplot/dist/uPlot.min.css'))}\n${pageFile('live-page.css')}`,
+    CHART_LIBRARY: readText(require.resolve('uplot/dist/uPlot.iife.min.js')),
     SCRIPT: pageFile('live-page.js'),
   };
   // Function replacements: the chart library contains `$&`, which a replacement string would interpret.

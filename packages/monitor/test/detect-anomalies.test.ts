@@ -126,7 +126,9 @@ describe('memory leaks', () => {
   test('growth too small to matter, falling memory, and short or constant series are no leak', () => {
     expect(detectMemoryLeak(heap(300, 0.002, new Random(3)))).toEqual([]);
     expect(detectMemoryLeak(heap(300, -0.05, new Random(3)))).toEqual([]);
-    expect(detectMemoryLeak(heap(59, 0.5, new Random(3)))).toEqual([]);
+    expect(detectMemoryLeak(heap(59, 0.5, new Random(3)), { minimumDurationMs: 0 })).toEqual([]);
+    expect(detectMemoryLeak(heap(119, 0.5, new Random(3)))).toEqual([]);
+    expect(detectMemoryLeak(heap(119, 0.5, new Random(3)), { minimumDurationMs: 0 })).toHaveLength(1);
     expect(detectMemoryLeak(seriesOf(HEAP, new Array(300).fill(MEGABYTE)))).toEqual([]);
     expect(detectMemoryLeak(seriesOf(HEAP, []))).toEqual([]);
   });
@@ -264,6 +266,14 @@ describe('detectAnomalies', () => {
     const mixed = [...samples(fidelity), ...samples(cpu)].reverse();
     expect(detectAnomalies(mixed)).toEqual(detectAnomalies([cpu, fidelity]));
     expect(kinds(detectAnomalies(mixed))).toEqual(['high-cpu', 'low-fidelity']);
+  });
+
+  test('spikes are looked for in latencies and wherever asked', () => {
+    const values = Array.from({ length: 200 }, (_, i) => (i === 150 ? 50 : 1 + (i % 5) / 10));
+    const named = (name: string) => seriesOf(name, values, 'ms');
+    expect(kinds(detectAnomalies([named('inference_latency_ms')]))).toEqual(['spike']);
+    expect(detectAnomalies([named('quantum_estimated_time_ms')])).toEqual([]);
+    expect(kinds(detectAnomalies([named('x')], { spike: { metrics: ['x'] } }))).toEqual(['spike']);
   });
 
   test('detectors can be left out and pointed elsewhere', () => {

@@ -24,6 +24,9 @@ const MEMORY_METRICS = [
   'process_external_memory_bytes',
 ];
 
+/** One figure for each thing that can be late; medians and maxima of the same would only repeat it. */
+const SPIKY = /latency_ms$|^event_loop_delay_p99_ms$/;
+
 /**
  * Looks for trouble in recorded metrics: sustained processor use, memory leaks, low fidelity of quantum circuits, and spikes.
  *
@@ -40,14 +43,15 @@ export function detectAnomalies(
   const spike = settings(config.spike);
   const leakMetrics = memoryLeak?.metrics ?? MEMORY_METRICS;
   const anomalies = toSeries(recorded).flatMap((series) => {
-    const { name, unit } = series;
+    const { name } = series;
     const found: Anomaly[] = [];
     if (highCpu && name === (highCpu.metric ?? 'process_cpu_fraction'))
       found.push(...detectHighCpu(series, highCpu));
     if (memoryLeak && leakMetrics.includes(name)) found.push(...detectMemoryLeak(series, memoryLeak));
     if (lowFidelity && name === (lowFidelity.metric ?? 'quantum_fidelity_fraction'))
       found.push(...detectLowFidelity(series, lowFidelity));
-    if (spike && (spike.metrics?.includes(name) ?? unit === 'ms')) found.push(...detectSpikes(series, spike));
+    if (spike && (spike.metrics?.includes(name) ?? SPIKY.test(name)))
+      found.push(...detectSpikes(series, spike));
     return found;
   });
   return anomalies.sort((a, b) => a.startMs - b.startMs);

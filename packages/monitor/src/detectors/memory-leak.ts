@@ -10,6 +10,8 @@ export interface MemoryLeakConfig {
   readonly alpha?: number;
   /** Growth over the series that matters, as a fraction of its lowest level. Default 0.05. */
   readonly minimumGrowthFraction?: number;
+  /** A series must last this long: a program that starts up takes memory without leaking. Default 2 min. */
+  readonly minimumDurationMs?: number;
   /** When given, the explanation says when memory would reach it. */
   readonly limitBytes?: number;
 }
@@ -23,10 +25,12 @@ const MOST_LOWS = 40;
 /**
  * Finds a lasting rise of memory: a Mann-Kendall test with Hamed-Rao correction on the lows of the series (what is left after
  * garbage collection), a Theil-Sen slope large enough to matter, and growth that goes on in the later half (a cache that
- * filled up is no leak). Needs 60 samples or more; finds nothing in fewer.
+ * filled up is no leak). Needs 60 samples over two minutes or more; finds nothing in fewer.
  */
 export function detectMemoryLeak(series: MetricSeries, config: MemoryLeakConfig = {}): Anomaly[] {
-  const { alpha = 0.01, minimumGrowthFraction = 0.05, limitBytes } = config;
+  const { alpha = 0.01, minimumGrowthFraction = 0.05, minimumDurationMs = 120_000, limitBytes } = config;
+  const { timesMs } = series;
+  if (!(timesMs[timesMs.length - 1]! - timesMs[0]! >= minimumDurationMs)) return [];
   const lows = lowsOf(series);
   if (lows.values.length < FEWEST_LOWS) return [];
   const { risingProbability } = mannKendallTest(lows.values);
@@ -76,5 +80,6 @@ function stillGrowing(lows: { timesMs: number[]; values: number[] }, slope: numb
 }
 
 function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toPrecision(3)} MB`;
+  const value = bytes / 1e6;
+  return `${Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3)} MB`;
 }

@@ -4,7 +4,7 @@ import { type Anomaly, anomalyPlace, findStretches } from './anomaly.ts';
 
 /** When a value counts as a spike. */
 export interface SpikeConfig {
-  /** Series to look at. Default for `detectAnomalies`: all whose unit is `ms`. */
+  /** Series to look at. Default for `detectAnomalies`: `event_loop_delay_p99_ms` and names ending in `latency_ms`. */
   readonly metrics?: readonly string[];
   /** Distance from the expected value, in robust standard deviations. Default 6. */
   readonly deviations?: number;
