@@ -37,7 +37,7 @@ const CHECKS = [
   ['typecheck', () => run(bin('turbo'), ['run', 'typecheck', '--output-logs=errors-only'])],
   ['biome', () => run(bin('biome'), ['ci', '.'])],
   ['turbo boundaries', () => run(bin('turbo'), ['boundaries'])],
-  ['knip', () => run(bin('knip'), ['--no-progress'])],
+  ['knip', () => run(bin('knip'), ['--no-progress', '--no-config-hints'])],
   [
     'publint and are-the-types-wrong',
     () => run(bin('turbo'), ['run', 'lint:package', '--output-logs=errors-only']),

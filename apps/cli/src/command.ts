@@ -97,7 +97,7 @@ function print(text: string): Promise<void> {
 }
 
 /** Prints an error as `--json` or for people and returns the exit code. */
-export async function reportError(
+async function reportError(
   error: unknown,
   options: { json?: boolean; debug?: boolean },
 ): Promise<number> {

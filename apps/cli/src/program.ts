@@ -25,7 +25,7 @@ Every command has --json (stable keys, nothing else on stdout). Exit codes: 0 ok
 `;
 
 /** The whole command line. */
-export function createProgram(): Command {
+function createProgram(): Command {
   const program = new Command('qedge')
     .description(
       'Quantum Edge: makes AI and quantum workloads small, fast and frugal on whatever a device has.',

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { main } from './program.ts';
 
 await main(process.argv);

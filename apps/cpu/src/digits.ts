@@ -10,7 +10,7 @@ export interface DigitSplit {
   readonly test: ClassificationData;
 }
 
-export const IMAGE_SHAPE = [28, 28] as const;
+const IMAGE_SHAPE = [28, 28] as const;
 const PIXELS = IMAGE_SHAPE[0] * IMAGE_SHAPE[1];
 
 /**

@@ -31,7 +31,7 @@ export function benchCommand(): Command {
   )
     .argument('<model>', '.qez file')
     .option('--batch <n>', 'samples per call', integerOption(1, 4096), 1)
-    .option('--repeats <n>', 'rounds', integerOption(5, 1000), 30)
+    .option('--repeats <n>', 'rounds', integerOption(6, 1000), 30)
     .option('--seed <integer>', 'decides inputs and order', integerOption(0), 0)
     .option('--history <file>', 'JSON lines file of earlier runs');
   return attachHandler<[string, BenchOptions]>(

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { attachHandler, type CommandResult, defineCommand } from '../command.ts';
 
 /** Everything optional on this machine: backends and sensors. */
-export async function allCapabilities(): Promise<Capability[]> {
+async function allCapabilities(): Promise<Capability[]> {
   const [backends, power] = await Promise.all([probeCapabilities(), openPowerSource()]);
   power.source.dispose();
   return [...backends, ...power.capabilities];

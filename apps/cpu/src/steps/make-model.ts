@@ -27,7 +27,7 @@ import type { DigitSplit } from '../digits.ts';
 import type { Job } from '../job.ts';
 import type { AccuracyFigure, Report } from '../report/schema.ts';
 
-export const LABELS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
+const LABELS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
 
 /** One variant of the model: what it is, where it lies, how good it is. */
 export interface ModelVariant {

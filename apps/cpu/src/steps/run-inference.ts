@@ -12,7 +12,7 @@ import type { Report } from '../report/schema.ts';
 import type { MadeModel, ModelVariant } from './make-model.ts';
 
 /** The largest batch that the models are prepared for. */
-export const MAX_BATCH = 64;
+const MAX_BATCH = 64;
 const STEADY_STATE_RUNS = 10_000;
 
 /** Models that are ready to run, and the peer to compare with. */

@@ -1,0 +1,336 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ModelGraph, Random, type StoredTensor } from '@qedge/core';
+import { encodeModel } from '@qedge/memory';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { built, repositoryRoot, runQedge } from './run-qedge.ts';
+
+const BELL =
+  'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\ncreg c[2];\nh q[0];\ncx q[0],q[1];\nmeasure q -> c;\n';
+
+/** A small dense model with random weights: 4 inputs, 6 hidden units, 3 classes. */
+function smallModel(): { graph: ModelGraph; tensors: StoredTensor[] } {
+  const random = new Random(7);
+  const tensor = (name: string, shape: number[]): StoredTensor => ({
+    name,
+    dtype: 'float32',
+    shape,
+    data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()),
+  });
+  const dense = (name: string, inputSize: number, units: number, activation: 'relu' | 'linear') => ({
+    kind: 'dense' as const,
+    name,
+    inputSize,
+    units,
+    activation,
+    kernel: `${name}/kernel`,
+    bias: `${name}/bias`,
+    inputQuantization: null,
+  });
+  const layers = [dense('hidden_1', 4, 6, 'relu'), dense('logits', 6, 3, 'linear')];
+  return {
+    graph: {
+      format: 'qedge-model-graph',
+      version: 1,
+      name: 'small',
+      inputShape: [4],
+      outputShape: [3],
+      layers,
+    },
+    tensors: layers.flatMap((layer) => [
+      tensor(layer.kernel, [layer.inputSize, layer.units]),
+      tensor(layer.bias, [layer.units]),
+    ]),
+  };
+}
+
+describe.skipIf(!built)('qedge (needs the build)', () => {
+  let folder = '';
+  const file = (name: string) => join(folder, name);
+  const qedge = (...args: string[]) => runQedge(args, folder);
+  const json = async (...args: string[]) => {
+    const { stdout, exitCode, stderr } = await qedge(...args, '--json');
+    expect(exitCode, stderr).toBe(0);
+    return JSON.parse(stdout);
+  };
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'qedge-cli-'));
+    writeFileSync(file('bell.qasm'), BELL);
+    const random = new Random(3);
+    const features = Array.from({ length: 60 }, () => Array.from({ length: 4 }, () => random.normal()));
+    const labels = features.map((row) => (row[0]! > 0 ? 0 : row[1]! > 0 ? 1 : 2));
+    writeFileSync(file('data.json'), JSON.stringify({ features, labels }));
+    writeFileSync(file('small.qez'), encodeModel(smallModel()));
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  describe('helps', () => {
+    it('lists every command with --help and exits with 0', async () => {
+      const { stdout, exitCode } = await qedge('--help');
+      expect(exitCode).toBe(0);
+      for (const name of [
+        'doctor',
+        'run',
+        'compress',
+        'infer',
+        'vqe',
+        'transpile',
+        'simulate',
+        'monitor',
+        'bench',
+      ]) {
+        expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+      }
+    });
+
+    it('says what is wrong with a bad call and exits with 2', async () => {
+      const cases: [string[], RegExp][] = [
+        [['juggle'], /unknown command 'juggle'/],
+        [['simulate'], /missing required argument 'circuit'/],
+        [['simulate', 'bell.qasm', '--shots', '-5'], /Expected an integer in 1\.\.10000000, got "-5"/],
+        [['compress', 'small.qez', '--bits', '-3'], /Allowed choices are 8, 4/],
+        [['compress', 'small.qez', '--sparsity', '1.5'], /Expected a number in 0\.\.0\.99/],
+        [['infer', 'small.qez', '--data', 'data.json', '--precision', 'int3'], /Allowed choices/],
+        [['transpile', 'bell.qasm', '--target', 'moebius-7'], /There is no such target/],
+      ];
+      for (const [args, message] of cases) {
+        const { stderr, stdout, exitCode } = await qedge(...args);
+        expect(stderr).toMatch(message);
+        expect(stderr).not.toMatch(/^\s+at /m);
+        expect([exitCode, stdout]).toEqual([2, '']);
+      }
+    });
+
+    it('reports an error as JSON when asked', async () => {
+      const { stdout, exitCode } = await qedge('simulate', 'missing.qasm', '--json');
+      expect(exitCode).toBe(1);
+      expect(JSON.parse(stdout).error).toMatchObject({ code: 'FILE_NOT_FOUND' });
+      const usage = await qedge('juggle', '--json');
+      expect(usage.exitCode).toBe(2);
+      expect(JSON.parse(usage.stdout).error.code).toBe('USAGE');
+    });
+  });
+
+  it('doctor names every capability with a reason, and a remedy where one exists', async () => {
+    const { capabilities } = await json('doctor');
+    const names = capabilities.map((capability: { name: string }) => capability.name);
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'koffi',
+        'wasm-simd',
+        'threads',
+        'webgpu',
+        'cuda',
+        'tfjs-node-gpu',
+        'executable-memory',
+        'battery',
+      ]),
+    );
+    expect(new Set(names).size).toBe(names.length);
+    for (const capability of capabilities) {
+      expect(Object.keys(capability).sort()).toEqual(['available', 'name', 'reason', 'remedy']);
+      expect(capability.reason).not.toBe('');
+    }
+    expect(
+      capabilities.find((capability: { name: string }) => capability.name === 'wasm-simd').available,
+    ).toBe(true);
+  });
+
+  describe('quantum', () => {
+    it('simulate samples a Bell state reproducibly', async () => {
+      const first = await json('simulate', 'bell.qasm', '--shots', '1000', '--seed', '5');
+      expect(Object.keys(first.counts).sort()).toEqual(['00', '11']);
+      expect(first.counts['00'] + first.counts['11']).toBe(1000);
+      // Five standard deviations of a fair coin over 1,000 throws.
+      expect(Math.abs(first.counts['00'] - 500)).toBeLessThan(80);
+      expect((await json('simulate', 'bell.qasm', '--shots', '1000', '--seed', '5')).counts).toEqual(
+        first.counts,
+      );
+    });
+
+    it('transpile respects the target, verifies itself and writes a circuit that simulates to the same counts', async () => {
+      const result = await json(
+        'transpile',
+        'bell.qasm',
+        '--target',
+        'line-5',
+        '--verify',
+        '-o',
+        'compiled.qasm',
+      );
+      expect(result.verification.equivalent).toBe(true);
+      expect(
+        Object.keys(result.after.gateCounts).every((gate) =>
+          ['rz', 'sx', 'x', 'cx', 'measure'].includes(gate),
+        ),
+      ).toBe(true);
+      const { counts } = await json('simulate', 'compiled.qasm', '--shots', '200');
+      expect(Object.keys(counts).sort()).toEqual(['00', '11']);
+    });
+
+    it('transpile takes a target from a file', async () => {
+      const target = {
+        name: 'two',
+        qubitCount: 2,
+        couplingEdges: [[0, 1]],
+        basisGates: ['rz', 'sx', 'x', 'cx'],
+      };
+      writeFileSync(file('target.json'), JSON.stringify(target));
+      expect((await json('transpile', 'bell.qasm', '--target', 'target.json')).target).toBe('two');
+    });
+
+    it('vqe finds the exact energy of H2', async () => {
+      const { points } = await json(
+        'vqe',
+        join(repositoryRoot, 'packages/quantum/data/h2/H2_0.7414.FCIDUMP'),
+      );
+      expect(points).toHaveLength(1);
+      expect(points[0].exactHartree).toBeCloseTo(-1.13727017465, 8);
+      expect(Math.abs(points[0].errorHartree)).toBeLessThan(1e-6);
+    });
+
+    it('says where a circuit is wrong', async () => {
+      writeFileSync(file('bad.qasm'), BELL.replace('cx q[0],q[1]', 'cx q[0],q[7]'));
+      const { stderr, exitCode } = await qedge('simulate', 'bad.qasm');
+      expect(exitCode).not.toBe(0);
+      expect(stderr).toMatch(/line 6|6:/);
+    });
+  });
+
+  describe('models', () => {
+    it('infer runs a float32 file and counts right answers', async () => {
+      const result = await json('infer', 'small.qez', '--data', 'data.json', '--batch', '5');
+      expect(result).toMatchObject({ precision: 'float32', samples: 12 });
+      expect(result.predictions).toHaveLength(12);
+      expect(result.accuracy.estimate).toBeGreaterThanOrEqual(0);
+    });
+
+    it('infer on tfjs agrees with our kernels', async () => {
+      const ours = await json('infer', 'small.qez', '--data', 'data.json');
+      const theirs = await json('infer', 'small.qez', '--data', 'data.json', '--device', 'tfjs');
+      expect(theirs.predictions).toEqual(ours.predictions);
+    });
+
+    it('compress without data writes a smaller file that runs', async () => {
+      const result = await json('compress', 'small.qez', '-o', 'as-is.qez', '--sparsity', '0.5');
+      expect(result.bytes).toBe(readFileSync(file('as-is.qez')).length);
+      expect(result.accuracy).toBeNull();
+      expect((await json('infer', 'as-is.qez', '--data', 'data.json')).precision).toBe('float32');
+    });
+
+    it('compress with data trains, measures accuracy on data it never saw, and the file runs at int4', async () => {
+      const result = await json(
+        'compress',
+        'small.qez',
+        '--data',
+        'data.json',
+        '--quick',
+        '-o',
+        'trained.qez',
+        '--sparsity',
+        '0.3',
+      );
+      expect(result.accuracy.count).toBe(12);
+      const run = await json('infer', 'trained.qez', '--data', 'data.json');
+      expect(run.precision).toBe('int4');
+      expect(run.accuracy.estimate).toBeCloseTo(result.accuracy.after, 10);
+    });
+
+    it('bench compares with tfjs and keeps a history', async () => {
+      const first = await json('bench', 'small.qez', '--repeats', '6', '--history', 'history.jsonl');
+      expect(first.subjects.map((subject: { name: string }) => subject.name)[0]).toMatch(/tfjs/);
+      expect(first.subjects.length).toBeGreaterThan(1);
+      expect(first.changes.every((change: { verdict: string }) => change.verdict === 'new')).toBe(true);
+      expect(readFileSync(file('history.jsonl'), 'utf8').trim().split('\n')).toHaveLength(1);
+    });
+  });
+
+  it('monitor samples this machine', async () => {
+    const result = await json('monitor', '--seconds', '1', '--interval', '100');
+    expect(result.metrics.machine_memory_used_bytes.value).toBeGreaterThan(0);
+    expect(Array.isArray(result.anomalies)).toBe(true);
+  });
+
+  describe('refuses bad files with a typed error, no stack trace, and writes nothing', () => {
+    const bad: [string, () => Uint8Array | string | null, RegExp][] = [
+      ['a missing file', () => null, /FILE_NOT_FOUND/],
+      [
+        'a wrong magic number',
+        () => 'PK\u0003\u0004 this is a zip file, not a model, whatever its name says',
+        /FILE_FORMAT/,
+      ],
+      ['a truncated file', () => encodeModel(smallModel()).slice(0, -40), /FILE_FORMAT/],
+      ['an empty file', () => '', /FILE_FORMAT/],
+    ];
+    for (const [what, content, code] of bad) {
+      it(what, async () => {
+        const path = file('bad.qez');
+        rmSync(path, { force: true });
+        const bytes = content();
+        if (bytes !== null) writeFileSync(path, bytes);
+        const before = readdirSync(folder).sort();
+        for (const args of [
+          ['infer', 'bad.qez', '--data', 'data.json'],
+          ['compress', 'bad.qez', '-o', 'never.qez'],
+        ]) {
+          const { stderr, stdout, exitCode } = await qedge(...args);
+          expect(stderr).toMatch(code);
+          expect(stderr).not.toMatch(/^\s+at /m);
+          expect([exitCode, stdout]).toEqual([1, '']);
+        }
+        expect(readdirSync(folder).sort()).toEqual(before);
+      });
+    }
+
+    it('NaN in the weights of a tfjs model, and an unknown layer', async () => {
+      const weights = new Float32Array(4 * 3 + 3);
+      weights[5] = Number.NaN;
+      const model = (className: string, config: object, values: Float32Array, specs: object[]) => {
+        writeFileSync(file('weights.bin'), new Uint8Array(values.buffer));
+        const layers = [{ class_name: className, config }];
+        writeFileSync(
+          file('model.json'),
+          JSON.stringify({
+            modelTopology: { class_name: 'Sequential', config: { name: 'm', layers } },
+            weightsManifest: [{ paths: ['weights.bin'], weights: specs }],
+          }),
+        );
+      };
+      model(
+        'Dense',
+        { name: 'd', units: 3, activation: 'linear', use_bias: true, batch_input_shape: [null, 4] },
+        weights,
+        [
+          { name: 'd/kernel', shape: [4, 3], dtype: 'float32' },
+          { name: 'd/bias', shape: [3], dtype: 'float32' },
+        ],
+      );
+      const nan = await qedge('compress', 'model.json', '-o', 'never.qez');
+      expect([nan.exitCode, nan.stderr]).toEqual([1, expect.stringMatching(/NON_FINITE_VALUE/)]);
+      model(
+        'Conv1D',
+        { name: 'c', filters: 1, kernel_size: [3], batch_input_shape: [null, 8, 1] },
+        new Float32Array(4),
+        [
+          { name: 'c/kernel', shape: [3, 1, 1], dtype: 'float32' },
+          { name: 'c/bias', shape: [1], dtype: 'float32' },
+        ],
+      );
+      const unknown = await qedge('compress', 'model.json', '-o', 'never.qez');
+      expect([unknown.exitCode, unknown.stderr]).toEqual([1, expect.stringMatching(/UNSUPPORTED/)]);
+      expect(readdirSync(folder)).not.toContain('never.qez');
+    });
+
+    it('data of the wrong shape', async () => {
+      writeFileSync(file('wide.json'), JSON.stringify({ features: [[1, 2, 3, 4, 5]], labels: [0] }));
+      const { stderr, exitCode } = await qedge('infer', 'small.qez', '--data', 'wide.json');
+      expect([exitCode, stderr]).toEqual([
+        1,
+        expect.stringMatching(/expected 4 numbers, got 5.*SHAPE_MISMATCH/),
+      ]);
+    });
+  });
+});
