@@ -40,6 +40,23 @@ describe('loadTensorflow', () => {
     ]);
   });
 
+  it('takes back what a broken native package has registered before it failed', async () => {
+    const register = (kernelName: string) => `
+      require('@tensorflow/tfjs').registerKernel({ kernelName: '${kernelName}', backendName: 'tensorflow', kernelFunc() {} });
+      throw new Error('no binary');`;
+    using folder = packageFolder({
+      ...REAL_TFJS,
+      '@tensorflow/tfjs-node-gpu': register('Probe'),
+      '@tensorflow/tfjs-node': register('Probe'),
+    });
+    const warnings = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    const { tf, fallbacks } = await loadTensorflow({ from: folder.path });
+    expect(warnings).not.toHaveBeenCalled();
+    warnings.mockRestore();
+    expect(fallbacks.slice(0, 2).map(({ why }) => why)).toEqual(['no binary', 'no binary']);
+    expect(tf.getKernelsForBackend('tensorflow')).toEqual([]);
+  });
+
   it('throws only when nothing at all is there, with every reason and the remedy', async () => {
     using folder = packageFolder();
     const error = await loadTensorflow({ from: folder.path }).catch((reason) => reason);

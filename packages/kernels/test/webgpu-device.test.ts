@@ -3,7 +3,9 @@ import { CapabilityUnavailableError, type CompiledModel, type Device, elementCou
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NodeGpu, requestNodeGpu } from '../src/node.ts';
+import { callInChild } from '../src/probe/call-in-child.ts';
 import { randomInput, randomModel } from '../src/testing/index.ts';
+import { nodeGpuRequest, openNodeGpu, SWIFTSHADER_MANIFEST } from '../src/webgpu/node-gpu.ts';
 import { createWebGpuDevice } from '../src/webgpu.ts';
 import { evaluateInFloat64, relativeError, type TestModel } from './float64-evaluation.ts';
 
@@ -147,6 +149,24 @@ describe.skipIf(missing !== '')('the WebGPU device', () => {
     expect(await errorOf(model, compiled, 1)).toBeLessThan(1e-5);
   });
 
+  it('compiles several models at the same time, one too large among them', async () => {
+    const models = [1, 2, 3].map((seed) => randomModel({ sizes: [9, 7, 3], seed }));
+    const tooLarge = compile(models[0]!, 2 ** 40).catch((error) => error);
+    const compiled = await Promise.all(models.map((model) => compile(model, 4)));
+    expect(await tooLarge).toMatchObject({ code: 'UNSUPPORTED' });
+    const errors = await Promise.all(models.map((model, index) => errorOf(model, compiled[index]!, 3)));
+    for (const error of errors) expect(error).toBeLessThan(1e-5);
+    for (const model of compiled) model.dispose();
+  });
+
+  it('is not left half-made when it is disposed while a model compiles', async () => {
+    const other = await createWebGpuDevice({ gpu: (found as NodeGpu).gpu });
+    const { graph, weights } = randomModel({ sizes: [4, 2], seed: 4 });
+    const late = other.compile(graph, weights, { precision: 'float32', maxBatch: 1 });
+    other.dispose();
+    await expect(late).rejects.toHaveProperty('code');
+  });
+
   it('takes its models along when it is disposed', async () => {
     const other = await createWebGpuDevice({ gpu: (found as NodeGpu).gpu });
     const { graph, weights } = randomModel({ sizes: [4, 2], seed: 4 });
@@ -175,6 +195,22 @@ describe('where there is no WebGPU', () => {
     expect(error).toBeInstanceOf(CapabilityUnavailableError);
     expect(error).toMatchObject({ remedy: 'npm install webgpu' });
   });
+
+  it.skipIf(!existsSync(SWIFTSHADER_MANIFEST))(
+    'VK_ICD_FILENAMES asks for the driver that it names',
+    async () => {
+      const previous = process.env.VK_ICD_FILENAMES;
+      process.env.VK_ICD_FILENAMES = SWIFTSHADER_MANIFEST;
+      try {
+        const outcome = await callInChild(openNodeGpu, nodeGpuRequest(null), { timeoutMs: 20_000 });
+        if (missing) expect(outcome).toMatchObject({ ok: false });
+        else expect(outcome).toMatchObject({ ok: true, value: { software: true } });
+      } finally {
+        if (previous === undefined) delete process.env.VK_ICD_FILENAMES;
+        else process.env.VK_ICD_FILENAMES = previous;
+      }
+    },
+  );
 
   it.skipIf(existsSync('/dev/dri'))('requestNodeGpu takes software only when asked to', async () => {
     if (process.env.VK_ICD_FILENAMES) return;

@@ -9,8 +9,8 @@ export interface LookupOptions {
   readonly from?: string;
 }
 
-/** A package name with the version that this project is tested with, as `npm install` takes it. */
-export const TESTED_VERSIONS: Readonly<Record<string, string>> = {
+/** What `npm install` takes for each optional package: with a version where others are not tested. */
+export const INSTALL_SPECIFIERS: Readonly<Record<string, string>> = {
   '@tensorflow/tfjs': '@tensorflow/tfjs@4.22.0',
   '@tensorflow/tfjs-backend-wasm': '@tensorflow/tfjs-backend-wasm@4.22.0',
   '@tensorflow/tfjs-node': '@tensorflow/tfjs-node@4.22.0',

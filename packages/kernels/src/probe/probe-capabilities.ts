@@ -12,7 +12,7 @@ import {
   runGeneratedCode,
   type TensorflowProbe,
 } from './native-probes.ts';
-import { type LookupOptions, lookupBase, packageLoader, TESTED_VERSIONS } from './optional-package.ts';
+import { INSTALL_SPECIFIERS, type LookupOptions, lookupBase, packageLoader } from './optional-package.ts';
 import { probeThreads } from './threads.ts';
 import { probeWasmRelaxedSimd, probeWasmSimd } from './wasm-features.ts';
 
@@ -111,7 +111,7 @@ function packageCapability(name: string, packageName: string, outcome: ChildOutc
 
 function installCommand(packageName: string, reason: string): string {
   const missing = reason.startsWith(`Cannot find module '${packageName}'`);
-  return `npm install ${TESTED_VERSIONS[packageName] ?? packageName}${missing ? '' : ' --force'}`;
+  return `npm install ${INSTALL_SPECIFIERS[packageName] ?? packageName}${missing ? '' : ' --force'}`;
 }
 
 async function probeExecutableMemory(child: ChildOptions): Promise<Capability> {

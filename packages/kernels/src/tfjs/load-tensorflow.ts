@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import util from 'node:util';
 import { CapabilityUnavailableError, type Fallback } from '@qedge/core';
@@ -85,7 +86,13 @@ const START: Readonly<Record<TensorflowLibrary, (packages: PackageLoader) => Pro
 
 async function startNative(name: string, { require }: PackageLoader): Promise<StartedTensorflow> {
   defineRemovedUtilFunctions();
-  const tf = require(name) as Tensorflow;
+  let tf: Tensorflow;
+  try {
+    tf = require(name) as Tensorflow;
+  } catch (error) {
+    unregisterKernels(name, require);
+    throw error;
+  }
   await startBackend(tf, 'tensorflow');
   const native = tf.backend() as unknown as { isGPUPackage?: boolean; isUsingGpuDevice?: boolean };
   if (!native.isGPUPackage || native.isUsingGpuDevice) return { tf, backend: 'tensorflow' };
@@ -95,6 +102,23 @@ async function startNative(name: string, { require }: PackageLoader): Promise<St
     backend: 'tensorflow',
     shortfall: { from: `${name} on a GPU`, to: `${name} on its CPU`, why },
   };
+}
+
+/**
+ * A native package registers its kernels before it looks for its binary. Where that failed they are taken back: else the
+ * next native package, which shares the registry, prints a warning for each of them.
+ */
+function unregisterKernels(name: string, require: NodeJS.Require): void {
+  try {
+    const tf = createRequire(require.resolve(name))('@tensorflow/tfjs') as Tensorflow;
+    // With a backend of this name in place, the kernels belong to a package that works.
+    if (tf.findBackendFactory('tensorflow') !== null) return;
+    for (const { kernelName } of tf.getKernelsForBackend('tensorflow')) {
+      tf.unregisterKernel(kernelName, 'tensorflow');
+    }
+  } catch {
+    // The package, or its TensorFlow.js, is not there: nothing was registered.
+  }
 }
 
 /** The native packages call two functions that Node 23 removed (`isNullOrUndefined`) or warns about (`isArray`). */

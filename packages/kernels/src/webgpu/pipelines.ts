@@ -1,3 +1,4 @@
+import { UnsupportedError } from '@qedge/core';
 import type { Float32Model } from '../float32-model.ts';
 import { DENSE_BATCH_SHADER, DENSE_SINGLE_SHADER, SOFTMAX_SHADER } from './shaders.ts';
 
@@ -36,7 +37,7 @@ export class PipelineCache {
     this.#softmaxLayout = device.createBindGroupLayout({ label: 'softmax', entries: withoutWeights });
   }
 
-  /** The programs for a model and batches of up to `maxBatch`. @throws GPUPipelineError when the adapter refuses one. */
+  /** The programs for a model and batches of up to `maxBatch`. @throws UnsupportedError when the adapter refuses one. */
   async forModel(model: Float32Model, maxBatch: number): Promise<ModelPipelines> {
     const has = (kind: string) => model.steps.some((step) => step.kind === kind);
     const [dense, softmax] = [this.#denseLayout, this.#softmaxLayout];
@@ -56,7 +57,15 @@ export class PipelineCache {
       layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
       compute: { module: this.#device.createShaderModule({ label, code }), entryPoint: 'main' },
     });
-    this.#compiled.set(label, pipeline);
-    return pipeline;
+    const checked = pipeline.catch((cause: Error) => {
+      this.#compiled.delete(label);
+      throw new UnsupportedError(`The adapter refuses the WebGPU program "${label}"`, {
+        actual: cause.message,
+        remedy: 'Use the CPU device',
+        cause,
+      });
+    });
+    this.#compiled.set(label, checked);
+    return checked;
   }
 }

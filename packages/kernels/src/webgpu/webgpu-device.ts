@@ -49,12 +49,22 @@ export async function createWebGpuDevice(options: WebGpuDeviceOptions = {}): Pro
       remedy: 'Install the driver of the GPU, or allow a software adapter',
     });
   }
+  return new WebGpuDevice(await requestDevice(adapter), adapterName(adapter.info), isSoftware(adapter.info));
+}
+
+async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  // The default limits are small (128 MiB per binding): ask for what the adapter has.
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
-  const device = await adapter.requestDevice({
-    label: 'qedge',
-    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
-  });
-  return new WebGpuDevice(device, adapterName(adapter.info), isSoftware(adapter.info));
+  try {
+    const requiredLimits = { maxBufferSize, maxStorageBufferBindingSize };
+    return await adapter.requestDevice({ label: 'qedge', requiredLimits });
+  } catch (cause) {
+    throw new CapabilityUnavailableError('The WebGPU adapter gave no device', {
+      actual: (cause as Error).message,
+      remedy: 'Close other programs that use the GPU, or use the CPU device',
+      cause,
+    });
+  }
 }
 
 /** What an adapter calls itself, as well as it can be told. */
@@ -102,15 +112,20 @@ class WebGpuDevice implements Device {
     const pipelines = await this.#pipelines.forModel(source, options.maxBatch);
     throwIfCancelled(options.signal, 'Compiling a model');
     this.#assertUsable();
-    // Out of memory and refused bindings are reported here, not thrown where they happen.
+    // Out of memory and refused bindings are reported here, not thrown where they happen. Both scopes are opened and closed
+    // without a pause, so that models which compile at the same time do not take each other's.
     this.#gpu.pushErrorScope('out-of-memory');
     this.#gpu.pushErrorScope('validation');
-    const model = new WebGpuModel(this.#gpu, pipelines, this.name, source, options.maxBatch, () =>
-      this.#models.delete(model),
-    );
-    const invalid = await this.#gpu.popErrorScope();
-    const outOfMemory = await this.#gpu.popErrorScope();
-    const error = invalid ?? outOfMemory;
+    let model: WebGpuModel;
+    let scopes: Promise<GPUError | null>[];
+    try {
+      model = new WebGpuModel(this.#gpu, pipelines, this.name, source, options.maxBatch, () =>
+        this.#models.delete(model),
+      );
+    } finally {
+      scopes = [this.#gpu.popErrorScope(), this.#gpu.popErrorScope()];
+    }
+    const error = (await Promise.all(scopes)).find((found) => found !== null);
     if (error) {
       model.dispose();
       throw new UnsupportedError(`The adapter of ${this.name} cannot hold the model`, {
@@ -118,6 +133,7 @@ class WebGpuDevice implements Device {
         remedy: 'Compile with a smaller maxBatch, or use the CPU device',
       });
     }
+    this.#assertUsableOrDispose(model);
     this.#models.add(model);
     return model;
   }
@@ -140,6 +156,16 @@ class WebGpuDevice implements Device {
       actual: this.#lostBecause,
       remedy: 'Create a new device',
     });
+  }
+
+  /** The device may have been disposed while the model was being made. */
+  #assertUsableOrDispose(model: WebGpuModel): void {
+    try {
+      this.#assertUsable();
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
   }
 
   #assertFits(source: Float32Model, maxBatch: number): void {
