@@ -63,7 +63,7 @@ describe('estimateResources', () => {
         instructionProperties: [{ instruction: 'cx', ...property }],
       });
     expect(wrong({ errorRate: 1.5 })).toThrow(/0\.\.1, got 1\.5/);
-    expect(wrong({ durationSeconds: -1 })).toThrow(/durations >= 0/);
+    expect(wrong({ durationSeconds: -1 })).toThrow(/a duration of cx >= 0/);
     expect(() => estimateResources(circuit, { ...lineTarget(3), t1Seconds: [1] })).toThrow(/every qubit/);
   });
 });

@@ -17,6 +17,7 @@ import {
   parseOpenQasm2,
   removeResetInZeroState,
   ringTarget,
+  sabreRouting,
   type Target,
   transpile,
   uccsd,
@@ -386,6 +387,11 @@ describe('SabreRouter', () => {
         verifyEquivalence(circuit, { circuit: emitted, initialLayout: all, finalLayout: all }).equivalent,
       ).toBe(true);
     }
+  });
+
+  it('refuses to try nothing', () => {
+    expect(() => sabreRouting({ layouts: 0, rounds: 1, trials: 1 })).toThrow(/layouts >= 1/);
+    expect(() => sabreRouting({ layouts: 1, rounds: 1, trials: Number.NaN })).toThrow(/trials >= 1/);
   });
 
   it('refuses gates on three qubits', () => {

@@ -32,28 +32,49 @@ export interface Target {
  * @throws InvalidArgumentError saying what is wrong.
  */
 export function checkTarget(target: Target): Target {
-  const { qubitCount, couplingEdges, basisGates } = target;
   const fail = (expected: string, actual: unknown): never => {
-    throw new InvalidArgumentError(`The target "${target.name}" is unusable`, { expected, actual });
+    throw new InvalidArgumentError(`The target "${target?.name}" is unusable`, { expected, actual });
   };
-  if (!Number.isInteger(qubitCount) || qubitCount < 1) fail('qubitCount an integer >= 1', qubitCount);
+  if (typeof target !== 'object' || target === null) return fail('an object', String(target));
+  const { name, qubitCount, couplingEdges, basisGates, instructionProperties = [] } = target;
+  if (typeof name !== 'string') fail('a name', String(name));
+  if (!Number.isInteger(qubitCount) || qubitCount < 1) fail('qubitCount an integer >= 1', String(qubitCount));
+  if (couplingEdges !== null && !Array.isArray(couplingEdges)) {
+    fail('couplingEdges a list of pairs, or null', String(couplingEdges));
+  }
+  if (!Array.isArray(basisGates)) fail('basisGates a list of gates', String(basisGates));
+  if (!Array.isArray(instructionProperties)) {
+    fail('instructionProperties a list', String(instructionProperties));
+  }
+  const isQubit = (qubit: unknown) =>
+    Number.isInteger(qubit) && Number(qubit) >= 0 && Number(qubit) < qubitCount;
   for (const edge of couplingEdges ?? []) {
-    const inRange = edge.every((qubit) => Number.isInteger(qubit) && qubit >= 0 && qubit < qubitCount);
-    if (edge.length !== 2 || !inRange || edge[0] === edge[1])
-      fail('edges between two different qubits', edge);
+    const isPair = Array.isArray(edge) && edge.length === 2 && edge.every(isQubit) && edge[0] !== edge[1];
+    if (!isPair) fail('edges between two different qubits', edge);
   }
-  for (const gate of basisGates) if (!isGateName(gate)) fail('known basis gates', gate);
-  for (const property of target.instructionProperties ?? []) {
-    const { instruction, durationSeconds = 0, errorRate = 0 } = property;
-    if (!(durationSeconds >= 0 && Number.isFinite(durationSeconds))) fail('durations >= 0', durationSeconds);
-    if (!(errorRate >= 0 && errorRate <= 1)) fail(`an error rate of ${instruction} in 0..1`, errorRate);
-  }
+  for (const gate of basisGates) if (!isGateName(gate)) fail('known basis gates', String(gate));
+  for (const property of instructionProperties) checkProperty(property, isQubit, fail);
   for (const times of [target.t1Seconds, target.t2Seconds]) {
     if (times === undefined) continue;
-    if (times.length !== qubitCount || !times.every((time) => time > 0))
-      fail('a time > 0 for every qubit', times);
+    const complete = Array.isArray(times) && times.length === qubitCount && times.every((time) => time > 0);
+    if (!complete) fail('a time > 0 for every qubit', times);
   }
   return target;
+}
+
+function checkProperty(
+  property: InstructionProperty,
+  isQubit: (qubit: unknown) => boolean,
+  fail: (expected: string, actual: unknown) => never,
+): void {
+  const { instruction, qubits = [], durationSeconds = 0, errorRate = 0 } = property ?? {};
+  const known = isGateName(instruction) || instruction === 'measure' || instruction === 'reset';
+  if (!known) fail('properties of a gate, measure or reset', String(instruction));
+  if (!Array.isArray(qubits) || !qubits.every(isQubit)) fail(`qubits of ${instruction} in range`, qubits);
+  if (!(durationSeconds >= 0 && Number.isFinite(durationSeconds))) {
+    fail(`a duration of ${instruction} >= 0`, durationSeconds);
+  }
+  if (!(errorRate >= 0 && errorRate <= 1)) fail(`an error rate of ${instruction} in 0..1`, errorRate);
 }
 
 /** The figures of an instruction on certain qubits: an entry for exactly them, else the general one, else undefined. */

@@ -1,4 +1,4 @@
-import { type Random, throwIfCancelled } from '@qedge/core';
+import { InvalidArgumentError, type Random, throwIfCancelled } from '@qedge/core';
 import { Circuit } from '../../circuit/circuit.ts';
 import { CouplingGraph } from '../coupling-graph.ts';
 import { dependencyGraph } from '../dependency-graph.ts';
@@ -28,8 +28,17 @@ const HEURISTICS: readonly SabreHeuristic[] = [
 /**
  * Puts a circuit on physical qubits and inserts swaps until every two-qubit gate is between neighbours. Keeps the layout that an
  * earlier pass chose, or chooses one. Gates must act on at most two qubits.
+ *
+ * @throws InvalidArgumentError for numbers below 1 (0 rounds are allowed).
  */
 export function sabreRouting({ layouts, rounds, trials }: SabreOptions): Pass {
+  const counts = [layouts, rounds, trials];
+  if (!counts.every(Number.isInteger) || layouts < 1 || rounds < 0 || trials < 1) {
+    throw new InvalidArgumentError('The router was given impossible numbers', {
+      expected: 'layouts >= 1, rounds >= 0 and trials >= 1',
+      actual: counts,
+    });
+  }
   return {
     name: 'sabre routing',
     async run(state, { random, clock, signal }) {
