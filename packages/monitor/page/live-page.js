@@ -352,7 +352,10 @@
   events.addEventListener('tick', (event) => {
     const tick = JSON.parse(event.data);
     tick.points.forEach(addPoint);
-    data.spans = [...data.spans, ...tick.spans].slice(-MAX_SPANS);
+    // A span that ended between the last tick and the snapshot comes with both.
+    const known = new Set(data.spans.map((span) => span.id));
+    const fresh = tick.spans.filter((span) => !known.has(span.id));
+    data.spans = [...data.spans, ...fresh].slice(-MAX_SPANS);
     data.metrics = tick.metrics;
     data.anomalies = tick.anomalies;
     showConnection('live', true);

@@ -82,7 +82,7 @@ export class Tracer {
 
   /**
    * Runs work in a span and returns what it returns; a promise is awaited before the span ends. What the work throws is
-   * thrown on.
+   * thrown on. The span ends by itself: the work must not end it.
    */
   span<T>(name: string, work: (span: ActiveSpan) => T, attributes: SpanAttributes = {}): T {
     return this.#runIn(this.startSpan(name, attributes), work);

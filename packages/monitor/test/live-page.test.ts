@@ -89,6 +89,20 @@ describe.skipIf(!existsSync(executablePath))(`the live page in a real browser ($
     await page.close();
   });
 
+  test('a span that ended between a tick and the opening of the page is shown once', async () => {
+    const own = { registry: new MetricRegistry(), tracer: new Tracer() };
+    const slow = await serveMonitor({ ...own, intervalMs: 2000 });
+    own.tracer.span('between', () => {});
+    const page = await browser.newPage();
+    await page.goto(slow.url);
+    await page.waitForSelector('.span-label');
+    own.registry.gauge('battery_charge_fraction').set(0.5);
+    await page.waitForSelector('.figure:has-text("battery")');
+    expect(await page.locator('.span-label').count()).toBe(1);
+    await page.close();
+    await slow.close();
+  });
+
   test('the page asks nobody but the monitor', async () => {
     const { page, requests } = await open('light');
     expect(requests.filter((url) => !url.startsWith(server.url) && !url.startsWith('data:'))).toEqual([]);

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Random } from '@qedge/core';
-import { LogLinearHistogram } from '@qedge/monitor';
+import { LogLinearHistogram, MetricRegistry } from '@qedge/monitor';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
@@ -81,6 +81,29 @@ describe('LogLinearHistogram', () => {
     expect([0, 0.5, 1].map((fraction) => histogram.quantile(fraction))).toEqual([0.1, 0.1, 0.1]);
     histogram.reset();
     expect([histogram.count, histogram.quantile(0.5)]).toEqual([0, Number.NaN]);
+  });
+
+  test('recording allocates nothing: two million records leave the heap as it was', () => {
+    const histogram = new LogLinearHistogram();
+    const registry = new MetricRegistry();
+    const counter = registry.counter('c', { a: 'b' });
+    const gauge = registry.gauge('g', { a: 'b' });
+    const record = (count: number) => {
+      for (let i = 0; i < count; i++) {
+        const value = 0.001 * (i & 8191);
+        histogram.record(value);
+        counter.increment();
+        gauge.set(value);
+      }
+    };
+    record(500_000);
+    const growths = Array.from({ length: 5 }, () => {
+      const before = process.memoryUsage().heapUsed;
+      record(2_000_000);
+      return Math.abs(process.memoryUsage().heapUsed - before);
+    });
+    // One heap number per record would be 24 MB or more; a collection in between makes a growth negative, never small.
+    expect(Math.min(...growths)).toBeLessThan(200_000);
   });
 
   test('refuses quantiles outside 0..1', () => {

@@ -1,6 +1,7 @@
 import { type Capability, ManualClock, type PowerState, UseAfterReleaseError } from '@qedge/core';
 import { calibratedLoadModel } from '@qedge/power';
 import { openPowerSource } from '@qedge/power/node';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeRoot, laptopWithRapl } from './fake-root.ts';
 
@@ -62,6 +63,30 @@ describe('energy counters', () => {
     root.write({ [ENERGY]: 5 });
     clock.advance(1000);
     expect(source.readEnergy?.()?.joules).toBeCloseTo(12e-6, 12);
+  });
+
+  test('law: any sequence of steps adds up exactly, however often the counter wraps', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.nat({ max: 999_999 }), { maxLength: 12 }),
+        fc.nat({ max: 999_999 }),
+        async (steps, start) => {
+          const range = 1_000_000;
+          root.write(laptopWithRapl(start, range));
+          const { source } = await open();
+          let counter = start;
+          for (const step of steps) {
+            counter = (counter + step) % range;
+            root.write({ [ENERGY]: counter });
+            clock.advance(10);
+            source.readEnergy?.();
+          }
+          const microjoules = (source.readEnergy?.()?.joules ?? Number.NaN) * 1e6;
+          expect(Math.round(microjoules)).toBe(steps.reduce((sum, step) => sum + step, 0));
+        },
+      ),
+      { seed: 1, numRuns: 40 },
+    );
   });
 
   test('take a step back that would mean megawatts for a reset, and count from zero', async () => {
