@@ -65,9 +65,11 @@ export function verifyEquivalence(
     const expectedCircuit = appendDeferred(start, bindIn(original), onStart, places.size);
     appendPermutation(expectedCircuit, compiled, placeOf);
     const foundCircuit = appendDeferred(start, bindIn(compiled.circuit), placeOf, places.size);
-    using expected = simulator.run(expectedCircuit);
-    using found = simulator.run(foundCircuit);
+    const expected = simulator.run(expectedCircuit);
+    const found = simulator.run(foundCircuit);
     worstInfidelity = Math.max(worstInfidelity, 1 - expected.fidelity(found));
+    expected.dispose();
+    found.dispose();
   }
   return { equivalent: worstInfidelity <= tolerance, worstInfidelity, trials, simulatedQubits: qubitCount };
 }

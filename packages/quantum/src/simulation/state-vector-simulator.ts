@@ -9,7 +9,7 @@ import {
   plannedMatrix,
   resolveAngles,
 } from './circuit-plan.ts';
-import { countOutcomes, type SampleCounts } from './sample-counts.ts';
+import { countOutcomes, formatBits, type SampleCounts } from './sample-counts.ts';
 import type { PreparedCircuit, SimulationOptions, Simulator } from './simulator.ts';
 import { checkShots, StateVector } from './state-vector.ts';
 
@@ -76,9 +76,11 @@ export class StateVectorSimulator implements Simulator {
     const measured = finalMeasurements(plan);
     if (measured !== null) {
       const steps = plan.steps.filter((step) => step.kind !== 'measure');
-      using state = runPlan({ ...plan, steps }, angles, options);
-      if (measured.size === 0) return state.sample(shots, random);
-      return countOutcomes(state.sampleIndices(shots, random), (index) => {
+      const state = runPlan({ ...plan, steps }, angles, options);
+      const indices = state.sampleIndices(shots, random);
+      state.dispose();
+      if (measured.size === 0) return countOutcomes(indices, (index) => formatBits(index, plan.qubitCount));
+      return countOutcomes(indices, (index) => {
         const clbits = new Uint8Array(plan.clbitCount);
         for (const [clbit, qubit] of measured) clbits[clbit] = (index >>> qubit) & 1;
         return formatClbits(clbits);
@@ -87,8 +89,9 @@ export class StateVectorSimulator implements Simulator {
     const outcomes: string[] = [];
     for (let shot = 0; shot < shots; shot++) {
       throwIfCancelled(options.signal, 'Sampling');
-      using state = run(angles, { ...options, random });
+      const state = run(angles, { ...options, random });
       outcomes.push(formatClbits(state.clbits));
+      state.dispose();
     }
     return countOutcomes(outcomes, (text) => text);
   }

@@ -70,8 +70,9 @@ export class ExpectationFunction implements Disposable {
       this.#cache.set(key, known);
       return known;
     }
-    using state = this.#prepared.run(angles);
+    const state = this.#prepared.run(angles);
     const value = state.expectation(this.observable);
+    state.dispose();
     this.#evaluations++;
     this.#cache.set(key, value);
     if (this.#cache.size > this.#cacheEntries) this.#cache.delete(this.#cache.keys().next().value!);

@@ -97,7 +97,19 @@ export interface VqeResult {
 export async function vqe(options: VqeOptions): Promise<VqeResult> {
   checkOptions(options);
   const { ansatz, hamiltonian, simulator = new StateVectorSimulator() } = options;
-  using expectation = new ExpectationFunction(simulator, ansatz.circuit, hamiltonian, options.cacheEntries);
+  const expectation = new ExpectationFunction(simulator, ansatz.circuit, hamiltonian, options.cacheEntries);
+  try {
+    return await minimize(options, simulator, expectation);
+  } finally {
+    expectation.dispose();
+  }
+}
+
+async function minimize(
+  options: VqeOptions,
+  simulator: Simulator,
+  expectation: ExpectationFunction,
+): Promise<VqeResult> {
   const best = { energy: Number.POSITIVE_INFINITY, parameters: new Float64Array(0) };
   const evaluate = (parameters: Float64Array): number => {
     const energy = expectation.evaluate(parameters);
@@ -222,7 +234,7 @@ function judgeState(
   parameters: Float64Array,
 ): Pick<VqeResult, 'variance' | 'fidelityWithExact'> {
   const values = Object.fromEntries(plan.parameterNames.map((name, i) => [name, parameters[i]!]));
-  using state = simulator.run(ansatz.circuit, { parameters: values });
+  const state = simulator.run(ansatz.circuit, { parameters: values });
   const size = 2 ** plan.qubitCount;
   const [re, im] = [new Float64Array(size), new Float64Array(size)];
   hamiltonian.apply(state.re, state.im, re, im);
@@ -232,7 +244,9 @@ function judgeState(
   for (let i = 0; i < size; i++) {
     variance += (re[i]! - energy * state.re[i]!) ** 2 + (im[i]! - energy * state.im[i]!) ** 2;
   }
-  return { variance, fidelityWithExact: exactState ? state.fidelity(exactState) : null };
+  const fidelityWithExact = exactState ? state.fidelity(exactState) : null;
+  state.dispose();
+  return { variance, fidelityWithExact };
 }
 
 function checkOptions(options: VqeOptions): void {
