@@ -26,17 +26,20 @@ describe('createProfilers', () => {
   test('sees a busy processor, a blocked event loop and memory', async () => {
     const registry = new MetricRegistry();
     using profilers = createProfilers({ registry, intervalMs: 60_000 });
+    const begunMs = performance.now();
     profilers.start();
     await sleep(30);
     spin(300);
     await sleep(30);
     profilers.sample();
-    expect(registry.counter('process_cpu_time_ms_total').value).toBeGreaterThan(50);
-    expect(registry.gauge('process_cpu_fraction').value).toBeGreaterThan(0.05);
+    const elapsedMs = performance.now() - begunMs;
+    // Other processes may hold the processor for most of the 300 ms, but not the event loop.
+    expect(registry.counter('process_cpu_time_ms_total').value).toBeGreaterThan(20);
+    expect(registry.gauge('process_cpu_fraction').value).toBeGreaterThan(0.01);
     expect(registry.gauge('process_cpu_fraction').value).toBeLessThanOrEqual(1);
     expect(registry.gauge('event_loop_delay_max_ms').value).toBeGreaterThan(200);
     expect(registry.gauge('event_loop_delay_p50_ms').value).toBeLessThan(200);
-    expect(registry.gauge('event_loop_utilization_fraction').value).toBeGreaterThan(0.4);
+    expect(registry.gauge('event_loop_utilization_fraction').value).toBeGreaterThan((0.9 * 300) / elapsedMs);
     const usage = process.memoryUsage();
     expect(registry.gauge('process_resident_memory_bytes').value / usage.rss).toBeCloseTo(1, 0);
     expect(registry.gauge('process_heap_used_bytes').value).toBeGreaterThan(1e6);

@@ -34,7 +34,7 @@ export function detectHighCpu(series: MetricSeries, config: HighCpuConfig = {}):
         kind: 'high-cpu',
         ...place,
         severity: seconds * 1000 >= 3 * sustainedMs ? 'critical' : 'warning',
-        value: Math.max(...part),
+        value: part.reduce((highest, value) => Math.max(highest, value)),
         threshold,
         explanation: `Processor use stayed at or above ${percent(threshold)} for ${seconds.toFixed(1)} s, ${percent(mean)} on average.`,
       };
@@ -46,7 +46,7 @@ export function detectLowFidelity(series: MetricSeries, config: LowFidelityConfi
   const { threshold = 0.9 } = config;
   return findStretches(series.values, (value) => value < threshold).map((stretch) => {
     const part = series.values.slice(stretch.from, stretch.to + 1);
-    const lowest = Math.min(...part);
+    const lowest = part.reduce((least, value) => Math.min(least, value));
     const runs = part.length === 1 ? '1 sample' : `${part.length} samples in a row`;
     return {
       kind: 'low-fidelity',
