@@ -97,10 +97,7 @@ function print(text: string): Promise<void> {
 }
 
 /** Prints an error as `--json` or for people and returns the exit code. */
-async function reportError(
-  error: unknown,
-  options: { json?: boolean; debug?: boolean },
-): Promise<number> {
+async function reportError(error: unknown, options: { json?: boolean; debug?: boolean }): Promise<number> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   const known = error instanceof QedgeError;
   const message = error instanceof Error ? error.message : String(error);

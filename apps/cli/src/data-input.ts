@@ -27,7 +27,7 @@ export interface DataInput {
  */
 export async function readData(source: string, inputShape: Shape, signal: AbortSignal): Promise<DataInput> {
   if (source === 'digits')
-    return { name: 'digits', labelled: true, ...(await loadDigits(defaultRecipe.split, undefined, signal)) };
+    return { name: 'digits', labelled: true, ...(await loadDigits(defaultRecipe.split, signal)) };
   const { features, labels } = await readJsonFile<{ features?: unknown; labels?: unknown }>(source);
   if (!Array.isArray(features) || features.length === 0 || !features.every(Array.isArray)) {
     throw new FileFormatError(`${source} holds no samples`, {

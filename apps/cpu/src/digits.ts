@@ -18,14 +18,9 @@ const PIXELS = IMAGE_SHAPE[0] * IMAGE_SHAPE[1];
  * splits them by a seeded shuffle.
  *
  * @param split sizes and seed; the same split gives the same digits everywhere.
- * @param trainCount use only so many of the training digits; validation and test stay the same.
  * @throws FileNotFoundError when the package is not installed, FileFormatError when its data is not what it should be.
  */
-export async function loadDigits(
-  split: DataSplit,
-  trainCount = split.train,
-  signal?: AbortSignal,
-): Promise<DigitSplit> {
+export async function loadDigits(split: DataSplit, signal?: AbortSignal): Promise<DigitSplit> {
   const parts: Float32Array[] = [];
   for (let digit = 0; digit < 10; digit++) {
     throwIfCancelled(signal, 'Loading the digits');
@@ -40,20 +35,7 @@ export async function loadDigits(
     labels.fill(digit, at, at + part.length / PIXELS);
     at += part.length / PIXELS;
   }
-  const parted = splitClassificationData({ features, labels, count, imageShape: IMAGE_SHAPE }, split);
-  return { ...parted, train: firstSamples(parted.train, trainCount) };
-}
-
-/** The first `count` samples, as views. */
-export function firstSamples(data: ClassificationData, count: number): ClassificationData {
-  if (count >= data.count) return data;
-  const inputSize = data.features.length / data.count;
-  return {
-    ...data,
-    count,
-    features: data.features.subarray(0, count * inputSize),
-    labels: data.labels.subarray(0, count),
-  };
+  return splitClassificationData({ features, labels, count, imageShape: IMAGE_SHAPE }, split);
 }
 
 async function readDigitFile(digit: number): Promise<Float32Array> {

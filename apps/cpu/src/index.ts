@@ -1,4 +1,4 @@
-export { type DigitSplit, firstSamples, loadDigits } from './digits.ts';
+export { loadDigits } from './digits.ts';
 export type { MainJobOptions } from './job.ts';
 export { runMainJob } from './main-job.ts';
 export { REPORT_SCHEMA_VERSION, type Report, reportJsonSchema, reportSchema } from './report/schema.ts';

@@ -5,7 +5,7 @@ import type { MetricRegistry, Tracer } from '@qedge/monitor';
 export interface MainJobOptions {
   /** Where the report goes; created if missing. */
   readonly outputDirectory: string;
-  /** Fewer digits and epochs: at most half a minute, lower accuracy. */
+  /** Fewer epochs: at most half a minute, lower accuracy. */
   readonly quick: boolean;
   readonly seed: number;
   readonly signal?: AbortSignal;

@@ -17,8 +17,6 @@ import { makeModel } from './steps/make-model.ts';
 import { prepareModels } from './steps/run-inference.ts';
 import { solveHydrogen } from './steps/solve-hydrogen.ts';
 
-const QUICK_TRAINING_DIGITS = 3500;
-
 /**
  * The main job: trains a network on real digits, makes it small, runs it frugally, solves a small quantum problem, watches
  * itself doing so, and writes a report.
@@ -100,9 +98,7 @@ async function runSteps(job: Job, monitor: JobMonitor, meter: EnergyMeter): Prom
   const { tracer } = job;
   const recipe = job.quick ? quickRecipe : defaultRecipe;
   const capabilities = await tracer.span('look at the machine', () => probeCapabilities());
-  const digits = await tracer.span('load digits', () =>
-    loadDigits(recipe.split, job.quick ? QUICK_TRAINING_DIGITS : undefined, job.signal),
-  );
+  const digits = await tracer.span('load digits', () => loadDigits(recipe.split, job.signal));
   const made = await tracer.span('model', () => makeModel(job, digits, recipe));
   using ready = await tracer.span('inference', () => prepareModels(job, made, digits));
   throwIfCancelled(job.signal, 'The main job');

@@ -18,7 +18,7 @@ export function runCommand(): Command {
     'Trains a network on real handwritten digits, makes it small, runs it frugally on this device, solves a small quantum\nproblem, watches itself doing so, and writes a report (HTML, JSON, Markdown). A second run compares itself with the\nfirst. Files appear only when everything has succeeded.',
   )
     .option('-o, --output <folder>', 'where the report goes', 'report')
-    .option('--quick', 'fewer digits and epochs: at most half a minute, lower accuracy')
+    .option('--quick', 'fewer epochs: at most half a minute, lower accuracy')
     .option('--seed <integer>', 'decides every random choice', integerOption(0), 0)
     .option('--serve', 'show the job live in the browser while it runs');
   return attachHandler<[RunOptions]>(command, async (context, options): Promise<CommandResult<Report>> => {
