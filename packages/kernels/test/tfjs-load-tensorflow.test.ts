@@ -41,13 +41,13 @@ describe('loadTensorflow', () => {
   });
 
   it('takes back what a broken native package has registered before it failed', async () => {
-    const register = (kernelName: string) => `
-      require('@tensorflow/tfjs').registerKernel({ kernelName: '${kernelName}', backendName: 'tensorflow', kernelFunc() {} });
+    const halfLoading = `
+      require('@tensorflow/tfjs').registerKernel({ kernelName: 'Probe', backendName: 'tensorflow', kernelFunc() {} });
       throw new Error('no binary');`;
     using folder = packageFolder({
       ...REAL_TFJS,
-      '@tensorflow/tfjs-node-gpu': register('Probe'),
-      '@tensorflow/tfjs-node': register('Probe'),
+      '@tensorflow/tfjs-node-gpu': halfLoading,
+      '@tensorflow/tfjs-node': halfLoading,
     });
     const warnings = vi.spyOn(console, 'warn').mockImplementation(() => {});
     const { tf, fallbacks } = await loadTensorflow({ from: folder.path });

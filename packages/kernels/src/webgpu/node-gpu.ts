@@ -76,6 +76,7 @@ function softwareFallback(opened: OpenedGpu, why: string): Fallback[] {
 export function nodeGpuRemedy(reason: string): string {
   if (/^Cannot find (module|package) 'webgpu'/.test(reason)) return 'npm install webgpu';
   if (/dawn\.node/.test(reason)) return 'npm install webgpu --force';
+  if (process.platform !== 'linux') return 'update the graphics driver';
   const software = existsSync(SWIFTSHADER_MANIFEST)
     ? `allow the software adapter of chromium (VK_ICD_FILENAMES=${SWIFTSHADER_MANIFEST})`
     : 'for a software adapter: apt-get install chromium';
