@@ -20,7 +20,7 @@ export interface ChangePoint {
   readonly before: number;
   /** Median between this change and the next one (or the end). */
   readonly after: number;
-  /** `after / before - 1`; NaN when `before` is 0. */
+  /** `(after - before) / |before|`; NaN when `before` is 0. */
   readonly changeFraction: number;
   /** The rank statistic between the neighbouring changes, deflated for autocorrelation, in units of the threshold; larger is surer. */
   readonly strength: number;
@@ -233,7 +233,7 @@ function describe(
   return indices.map((index, i) => {
     const before = median(values.slice(indices[i - 1] ?? 0, index));
     const after = median(values.slice(index, indices[i + 1] ?? values.length));
-    const changeFraction = before === 0 ? Number.NaN : after / before - 1;
+    const changeFraction = before === 0 ? Number.NaN : (after - before) / Math.abs(before);
     return { index, before, after, changeFraction, strength: strengths[i]! };
   });
 }

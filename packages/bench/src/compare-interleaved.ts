@@ -10,8 +10,8 @@ import {
   systemClock,
 } from '@qedge/core';
 import { BatchTimer } from './batch-timer.ts';
-import { requireAtLeast } from './measure-latency.ts';
 import { pairedRatioInterval } from './ratio-interval.ts';
+import { requireAtLeast } from './require-at-least.ts';
 import type { Subject } from './subject.ts';
 
 /** Options of {@link compareInterleaved}. */

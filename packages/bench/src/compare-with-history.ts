@@ -1,6 +1,7 @@
 import { InvalidArgumentError, quantileOfSorted } from '@qedge/core';
 import type { BenchmarkMetric, BenchmarkRecord, MachineDescription } from './benchmark-record.ts';
 import { detectChangePoints } from './change-points.ts';
+import { requireAtLeast } from './require-at-least.ts';
 import { studentTCritical } from './student-t.ts';
 
 /** Options of {@link compareWithHistory}. */
@@ -20,7 +21,7 @@ export interface MetricChange {
   readonly current: number;
   /** Median of the comparable earlier runs since the last change of level; null when there are none. */
   readonly baseline: number | null;
-  /** `current / baseline - 1`; null without a baseline or when it is 0. */
+  /** `(current - baseline) / |baseline|`; null without a baseline or when it is 0. */
   readonly changeFraction: number | null;
   readonly verdict: 'improved' | 'regressed' | 'unchanged' | 'new';
   /** Half-width of the band of changes that noise explains, as a fraction of the baseline; null without a baseline. */
@@ -55,6 +56,8 @@ export function compareWithHistory(
       actual: falseAlarmProbability,
     });
   }
+  requireAtLeast('minimumChangeFraction', minimumChangeFraction, 0);
+  requireAtLeast('assumedNoiseFraction', assumedNoiseFraction, 0);
   const named = previous.filter((record) => record.name === current.name);
   const comparable = named.filter((record) => sameMachine(record.machine, current.machine));
   const elsewhere = named.length - comparable.length;
@@ -103,7 +106,7 @@ function compareMetric(
   );
   if (baseline === 0) return compareWithZero(metric, values.length);
   const noise = noiseBand(values, baseline, context);
-  const changeFraction = current / baseline - 1;
+  const changeFraction = (current - baseline) / Math.abs(baseline);
   const verdict =
     Math.abs(changeFraction) <= noise.fraction
       ? 'unchanged'

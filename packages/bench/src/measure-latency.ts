@@ -1,12 +1,6 @@
-import {
-  type Clock,
-  InvalidArgumentError,
-  type ProgressListener,
-  type Summary,
-  summarize,
-  systemClock,
-} from '@qedge/core';
+import { type Clock, type ProgressListener, type Summary, summarize, systemClock } from '@qedge/core';
 import { BatchTimer } from './batch-timer.ts';
+import { requireAtLeast } from './require-at-least.ts';
 import type { Subject } from './subject.ts';
 
 /** Options of {@link measureLatency}. */
@@ -78,14 +72,4 @@ export async function measureLatency(
     throughputPerSecond: 1000 / summary.mean,
     batchSize: timer.batchSize,
   };
-}
-
-/** @throws InvalidArgumentError unless `value` is a number of at least `minimum`. */
-export function requireAtLeast(name: string, value: number, minimum: number): void {
-  if (!(Number.isFinite(value) && value >= minimum)) {
-    throw new InvalidArgumentError(`Option "${name}" is out of range`, {
-      expected: `a number >= ${minimum}`,
-      actual: value,
-    });
-  }
 }

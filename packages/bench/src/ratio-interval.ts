@@ -1,10 +1,11 @@
 import { type Interval, InvalidArgumentError, quantileOfSorted, Random } from '@qedge/core';
+import { requireAtLeast } from './require-at-least.ts';
 
 /** Options of {@link pairedRatioInterval}. */
 export interface RatioIntervalOptions {
   /** Probability that the interval covers the true ratio, above 0 and below 1. Default 0.99. */
   readonly confidence?: number;
-  /** Bootstrap resamples. Default 2000. */
+  /** Bootstrap resamples, at least `1 / (1 - confidence)`. Default 2000. */
   readonly resamples?: number;
   /** Default 1. */
   readonly seed?: number;
@@ -20,7 +21,7 @@ export interface RatioIntervalOptions {
  *
  * @param baseline positive times, any unit
  * @param candidate as many positive times, in the same unit and order
- * @throws InvalidArgumentError for fewer than 6 pairs, unequal lengths, or times that are not positive and finite.
+ * @throws InvalidArgumentError for fewer than 6 pairs, unequal lengths, times that are not positive and finite, or options out of range.
  */
 export function pairedRatioInterval(
   baseline: ArrayLike<number>,
@@ -34,6 +35,7 @@ export function pairedRatioInterval(
       actual: confidence,
     });
   }
+  requireAtLeast('resamples', resamples, Math.ceil(1 / (1 - confidence)));
   const logs = logRatios(baseline, candidate);
   const whole = trimmedMean(logs);
   const random = new Random(seed);

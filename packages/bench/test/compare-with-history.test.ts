@@ -135,6 +135,19 @@ describe('compareWithHistory', () => {
     expect(judge(1, 'higher')).toMatchObject({ verdict: 'improved' });
   });
 
+  it('keeps its sense of direction below zero', () => {
+    const energies = runs([-1.1373, -1.1372, -1.1373], { name: 'energy', unit: 'hartree' });
+    const judge = (value: number) =>
+      compareWithHistory(record([{ name: 'energy', unit: 'hartree', value }]), energies)[0];
+    expect(judge(-0.9)).toMatchObject({ verdict: 'regressed', changeFraction: expect.closeTo(0.2087, 3) });
+    expect(judge(-1.4)).toMatchObject({ verdict: 'improved' });
+    expect(judge(-1.1374)).toMatchObject({ verdict: 'unchanged' });
+  });
+
+  it.each(['minimumChangeFraction', 'assumedNoiseFraction'])('refuses %s = NaN', (option) => {
+    expect(() => compareWithHistory(record([{}]), [], { [option]: Number.NaN })).toThrow(option);
+  });
+
   it('refuses an impossible probability', () => {
     expect(() => compareWithHistory(record([{}]), [], { falseAlarmProbability: 2 })).toThrow('above 0');
   });

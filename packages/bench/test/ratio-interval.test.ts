@@ -11,7 +11,7 @@ describe('pairedRatioInterval', () => {
     fc.assert(
       fc.property(times, fc.constantFrom(0.5, 1, 2, 4), (baseline, ratio) => {
         const candidate = baseline.map((time) => time * ratio);
-        expect(pairedRatioInterval(baseline, candidate, { resamples: 50 })).toEqual({
+        expect(pairedRatioInterval(baseline, candidate, { resamples: 100 })).toEqual({
           estimate: ratio,
           low: ratio,
           high: ratio,
@@ -88,6 +88,7 @@ describe('pairedRatioInterval', () => {
     ['a time of zero', [1, 1, 0, 1, 1, 1], [1, 1, 1, 1, 1, 1], {}],
     ['a negative time', [1, 1, 1, 1, 1, 1], [1, -1, 1, 1, 1, 1], {}],
     ['NaN', [1, 1, 1, 1, 1, 1], [1, Number.NaN, 1, 1, 1, 1], {}],
+    ['too few resamples', [1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1], { resamples: 99 }],
     ['a confidence of 1', [1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1], { confidence: 1 }],
   ])('refuses %s', (_what, baseline, candidate, options) => {
     expect(() => pairedRatioInterval(baseline, candidate, options)).toThrow(
