@@ -1,5 +1,4 @@
 import { platform } from 'node:os';
-import { markAsUntransferable } from 'node:worker_threads';
 import { type Koffi, loadKoffi } from './koffi-library.ts';
 
 const PROT_READ = 1;
@@ -69,8 +68,8 @@ function mapWith(koffi: Koffi, descriptor: number, byteLength: number): MapResul
     munmap(address, byteLength);
     throw error;
   }
-  // A transferred buffer would leave a detached one behind, whose collection would unmap memory that is still in use.
-  markAsUntransferable(buffer);
+  // Transferring the buffer would leave a detached one behind, whose collection would unmap memory that is still in use. It is only
+  // ever lent for a call, so nobody can; marking it untransferable as well makes Node 24 abort when the process ends.
   unmapWhenUnreferenced.register(buffer, { address, byteLength, unmap: munmap });
   return { buffer, why: null };
 }

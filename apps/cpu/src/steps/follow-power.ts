@@ -1,4 +1,11 @@
-import { type CompiledModel, type EnergyFigure, ManualClock, type Precision, sumEnergy } from '@qedge/core';
+import {
+  type CompiledModel,
+  type EnergyFigure,
+  ManualClock,
+  PRECISION_BITS,
+  type Precision,
+  sumEnergy,
+} from '@qedge/core';
 import {
   AdaptivePrecisionController,
   commuteTrace,
@@ -93,6 +100,7 @@ export async function followPowerTrace(
   }));
   const decisions: Report['power']['decisions'] = [];
   const durationMs = trace.points.at(-1)!.timeMs;
+  const watch = watchInference(job);
   for (let timeMs = 0, digit = 0; timeMs <= durationMs; timeMs += TICK_MS) {
     job.progress({ phase: 'following the power trace', done: timeMs, total: durationMs });
     const state = await source.read();
@@ -100,7 +108,9 @@ export async function followPowerTrace(
     const { batteryFraction, temperatureCelsius, supply } = state;
     decisions.push({ timeMs, batteryFraction, temperatureCelsius, supply, precision, changed, reason });
     for (let i = 0; i < DIGITS_PER_SECOND; i++, digit = (digit + 1) % digits.test.count) {
+      const startMs = job.clock.nowMs();
       await adaptive.classify(ready.byPrecision.get(precision)!, digits, digit, changed && i === 0);
+      watch(precision, job.clock.nowMs() - startMs, energies.get(precision)!.joules);
       for (const { precision: always, strategy } of fixed)
         await strategy.classify(ready.byPrecision.get(always)!, digits, digit, false);
     }
@@ -110,6 +120,32 @@ export async function followPowerTrace(
     trace: `${trace.name}, ${durationMs / 60_000} minutes`,
     decisions,
     strategies: [adaptive, ...fixed.map((f) => f.strategy)].map((s) => s.summary()),
+  };
+}
+
+/** Metrics of every inference, under the names that the live page draws. */
+function watchInference({
+  registry,
+}: Job): (precision: Precision, latencyMs: number, energyJoules: number) => void {
+  const latency = registry.histogram(
+    'inference_latency_ms',
+    {},
+    { unit: 'ms', help: 'Time of one inference.' },
+  );
+  const energy = registry.gauge(
+    'inference_energy_joules',
+    {},
+    { unit: 'joules', help: 'Energy of one inference.' },
+  );
+  const bits = registry.gauge(
+    'inference_precision_bits',
+    {},
+    { unit: '1', help: 'Bits per weight that ran last.' },
+  );
+  return (precision, latencyMs, energyJoules) => {
+    latency.record(latencyMs);
+    energy.set(energyJoules);
+    bits.set(PRECISION_BITS[precision].weightBits);
   };
 }
 
