@@ -12,13 +12,13 @@ export interface ExampleRun {
 }
 
 /**
- * Runs an example as a module of `apps/cli`, where every package resolves to its build, from an empty working directory.
+ * Runs an example as a module of this package, where every package resolves to its build, from an empty working directory.
  * Leaves no file behind.
  *
  * @param timeoutMs the process is killed after this long; the exit code is then -1
  */
 export async function runExample(root: string, example: Example, timeoutMs: number): Promise<ExampleRun> {
-  const modules = join(root, 'apps', 'cli', '.examples');
+  const modules = join(root, 'tooling', 'docs-examples', '.examples');
   await mkdir(modules, { recursive: true });
   const name = `${example.file.replaceAll(/[^a-z0-9]+/gi, '-')}-${example.line}.mjs`;
   const workingDirectory = await mkdtemp(join(tmpdir(), 'qedge-example-'));
