@@ -21,7 +21,7 @@ const ESCAPES: Record<string, string> = {
   "'": '&#39;',
 };
 
-function escape(value: Cell): string {
+function escapeHtml(value: Cell): string {
   return String(value).replace(/[&<>"']/g, (character) => ESCAPES[character]!);
 }
 
@@ -33,21 +33,21 @@ function table(head: readonly string[], rows: readonly (readonly Cell[])[]): str
       rows.length > 0 && rows.every((row) => row[column] === '–' || NUMERIC.test(String(row[column]))),
   );
   const line = (tag: string, cells: readonly Cell[]) =>
-    `<tr>${cells.map((value, column) => `<${tag}${numeric[column] ? ' class="number"' : ''}>${escape(value)}</${tag}>`).join('')}</tr>`;
+    `<tr>${cells.map((value, column) => `<${tag}${numeric[column] ? ' class="number"' : ''}>${escapeHtml(value)}</${tag}>`).join('')}</tr>`;
   const body = rows.map((row) => line('td', row)).join('');
   return `<div class="scroll"><table><thead>${line('th', head)}</thead><tbody>${body}</tbody></table></div>`;
 }
 
 function figure(svg: string, caption: string): string {
-  return `<figure><div class="scroll">${svg}</div><figcaption>${escape(caption)}</figcaption></figure>`;
+  return `<figure><div class="scroll">${svg}</div><figcaption>${escapeHtml(caption)}</figcaption></figure>`;
 }
 
 function section(id: string, title: string, ...parts: readonly string[]): string {
-  return `<section id="${id}"><h2>${escape(title)}</h2>${parts.join('\n')}</section>`;
+  return `<section id="${id}"><h2>${escapeHtml(title)}</h2>${parts.join('\n')}</section>`;
 }
 
 function card(value: string, label: string, note: string): string {
-  return `<div class="card"><b>${escape(value)}</b><span>${escape(label)}</span><small>${escape(note)}</small></div>`;
+  return `<div class="card"><b>${escapeHtml(value)}</b><span>${escapeHtml(label)}</span><small>${escapeHtml(note)}</small></div>`;
 }
 
 function headline(report: Report): string {
@@ -102,7 +102,7 @@ function modelSection(report: Report): string {
   return section(
     'model',
     'A model made small',
-    `<p>A network of ${model.layers.join('-')} units (${model.parameters.toLocaleString('en')} parameters) on ${escape(report.data.name)}: ${report.data.train} digits to train, ${report.data.validation} to choose, ${report.data.test} to test, touched once. Trained for ${model.epochs.base} epochs, then pruned and quantised while training for ${model.epochs.extra} more. The dense control had the same ${model.epochs.extra} epochs, so that compression gets no credit for extra training.</p>`,
+    `<p>A network of ${model.layers.join('-')} units (${model.parameters.toLocaleString('en')} parameters) on ${escapeHtml(report.data.name)}: ${report.data.train} digits to train, ${report.data.validation} to choose, ${report.data.test} to test, touched once. Trained for ${model.epochs.base} epochs, then pruned and quantised while training for ${model.epochs.extra} more. The dense control had the same ${model.epochs.extra} epochs, so that compression gets no credit for extra training.</p>`,
     figure(
       accuracyAgainstSize(report),
       'Accuracy on the test digits against real bytes on disk; bars are 95 % Wilson intervals.',
@@ -138,7 +138,7 @@ function inferenceSection(report: Report): string {
   return section(
     'inference',
     'Run on this device',
-    `<p>Executed by <b>${escape(inference.device)}</b>. The file was ${memory.loading === 'mapped' ? 'memory-mapped' : 'copied into memory'} in ${memory.openMs.toFixed(2)} ms and its tensors decoded on first use. ${memory.steadyState.inferences.toLocaleString('en')} inferences grew the heap by ${memory.steadyState.heapGrowthBytes.toLocaleString('en')} bytes${memory.steadyState.garbageCollectionForced ? '' : ' (without a forced collection: an upper bound)'}.</p>`,
+    `<p>Executed by <b>${escapeHtml(inference.device)}</b>. The file was ${memory.loading === 'mapped' ? 'memory-mapped' : 'copied into memory'} in ${memory.openMs.toFixed(2)} ms and its tensors decoded on first use. ${memory.steadyState.inferences.toLocaleString('en')} inferences grew the heap by ${memory.steadyState.heapGrowthBytes.toLocaleString('en')} bytes${memory.steadyState.garbageCollectionForced ? '' : ' (without a forced collection: an upper bound)'}.</p>`,
     figure(
       latencyDistributions(report),
       `Time per digit, every sample; the red dot is the median. Grey: ${bench.peer}, interleaved in the same run.`,
@@ -175,7 +175,7 @@ function powerSection(report: Report): string {
   return section(
     'power',
     'Frugal when it matters',
-    `<p>Power source: <b>${escape(power.source)}</b> (${power.provenance}). Below, a scripted trace (${escape(power.trace)}) drives the controller; energies are ${escape(power.strategies[0]?.energy.provenance ?? 'modelled')}.</p>`,
+    `<p>Power source: <b>${escapeHtml(power.source)}</b> (${power.provenance}). Below, a scripted trace (${escapeHtml(power.trace)}) drives the controller; energies are ${escapeHtml(power.strategies[0]?.energy.provenance ?? 'modelled')}.</p>`,
     figure(
       precisionOverTrace(report),
       'Battery and temperature of the trace; the ground shows the precision that ran.',
@@ -212,20 +212,20 @@ function quantumSection(report: Report): string {
   return section(
     'quantum',
     'A small quantum problem',
-    `<p>The ground state of ${escape(quantum.molecule)} in the ${escape(quantum.basis)} basis by the variational quantum eigensolver, simulated exactly, at ${quantum.points.length} bond lengths.</p>`,
+    `<p>The ground state of ${escapeHtml(quantum.molecule)} in the ${escapeHtml(quantum.basis)} basis by the variational quantum eigensolver, simulated exactly, at ${quantum.points.length} bond lengths.</p>`,
     figure(hydrogenCurve(report), 'Dots: VQE. Line: exact diagonalisation of the same Hamiltonian.'),
     figure(vqeConvergence(report), quantum.convergenceNote),
     table(
       ['bond, Å', 'VQE, hartree', 'exact, hartree', 'error', ...optimizers.map((name) => `steps, ${name}`)],
       rows,
     ),
-    `<h3>The circuit, compiled for ${escape(quantum.compiled.target)}</h3>`,
+    `<h3>The circuit, compiled for ${escapeHtml(quantum.compiled.target)}</h3>`,
     table(
       ['circuit', 'width', 'depth', 'two-qubit gates', 'gates', 'estimated time'],
       [resourceRow('as written', before), resourceRow('compiled', after)],
     ),
     `<p>${quantum.compiled.verified ? 'Input and output were simulated and agree.' : 'Equivalence was not verified.'}</p>`,
-    `<details><summary>Drawing of the circuit as written</summary><pre>${escape(quantum.compiled.drawing)}</pre></details>`,
+    `<details><summary>Drawing of the circuit as written</summary><pre>${escapeHtml(quantum.compiled.drawing)}</pre></details>`,
   );
 }
 
@@ -237,7 +237,7 @@ function monitorSection(report: Report): string {
     figure(spanTimeline(report), 'Every step of this run.'),
     `<div class="small-multiples">${resourceSeries(report)}</div>`,
     anomalies.length === 0
-      ? `<p>Looked for ${checked.map(escape).join(', ')}: nothing found.</p>`
+      ? `<p>Looked for ${checked.map(escapeHtml).join(', ')}: nothing found.</p>`
       : table(
           ['kind', 'metric', 'severity', 'explanation'],
           anomalies.map((a) => [a.kind, a.metric, a.severity, a.explanation]),
@@ -325,7 +325,7 @@ export function formatHtml(report: Report): string {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,"><title>Quantum Edge report</title><style>${STYLE}</style></head>
 <body><main><header><h1>Quantum Edge report</h1>
-<p>${escape(when)} UTC · ${report.durationSeconds.toFixed(0)} s${report.quick ? ' · quick run: fewer epochs, lower accuracy' : ''} · seed ${report.seed}</p>
+<p>${escapeHtml(when)} UTC · ${report.durationSeconds.toFixed(0)} s${report.quick ? ' · quick run: fewer epochs, lower accuracy' : ''} · seed ${report.seed}</p>
 <nav>${sections.map((id) => `<a href="#${id}">${id}</a>`).join('')}<a href="report.json">report.json</a></nav></header>
 ${headline(report)}
 ${modelSection(report)}${inferenceSection(report)}${powerSection(report)}${quantumSection(report)}${monitorSection(report)}${historySection(report)}${machineSection(report)}
