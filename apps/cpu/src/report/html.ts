@@ -181,11 +181,20 @@ function powerSection(report: Report): string {
       'Battery and temperature of the trace; the ground shows the precision that ran.',
     ),
     table(['strategy', 'inferences', 'accuracy', 'energy', 'switches'], rows),
+    narrowerCostsMore(power)
+      ? '<p>On this processor int4 needs more energy than int8: its codes are unpacked before the same arithmetic. It saves memory and bytes on the way, not work.</p>'
+      : '',
     `<details><summary>Decisions with their reasons</summary>${table(
       ['at', 'precision', 'reason'],
       changes.map((d) => [`${(d.timeMs / 1000).toFixed(0)} s`, d.precision, d.reason]),
     )}</details>`,
   );
+}
+
+function narrowerCostsMore(power: Report['power']): boolean {
+  const joules = (name: string) =>
+    power.strategies.find((strategy) => strategy.name === name)?.energy.joules ?? 0;
+  return joules('always int4') > joules('always int8');
 }
 
 function quantumSection(report: Report): string {

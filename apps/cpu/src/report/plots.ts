@@ -45,8 +45,8 @@ export function accuracyAgainstSize(report: Report): string {
     low: file.accuracy.low * 100,
     high: file.accuracy.high * 100,
     precision: file.precision,
-    // Labels of small files stand right of their point, of large ones left; neighbours above and below their line.
-    anchor: file.bytes > 300_000 ? ('end' as const) : ('start' as const),
+    // The two small files lie close together: the label of one stands left of its point, of the other right.
+    anchor: file.precision === 'int8' ? ('start' as const) : ('end' as const),
     shift: index % 2 === 0 ? -9 : 11,
   }));
   const control = report.model.intervals['dense control']!;
@@ -68,15 +68,15 @@ export function accuracyAgainstSize(report: Report): string {
     x: {
       type: 'log',
       label: 'file size, kB (logarithmic) →',
-      domain: [20, 1500],
-      ticks: [20, 50, 100, 200, 500, 1000],
+      domain: [8, 1500],
+      ticks: [10, 20, 50, 100, 200, 500, 1000],
       tickFormat: 'd',
       grid: true,
     },
     y: { label: '↑ test accuracy, %', grid: true, nice: true },
     marks: [
       Plot.rect(band, {
-        x1: () => 20,
+        x1: () => 8,
         x2: () => 1500,
         y1: 'low',
         y2: 'high',
@@ -284,39 +284,23 @@ export function hydrogenCurve(report: Report): string {
 
 /** Error per iteration of both optimisers at one bond length. */
 export function vqeConvergence(report: Report): string {
-  const points = Object.entries(report.quantum.convergence).flatMap(([optimizer, errors]) =>
-    errors.map((error, iteration) => ({ optimizer, iteration, error: Math.max(Math.abs(error), 1e-14) })),
-  );
+  const curves = Object.entries(report.quantum.convergence).map(([name, errors], index) => ({
+    name,
+    colour: index === 0 ? COLOUR.accent : COLOUR.warm,
+    points: errors.map((error, iteration) => ({ iteration, error: Math.max(Math.abs(error), 1e-14) })),
+  }));
   return draw('vqe-convergence', 'Convergence of the variational solver', {
     height: 280,
     marginRight: 30,
-    color: { legend: false, range: [COLOUR.accent, COLOUR.warm] },
     x: { label: 'iteration →' },
     y: { type: 'log', label: '↑ |E − exact|, hartree (log)', grid: true, tickFormat: '.0e' },
     marks: [
       Plot.ruleY([1.6e-3], { stroke: COLOUR.good, strokeDasharray: '4 3' }),
-      Plot.text(['chemical accuracy'], {
-        frameAnchor: 'right',
-        y: 1.6e-3,
-        textAnchor: 'end',
-        dy: -6,
-        fill: COLOUR.good,
-      }),
-      Plot.line(points, { x: 'iteration', y: 'error', stroke: 'optimizer', strokeWidth: 2 }),
-      Plot.text(
-        points,
-        Plot.selectLast({
-          x: 'iteration',
-          y: 'error',
-          z: 'optimizer',
-          text: 'optimizer',
-          fill: 'optimizer',
-          textAnchor: 'end',
-          dy: -8,
-        }),
+      ...curves.map(({ points, colour }) =>
+        Plot.line(points, { x: 'iteration', y: 'error', stroke: colour, strokeWidth: 2 }),
       ),
     ],
-  });
+  }).concat(legend([...curves, { name: 'chemical accuracy, 1.6e-3', colour: COLOUR.good }]));
 }
 
 /** What ran when, as a Gantt chart of the spans. */
