@@ -182,6 +182,16 @@ describe('measurement', () => {
     expect(() => simulator.sample(circuit, 1.5)).toThrow(/integer >= 0, got 1.5/);
   });
 
+  it('samples all qubits of a circuit that resets and does not measure', () => {
+    const circuit = new Circuit(2, 1).x(1).h(0).reset(0);
+    expect(simulator.sample(circuit, 5)).toEqual({ '10': 5 });
+    // Resetting one half of a Bell pair leaves the other half random.
+    const half = simulator.sample(new Circuit(2).h(0).cx(0, 1).reset(0), 400, { random: new Random(3) });
+    expect(Object.keys(half).sort()).toEqual(['00', '10']);
+    // Five standard deviations of a fair binomial: 50.
+    expect(Math.abs(half['10']! - 200)).toBeLessThan(50);
+  });
+
   it('samples classical bits, final or mid-circuit, in agreement', () => {
     const final = new Circuit(2, 2).ry(0.9, 0).cx(0, 1).measure(1, 0).measure(0, 1);
     const middle = new Circuit(2, 2).ry(0.9, 0).cx(0, 1).measure(1, 0).measure(0, 1).x(0);

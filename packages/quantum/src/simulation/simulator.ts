@@ -35,7 +35,7 @@ export interface Simulator {
   run(circuit: Circuit, options?: SimulationOptions): StateVector;
   /**
    * Counts the outcomes of `shots` runs: of the classical bits when the circuit measures, else of all qubits.
-   * Runs once when every measurement is final, else once per shot.
+   * Runs once when every measurement is final and nothing is reset, else once per shot.
    */
   sample(circuit: Circuit, shots: number, options?: SimulationOptions): SampleCounts;
 }

@@ -86,11 +86,13 @@ export class StateVectorSimulator implements Simulator {
         return formatClbits(clbits);
       });
     }
+    const measures = plan.steps.some(({ kind }) => kind === 'measure');
     const outcomes: string[] = [];
     for (let shot = 0; shot < shots; shot++) {
       throwIfCancelled(options.signal, 'Sampling');
       const state = run(angles, { ...options, random });
-      outcomes.push(formatClbits(state.clbits));
+      const [index] = measures ? [] : state.sampleIndices(1, random);
+      outcomes.push(index === undefined ? formatClbits(state.clbits) : formatBits(index, plan.qubitCount));
       state.dispose();
     }
     return countOutcomes(outcomes, (text) => text);
