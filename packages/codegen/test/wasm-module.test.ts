@@ -13,6 +13,8 @@ import {
   kernelKey,
   MAX_INTEGER_DEPTH,
   moduleKey,
+  packCodes,
+  panelLayout,
   validateKernelDescription,
 } from '../src/index.ts';
 import { webAssemblyHost } from '../src/wasm/host.ts';
@@ -153,10 +155,48 @@ describe('a description', () => {
     }
   });
 
+  it('is refused when it names elements or a kind that do not exist', () => {
+    const wide = { ...gemm, elements: 'int16' } as unknown as GemmDescription;
+    expect(() => encodeKernels([wide], 'strict')).toThrow(/int16/);
+    const strange = { kind: 'convolution', depth: 3 } as unknown as GemmDescription;
+    expect(() => validateKernelDescription(strange)).toThrow(/convolution/);
+  });
+
+  it('gives the exact sum of the largest products at the greatest depth', () => {
+    const layout = panelLayout('int8', MAX_INTEGER_DEPTH, 1, 4);
+    const deepest: GemmDescription = {
+      ...gemm,
+      elements: 'int8',
+      rows: 1,
+      depth: MAX_INTEGER_DEPTH,
+      columns: 1,
+      epilogue: { bias: false, relu: false },
+    };
+    const a = 0;
+    const b = Math.ceil(layout.rowByteLength / 64) * 64;
+    const scales = b + layout.byteLength;
+    const c = scales + layout.paddedColumns * 4;
+    const memory = createMemory(c + 64);
+    packCodes(
+      layout,
+      new Int8Array(MAX_INTEGER_DEPTH).fill(-128),
+      new Uint8Array(memory.buffer, b, layout.byteLength),
+    );
+    new Float32Array(memory.buffer, scales, layout.paddedColumns).fill(1);
+    const kernel = instantiateKernels(compileModule(encodeKernels([deepest], 'strict')), memory).get(
+      kernelKey(deepest),
+    )!;
+    for (const code of [255, -255]) {
+      new Int16Array(memory.buffer, a, layout.paddedDepth).fill(0).fill(code, 0, MAX_INTEGER_DEPTH);
+      kernel(a, b, c, 1, scales, 0);
+      expect(new Float32Array(memory.buffer, c, 1)[0]).toBe(Math.fround(-128 * code * MAX_INTEGER_DEPTH));
+    }
+  });
+
   it('is refused when an integer sum could overflow', () => {
     const deep: GemmDescription = { ...gemm, elements: 'int8', depth: MAX_INTEGER_DEPTH };
-    expect(MAX_INTEGER_DEPTH * 255 * 127).toBeLessThan(2 ** 31);
-    expect((MAX_INTEGER_DEPTH + 1) * 255 * 127).toBeGreaterThanOrEqual(2 ** 31);
+    expect(MAX_INTEGER_DEPTH * 255 * 128).toBeLessThan(2 ** 31);
+    expect((MAX_INTEGER_DEPTH + 1) * 255 * 128).toBeGreaterThanOrEqual(2 ** 31);
     expect(() => validateKernelDescription(deep)).not.toThrow();
     expect(() => validateKernelDescription({ ...deep, depth: deep.depth + 1 })).toThrow(/overflow/);
     expect(() => validateKernelDescription({ ...gemm, depth: deep.depth + 1 })).not.toThrow();

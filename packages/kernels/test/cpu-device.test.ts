@@ -1,5 +1,5 @@
 import './relaxed-simd.ts';
-import { detectWasmFeatures } from '@qedge/codegen';
+import { detectWasmFeatures, MAX_INTEGER_DEPTH } from '@qedge/codegen';
 import {
   CapabilityUnavailableError,
   InvalidArgumentError,
@@ -159,6 +159,19 @@ describe.each(['wasm', 'wasm-relaxed'] as const)('models on the tier %s', (tier)
     }
   });
 
+  it('compile weights near both ends of float32, where sums overflow or vanish', async () => {
+    const graph = randomModel({ sizes: [9, 3], seed: 1, bias: false }).graph;
+    for (const size of [3.4e38, 1e-40, 1e-44]) {
+      const random = new Random(1);
+      const data = new Float32Array(27).map(() => (random.uniform() - 0.5) * 2 * size);
+      const tensors = [{ name: 'dense 1/kernel', dtype: 'float32', shape: [9, 3], data } as const];
+      const output = await runWith(tier, graph, tensors, 'float32', new Float32Array(9).fill(0), 1);
+      expect([...output].every((value) => value === 0)).toBe(true);
+      const coded = await runWith(tier, graph, tensors, 'int8', new Float32Array(9).fill(0), 1);
+      expect([...coded].every((value) => value === 0)).toBe(true);
+    }
+  });
+
   it('treat NaN in an input as 0 at integer precisions and pass it on at float32', async () => {
     const { graph, tensors } = randomModel({ sizes: [5, 3], seed: 5 });
     const input = Float32Array.from([1, Number.NaN, 2, 3, 4]);
@@ -265,7 +278,7 @@ describe('integer precisions', () => {
   });
 
   it('refuse a sum that could leave 32 bits', async () => {
-    const deep = randomModel({ sizes: [66312, 1], seed: 1 });
+    const deep = randomModel({ sizes: [MAX_INTEGER_DEPTH + 1, 1], seed: 1 });
     await expect(compile(deep.weights, deep.graph)).rejects.toThrow(/"dense 1".*overflow/);
   });
 

@@ -11,6 +11,8 @@ import { InvalidArgumentError } from '@qedge/core';
  */
 export type GemmElements = 'float32' | 'int8' | 'int4';
 
+const ELEMENTS: readonly string[] = ['float32', 'int8', 'int4'] satisfies readonly GemmElements[];
+
 /** What happens to a result between the accumulator and memory, after the integer forms were scaled to float32. */
 export interface GemmEpilogue {
   /** Adds a value per column. */
@@ -50,11 +52,15 @@ export interface QuantizeDescription {
 /** A kernel as plain data: what to compute, not how. */
 export type KernelDescription = GemmDescription | QuantizeDescription;
 
-/** The deepest sum of `255 * 127` products that cannot leave int32: floor((2^31 - 1) / (255 * 127)). */
-export const MAX_INTEGER_DEPTH = 66311;
+/**
+ * The deepest sum of products of a centred code (-255..255) and an int8 (-128..127) that cannot leave int32:
+ * floor((2^31 - 1) / (255 * 128)).
+ */
+export const MAX_INTEGER_DEPTH = 65793;
 
-/** @throws InvalidArgumentError when a size is not a positive integer or an integer sum could overflow. */
+/** @throws InvalidArgumentError for unknown elements, a size that is not a positive integer, or an integer sum that could overflow. */
 export function validateKernelDescription(description: KernelDescription): void {
+  checkNames(description);
   const sizes =
     description.kind === 'gemm'
       ? { rows: description.rows, depth: description.depth, columns: description.columns }
@@ -73,6 +79,16 @@ export function validateKernelDescription(description: KernelDescription): void 
       actual: description.depth,
     });
   }
+}
+
+function checkNames(description: KernelDescription): void {
+  const { kind } = description;
+  const name = kind === 'gemm' ? description.elements : kind;
+  if ((kind === 'gemm' ? ELEMENTS : ['quantize']).includes(name)) return;
+  throw new InvalidArgumentError('A kernel is described by a name that is not known', {
+    expected: `quantize, or gemm on ${ELEMENTS.join(', ')}`,
+    actual: String(name),
+  });
 }
 
 /** A canonical text: equal for equal descriptions, different for different ones. Usable as an export name and a cache key. */
