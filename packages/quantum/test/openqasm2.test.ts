@@ -113,6 +113,11 @@ describe('parseOpenQasm2', () => {
     ['gate g a { h b; }', 3, 14, /expected a, got "b"/],
     ['gate g a { h a;', 3, 16, /the end of the program/],
     ['qreg q[1]; @', 3, 12, /a word of OpenQASM 2, got "@"/],
+    ['qreg q[1000001];', 3, 8, /at most 1000000 bits in all, got 1000001/],
+    ['creg c[1]; creg d[1000000];', 3, 19, /at most 1000000 bits in all/],
+    [`qreg q[1]; rx(${'('.repeat(5000)}1${')'.repeat(5000)}) q[0];`, 3, 1015, /1000 operations/],
+    [`qreg q[1]; rx(${'1+'.repeat(5000)}1) q[0];`, 3, 2016, /1000 operations/],
+    [`qreg q[1]; rx(${'-'.repeat(5000)}1) q[0];`, 3, 1015, /1000 operations/],
     ['qreg q[1];\n\n   h q[0]', 5, 10, /";", got the end of the program/],
   ])('says where and why it refuses %j', (text, line, column, message) => {
     try {

@@ -23,29 +23,53 @@ const BINARY: Readonly<Record<string, readonly [precedence: number, (a: number, 
 /** A minus sign binds tighter than `*`, looser than `^`. */
 const UNARY_PRECEDENCE = 3;
 
+/** Operators, brackets and functions in one expression: far more than anybody writes, far less than overflows the stack. */
+const MAX_OPERATIONS = 1000;
+
 /** Reads an expression. `names` are the parameters it may mention. @throws FileFormatError with its place. */
-export function parseExpression(stream: TokenStream, names: ReadonlySet<string>, least = 1): Expression {
-  let left = parseOperand(stream, names);
+export function parseExpression(stream: TokenStream, names: ReadonlySet<string>): Expression {
+  let operations = 0;
+  return parseOperators({ stream, names, count }, 1);
+
+  function count(token: Token): void {
+    if (++operations <= MAX_OPERATIONS) return;
+    throw syntaxError(`at most ${MAX_OPERATIONS} operations in an expression`, 'more', token);
+  }
+}
+
+interface Source {
+  readonly stream: TokenStream;
+  readonly names: ReadonlySet<string>;
+  /** Called for every operation. @throws FileFormatError when there are too many. */
+  readonly count: (token: Token) => void;
+}
+
+function parseOperators(source: Source, least: number): Expression {
+  const { stream } = source;
+  let left = parseOperand(source);
   for (;;) {
     const operator = BINARY[stream.peek().text];
     if (stream.peek().kind !== 'symbol' || operator === undefined || operator[0] < least) return left;
     const [precedence, apply] = operator;
-    stream.next();
+    source.count(stream.next());
     // `^` groups to the right, the others to the left.
-    const right = parseExpression(stream, names, precedence === 4 ? 4 : precedence + 1);
+    const right = parseOperators(source, precedence === 4 ? 4 : precedence + 1);
     const before = left;
     left = (values) => apply(before(values), right(values));
   }
 }
 
-function parseOperand(stream: TokenStream, names: ReadonlySet<string>): Expression {
+function parseOperand(source: Source): Expression {
+  const { stream } = source;
   const token = stream.next();
   if (token.text === '-' || token.text === '+') {
-    const operand = parseExpression(stream, names, UNARY_PRECEDENCE);
+    source.count(token);
+    const operand = parseOperators(source, UNARY_PRECEDENCE);
     return token.text === '+' ? operand : (values) => -operand(values);
   }
   if (token.text === '(') {
-    const inner = parseExpression(stream, names);
+    source.count(token);
+    const inner = parseOperators(source, 1);
     stream.expect(')');
     return inner;
   }
@@ -53,11 +77,12 @@ function parseOperand(stream: TokenStream, names: ReadonlySet<string>): Expressi
     const value = Number(token.text);
     return () => value;
   }
-  if (token.kind === 'identifier') return parseName(stream, token, names);
+  if (token.kind === 'identifier') return parseName(source, token);
   throw syntaxError('a number, a parameter, pi, a function or "("', describe(token), token);
 }
 
-function parseName(stream: TokenStream, token: Token, names: ReadonlySet<string>): Expression {
+function parseName(source: Source, token: Token): Expression {
+  const { stream, names } = source;
   if (names.has(token.text)) return (values) => values.get(token.text)!;
   if (token.text === 'pi') return () => Math.PI;
   const apply = Object.hasOwn(FUNCTIONS, token.text) ? FUNCTIONS[token.text] : undefined;
@@ -68,8 +93,8 @@ function parseName(stream: TokenStream, token: Token, names: ReadonlySet<string>
       token,
     );
   }
-  stream.expect('(');
-  const argument = parseExpression(stream, names);
+  source.count(stream.expect('('));
+  const argument = parseOperators(source, 1);
   stream.expect(')');
   return (values) => apply(argument(values));
 }

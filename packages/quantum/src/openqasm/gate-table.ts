@@ -30,10 +30,10 @@ export function nativeGate(name: string): ProgramGate {
  * The circuit's own gate when a definition is word for word the one that `formatOpenQasm2` writes for it, else null: so that a
  * program that was written is read back gate by gate.
  */
-export function nativeGateByDefinition(name: string, definition: string): ProgramGate | null {
+export function nativeGateByDefinition(name: string, definition: () => string): ProgramGate | null {
   if (!Object.hasOwn(EXPORT_DEFINITIONS, name)) return null;
   const written = new TokenStream(EXPORT_DEFINITIONS[name]!);
   const first = written.peek();
   while (written.peek().kind !== 'end') written.next();
-  return written.textSince(first) === definition ? nativeGate(name) : null;
+  return written.textSince(first) === definition() ? nativeGate(name) : null;
 }

@@ -30,6 +30,9 @@ interface Register {
   readonly size: number;
 }
 
+/** Qubits, and classical bits, of one program: a statement on a whole register takes memory for each. */
+const MAX_BITS = 1_000_000;
+
 /** A register or one of its bits, as indices into the circuit. */
 interface Operand {
   readonly token: Token;
@@ -107,7 +110,11 @@ class Parser {
     const name = this.#stream.take('identifier', 'a register name');
     if (this.#registers.has(name.text)) throw syntaxError('a new register name', describe(name), name);
     this.#stream.expect('[');
+    const sizeToken = this.#stream.peek();
     const size = this.#stream.takeInteger(1);
+    if (this.#sizes[kind] + size > MAX_BITS) {
+      throw syntaxError(`at most ${MAX_BITS} bits in all`, String(this.#sizes[kind] + size), sizeToken);
+    }
     this.#stream.expect(']');
     this.#stream.expect(';');
     this.#registers.set(name.text, { kind, offset: this.#sizes[kind], size });
@@ -144,7 +151,7 @@ class Parser {
     this.#stream.expect('{');
     const body: BodyStep[] = [];
     while (!this.#stream.accept('}')) body.push(this.#readBodyStep(parameters, parameterNames, places));
-    const native = nativeGateByDefinition(name, this.#stream.textSince(start));
+    const native = nativeGateByDefinition(name, () => this.#stream.textSince(start));
     this.#gates.set(
       name,
       native ?? {
