@@ -46,6 +46,23 @@ describe('estimateResources', () => {
     expect(estimateResources(circuit, partly).timeUnavailableReason).toMatch(/duration of measure$/);
   });
 
+  it('takes a figure for a pair in either order where the gate does not care, and only there', () => {
+    const target: Target = {
+      ...lineTarget(2),
+      instructionProperties: [
+        { instruction: 'cz', qubits: [0, 1], errorRate: 0.125 },
+        { instruction: 'cx', qubits: [0, 1], errorRate: 0.25 },
+      ],
+    };
+    const success = (pair: Circuit) => estimateResources(pair, target).estimatedSuccessProbability;
+    expect([success(new Circuit(2).cz(0, 1)), success(new Circuit(2).cz(1, 0))]).toEqual([0.875, 0.875]);
+    expect([success(new Circuit(2).cx(0, 1)), success(new Circuit(2).cx(1, 0))]).toEqual([0.75, null]);
+  });
+
+  it('refuses a circuit that the target has no room for', () => {
+    expect(() => estimateResources(new Circuit(4), measured)).toThrow(/at most 3 qubits, got 4/);
+  });
+
   it('gives nothing for nothing', () => {
     const none = estimateResources(new Circuit(2), lineTarget(2));
     expect(none).toMatchObject({

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from '@qedge/core';
 import type { Circuit } from '../circuit/circuit.ts';
 import { instructionName } from '../circuit/instruction.ts';
 import { checkTarget, instructionProperty, type Target } from './target.ts';
@@ -32,10 +33,16 @@ export interface ResourceEstimate {
 /**
  * Estimates what a compiled circuit needs. Barriers are free; they only make qubits wait.
  *
- * @throws InvalidArgumentError for an unusable target.
+ * @throws InvalidArgumentError for an unusable target, or a circuit with more qubits than it has.
  */
 export function estimateResources(circuit: Circuit, target: Target): ResourceEstimate {
   checkTarget(target);
+  if (circuit.qubitCount > target.qubitCount) {
+    throw new InvalidArgumentError(`The circuit is too large for the target "${target.name}"`, {
+      expected: `at most ${target.qubitCount} qubits`,
+      actual: circuit.qubitCount,
+    });
+  }
   const used = new Set<number>();
   for (const { kind, qubits } of circuit.instructions)
     if (kind !== 'barrier') for (const q of qubits) used.add(q);

@@ -1,11 +1,14 @@
 import { InvalidArgumentError } from '@qedge/core';
-import { type GateName, isGateName } from '../circuit/gate-definition.ts';
+import { type GateName, gateDefinition, isGateName } from '../circuit/gate-definition.ts';
 
 /** A figure for one instruction of a machine, for all qubits or for certain ones. */
 export interface InstructionProperty {
   /** A gate's name, `measure` or `reset`. */
   readonly instruction: string;
-  /** The qubits it holds for, in the gate's order; without them it holds wherever no better entry does. */
+  /**
+   * The qubits it holds for, in the gate's order (any order for gates like cz, whose qubits can be exchanged); without them it
+   * holds wherever no better entry does.
+   */
   readonly qubits?: readonly number[];
   readonly durationSeconds?: number;
   /** The probability that the instruction goes wrong, 0..1. */
@@ -84,13 +87,15 @@ export function instructionProperty<Key extends 'durationSeconds' | 'errorRate'>
   qubits: readonly number[],
   key: Key,
 ): number | undefined {
+  const anyOrder = isGateName(instruction) && gateDefinition(instruction).symmetric;
+  const fits = (own: readonly number[]) =>
+    own.length === qubits.length &&
+    own.every((qubit, i) => (anyOrder ? qubits.includes(qubit) : qubit === qubits[i]));
   let general: number | undefined;
   for (const property of target.instructionProperties ?? []) {
     if (property.instruction !== instruction || property[key] === undefined) continue;
     if (property.qubits === undefined) general = property[key];
-    else if (property.qubits.length === qubits.length && property.qubits.every((q, i) => q === qubits[i])) {
-      return property[key];
-    }
+    else if (fits(property.qubits)) return property[key];
   }
   return general;
 }
