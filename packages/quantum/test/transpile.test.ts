@@ -229,6 +229,13 @@ describe('verifyEquivalence', () => {
       /20 qubits/,
     );
   });
+
+  it('refuses to pass a check that tries nothing', () => {
+    const same = { circuit: original, initialLayout: [0, 1, 2], finalLayout: [0, 1, 2] };
+    for (const options of [{ trials: 0 }, { trials: 1.5 }, { tolerance: Number.NaN }]) {
+      expect(() => verifyEquivalence(original, same, options)).toThrow(/trials an integer >= 1/);
+    }
+  });
 });
 
 describe.each<[string, Pass]>([

@@ -6,7 +6,7 @@ import type { TranspileResult } from './transpile.ts';
 
 /** How a compiled circuit is to be checked. */
 export interface EquivalenceOptions {
-  /** Random product states to try; default 3. */
+  /** Random product states to try, an integer >= 1; default 3. */
   readonly trials?: number;
   readonly random?: Random;
   /** The infidelity that counts as rounding; default 1e-9. */
@@ -32,7 +32,7 @@ const MAX_SIMULATED_QUBITS = 20;
  * as a controlled copy onto a fresh qubit (deferred measurement), so classical results are compared too.
  *
  * @throws UnsupportedError for resets, for a classical bit written twice, or for more than 20 simulated qubits;
- *   InvalidArgumentError when the layouts do not fit.
+ *   InvalidArgumentError when the layouts or the options do not fit.
  */
 export function verifyEquivalence(
   original: Circuit,
@@ -40,6 +40,12 @@ export function verifyEquivalence(
   options: EquivalenceOptions = {},
 ): EquivalenceReport {
   const { trials = 3, random = new Random(0), tolerance = 1e-9 } = options;
+  if (!Number.isInteger(trials) || trials < 1 || !(tolerance >= 0)) {
+    throw new InvalidArgumentError('The check has impossible options', {
+      expected: 'trials an integer >= 1 and tolerance >= 0',
+      actual: [trials, tolerance],
+    });
+  }
   checkLayouts(original, compiled);
   const places = compactPlaces(compiled);
   const qubitCount = places.size + original.clbitCount;
