@@ -21,6 +21,9 @@ export interface ErrorDetails {
  * `code` is stable across versions and is what programs should compare; the message is for people and may change.
  * The message already contains what was expected, what came, and the remedy.
  *
+ * A program that loads this package twice (as ES module and as CommonJS, or in two versions) has two of these classes, and
+ * `instanceof` knows only its own: compare `code` there.
+ *
  * @example
  * try { await openModel('digits.qez'); } catch (error) {
  *   if (error instanceof QedgeError && error.code === 'FILE_NOT_FOUND') console.error(error.remedy);
@@ -46,7 +49,7 @@ export abstract class QedgeError extends Error {
     this.facts = details.facts ?? {};
   }
 
-  /** A plain record of the error, the form in which `--json` prints it. */
+  /** A plain record of the error, the form in which `--json` prints it. What JSON cannot hold (NaN, bigint) becomes text. */
   toJSON(): {
     code: string;
     message: string;
@@ -55,7 +58,9 @@ export abstract class QedgeError extends Error {
     remedy?: string;
     facts: ErrorFacts;
   } {
-    const { code, message, expected, actual, remedy, facts } = this;
+    const { code, message, remedy } = this;
+    const [expected, actual] = [jsonValue(this.expected), jsonValue(this.actual)];
+    const facts = jsonValue(this.facts) as ErrorFacts;
     return { code, message, expected, actual, ...(remedy === undefined ? {} : { remedy }), facts };
   }
 }
@@ -90,6 +95,20 @@ function spell(value: unknown): string {
     // Circular, or with a bigint inside: an error must not fail while it is being made.
     return String(value);
   }
+}
+
+/** The same value where JSON can hold it; else its spelling, inside arrays and records too. Circular values are spelled whole. */
+function jsonValue(value: unknown, ancestors: readonly unknown[] = []): unknown {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
+  if (value === undefined || value === null || typeof value === 'string' || typeof value === 'boolean') {
+    return value;
+  }
+  if (typeof value !== 'object' || ArrayBuffer.isView(value) || ancestors.includes(value))
+    return spell(value);
+  const path = [...ancestors, value];
+  if (Array.isArray(value)) return value.map((item) => jsonValue(item, path));
+  if (![Object.prototype, null].includes(Object.getPrototypeOf(value))) return spell(value);
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, jsonValue(item, path)]));
 }
 
 /** An argument is of the wrong kind, out of range, or contradicts another one. Nothing was done. */

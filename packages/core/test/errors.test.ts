@@ -102,6 +102,22 @@ describe('QedgeError', () => {
     });
     expect(new BudgetExceededError('x').toJSON()).not.toHaveProperty('remedy');
   });
+
+  it('turns into a record that JSON can hold, whatever came', () => {
+    const circular: { self?: unknown } = {};
+    circular.self = circular;
+    const record = (actual: unknown) =>
+      JSON.parse(JSON.stringify(new InvalidArgumentError('x', { actual }))).actual;
+    expect(record(Number.NaN)).toBe('NaN');
+    expect(record([1, Number.NEGATIVE_INFINITY])).toEqual([1, '-Infinity']);
+    expect(record(12n)).toBe('12');
+    expect(record({ a: { b: 1n }, c: null })).toEqual({ a: { b: '1' }, c: null });
+    expect(record(circular)).toEqual({ self: '[object Object]' });
+    expect(record(new Float32Array(2))).toBe('Float32Array of 8 bytes');
+    expect(JSON.parse(JSON.stringify(new InvalidArgumentError('x', { facts: { n: 1n } }))).facts).toEqual({
+      n: '1',
+    });
+  });
 });
 
 describe('throwIfCancelled', () => {
