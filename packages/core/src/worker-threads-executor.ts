@@ -12,12 +12,13 @@ export interface WorkerThreadsOptions {
   readonly execArgv?: readonly string[];
 }
 
-/** An error that was thrown in a worker, with its code kept. */
+/** An error that was thrown in a worker, with its code and details kept. Its message is complete already. */
 class RemoteTaskError extends QedgeError {
   readonly code: string;
   constructor(failure: TaskFailure) {
     super(failure.message, { facts: failure.facts });
     this.code = failure.code;
+    Object.assign(this, failure.details);
     if (failure.stack !== undefined) this.stack = failure.stack;
   }
 }
@@ -26,6 +27,8 @@ interface TaskFailure {
   readonly code: string;
   readonly message: string;
   readonly facts: Record<string, unknown>;
+  /** `expected`, `actual` and `remedy`, those of them that the error has. */
+  readonly details: Readonly<Record<string, unknown>>;
   readonly stack: string | undefined;
 }
 
@@ -54,16 +57,19 @@ parentPort.on('message', async (message) => {
   const { task, input } = message;
   try {
     const call = (await import(task.module))[task.name];
-    if (typeof call !== 'function') throw new TypeError('Task "' + task.name + '" is not in ' + task.module);
+    if (typeof call !== 'function') throw Object.assign(
+      new TypeError('Task "' + task.name + '" is not in ' + task.module + ': expected an exported function, got ' + typeof call),
+      { code: 'INVALID_ARGUMENT', expected: 'an exported function', actual: typeof call });
     const progress = (value) => parentPort.postMessage({ type: 'progress', progress: value });
     const output = await call(input, { signal: stop.signal, progress });
     parentPort.postMessage({ type: 'done', output });
   } catch (error) {
-    let facts = {};
-    // Facts that are not plain data must not hide the error itself.
-    try { facts = JSON.parse(JSON.stringify(error?.facts ?? {})); } catch {}
+    // What is not plain data must not hide the error itself.
+    const plain = (value) => { try { return JSON.parse(JSON.stringify(value)); } catch { return {}; } };
+    const { expected, actual, remedy } = plain(error) ?? {};
     parentPort.postMessage({ type: 'failed', failure: {
-      code: String(error?.code ?? 'TASK_FAILED'), message: String(error?.message ?? error), facts, stack: error?.stack } });
+      code: String(error?.code ?? 'TASK_FAILED'), message: String(error?.message ?? error),
+      facts: plain(error?.facts ?? {}), details: plain({ expected, actual, remedy }), stack: error?.stack } });
   }
 });
 `;

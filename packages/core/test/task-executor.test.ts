@@ -70,6 +70,13 @@ describe.each<[string, () => TaskExecutor]>([
       message: 'the disk is full',
       facts: { freeBytes: 12 },
     });
+    await expect(executor.run(task('failWithDetails'), null)).rejects.toMatchObject({
+      code: 'TOO_HOT',
+      message: 'too hot',
+      expected: '<= 90',
+      actual: 99,
+      remedy: 'Wait.',
+    });
     await expect(executor.run(task('failPlainly'), null)).rejects.toThrow('out of range');
     expect(await executor.run(add, { a: 1, b: 1 })).toBe(2);
   });
@@ -77,7 +84,11 @@ describe.each<[string, () => TaskExecutor]>([
   it('refuses a name that is no function and a module that is not there', async () => {
     await using executor = make();
     for (const name of ['notATask', 'missing'])
-      await expect(executor.run(task(name), null)).rejects.toThrow(`Task "${name}" is not in ${module}`);
+      await expect(executor.run(task(name), null)).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining(`Task "${name}" is not in ${module}`),
+        expected: 'an exported function',
+      });
     await expect(executor.run({ module: 'file:///no/such/module.mjs', name: 'x' }, null)).rejects.toThrow();
   });
 
