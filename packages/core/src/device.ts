@@ -28,9 +28,11 @@ export interface Device extends Disposable {
    * Prepares a graph: checks the weights, packs them, plans the buffers. The weights may be released afterwards.
    *
    * @throws UnsupportedError for a layer or precision the device cannot do, NonFiniteValueError for NaN weights,
-   *   ShapeMismatchError for weights that do not fit the graph. Nothing is kept after a throw.
+   *   ShapeMismatchError for weights that do not fit the graph, InvalidArgumentError for a missing weight or a `maxBatch` below
+   *   1, CancelledError when the signal is aborted, UseAfterReleaseError after `dispose`. Nothing is kept after a throw.
    */
   compile(graph: ModelGraph, weights: WeightSource, options: CompileOptions): Promise<CompiledModel>;
+  /** Gives everything back, the compiled models included. Further calls do nothing. */
   dispose(): void;
 }
 
@@ -49,9 +51,11 @@ export interface CompiledModel extends Disposable {
    * Runs `batch` samples. Reads `input` (`[batch, ...inputShape]`, row-major) and fills `output` (`[batch, ...outputShape]`);
    * both are borrowed for the call. A CPU device finishes before it returns and allocates nothing; others return a promise.
    *
-   * @throws ShapeMismatchError when a length does not fit, UseAfterReleaseError after `dispose`.
+   * @throws InvalidArgumentError for a batch outside 1..maxBatch, ShapeMismatchError when a length does not fit it,
+   *   UseAfterReleaseError after the model's or the device's `dispose`.
    */
   run(input: Float32Array, output: Float32Array, batch: number): void | Promise<void>;
+  /** Gives weights and buffers back. Further calls do nothing. */
   dispose(): void;
 }
 
