@@ -6,7 +6,7 @@ import type { PowerSource } from './power-source.ts';
 export interface CpuTime {
   /** Milliseconds of processor time that all threads of the program have used so far. */
   readMs(): number;
-  /** Processors that could be used at once. */
+  /** Logical processors of the whole machine: the load of a {@link LoadModel} is a share of all of them. */
   readonly logicalCpus: number;
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { type Capability, type Clock, systemClock } from '@qedge/core';
 import type { CpuTime } from './energy-meter.ts';
@@ -34,7 +34,7 @@ export async function openPowerSource(
   options: OpenPowerSourceOptions = {},
 ): Promise<{ source: PowerSource; capabilities: Capability[] }> {
   const { root = '/', clock = systemClock } = options;
-  const loadModel = options.loadModel ?? assumedLoadModel(Math.max(1, cpus().length));
+  const loadModel = options.loadModel ?? assumedLoadModel(machineCpus());
   if (process.platform !== 'linux' && options.root === undefined) {
     const source = modelledPowerSource({ model: loadModel, utilization: osCpuUtilization(), clock });
     return { source, capabilities: capabilitiesWithoutSysfs() };
@@ -57,12 +57,18 @@ function capabilitiesWithoutSysfs(): Capability[] {
 /** The processor time of this process, all threads, for {@link EnergyMeter}. */
 export function processCpuTime(): CpuTime {
   return {
-    logicalCpus: availableParallelism(),
+    // All of the machine, as the load model counts them, even where this process may use only some.
+    logicalCpus: machineCpus(),
     readMs: () => {
       const { user, system } = process.cpuUsage();
       return (user + system) / 1000;
     },
   };
+}
+
+/** Logical processors of the machine; some systems do not tell and count as one. */
+function machineCpus(): number {
+  return Math.max(1, cpus().length);
 }
 
 /** Hypervisors announce themselves in the processor's flags; they rarely pass sensors on. */

@@ -1,3 +1,4 @@
+import { cpus } from 'node:os';
 import {
   type EnergyFigure,
   InvalidArgumentError,
@@ -6,6 +7,7 @@ import {
   type PowerState,
 } from '@qedge/core';
 import {
+  ASSUMED_WATTS_PER_LOGICAL_CPU,
   assumedLoadModel,
   EnergyMeter,
   estimateInferenceEnergy,
@@ -89,6 +91,16 @@ describe('EnergyMeter', () => {
   test('throws on what the work throws', async () => {
     const meter = new EnergyMeter({ source: scriptedSource([]) });
     await expect(meter.measure(() => Promise.reject(new RangeError('no')))).rejects.toThrow(RangeError);
+  });
+
+  test('counts the processors of the machine as the load model does, however few this process may use', async () => {
+    const root = new FakeRoot().write({ 'proc/stat': 'cpu 1 0 0 9' });
+    const { source } = await openPowerSource({ root: root.path });
+    root.dispose();
+    expect(source.loadModel!.points[1]!.watts / ASSUMED_WATTS_PER_LOGICAL_CPU.full).toBe(
+      processCpuTime().logicalCpus,
+    );
+    expect(processCpuTime().logicalCpus).toBe(Math.max(1, cpus().length));
   });
 
   test('sees more energy in more real work on this machine', async () => {
