@@ -1,5 +1,5 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { appendHistory, describeMachine } from '@qedge/bench/node';
 import { defaultRecipe, quickRecipe } from '@qedge/compression';
 import { type Capability, systemClock, throwIfCancelled } from '@qedge/core';
@@ -30,10 +30,10 @@ export async function runMainJob(options: MainJobOptions, version: string): Prom
   const startMs = systemClock.nowMs();
   const signal = options.signal ?? new AbortController().signal;
   const output = resolve(options.outputDirectory);
-  await mkdir(output, { recursive: true });
-  const stagingDirectory = await mkdtemp(join(output, '.partial-'));
-  const { source, capabilities: sensors } = await openPowerSource();
+  const { source: opened, capabilities: sensors } = await openPowerSource();
+  using source = opened;
   await using monitor = new JobMonitor(systemClock, source);
+  await using staging = await openStagingDirectory(output);
   const job: Job = {
     quick: options.quick,
     seed: options.seed,
@@ -41,51 +41,71 @@ export async function runMainJob(options: MainJobOptions, version: string): Prom
     signal,
     tracer: monitor.tracer,
     registry: monitor.registry,
-    stagingDirectory,
+    stagingDirectory: staging.path,
     progress: (progress) => options.onProgress?.(progress),
   };
-  try {
-    if (options.serve) options.onServe?.(await monitor.serve());
-    const meter = new EnergyMeter({ source, cpuTime: processCpuTime() });
-    const metered = await meter.measure(() => runSteps(job, monitor, meter));
-    const unknown = {
-      joules: 0,
-      provenance: 'modelled',
-      relativeError: 1,
-      method: 'the power source gave no figure',
-    } as const;
-    const { power, ...steps } = metered.result;
-    const core = {
-      schemaVersion: REPORT_SCHEMA_VERSION,
-      generatedAt: new Date(systemClock.epochMs()).toISOString(),
-      durationSeconds: (systemClock.nowMs() - startMs) / 1000,
-      seed: options.seed,
-      quick: options.quick,
-      machine: { ...describeMachine() },
-      ...steps,
-      capabilities: [...steps.capabilities, ...sensors],
-      power: {
-        ...power,
-        source: source.name,
-        provenance: source.provenance,
-        sensors,
-        job: metered.energy ?? unknown,
-      },
-      monitor: monitor.report(),
-    } satisfies Omit<Report, 'bench'> & { bench: unknown };
-    const historyFile = join(output, 'history.jsonl');
-    const record = benchmarkRecord(core, steps.bench.subjects, version);
-    const comparison = await compareWithEarlierRuns(historyFile, record);
-    const report: Report = { ...core, bench: { ...steps.bench, comparison } };
-    await writeReport(stagingDirectory, report);
-    throwIfCancelled(signal, 'The main job');
-    await publishReport(stagingDirectory, output);
-    await appendHistory(historyFile, record);
-    return report;
-  } finally {
-    source.dispose();
-    await rm(stagingDirectory, { recursive: true, force: true });
-  }
+  if (options.serve) options.onServe?.(await monitor.serve());
+  const meter = new EnergyMeter({ source, cpuTime: processCpuTime() });
+  const metered = await meter.measure(() => runSteps(job, monitor, meter));
+  const unknown = {
+    joules: 0,
+    provenance: 'modelled',
+    relativeError: 1,
+    method: 'the power source gave no figure',
+  } as const;
+  const { power, ...steps } = metered.result;
+  const core = {
+    schemaVersion: REPORT_SCHEMA_VERSION,
+    generatedAt: new Date(systemClock.epochMs()).toISOString(),
+    durationSeconds: (systemClock.nowMs() - startMs) / 1000,
+    seed: options.seed,
+    quick: options.quick,
+    machine: { ...describeMachine() },
+    ...steps,
+    capabilities: [...steps.capabilities, ...sensors],
+    power: {
+      ...power,
+      source: source.name,
+      provenance: source.provenance,
+      sensors,
+      job: metered.energy ?? unknown,
+    },
+    monitor: monitor.report(),
+  } satisfies Omit<Report, 'bench'> & { bench: unknown };
+  const historyFile = join(output, 'history.jsonl');
+  const record = benchmarkRecord(core, steps.bench.subjects, version);
+  const comparison = await compareWithEarlierRuns(historyFile, record);
+  const report: Report = { ...core, bench: { ...steps.bench, comparison } };
+  await writeReport(staging.path, report);
+  throwIfCancelled(signal, 'The main job');
+  await publishReport(staging.path, output);
+  await appendHistory(historyFile, record);
+  return report;
+}
+
+interface StagingDirectory extends AsyncDisposable {
+  readonly path: string;
+}
+
+/** A hidden folder inside `output`. Disposing removes it, and the folders that were made for it when nothing else is in them. */
+async function openStagingDirectory(output: string): Promise<StagingDirectory> {
+  const firstMade = await mkdir(output, { recursive: true });
+  const path = await mkdtemp(join(output, '.partial-'));
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await rm(path, { recursive: true, force: true });
+      if (firstMade === undefined) return;
+      // Fails, rightly, at the first folder that holds something: the report.
+      for (let folder = output; folder.length >= firstMade.length; folder = dirname(folder)) {
+        try {
+          await rmdir(folder);
+        } catch {
+          return;
+        }
+      }
+    },
+  };
 }
 
 type Steps = Pick<Report, 'data' | 'model' | 'memory' | 'inference' | 'quantum'> & {
