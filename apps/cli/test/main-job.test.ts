@@ -50,6 +50,8 @@ function expectSoundReport(report: Report, folder: string): void {
   expect(chosen.at(-1)).toBe('float32');
   expect(power.strategies.map((strategy) => strategy.name)).toContain('adaptive');
   const names = monitor.spans.map((span) => span.name);
+  const watched = monitor.series.map((series) => series.name);
+  expect(watched).toEqual(expect.arrayContaining(['process_cpu_fraction', 'device_power_watts']));
   for (const step of ['model', 'inference', 'power', 'quantum', 'bench']) expect(names).toContain(step);
   expect(monitor.spans.every((span) => span.status === 'ok' && span.endMs >= span.startMs)).toBe(true);
   expect(bench.subjects.filter((subject) => subject.implementation === bench.peer)).toHaveLength(2);
@@ -133,9 +135,20 @@ describe.skipIf(!built)('qedge run (needs the build)', () => {
     });
     expect(outcome.exitCode).toBe(130);
     expect(outcome.stderr).toMatch(/CANCELLED/);
-    expect(servedSnapshot).toBeTypeOf('object');
+    expect(servedSnapshot).toMatchObject({
+      version: 1,
+      metrics: expect.arrayContaining([expect.anything()]),
+    });
     expect(readReport()).toEqual(before);
     expect(readdirSync(output()).filter((name) => name.startsWith('.'))).toEqual([]);
+  }, 60_000);
+
+  it('Ctrl-C in a first run leaves no folder behind', async () => {
+    const outcome = await runQedge(['run', '--serve', '-o', 'made/for/this'], folder, (child) => {
+      child.stderr?.once('data', () => child.kill('SIGINT'));
+    });
+    expect(outcome.exitCode).toBe(130);
+    expect(readdirSync(folder)).not.toContain('made');
   }, 60_000);
 
   it.skipIf(!existsSync(chromiumPath))(

@@ -25,7 +25,7 @@ const PLOTTED = [
   'process_resident_memory_bytes',
   'process_heap_used_bytes',
   'event_loop_delay_p99_ms',
-  'power_watts',
+  'device_power_watts',
 ];
 
 /** Training keeps every core busy on purpose, so processor use only counts as trouble when it lasts longer than any step. */
@@ -82,9 +82,10 @@ export class JobMonitor implements AsyncDisposable {
       })),
       series: series
         .filter(({ name, values }) => PLOTTED.includes(name) && values.length > 1)
-        .map(({ name, unit, timesMs, values }) => ({
+        .map(({ name, unit, labels, timesMs, values }) => ({
           name,
           unit,
+          labels: { ...labels },
           points: timesMs.flatMap((timeMs, i) =>
             Number.isFinite(values[i]) ? [[timeMs - this.#startMs, values[i]!] as [number, number]] : [],
           ),

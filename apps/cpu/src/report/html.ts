@@ -119,6 +119,7 @@ function inferenceSection(report: Report): string {
   const rows = bench.subjects.map((subject) => [
     subject.name,
     subject.batch,
+    subject.callsPerSample,
     (subject.summary.mean * 1000).toFixed(1),
     (subject.summary.p50 * 1000).toFixed(1),
     (subject.summary.p95 * 1000).toFixed(1),
@@ -138,15 +139,16 @@ function inferenceSection(report: Report): string {
   return section(
     'inference',
     'Run on this device',
-    `<p>Executed by <b>${escapeHtml(inference.device)}</b>. The file was ${memory.loading === 'mapped' ? 'memory-mapped' : 'copied into memory'} in ${memory.openMs.toFixed(2)} ms and its tensors decoded on first use. ${memory.steadyState.inferences.toLocaleString('en')} inferences grew the heap by ${memory.steadyState.heapGrowthBytes.toLocaleString('en')} bytes${memory.steadyState.garbageCollectionForced ? '' : ' (without a forced collection: an upper bound)'}.</p>`,
+    `<p>Executed by <b>${escapeHtml(inference.device)}</b>. The file was ${memory.loading === 'mapped' ? 'memory-mapped' : 'copied into memory'} in ${memory.openMs.toFixed(2)} ms and its tensors decoded on first use. ${memory.steadyState.inferences.toLocaleString('en')} inferences grew the heap by ${memory.steadyState.heapGrowthBytes.toLocaleString('en')} bytes, before any collection.</p>`,
     figure(
       latencyDistributions(report),
-      `Time per digit, every sample; the red dot is the median. Grey: ${bench.peer}, interleaved in the same run.`,
+      `Time per digit; the red dot is the median of all samples, of which up to 200 are drawn. Grey: ${bench.peer}.`,
     ),
     table(
       [
         'subject',
         'batch',
+        'calls per sample',
         'mean µs',
         'p50 µs',
         'p95 µs',
@@ -157,6 +159,7 @@ function inferenceSection(report: Report): string {
       ],
       rows,
     ),
+    `<p><small>Times are per call, each from digits in a JavaScript array to logits in another. Calls shorter than the clock can resolve are timed several at a time: a sample is then their mean, and its percentiles hide single slow calls. The last column comes from rounds in which all subjects take turns (95 % interval); the other columns from measuring one subject after the other.</small></p>`,
     '<h3>Checked on every test digit</h3>',
     table(['precision', 'against', 'same answer', 'largest logit difference'], checks),
   );
@@ -265,7 +268,7 @@ function historySection(report: Report): string {
   return section(
     'history',
     'Against the last run',
-    `<p>Compared with ${previousRuns} earlier ${previousRuns === 1 ? 'run' : 'runs'} on this machine.</p>`,
+    `<p>Compared with ${previousRuns} earlier ${previousRuns === 1 ? 'run' : 'runs'} of the same kind in this folder; runs on other machines do not count.</p>`,
     table(
       ['metric', 'before', 'now', 'change', 'verdict'],
       changes.map((c) => [

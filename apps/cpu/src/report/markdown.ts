@@ -13,6 +13,7 @@ export function formatMarkdown(report: Report): string {
   const latency = bench.subjects.map((subject) => ({
     subject: subject.name,
     batch: subject.batch,
+    'calls per sample': subject.callsPerSample,
     'mean µs': (subject.summary.mean * 1000).toFixed(1),
     'p50 µs': (subject.summary.p50 * 1000).toFixed(1),
     'p95 µs': (subject.summary.p95 * 1000).toFixed(1),

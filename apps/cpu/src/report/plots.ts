@@ -148,7 +148,7 @@ function legend(entries: readonly { readonly name: string; readonly colour: stri
   return `<p class="legend">${entries.map(({ name, colour }) => `<span><i style="background:${colour}"></i>${name}</span>`).join('')}</p>`;
 }
 
-/** Every sample of the latency benchmark: one plot per batch size on one common scale, one row per implementation. */
+/** Samples of the latency benchmark: one plot per batch size on one common scale, one row per implementation. */
 export function latencyDistributions(report: Report): string {
   const perDigit = (milliseconds: number, batch: number) => (milliseconds * 1000) / batch;
   const rows = report.bench.subjects.map((subject) => {
@@ -362,11 +362,13 @@ function placeOfLabel(
   return end < total * 0.65 ? 'right' : 'left';
 }
 
-/** One small chart per recorded resource (CPU, memory, event loop). */
+/** One small chart per recorded resource (CPU, memory, event loop, power). */
 export function resourceSeries(report: Report): string {
   return report.monitor.series
-    .map(({ name, unit, points }) => {
+    .map(({ name, unit, labels, points }) => {
       const [scale, shown] = unit === 'bytes' ? [1e6, 'MB'] : [1, unit];
+      const words = name.replace(/_(bytes|ms|fraction|watts)$/, '').replaceAll('_', ' ');
+      const trust = labels.provenance ? ` (${labels.provenance})` : '';
       return draw(`series-${name}`, `${name} over the run`, {
         height: 150,
         width: 390,
@@ -374,7 +376,7 @@ export function resourceSeries(report: Report): string {
         marginBottom: 30,
         x: { label: null, ticks: 5 },
         y: {
-          label: `↑ ${name.replace(/_(bytes|ms|fraction|watts)$/, '').replaceAll('_', ' ')}, ${shown}`,
+          label: `↑ ${words}${trust}, ${shown}`,
           grid: true,
           ticks: 4,
           zero: true,

@@ -34,7 +34,7 @@ const summary = z
     p99: z.number(),
     max: z.number(),
   })
-  .describe('Milliseconds per call');
+  .describe('Milliseconds per call; over batches of callsPerSample calls where a call is short');
 
 const ledgerRow = z.object({
   layer: z.string(),
@@ -97,8 +97,8 @@ const memory = z.object({
   pool: z.object({ allocations: z.int(), reuses: z.int(), peakBytesInUse: z.int() }),
   steadyState: z.object({
     inferences: z.int(),
-    heapGrowthBytes: z.number(),
-    garbageCollectionForced: z.boolean(),
+    heapGrowthBytes: z.number().describe('Everything allocated, nothing collected in between'),
+    garbageCollectionForced: z.boolean().describe('Before the first inference counted'),
   }),
 });
 
@@ -195,7 +195,12 @@ const monitor = z.object({
     }),
   ),
   series: z.array(
-    z.object({ name: z.string(), unit: z.string(), points: z.array(z.tuple([z.number(), z.number()])) }),
+    z.object({
+      name: z.string(),
+      unit: z.string(),
+      labels: z.record(z.string(), z.string()).describe('For power: provenance'),
+      points: z.array(z.tuple([z.number(), z.number()])).describe('Milliseconds since the job began, value'),
+    }),
   ),
   anomalies: z.array(
     z.object({ kind: z.string(), metric: z.string(), severity: z.string(), explanation: z.string() }),
@@ -208,14 +213,19 @@ const benchmark = z.object({
   implementation: z.string(),
   precision: z.string(),
   batch: z.int(),
+  callsPerSample: z
+    .int()
+    .describe(
+      'A sample is the mean of so many calls: 1 for calls of 50 microseconds and more, else enough for the clock',
+    ),
   summary,
   samplesMs: z.array(z.number()).describe('Evenly thinned for plotting; the summary is over all samples'),
   throughputPerSecond: z.number(),
   speedup: z
     .object({ ratio: z.number(), low: z.number(), high: z.number(), verdict: z.string() })
     .nullable()
-    .describe('Against tfjs at the same batch in the same run, with a bootstrap 95 % interval'),
-  energy,
+    .describe('Against tfjs at the same batch, from interleaved rounds, with a bootstrap 95 % interval'),
+  energy: energy.describe('Per digit, metered apart from the timing'),
 });
 
 const change = z.object({

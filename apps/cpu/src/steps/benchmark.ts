@@ -22,7 +22,11 @@ interface Contestant {
   readonly model: CompiledModel;
 }
 
-/** Times tfjs and our kernels on the same model in the same run, interleaved, singly and in batches. */
+/**
+ * Times tfjs and our kernels on the same digits in the same run, singly and in batches: ratios from interleaved rounds, then the
+ * latency distribution and the energy of each by itself. Every call takes its digits from and leaves its logits in JavaScript
+ * arrays, so both sides pay for moving them.
+ */
 export async function benchmark(
   job: Job,
   ready: ReadyModels,
@@ -78,6 +82,7 @@ async function compareAtBatch(
       implementation: contestant.implementation,
       precision: contestant.model.precision,
       batch,
+      callsPerSample: measured.batchSize,
       summary: measured.summary,
       samplesMs: thin(measured.samples, PLOTTED_SAMPLES),
       throughputPerSecond: measured.throughputPerSecond * batch,
