@@ -4,13 +4,14 @@ import {
   NonFiniteValueError,
   Random,
   ShapeMismatchError,
+  UnsupportedError,
 } from '@qedge/core';
 
 /** Samples with their classes, as plain typed arrays that can cross threads. */
 export interface ClassificationData {
   /** `[count, inputSize]`, row-major. */
   readonly features: Float32Array;
-  /** `[count]`, each the index of a class. */
+  /** `[count]`, each the index of a class; one byte each, so 256 classes at most. */
   readonly labels: Uint8Array;
   readonly count: number;
   /** `[height, width]` with `height * width = inputSize` when the samples are images; needed for shift augmentation. */
@@ -83,11 +84,14 @@ export function takeEvenly(
   return { features: sample, count: taken };
 }
 
+/** Labels and predictions are bytes. */
+const MAX_CLASSES = 256;
+
 /**
  * Checks samples before they are worked on.
  *
  * @throws InvalidArgumentError for no samples or an unknown class, ShapeMismatchError for lengths that do not fit,
- *   NonFiniteValueError for NaN or infinity.
+ *   NonFiniteValueError for NaN or infinity, UnsupportedError for a model with more than 256 classes.
  */
 export function validateClassificationData(
   data: ClassificationData,
@@ -95,6 +99,12 @@ export function validateClassificationData(
   classes: number,
   what: string,
 ): void {
+  if (classes > MAX_CLASSES) {
+    throw new UnsupportedError('The model has too many outputs for labels of one byte', {
+      expected: `at most ${MAX_CLASSES} classes`,
+      actual: classes,
+    });
+  }
   if (!Number.isSafeInteger(data.count) || data.count < 1) {
     throw new InvalidArgumentError(`${what} needs samples`, { expected: 'at least one', actual: data.count });
   }

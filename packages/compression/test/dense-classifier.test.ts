@@ -153,6 +153,10 @@ describe('evaluateClassifier', () => {
     expect(() => evaluateClassifier(tf, model, strange)).toThrow(InvalidArgumentError);
     const empty = { features: new Float32Array(0), labels: new Uint8Array(0), count: 0 };
     expect(() => evaluateClassifier(tf, model, empty)).toThrow(InvalidArgumentError);
+    // Labels and predictions are bytes: class 256 would read as 0.
+    const many = createDenseClassifier(tf, { ...size, classes: 257 });
+    expect(() => evaluateClassifier(tf, many, data)).toThrow(/at most 256 classes, got 257/);
+    many.dispose();
     data.features[70] = Number.NaN;
     expect(() => evaluateClassifier(tf, model, data)).toThrow(NonFiniteValueError);
     model.dispose();

@@ -24,9 +24,10 @@ const ROWS_AT_ONCE = 500;
 
 /**
  * Classifies samples and counts how many it got right. A tfjs model runs in float32; a quantised one in the integer arithmetic
- * of {@link QuantizedClassifier}, emulated exactly.
+ * of {@link QuantizedClassifier}, emulated in float32: to the bit while `255 * sum |code|` of every unit is below 2^24.
  *
- * @throws ShapeMismatchError, InvalidArgumentError or NonFiniteValueError when the data does not fit or is broken.
+ * @throws ShapeMismatchError, InvalidArgumentError or NonFiniteValueError when the data does not fit or is broken,
+ *   UnsupportedError for more than 256 classes.
  */
 export function evaluateClassifier(
   tf: Tensorflow,
@@ -94,7 +95,7 @@ export function measureAccuracy(logits: Float32Array, data: ClassificationData):
   return countCorrect(largestLogits(logits, logits.length / data.count), data.labels) / data.count;
 }
 
-/** Logits of a quantised network, by exact emulation. */
+/** Logits of a quantised network, emulated; see {@link evaluateClassifier} for when to the bit. */
 export function quantizedLogits(
   tf: Tensorflow,
   { layers }: QuantizedClassifier,
