@@ -109,12 +109,13 @@ describe('pruneGradually', () => {
     model.dispose();
   });
 
-  it('refuses an impossible sparsity, ramp or interval', async () => {
+  it('refuses an impossible sparsity, ramp, interval or saliency', async () => {
     const refused = (changed: object) =>
       expect(pruneGradually(tf, trained, training, { ...options, ...changed })).rejects;
     await refused({ sparsity: 1.2 }).toThrow(InvalidArgumentError);
     await refused({ rampFraction: -1 }).toThrow(InvalidArgumentError);
     await refused({ intervalSteps: 0 }).toThrow(InvalidArgumentError);
+    await refused({ saliency: 'size' }).toThrow(/magnitude, activation, got size/);
   });
 });
 

@@ -40,7 +40,7 @@ const SALIENCY_SAMPLES = 256;
  * Trains a classifier in place while removing weights: those of least worth across all layers together, on the cubic schedule
  * of Zhu and Gupta 2017. What is removed is exactly 0 and never returns; biases stay.
  *
- * @throws as `fitClassifier`, and InvalidArgumentError for an impossible sparsity, ramp or interval. When cancelled, the model
+ * @throws as `fitClassifier`, and InvalidArgumentError for an impossible sparsity, ramp, interval or saliency. When cancelled, the model
  *   holds the weights of the last whole step.
  */
 export async function pruneGradually(
@@ -56,6 +56,12 @@ export async function pruneGradually(
     throw new InvalidArgumentError('A pruning interval is out of range', {
       expected: 'an integer >= 1',
       actual: intervalSteps,
+    });
+  }
+  if (saliency !== 'magnitude' && saliency !== 'activation') {
+    throw new InvalidArgumentError('Unknown saliency', {
+      expected: 'magnitude, activation',
+      actual: String(saliency),
     });
   }
   const network = readDenseNetwork(model);
