@@ -205,6 +205,7 @@ describe('fitClassifier', () => {
     await refused({ learningRate: { initial: 0, final: 0 } }).toThrow(InvalidArgumentError);
     await refused({ masks: [new Uint8Array(1)] }).toThrow(/masks/);
     const { imageShape: _, ...flat } = training;
+    await refused({ maxShiftPixels: Number.NaN }).toThrow(/>= 0 pixels, got NaN/);
     await refused({ maxShiftPixels: 1 }, flat).toThrow(/imageShape/);
     const broken = {
       ...training,

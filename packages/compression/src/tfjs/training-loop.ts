@@ -218,6 +218,12 @@ function validateTraining(network: DenseNetwork, data: ClassificationData, optio
       actual: weightDecay,
     });
   }
+  if (!Number.isSafeInteger(maxShiftPixels) || maxShiftPixels < 0) {
+    throw new InvalidArgumentError('Images cannot be shifted by that', {
+      expected: 'an integer >= 0 pixels',
+      actual: maxShiftPixels,
+    });
+  }
   if (maxShiftPixels !== 0 && !data.imageShape) {
     throw new InvalidArgumentError('Only images can be shifted', {
       expected: 'training data with imageShape',
