@@ -13,7 +13,7 @@ export interface CommandContext {
   readonly json: boolean;
   /** Shows progress on stderr when that is a terminal; silent otherwise. */
   onProgress(progress: Progress): void;
-  /** Ends the progress line and writes a line for people to stderr; silent under `--json`. */
+  /** Ends the progress line and writes a line for people to stderr. */
   note(line: string): void;
 }
 
@@ -66,7 +66,7 @@ export function attachHandler<Arguments extends unknown[]>(
       },
       note: (line) => {
         if (spinner.isSpinning) spinner.stop();
-        if (!options.json) process.stderr.write(`${line}\n`);
+        process.stderr.write(`${line}\n`);
       },
     };
     try {

@@ -28,7 +28,8 @@ export interface DataInput {
 export async function readData(source: string, inputShape: Shape, signal: AbortSignal): Promise<DataInput> {
   if (source === 'digits')
     return { name: 'digits', labelled: true, ...(await loadDigits(defaultRecipe.split, signal)) };
-  const { features, labels } = await readJsonFile<{ features?: unknown; labels?: unknown }>(source);
+  const content = await readJsonFile<{ features?: unknown; labels?: unknown } | null>(source);
+  const { features, labels } = content ?? {};
   if (!Array.isArray(features) || features.length === 0 || !features.every(Array.isArray)) {
     throw new FileFormatError(`${source} holds no samples`, {
       expected: '{"features": [[numbers], ...], "labels": [...]}',
@@ -44,7 +45,7 @@ export async function readData(source: string, inputShape: Shape, signal: AbortS
   }
   const all = toSamples(features as number[][], labels, source);
   const [first, second] = [Math.floor(all.count * 0.7), Math.floor(all.count * 0.8)];
-  const labelled = Array.isArray(labels);
+  const labelled = labels !== undefined;
   return {
     name: source,
     labelled,
@@ -54,22 +55,40 @@ export async function readData(source: string, inputShape: Shape, signal: AbortS
   };
 }
 
+/** Labels are kept in bytes. */
+const MAX_LABEL = 255;
+
 function toSamples(rows: number[][], labels: unknown, source: string): ClassificationData {
   const count = rows.length;
-  const known = Array.isArray(labels) ? labels : new Array(count).fill(0);
-  if (known.length !== count) {
-    throw new ShapeMismatchError(`${source} has more or fewer labels than samples`, {
-      expected: count,
-      actual: known.length,
+  for (const [row, values] of rows.entries()) {
+    const column = values.findIndex((value) => !Number.isFinite(value));
+    if (column >= 0) {
+      throw new FileFormatError(`${source} holds something that is not a number`, {
+        expected: 'finite numbers',
+        actual: `${JSON.stringify(values[column])} in sample ${row}, value ${column}`,
+      });
+    }
+  }
+  return { features: Float32Array.from(rows.flat()), labels: toLabels(labels, count, source), count };
+}
+
+/** Class numbers; all 0 when the file holds none. */
+function toLabels(labels: unknown, count: number, source: string): Uint8Array {
+  if (labels === undefined) return new Uint8Array(count);
+  if (!Array.isArray(labels) || labels.length !== count) {
+    throw new ShapeMismatchError(`The labels of ${source} do not fit its samples`, {
+      expected: `${count} labels`,
+      actual: Array.isArray(labels) ? labels.length : typeof labels,
     });
   }
-  const features = Float32Array.from(rows.flat());
-  const broken = features.findIndex((value) => !Number.isFinite(value));
-  if (broken >= 0)
-    throw new FileFormatError(`${source} holds something that is not a number`, {
-      actual: `value ${broken}`,
+  const wrong = labels.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label <= MAX_LABEL));
+  if (wrong >= 0) {
+    throw new FileFormatError(`${source} holds a label that is no class`, {
+      expected: `integers in 0..${MAX_LABEL}`,
+      actual: `${JSON.stringify(labels[wrong])} for sample ${wrong}`,
     });
-  return { features, labels: Uint8Array.from(known as number[]), count };
+  }
+  return Uint8Array.from(labels as number[]);
 }
 
 function part(all: ClassificationData, start: number, end: number): ClassificationData {

@@ -51,6 +51,7 @@ function createProgram(): Command {
 
 /** Parses and runs; usage errors become exit code 2 without a stack trace. */
 export async function main(argv: readonly string[]): Promise<void> {
+  process.stdout.on('error', ignoreClosedPipe);
   try {
     await createProgram().parseAsync([...argv]);
   } catch (error) {
@@ -62,4 +63,9 @@ export async function main(argv: readonly string[]): Promise<void> {
       );
     }
   }
+}
+
+/** `qedge ... | head` closes stdout early: the reader has what it wanted, and nothing is wrong. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }

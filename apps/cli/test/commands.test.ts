@@ -206,6 +206,8 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       expect(result).toMatchObject({ precision: 'float32', samples: 12 });
       expect(result.predictions).toHaveLength(12);
       expect(result.accuracy.estimate).toBeGreaterThanOrEqual(0);
+      // Two batches of five; the last one, of two, is no measure of a batch of five.
+      expect(result.latencyMsPerBatch.count).toBe(2);
     });
 
     it('infer on tfjs agrees with our kernels', async () => {
@@ -252,6 +254,27 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
     const result = await json('monitor', '--seconds', '1', '--interval', '100');
     expect(result.metrics.machine_memory_used_bytes.value).toBeGreaterThan(0);
     expect(Array.isArray(result.anomalies)).toBe(true);
+  });
+
+  it('monitor --serve says its address also under --json, and Ctrl-C ends it with a result', async () => {
+    let page = '';
+    const { stdout, exitCode } = await runQedge(['monitor', '--serve', '--json'], folder, (child) => {
+      child.stderr?.once('data', async (text: string) => {
+        const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(text)?.[0] ?? '';
+        page = await fetch(url).then((response) => response.text());
+        child.kill('SIGINT');
+      });
+    });
+    expect(exitCode).toBe(0);
+    expect(page).toContain('<title>Quantum Edge monitor</title>');
+    expect(JSON.parse(stdout).anomalies).toEqual([]);
+  });
+
+  it('ends quietly when the reader of its output has gone', async () => {
+    const { stderr, exitCode } = await runQedge(['doctor', '--json'], folder, (child) =>
+      child.stdout?.destroy(),
+    );
+    expect([exitCode, stderr]).toEqual([0, '']);
   });
 
   describe('refuses bad files with a typed error, no stack trace, and writes nothing', () => {
@@ -322,6 +345,23 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       const unknown = await qedge('compress', 'model.json', '-o', 'never.qez');
       expect([unknown.exitCode, unknown.stderr]).toEqual([1, expect.stringMatching(/UNSUPPORTED/)]);
       expect(readdirSync(folder)).not.toContain('never.qez');
+    });
+
+    it.each([
+      ['text for a number', { features: [['1', 2, 3, 4]], labels: [0] }, /got "1" in sample 0, value 0/],
+      ['null for a number', { features: [[1, 2, 3, null]], labels: [0] }, /got null in sample 0, value 3/],
+      [
+        'a label that does not fit a byte',
+        { features: [[1, 2, 3, 4]], labels: [256] },
+        /got 256 for sample 0/,
+      ],
+      ['a label that is text', { features: [[1, 2, 3, 4]], labels: ['seven'] }, /got "seven" for sample 0/],
+      ['one label for all', { features: [[1, 2, 3, 4]], labels: 3 }, /expected 1 labels, got number/],
+      ['nothing', null, /holds no samples/],
+    ])('data with %s', async (_, content, message) => {
+      writeFileSync(file('broken.json'), JSON.stringify(content));
+      const { stderr, stdout, exitCode } = await qedge('infer', 'small.qez', '--data', 'broken.json');
+      expect([exitCode, stdout, stderr]).toEqual([1, '', expect.stringMatching(message)]);
     });
 
     it('data of the wrong shape', async () => {

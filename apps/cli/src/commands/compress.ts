@@ -42,7 +42,6 @@ interface CompressOptions {
   readonly sparsity: number;
   readonly data?: string;
   readonly quick?: boolean;
-  readonly seed?: number;
 }
 
 type Layers = InstanceType<Tensorflow['LayersModel']>;
@@ -54,7 +53,7 @@ export function compressCommand(): Command {
     'Reads a tfjs LayersModel (model.json) or a float32 .qez file of dense layers and writes a small .qez file. With --data\nthe model is trained on while it is pruned and quantised, and accuracy is measured on data that training never saw.\nWithout, weights are pruned and rounded as they are; the file then runs at float32 (no activation ranges are known).',
   )
     .argument('<model>', 'model.json or .qez')
-    .option('-o, --output <file>', 'where to write (default: the model name with .qez)')
+    .option('-o, --output <file>', 'where to write (default: the model name with -int4.qez or -int8.qez)')
     .addOption(new Option('--bits <n>', 'bits per weight').choices(['8', '4']).default('4'))
     .option('--sparsity <fraction>', 'share of weights removed', numberOption(0, 0.99), 0.9)
     .option('--data <source>', 'the word digits, or a JSON file {"features": [[...]], "labels": [...]}')

@@ -26,7 +26,8 @@ export function monitorCommand(): Command {
   return attachHandler<[MonitorOptions]>(command, async (context, options): Promise<CommandResult> => {
     const registry = new MetricRegistry();
     const history = new MetricHistory();
-    const { source, capabilities } = await openPowerSource();
+    const { source: opened, capabilities } = await openPowerSource();
+    using source = opened;
     using profilers = createProfilers({ registry, intervalMs: options.interval, powerSource: source });
     const cpu = registry.gauge(
       'machine_cpu_fraction',
@@ -35,7 +36,7 @@ export function monitorCommand(): Command {
     );
     const memory = registry.gauge('machine_memory_used_bytes', {}, { help: 'Memory in use.', unit: 'bytes' });
     profilers.start();
-    const server = options.serve
+    await using server = options.serve
       ? await serveMonitor({ registry, port: options.port, intervalMs: options.interval })
       : null;
     if (server) context.note(`Watch it at ${server.url} (Ctrl-C ends it)`);
@@ -53,9 +54,7 @@ export function monitorCommand(): Command {
       memory.set(totalmem() - freemem());
       history.append(registry.snapshot());
     }
-    await server?.close();
     const state = await source.read();
-    source.dispose();
     const series = history.series();
     const anomalies = detectAnomalies(series);
     const latest = Object.fromEntries(
