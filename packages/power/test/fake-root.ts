@@ -23,10 +23,23 @@ export class FakeRoot {
     return this;
   }
 
-  /** A file whose device is gone (ENODEV): a character device that no driver owns. Only root can make one. */
+  /** Whether {@link unplug} works here: root may make devices, but not in every container. */
+  static canUnplug(): boolean {
+    const root = new FakeRoot();
+    try {
+      root.unplug('device');
+      return true;
+    } catch {
+      return false;
+    } finally {
+      root.dispose();
+    }
+  }
+
+  /** A file whose device is gone (ENODEV): a character device that no driver owns. */
   unplug(name: string): this {
     this.remove(name);
-    execFileSync('mknod', [join(this.path, name), 'c', '10', '250']);
+    execFileSync('mknod', [join(this.path, name), 'c', '10', '250'], { stdio: 'ignore' });
     return this;
   }
 
