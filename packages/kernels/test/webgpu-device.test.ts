@@ -149,6 +149,23 @@ describe.skipIf(missing !== '')('the WebGPU device', () => {
     expect(await errorOf(model, compiled, 1)).toBeLessThan(1e-5);
   });
 
+  it('refuses batches and layers of more workgroups than one dispatch may have', async () => {
+    const narrow = randomModel({ sizes: [1, 1], seed: 5 });
+    await expect(compile(narrow, 65535 * 16 + 1)).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      actual: 65536,
+    });
+    const wide = randomModel({ sizes: [1, 65535 * 64 + 1], seed: 5 });
+    await expect(compile(wide, 1)).rejects.toMatchObject({ code: 'UNSUPPORTED', actual: 65536 });
+    const greatest = 65535 * 16;
+    using compiled = await compile(narrow, greatest);
+    const input = randomInput(1, greatest, 1);
+    const output = new Float32Array(greatest).fill(Number.NaN);
+    await compiled.run(input, output, greatest);
+    const [last, expected] = [output.subarray(-3), evaluateInFloat64(narrow, input.slice(-3), 3)];
+    expect(relativeError(last, expected)).toBeLessThan(1e-5);
+  });
+
   it('compiles several models at the same time, one too large among them', async () => {
     const models = [1, 2, 3].map((seed) => randomModel({ sizes: [9, 7, 3], seed }));
     const tooLarge = compile(models[0]!, 2 ** 40).catch((error) => error);

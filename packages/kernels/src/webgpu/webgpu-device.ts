@@ -12,7 +12,7 @@ import {
 } from '@qedge/core';
 import { type Float32Model, loadFloat32Model } from '../float32-model.ts';
 import { PipelineCache } from './pipelines.ts';
-import { largestStorageBuffer, WebGpuModel } from './webgpu-model.ts';
+import { largestDispatch, largestStorageBuffer, WebGpuModel } from './webgpu-model.ts';
 
 /** Options of {@link createWebGpuDevice}. */
 export interface WebGpuDeviceOptions {
@@ -109,6 +109,7 @@ class WebGpuDevice implements Device {
     this.#assertUsable();
     const source = loadFloat32Model('webgpu', graph, weights, options);
     this.#assertFits(source, options.maxBatch);
+    this.#assertDispatchable(source, options.maxBatch);
     const pipelines = await this.#pipelines.forModel(source, options.maxBatch);
     throwIfCancelled(options.signal, 'Compiling a model');
     this.#assertUsable();
@@ -175,6 +176,18 @@ class WebGpuDevice implements Device {
     throw new UnsupportedError(`The adapter of ${this.name} cannot hold ${what}`, {
       expected: `at most ${limit} bytes in one buffer`,
       actual: `${bytes} bytes`,
+      remedy: 'Compile with a smaller maxBatch, or use the CPU device',
+    });
+  }
+
+  /** A dispatch beyond the limit would be dropped without an error, and the output of a run before it read back. */
+  #assertDispatchable(source: Float32Model, maxBatch: number): void {
+    const workgroups = largestDispatch(source, maxBatch);
+    const limit = this.#gpu.limits.maxComputeWorkgroupsPerDimension;
+    if (workgroups <= limit) return;
+    throw new UnsupportedError(`The adapter of ${this.name} cannot compute so many rows or columns at once`, {
+      expected: `at most ${limit} workgroups of 16 rows or 64 columns`,
+      actual: workgroups,
       remedy: 'Compile with a smaller maxBatch, or use the CPU device',
     });
   }

@@ -252,6 +252,15 @@ function uploadedBytes(step: Float32Step): number {
   return step.kind === 'dense' ? 16 * Math.ceil(step.units / 4) * (step.inputSize + 1) : 0;
 }
 
+/** Workgroups along the columns and along the batch that the largest dispatch of a model needs. */
+export function largestDispatch(source: Float32Model, maxBatch: number): number {
+  const columnGroups = source.steps.map((step) => (step.kind === 'dense' ? Math.ceil(step.units / 4) : 0));
+  return Math.max(
+    Math.ceil(Math.max(0, ...columnGroups) / Math.min(BATCH_WORKGROUP.columnGroups, SINGLE_COLUMN_GROUPS)),
+    Math.ceil(maxBatch / (BATCH_ROWS_PER_INVOCATION * BATCH_WORKGROUP.rowGroups)),
+  );
+}
+
 /** Bytes of the largest storage buffer that a model needs, and what it is for. */
 export function largestStorageBuffer(
   source: Float32Model,
