@@ -5,6 +5,7 @@ import {
   InvalidArgumentError,
   type ModelGraph,
   NonFiniteValueError,
+  type QuantizationParameters,
   type Shape,
   ShapeMismatchError,
   type StoredTensor,
@@ -155,6 +156,7 @@ function toFloat32(name: string, tensor: StoredTensor): Float32Array {
   const { data, dtype, quantization, shape } = tensor;
   if (quantization) {
     const { scales, zeroPoints, axis } = quantization;
+    checkChannels(name, shape, quantization);
     // The scale changes every `inner` elements along the quantised axis.
     const inner = axis === null ? data.length : elementCount(shape.slice(axis + 1));
     return Float32Array.from(data, (code, index) => {
@@ -170,6 +172,21 @@ function toFloat32(name: string, tensor: StoredTensor): Float32Array {
   });
 }
 
+/** @throws ShapeMismatchError unless there is one scale and zero point, or one per index of the axis. */
+function checkChannels(
+  name: string,
+  shape: Shape,
+  { scales, zeroPoints, axis }: QuantizationParameters,
+): void {
+  const channels = axis === null ? 1 : shape[axis];
+  if (scales.length === channels && zeroPoints.length === channels) return;
+  throw new ShapeMismatchError(`The scales or zero points of the weight "${name}" do not fit it`, {
+    expected:
+      axis === null ? 'one of each' : `one of each per index of axis ${axis} of [${shape.join(', ')}]`,
+    actual: `${scales.length} scales and ${zeroPoints.length} zero points`,
+  });
+}
+
 /**
  * Checks the arguments of a `CompiledModel.run`. Allocates nothing when they are right.
  *
@@ -181,6 +198,16 @@ export function checkRunArguments(
   output: Float32Array,
   batch: number,
 ): void {
+  checkInput(model, input, batch);
+  checkLength('output', output, model.outputSize, batch);
+}
+
+/** The part of {@link checkRunArguments} that is about what goes in. */
+export function checkInput(
+  model: { readonly inputSize: number; readonly maxBatch: number },
+  input: Float32Array,
+  batch: number,
+): void {
   if (!Number.isSafeInteger(batch) || batch < 1 || batch > model.maxBatch) {
     throw new InvalidArgumentError('The batch is out of range', {
       expected: `1..${model.maxBatch} (the maxBatch that the model was compiled for)`,
@@ -188,7 +215,6 @@ export function checkRunArguments(
     });
   }
   checkLength('input', input, model.inputSize, batch);
-  checkLength('output', output, model.outputSize, batch);
 }
 
 function checkLength(what: string, values: Float32Array, perSample: number, batch: number): void {

@@ -34,7 +34,8 @@ export async function inferOnce(
 ): Promise<InferenceResult> {
   const clock = options.clock ?? systemClock;
   // An impossible batch is left to `run`, which refuses it with a full explanation.
-  const outputSize = Number.isSafeInteger(batch) && batch > 0 ? batch * elementCount(model.outputShape) : 0;
+  const possible = Number.isSafeInteger(batch) && batch > 0 && batch <= model.maxBatch;
+  const outputSize = possible ? batch * elementCount(model.outputShape) : 0;
   const output = new Float32Array(outputSize);
   const startMs = clock.nowMs();
   const pending = model.run(input, output, batch);

@@ -41,7 +41,12 @@ describe('inferOnce', () => {
     using device = await createCpuDevice({ tier: 'reference' });
     using model = await device.compile(graph, weights, { precision: 'float32', maxBatch: 2 });
     expect((await inferOnce(model, randomInput(6, 1, 1), 1)).energy).toBeNull();
-    await expect(inferOnce(model, new Float32Array(6), 1.5)).rejects.toThrow(/batch/);
+    for (const batch of [1.5, 0, -1, 3, 2 ** 40]) {
+      await expect(inferOnce(model, new Float32Array(6), batch)).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        actual: batch,
+      });
+    }
     await expect(inferOnce(model, new Float32Array(5), 1)).rejects.toThrow(/input/);
   });
 });
@@ -89,6 +94,7 @@ describe('the integer reference', () => {
     expect(() => referenceAccumulators(graph, weights, randomInput(6, 1, 1), 1, 'float32')).toThrow(
       /int8 or int4/,
     );
+    expect(() => referenceAccumulators(graph, weights, randomInput(5, 1, 1), 1, 'int8')).toThrow(/6 values/);
   });
 });
 

@@ -99,7 +99,12 @@ class CpuDevice implements Device {
   #build(graph: ModelGraph, weights: WeightSource, options: CompileOptions): CompiledModel {
     const dialect = TIER_DIALECT[this.#tier];
     const { precision, maxBatch, signal } = options;
-    if (dialect === null) return new ReferenceModel(this.name, graph, weights, options);
+    if (dialect === null) {
+      const model: ReferenceModel = new ReferenceModel(this.name, graph, weights, options, () =>
+        this.#models.delete(model),
+      );
+      return model;
+    }
     const source =
       precision === 'int8' || precision === 'int4'
         ? loadIntegerModel(graph, weights, precision, signal)

@@ -16,6 +16,7 @@ import {
   type WeightSource,
 } from '@qedge/core';
 import {
+  checkInput,
   checkMaxBatch,
   checkRunArguments,
   type Float32DenseStep,
@@ -38,10 +39,20 @@ export class ReferenceModel implements CompiledModel {
   readonly inputSize: number;
   readonly outputSize: number;
   readonly memory: { readonly weightBytes: number; readonly bufferBytes: number };
+  readonly #onDispose: () => void;
   #steps: readonly (Float32Step | IntegerStep)[] | null;
 
-  /** @throws as `Device.compile`. */
-  constructor(device: string, graph: ModelGraph, weights: WeightSource, options: CompileOptions) {
+  /**
+   * @param onDispose called once, when the model is disposed.
+   * @throws as `Device.compile`.
+   */
+  constructor(
+    device: string,
+    graph: ModelGraph,
+    weights: WeightSource,
+    options: CompileOptions,
+    onDispose: () => void = () => {},
+  ) {
     const model = loadModel(graph, weights, options);
     this.device = device;
     this.precision = options.precision;
@@ -50,6 +61,7 @@ export class ReferenceModel implements CompiledModel {
     this.outputShape = graph.outputShape;
     this.inputSize = model.inputSize;
     this.outputSize = model.outputSize;
+    this.#onDispose = onDispose;
     this.#steps = model.steps.map(copyWeights);
     const bytes = this.#steps.map((step) => (step.kind === 'dense' ? weightBytes(step) : 0));
     this.memory = { weightBytes: bytes.reduce((sum, count) => sum + count, 0), bufferBytes: 0 };
@@ -61,7 +73,7 @@ export class ReferenceModel implements CompiledModel {
     output.set(evaluate(steps, input, batch, () => {}));
   }
 
-  /** The exact int32 sums of every dense layer, `[batch, units]` each. @throws UnsupportedError at float32. */
+  /** The exact int32 sums of every dense layer, `[batch, units]` each. @throws UnsupportedError at float32; as `run`. */
   accumulators(input: Float32Array, batch: number): Int32Array[] {
     if (this.precision === 'float32') {
       throw new UnsupportedError('A float32 model has no integer accumulators', {
@@ -69,13 +81,17 @@ export class ReferenceModel implements CompiledModel {
         actual: this.precision,
       });
     }
+    const steps = this.#liveSteps();
+    checkInput(this, input, batch);
     const found: Int32Array[] = [];
-    evaluate(this.#liveSteps(), input, batch, (accumulators) => found.push(accumulators));
+    evaluate(steps, input, batch, (accumulators) => found.push(accumulators));
     return found;
   }
 
   dispose(): void {
+    if (this.#steps === null) return;
     this.#steps = null;
+    this.#onDispose();
   }
 
   [Symbol.dispose](): void {

@@ -4,6 +4,7 @@ import {
   type ModelGraph,
   type Precision,
   type QedgeError,
+  type QuantizationParameters,
   type StoredTensor,
   VerificationError,
   type WeightSource,
@@ -196,6 +197,17 @@ function lifecycleCases(): DeviceConformanceCase[] {
     },
     {
       precision: null,
+      name: 'ends its models when the device was disposed, and may be disposed twice',
+      async run(device) {
+        const model = await compile(device);
+        device.dispose();
+        device.dispose();
+        await assertThrows('USE_AFTER_RELEASE', 'run after the device was disposed', () => runOnce(model));
+        model.dispose();
+      },
+    },
+    {
+      precision: null,
       name: 'stops at an aborted signal',
       async run(device) {
         const options = { precision: 'float32', maxBatch: 1, signal: AbortSignal.abort() } as const;
@@ -277,6 +289,26 @@ function refusalCases(): DeviceConformanceCase[] {
     refusal('refuses a maxBatch of 0', 'INVALID_ARGUMENT', (device) => {
       return device.compile(graph, weights, { precision: 'float32', maxBatch: 0 });
     }),
+    refusal(
+      'refuses codes whose scales do not fit their axis and names them',
+      'SHAPE_MISMATCH',
+      (device) => {
+        const quantization: QuantizationParameters = {
+          bits: 8,
+          symmetric: true,
+          scales: new Float32Array(3).fill(1),
+          zeroPoints: new Int32Array(3),
+          axis: 1,
+        };
+        return compileWith(
+          device,
+          replaced('dense 1/kernel', (tensor) => {
+            return { ...tensor, dtype: 'int8', data: new Int8Array(24), quantization };
+          }),
+        );
+      },
+      'dense 1/kernel',
+    ),
     refusal('refuses an input that is too short', 'SHAPE_MISMATCH', running(5, 3, 1)),
     refusal('refuses an output that is too long', 'SHAPE_MISMATCH', running(6, 4, 1)),
     refusal('refuses a batch above maxBatch', 'INVALID_ARGUMENT', running(18, 9, 3)),
