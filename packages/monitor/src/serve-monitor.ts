@@ -44,7 +44,7 @@ const LARGEST_BACKLOG_BYTES = 4_000_000;
  * Serves a live page (`/`), Prometheus metrics (`/metrics`), everything as JSON (`/api/snapshot`) and the page's server-sent
  * events (`/events`). A request never waits for a measurement: it shows what is recorded.
  *
- * @throws CancelledError when the signal is already aborted, InvalidArgumentError for a bad interval, and the system's own error
+ * @throws CancelledError when the signal is aborted before the server is up, InvalidArgumentError for a bad interval, and the system's own error
  *   when the port cannot be had.
  *
  * @example
@@ -89,6 +89,11 @@ export async function serveMonitor(options: ServeMonitorOptions): Promise<Monito
     return closing;
   };
   signal?.addEventListener('abort', close, { once: true });
+  if (signal?.aborted) {
+    // Aborted while the port was being opened: the listener came too late for that.
+    await close();
+    throwIfCancelled(signal, 'Serving the monitor');
+  }
   const address = server.address() as AddressInfo;
   const authority = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   return { url: `http://${authority}:${address.port}/`, close, [Symbol.asyncDispose]: close };

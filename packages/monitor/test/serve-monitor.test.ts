@@ -20,12 +20,13 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-/** Reads server-sent events until `enough` of one kind have come. */
-async function events<T>(url: string, kind: string, enough: number): Promise<T[]> {
+/** Reads server-sent events until `enough` of one kind have come; `onConnected` runs after the first event of any kind. */
+async function events<T>(url: string, kind: string, enough: number, onConnected?: () => void): Promise<T[]> {
   const stop = new AbortController();
   const response = await fetch(`${url}events`, { signal: stop.signal });
   const found: T[] = [];
   let text = '';
+  let tell = onConnected;
   for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
     text += chunk;
     const blocks = text.split('\n\n');
@@ -33,6 +34,10 @@ async function events<T>(url: string, kind: string, enough: number): Promise<T[]
     for (const block of blocks) {
       const [, name, data] = /^event: (.+)\ndata: (.+)$/.exec(block) ?? [];
       if (name === kind) found.push(JSON.parse(data!) as T);
+      if (name) {
+        tell?.();
+        tell = undefined;
+      }
     }
     if (found.length >= enough) break;
   }
@@ -75,11 +80,10 @@ describe('serveMonitor', () => {
   test('sends what is new with every tick, and each span once', async () => {
     const gauge = registry.gauge('g');
     gauge.set(1);
-    const waiting = events<MonitorTick>(server.url, 'tick', 4);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    tracer.span('once', () => {});
-    gauge.set(2);
-    const ticks = await waiting;
+    const ticks = await events<MonitorTick>(server.url, 'tick', 4, () => {
+      tracer.span('once', () => {});
+      gauge.set(2);
+    });
     expect(ticks.flatMap(({ spans }) => spans).map(({ name }) => name)).toEqual(['once']);
     expect(ticks.at(-1)!.points).toMatchObject([{ name: 'g', value: 2 }]);
   });
@@ -148,6 +152,12 @@ describe('serveMonitor', () => {
     await served.close();
     await expect(fetch(served.url)).rejects.toThrow();
     await expect(serveMonitor({ registry, signal: stop.signal })).rejects.toThrow(CancelledError);
+    const early = new AbortController();
+    const port = Number(new URL(served.url).port);
+    const starting = serveMonitor({ registry, port, signal: early.signal });
+    early.abort();
+    await expect(starting).rejects.toThrow(CancelledError);
+    await expect(fetch(served.url)).rejects.toThrow();
     await expect(serveMonitor({ registry, intervalMs: 1 })).rejects.toThrow(InvalidArgumentError);
   });
 });
