@@ -32,7 +32,7 @@ export class Recogniser implements Disposable {
   readonly #device: Device;
   readonly #model: LazyModel;
   readonly #endsInSoftmax: boolean;
-  readonly #compiled = new Map<Precision, CompiledModel>();
+  readonly #compiled = new Map<Precision, Promise<CompiledModel>>();
 
   private constructor(device: Device, model: LazyModel) {
     this.#device = device;
@@ -116,7 +116,11 @@ export class Recogniser implements Disposable {
   }
 
   dispose(): void {
-    for (const model of this.#compiled.values()) model.dispose();
+    for (const model of this.#compiled.values())
+      model.then(
+        (compiled) => compiled.dispose(),
+        () => undefined,
+      );
     this.#device.dispose();
     this.#model.dispose();
   }
@@ -125,13 +129,20 @@ export class Recogniser implements Disposable {
     this.dispose();
   }
 
-  async #compile(precision: Precision): Promise<CompiledModel> {
+  /** Once per precision, also when strokes come while it is under way; a failure is tried again. */
+  #compile(precision: Precision): Promise<CompiledModel> {
     const known = this.#compiled.get(precision);
     if (known) return known;
+    const compiling = this.#compileNow(precision);
+    this.#compiled.set(precision, compiling);
+    compiling.catch(() => this.#compiled.delete(precision));
+    return compiling;
+  }
+
+  async #compileNow(precision: Precision): Promise<CompiledModel> {
     const compiled = await this.#device.compile(this.#model.graph, this.#model, { precision, maxBatch: 1 });
     // The device packed its own copy of the weights.
     this.#model.evict();
-    this.#compiled.set(precision, compiled);
     return compiled;
   }
 }
