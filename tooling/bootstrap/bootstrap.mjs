@@ -5,8 +5,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const root = join(here, '..', '..');
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const { packageManager, engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -17,20 +16,26 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(2);
 }
 
-const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+// Ctrl-C reaches the whole group of processes: this one stays until the work has cleaned up after itself.
+process.on('SIGINT', () => {});
+
+// The npm that runs this script, as JavaScript: on Windows `npm` is a batch file, which takes a shell and its quoting.
+const npmScript = process.env.npm_execpath;
+const [command, ...prefix] = npmScript?.endsWith('npm-cli.js') ? [process.execPath, npmScript] : ['npm'];
 const result = spawnSync(
-  npm,
+  command,
   [
+    ...prefix,
     'exec',
     '--yes',
     '--loglevel=error',
     `--package=${packageManager}`,
     '--',
     'node',
-    join(here, 'steps.mjs'),
+    'tooling/bootstrap/steps.mjs',
     ...process.argv.slice(2),
   ],
-  { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' },
+  { cwd: root, stdio: 'inherit', shell: command === 'npm' && process.platform === 'win32' },
 );
 if (result.error) console.error(result.error.message);
 process.exit(result.status ?? 1);
