@@ -29,7 +29,7 @@ export interface AcquireOptions {
   readonly clear?: boolean;
 }
 
-/** What a pool has done so far and holds now. Bytes are those of the buffers, which are up to 25 % larger than the tensors. */
+/** What a pool has done so far and holds now. Bytes are those of the buffers: up to 25 % more than the tensors have, and at least 64. */
 export interface TensorPoolStatistics {
   readonly acquisitions: number;
   readonly releases: number;
@@ -112,7 +112,7 @@ export class TensorPool implements Disposable {
    * not even through a reference taken before.
    *
    * @param shape row-major; borrowed while the tensor is in use.
-   * @throws BudgetExceededError when the limits leave no room, InvalidArgumentError for an unknown dtype or impossible shape,
+   * @throws BudgetExceededError when the limits or the machine leave no room, InvalidArgumentError for an unknown dtype or impossible shape,
    *   UseAfterReleaseError after the pool's `dispose`.
    */
   acquire(dtype: DType, shape: Shape, options?: AcquireOptions): OwnedTensor {
@@ -196,7 +196,7 @@ export class TensorPool implements Disposable {
       });
     }
     this.#dropIdle(room - classBytes, this.#maxBuffers - buffersInUse - 1);
-    const block = { buffer: new ArrayBuffer(classBytes), view: null };
+    const block = { buffer: allocateBytes(classBytes), view: null };
     this.#allocations++;
     return block;
   }
@@ -273,6 +273,18 @@ class PooledTensor implements OwnedTensor {
 }
 
 const SMALLEST_CLASS_BYTES = 64;
+
+/** @throws BudgetExceededError when the machine, or what the engine can address, is too small. */
+function allocateBytes(byteLength: number): ArrayBuffer {
+  try {
+    return new ArrayBuffer(byteLength);
+  } catch (cause) {
+    throw new BudgetExceededError(`The host cannot allocate a buffer of ${byteLength} bytes`, {
+      actual: String(cause),
+      cause,
+    });
+  }
+}
 
 /** The size of the buffer for a tensor: 64 bytes, or the next of four equal steps between two powers of two. */
 function sizeClass(byteLength: number): number {

@@ -284,6 +284,14 @@ describe('encodeModel refuses', () => {
     expect(() => encodeModel({ graph, tensors: list })).toThrow(kind);
   });
 
+  it('metadata that contains itself', () => {
+    const circular: { below?: unknown } = {};
+    circular.below = [circular];
+    expect(() => encodeModel({ graph, tensors, metadata: circular })).toThrow(
+      /^metadata\.below\[0\] contains itself/,
+    );
+  });
+
   it('metadata that JSON would change', () => {
     for (const value of [Number.NaN, () => 1, 1n, new Float32Array(1), new Map(), new Date(0)]) {
       expect(() => encodeModel({ graph, tensors, metadata: { value } })).toThrow(InvalidArgumentError);

@@ -173,7 +173,8 @@ describe('TensorPool', () => {
     expect(() => pool.acquire('float32', [-1])).toThrow(InvalidArgumentError);
     expect(() => pool.acquire('float32', [1.5])).toThrow(InvalidArgumentError);
     expect(() => pool.acquire('complex' as DType, [1])).toThrow(InvalidArgumentError);
-    expect(pool.statistics().acquisitions).toBe(0);
+    expect(() => pool.acquire('float32', [2 ** 48])).toThrow(BudgetExceededError);
+    expect(pool.statistics()).toMatchObject({ acquisitions: 0, allocations: 0, bytesInUse: 0 });
     for (const limit of [0, -1, Number.NaN]) {
       expect(() => new TensorPool({ maxBytes: limit })).toThrow(InvalidArgumentError);
       expect(() => new TensorPool({ maxBuffers: limit })).toThrow(InvalidArgumentError);

@@ -133,12 +133,16 @@ function validateContent(graph: ModelGraph, tensors: readonly StoredTensor[], me
   }
 }
 
-/** Refuses what `JSON.stringify` would drop or change without a word. */
-function assertJson(value: unknown, path: string): void {
+/** Refuses what `JSON.stringify` would change without a word, and what it could not end. */
+function assertJson(value: unknown, path: string, ancestors: readonly unknown[] = []): void {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return;
   if (typeof value === 'number' && Number.isFinite(value)) return;
+  if (ancestors.includes(value)) {
+    throw new InvalidArgumentError(`${path} contains itself`, { expected: 'a tree' });
+  }
+  const inside = [...ancestors, value];
   if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) assertJson(item, `${path}[${index}]`);
+    for (const [index, item] of value.entries()) assertJson(item, `${path}[${index}]`, inside);
     return;
   }
   const isRecord =
@@ -150,7 +154,7 @@ function assertJson(value: unknown, path: string): void {
     });
   }
   for (const [key, item] of Object.entries(value as object)) {
-    if (item !== undefined) assertJson(item, `${path}.${key}`);
+    if (item !== undefined) assertJson(item, `${path}.${key}`, inside);
   }
 }
 
