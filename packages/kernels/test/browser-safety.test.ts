@@ -1,0 +1,49 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'tsup';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const folder = mkdtempSync(join(tmpdir(), 'qedge-browser-safety-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The code of entries, bundled as for a browser with core, codegen and memory inside: a reachable Node module is an error. */
+async function bundle(entries: Record<string, string>): Promise<string> {
+  await build({
+    config: false,
+    entry: Object.fromEntries(
+      Object.entries(entries).map(([name, path]) => [
+        name,
+        fileURLToPath(new URL(`../src/${path}`, import.meta.url)),
+      ]),
+    ),
+    outDir: folder,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    noExternal: [/^@qedge\//],
+    // Left to itself, tsup takes the prefix away and lets Node modules pass.
+    removeNodeProtocol: false,
+    silent: true,
+    esbuildOptions: (options) => {
+      options.conditions = ['@qedge/source'];
+    },
+  });
+  return readdirSync(folder)
+    .map((file) => readFileSync(join(folder, file), 'utf8'))
+    .join('\n');
+}
+
+describe('the entries', () => {
+  it('reach no Node module, those of core, codegen and memory included', async () => {
+    const entries = { index: 'index.ts', tfjs: 'tfjs.ts', webgpu: 'webgpu.ts', testing: 'testing/index.ts' };
+    const code = await bundle(entries);
+    expect(code).toContain('planArena');
+    expect(code).toContain('encodeKernels');
+  });
+
+  it('are told apart from the one that needs Node', async () => {
+    await expect(bundle({ node: 'node.ts' })).rejects.toThrow(/"node:child_process"/);
+  });
+});
