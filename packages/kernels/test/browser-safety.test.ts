@@ -28,6 +28,7 @@ async function bundle(entries: Record<string, string>): Promise<string> {
     silent: true,
     esbuildOptions: (options) => {
       options.conditions = ['@qedge/source'];
+      options.logLevel = 'silent';
     },
   });
   return readdirSync(folder)
