@@ -116,7 +116,12 @@ export function validateModelGraph(value: unknown): ModelGraph {
   }
   const names = new Set<string>();
   let shape: Shape = graph.inputShape;
-  elementCount(shape);
+  if (elementCount(shape) === 0) {
+    throw new InvalidArgumentError('A sample of a model cannot be empty', {
+      expected: 'input sizes >= 1',
+      actual: shape,
+    });
+  }
   for (const layer of graph.layers) {
     validateLayer(layer);
     if (names.has(layer.name))

@@ -69,6 +69,7 @@ describe('validateModelGraph', () => {
     ['no output shape', graphOf(layers, { outputShape: 10 }), /input and output shapes/],
     ['a negative size', graphOf(layers, { inputShape: [-28, 28, 1] }), /not a size/],
     ['a fractional size', graphOf(layers, { inputShape: [28, 28.5] }), /not a size/],
+    ['an empty input', graphOf([flatten], { inputShape: [28, 0] }), /cannot be empty/],
     ['a layer that is null', graphOf([null as unknown as LayerSpec]), /not a layer/],
     ['a layer without a name', graphOf([{ kind: 'flatten', name: '' }]), /needs a name/],
     ['two layers with one name', graphOf([flatten, flatten]), /share a name: got flatten/],
