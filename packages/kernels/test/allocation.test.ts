@@ -44,6 +44,29 @@ describe.each(['wasm', 'wasm-relaxed'] as const)('the steady state on the tier %
     },
   );
 
+  it.each(['float32', 'int8'] as const)(
+    'lets go of a disposed %s model while its device lives on',
+    async (precision) => {
+      const { graph, weights } = randomModel({ sizes: [6, 4], seed: 1 });
+      for (const each of [tier, 'reference'] as const) {
+        using device = await createCpuDevice({ tier: each });
+        const compileAndDispose = async () => {
+          const model = await device.compile(graph, weights, { precision, maxBatch: 1 });
+          model.dispose();
+          return new WeakRef(model);
+        };
+        const forgotten = await compileAndDispose();
+        for (let turn = 0; turn < 20 && forgotten.deref(); turn++) {
+          // A WeakRef holds its target until the end of the turn in which it was looked at.
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          collectGarbage();
+        }
+        expect(forgotten.deref(), each).toBeUndefined();
+        expect(device.precisions).toContain(precision);
+      }
+    },
+  );
+
   it('is measured by something that sees one small object per run', async () => {
     const kept: Float32Array[] = new Array<Float32Array>(RUNS);
     const shared = new Float32Array(16);

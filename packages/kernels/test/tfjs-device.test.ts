@@ -115,6 +115,17 @@ describe.each(['cpu', 'wasm'])('the tfjs device on the %s backend', (backend) =>
     await expect(device.compile(unknown, weights, options)).rejects.toMatchObject({ code: 'UNSUPPORTED' });
   });
 
+  it('keeps no weight when the backend fails halfway', async () => {
+    const fail = () => {
+      throw new Error('out of memory');
+    };
+    const failing = Object.create(tf, { tensor1d: { value: fail } }) as Tensorflow;
+    using device = await createTfjsDevice(failing, { backend });
+    const { graph, weights } = randomModel({ sizes: [4, 2], seed: 4 });
+    const compiling = device.compile(graph, weights, { precision: 'float32', maxBatch: 1 });
+    await expect(compiling).rejects.toThrow('out of memory');
+  });
+
   it('checks the arguments of run and refuses to run after dispose', async () => {
     using device = await createTfjsDevice(tf, { backend });
     const { graph, weights } = randomModel({ sizes: [4, 2], seed: 4 });

@@ -209,13 +209,24 @@ class TfjsModel implements CompiledModel {
 }
 
 function uploadSteps(tf: Tensorflow, steps: readonly Float32Step[]): UploadedStep[] {
-  return steps.map((step) => {
-    if (step.kind !== 'dense') return { step, kernel: null, bias: null };
-    // tensor() may keep the array it is given, and the source may be released after compile: hand it a copy.
-    const kernel = tf.tensor2d(step.kernel.slice(), [step.inputSize, step.units], 'float32');
-    const bias = step.bias === null ? null : tf.tensor1d(step.bias.slice(), 'float32');
-    return { step, kernel, bias };
-  });
+  const uploaded: Tensor[] = [];
+  const upload = <Uploaded extends Tensor>(tensor: Uploaded): Uploaded => {
+    uploaded.push(tensor);
+    return tensor;
+  };
+  try {
+    return steps.map((step) => {
+      if (step.kind !== 'dense') return { step, kernel: null, bias: null };
+      // tensor() may keep the array it is given, and the source may be released after compile: hand it a copy.
+      const kernel = upload(tf.tensor2d(step.kernel.slice(), [step.inputSize, step.units], 'float32'));
+      const bias = step.bias === null ? null : upload(tf.tensor1d(step.bias.slice(), 'float32'));
+      return { step, kernel, bias };
+    });
+  } catch (error) {
+    // A backend that runs out of memory halfway must not keep the first half.
+    for (const tensor of uploaded) tensor.dispose();
+    throw error;
+  }
 }
 
 function execute(tf: Tensorflow, steps: readonly UploadedStep[], input: Float32Array, batch: number): Tensor {

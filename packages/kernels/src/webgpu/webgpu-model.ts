@@ -1,8 +1,8 @@
 import {
+  CapabilityUnavailableError,
   type CompiledModel,
   InvalidArgumentError,
   UseAfterReleaseError,
-  VerificationError,
 } from '@qedge/core';
 import {
   checkRunArguments,
@@ -150,7 +150,7 @@ export class WebGpuModel implements CompiledModel {
       await this.#readback.mapAsync(MAP_MODE_READ, 0, bytes);
     } catch (cause) {
       this.#assertAlive();
-      throw new VerificationError('The GPU did not deliver a result', {
+      throw new CapabilityUnavailableError('The GPU did not deliver a result', {
         actual: (cause as Error).message,
         remedy: 'The device may be lost: create a new one',
         cause,
