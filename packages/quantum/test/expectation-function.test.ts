@@ -22,6 +22,15 @@ describe('ExpectationFunction', () => {
     expect(energy.evaluations).toBe(4);
   });
 
+  it('remembers nothing when told so, and refuses what is no number of results', () => {
+    const energy = new ExpectationFunction(simulator, circuit, z, 0);
+    for (const t of [1, 1, 1]) energy.evaluate([t]);
+    expect([energy.evaluations, energy.cacheHits]).toEqual([3, 0]);
+    for (const entries of [Number.NaN, -1, 0.5]) {
+      expect(() => new ExpectationFunction(simulator, circuit, z, entries)).toThrow(/integer >= 0/);
+    }
+  });
+
   it('refuses circuits that measure and observables that do not fit', () => {
     const make = (other: Circuit) => () => new ExpectationFunction(simulator, other, z);
     expect(make(new Circuit(1, 1).measure(0, 0))).toThrow(/gates only, got measure|gates only: got measure/);

@@ -20,7 +20,11 @@ export class ExpectationFunction implements Disposable {
   #evaluations = 0;
   #cacheHits = 0;
 
-  /** @throws InvalidArgumentError for a circuit that measures or resets, or whose qubits do not fit the observable. */
+  /**
+   * @param cacheEntries results to remember, an integer >= 0.
+   * @throws InvalidArgumentError for a circuit that measures or resets, or whose qubits do not fit the observable, or a broken
+   *   number of entries.
+   */
   constructor(
     simulator: Simulator,
     circuit: Circuit,
@@ -31,6 +35,12 @@ export class ExpectationFunction implements Disposable {
       throw new InvalidArgumentError('The observable does not fit the circuit', {
         expected: `${circuit.qubitCount} qubits`,
         actual: observable.qubitCount,
+      });
+    }
+    if (!Number.isSafeInteger(cacheEntries) || cacheEntries < 0) {
+      throw new InvalidArgumentError('A number of results to remember is out of range', {
+        expected: 'an integer >= 0',
+        actual: cacheEntries,
       });
     }
     const blocker = circuit.instructions.find(({ kind }) => kind === 'measure' || kind === 'reset');
