@@ -2,7 +2,10 @@
 import { Random } from '@qedge/core';
 import { Circuit, GATE_NAMES, gateDefinition } from '@qedge/quantum';
 
-/** A circuit of `length` gates drawn uniformly from all that fit on the qubits. */
+/**
+ * A circuit of `length` gates drawn uniformly from all that fit on the qubits. Half of the angles are multiples of an eighth turn
+ * up to two turns, where Euler angles are singular, gates are the identity and controlled rotations are not.
+ */
 export function randomCircuit(seed: number, qubitCount: number, length: number): Circuit {
   const random = new Random(seed);
   const names = GATE_NAMES.filter((name) => gateDefinition(name).qubitCount <= qubitCount);
@@ -11,7 +14,9 @@ export function randomCircuit(seed: number, qubitCount: number, length: number):
     const name = names[random.integer(names.length)]!;
     const { qubitCount: operands, parameterCount } = gateDefinition(name);
     const qubits = random.shuffle(Array.from({ length: qubitCount }, (_, q) => q)).slice(0, operands);
-    const angles = Array.from({ length: parameterCount }, () => (random.uniform() - 0.5) * 12);
+    const angles = Array.from({ length: parameterCount }, () =>
+      random.integer(2) === 0 ? (random.uniform() - 0.5) * 12 : (random.integer(33) - 16) * (Math.PI / 4),
+    );
     circuit.gate(name, qubits, angles);
   }
   return circuit;

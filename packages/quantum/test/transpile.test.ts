@@ -136,11 +136,15 @@ describe('transpile', () => {
   });
 
   it('finds that cancelling gates leave nothing', async () => {
-    const random = randomCircuit(8, 4, 20);
-    // The inverse of iswap is written with other gates, which only a resynthesis would see through.
-    expect(random.gateCounts().iswap).toBeUndefined();
-    const { circuit } = await transpile(random.compose(random.inverse()), allToAllTarget(4), { level: 2 });
-    expect(circuit.instructions.length).toBe(0);
+    // The inverse of iswap is written with other gates, which only a two-qubit resynthesis would recognise.
+    const circuits = Array.from({ length: 12 }, (_, seed) => randomCircuit(seed, 4, 20)).filter(
+      (circuit) => circuit.gateCounts().iswap === undefined,
+    );
+    expect(circuits.length).toBeGreaterThan(3);
+    for (const random of circuits) {
+      const { circuit } = await transpile(random.compose(random.inverse()), lineTarget(4));
+      expect(circuit.instructions.length).toBe(0);
+    }
   });
 
   it('records what every pass did', async () => {
