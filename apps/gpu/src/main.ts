@@ -29,7 +29,9 @@ async function main(): Promise<number> {
   process.once('SIGINT', () => stop.abort());
   try {
     const report = await runGpuApp({ allowSoftware: options.software ?? false, signal: stop.signal });
-    process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : describeReport(report));
+    const text = options.json ? `${JSON.stringify(report, null, 2)}\n` : describeReport(report);
+    // Waits, because the exit below would cut what is not written yet.
+    await new Promise((resolve) => process.stdout.write(text, resolve));
     return report.devices.every(({ batches }) => batches.every(({ agrees }) => agrees)) ? 0 : 1;
   } catch (error) {
     if (!(error instanceof QedgeError)) throw error;

@@ -178,7 +178,7 @@ function powerSection(report: Report): string {
   return section(
     'power',
     'Frugal when it matters',
-    `<p>Power source: <b>${escapeHtml(power.source)}</b> (${power.provenance}). Below, a scripted trace (${escapeHtml(power.trace)}) drives the controller; energies are ${escapeHtml(power.strategies[0]?.energy.provenance ?? 'modelled')}.</p>`,
+    `<p>Power source: <b>${escapeHtml(power.source)}</b> (${power.provenance}). Below, a scripted trace (${escapeHtml(power.trace)}) drives the controller while real test digits come in. An energy here is the number of digits times the energy per digit, metered at each precision one digit at a time: ${escapeHtml(power.strategies[0]?.energy.provenance ?? 'modelled')}.</p>`,
     figure(
       precisionOverTrace(report),
       'Battery and temperature of the trace; the ground shows the precision that ran.',
