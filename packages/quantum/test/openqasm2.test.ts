@@ -130,6 +130,18 @@ describe('parseOpenQasm2', () => {
     }
   });
 
+  it('puts a barrier across a register of any size', () => {
+    const { instructions } = parseOpenQasm2('qreg q[300000]; barrier q;');
+    expect(instructions.map(({ qubits }) => qubits.length)).toEqual([300000]);
+  });
+
+  it.each(['', 'x a;', 'barrier a;'])('refuses definitions of "%s" that double sixty times', (body) => {
+    const doubling = Array.from({ length: 60 }, (_, i) => `gate g${i + 1} a { g${i} a; g${i} a; }`);
+    const program = `${HEAD}gate g0 a { ${body} } ${doubling.join('\n')} qreg q[1]; g9 q[0]; g60 q[0];`;
+    expect(() => parseOpenQasm2(program)).toThrow(/at most 5000000 expanded gates, got more/);
+    expect(parseOpenQasm2(program.replace('g60 q[0];', '')).instructions.length).toBe(body === '' ? 0 : 512);
+  });
+
   it('names what it does not support', () => {
     const refuse = (text: string) => expect(() => parseOpenQasm2(text));
     refuse(`${HEAD}qreg q[1]; creg c[1]; if(c==1) x q[0];`).toThrow(UnsupportedError);

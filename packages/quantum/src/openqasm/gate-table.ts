@@ -7,6 +7,8 @@ import { TokenStream } from './token-stream.ts';
 export interface ProgramGate {
   readonly parameterCount: number;
   readonly qubitCount: number;
+  /** Definitions and gates that one application walks through, itself included. */
+  readonly expandedSize: number;
   /** Appends the gate to a circuit. */
   readonly append: (circuit: Circuit, qubits: readonly number[], values: readonly number[]) => void;
 }
@@ -20,6 +22,7 @@ export function nativeGate(name: string): ProgramGate {
   return {
     parameterCount,
     qubitCount,
+    expandedSize: 1,
     append: (circuit, qubits, values) => {
       circuit.gate(name, qubits, values);
     },

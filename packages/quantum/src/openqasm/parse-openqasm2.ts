@@ -33,6 +33,9 @@ interface Register {
 /** Qubits, and classical bits, of one program: a statement on a whole register takes memory for each. */
 const MAX_BITS = 1_000_000;
 
+/** Gates and definitions that a program expands to: each definition may double what comes before. About a gigabyte. */
+const MAX_EXPANDED_SIZE = 5_000_000;
+
 /** A register or one of its bits, as indices into the circuit. */
 interface Operand {
   readonly token: Token;
@@ -40,14 +43,15 @@ interface Operand {
   readonly whole: boolean;
 }
 
-/** One gate inside a definition. */
-type BodyStep = ProgramGate['append'];
+/** One gate or barrier inside a definition. */
+type BodyStep = Pick<ProgramGate, 'append' | 'expandedSize'>;
 
 class Parser {
   readonly #stream: TokenStream;
   readonly #gates: GateTable;
   readonly #registers = new Map<string, Register>();
   readonly #sizes = { qreg: 0, creg: 0 };
+  #expandedSize = 0;
   /** Run once the sizes of all registers are known. */
   readonly #statements: ((circuit: Circuit) => void)[] = [];
   /** What to do after the first word of a statement; any other word is a gate. */
@@ -138,6 +142,7 @@ class Parser {
     this.#gates.set(name, {
       parameterCount: parameters.length,
       qubitCount: qubits.length,
+      expandedSize: 1,
       append: () => {
         throw new UnsupportedError(`OpenQASM 2: the opaque gate "${name}" has no definition`);
       },
@@ -157,8 +162,9 @@ class Parser {
       native ?? {
         parameterCount: parameters.length,
         qubitCount: qubits.length,
+        expandedSize: body.reduce((size, step) => size + step.expandedSize, 1),
         append: (circuit, targets, values) => {
-          for (const step of body) step(circuit, targets, values);
+          for (const step of body) step.append(circuit, targets, values);
         },
       },
     );
@@ -179,8 +185,11 @@ class Parser {
     if (token.text === 'barrier') {
       const own = this.#stream.list(readPlace);
       this.#stream.expect(';');
-      return (circuit, targets) => {
-        circuit.barrier(...own.map((place) => targets[place]!));
+      return {
+        expandedSize: 1,
+        append: (circuit, targets) => {
+          circuit.barrier(...own.map((place) => targets[place]!));
+        },
       };
     }
     const gate = this.#findGate(token);
@@ -188,13 +197,13 @@ class Parser {
     const own = this.#stream.list(readPlace);
     this.#stream.expect(';');
     checkOperands(token, gate, own);
-    return (circuit, targets, values) => {
-      const named = new Map(parameters.map((name, index) => [name, values[index]!]));
-      gate.append(
-        circuit,
-        own.map((place) => targets[place]!),
-        angles(named),
-      );
+    return {
+      expandedSize: gate.expandedSize,
+      append: (circuit, targets, values) => {
+        const named = new Map(parameters.map((name, index) => [name, values[index]!]));
+        const qubits = own.map((place) => targets[place]!);
+        gate.append(circuit, qubits, angles(named));
+      },
     };
   }
 
@@ -241,6 +250,10 @@ class Parser {
     this.#stream.expect(';');
     for (const qubits of broadcast(token, operands)) {
       checkOperands(token, gate, qubits);
+      this.#expandedSize += gate.expandedSize;
+      if (this.#expandedSize > MAX_EXPANDED_SIZE) {
+        throw syntaxError(`a program of at most ${MAX_EXPANDED_SIZE} expanded gates`, 'more', token);
+      }
       this.#statements.push((circuit) => gate.append(circuit, qubits, angles));
     }
   }
@@ -269,7 +282,7 @@ class Parser {
     const operands = this.#stream.list(() => this.#readOperand('qreg'));
     this.#stream.expect(';');
     const qubits = [...new Set(operands.flatMap(({ bits }) => bits))];
-    this.#statements.push((circuit) => circuit.barrier(...qubits));
+    this.#statements.push((circuit) => circuit.append({ kind: 'barrier', qubits }));
   }
 
   /** Reads `name` or `name[index]`. */
