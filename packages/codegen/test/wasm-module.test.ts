@@ -117,6 +117,17 @@ describe('a generated module', () => {
   });
 });
 
+describe('a memory', () => {
+  it('has whole pages, and refuses lengths that are none', () => {
+    expect(createMemory(0).buffer.byteLength).toBe(65536);
+    expect(createMemory(65537).buffer.byteLength).toBe(131072);
+    for (const bad of [-1, 0.5, Number.NaN, Infinity]) {
+      expect(() => createMemory(bad)).toThrow(InvalidArgumentError);
+    }
+    expect(() => createMemory(2 ** 40)).toThrow(CapabilityUnavailableError);
+  });
+});
+
 describe('keys', () => {
   it('are equal for equal descriptions, however they were written', () => {
     const { kind, elements, rows, depth, columns } = gemm;

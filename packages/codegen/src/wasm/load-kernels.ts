@@ -1,4 +1,4 @@
-import { CapabilityUnavailableError } from '@qedge/core';
+import { CapabilityUnavailableError, InvalidArgumentError } from '@qedge/core';
 import { type KernelDescription, kernelKey } from '../description/kernel-description.ts';
 import { emitKernel, kernelParameterCount } from '../kernels/emit-kernel.ts';
 import { WASM_PAGE_BYTES, type WasmMemory, type WasmModule, webAssemblyHost } from './host.ts';
@@ -48,8 +48,20 @@ export function compileModule(bytes: Uint8Array): WasmModule {
   }
 }
 
-/** Creates a memory of at least `byteLength` bytes, rounded up to whole pages. The caller owns it. */
+/**
+ * Creates a memory of at least `byteLength` bytes (0 or more), rounded up to whole pages of 64 KiB. It never grows, so its buffer
+ * stays the same; there is no way to free it but to let go of it. The caller owns it.
+ *
+ * @throws InvalidArgumentError for an impossible length, CapabilityUnavailableError where the host has no WebAssembly or too
+ *   little memory.
+ */
 export function createMemory(byteLength: number): WasmMemory {
+  if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
+    throw new InvalidArgumentError('A memory has an impossible length', {
+      expected: 'an integer >= 0',
+      actual: byteLength,
+    });
+  }
   const host = webAssemblyHost();
   if (!host) throw new CapabilityUnavailableError('This host has no WebAssembly');
   const pages = Math.max(1, Math.ceil(byteLength / WASM_PAGE_BYTES));
@@ -64,7 +76,12 @@ export function createMemory(byteLength: number): WasmMemory {
   }
 }
 
-/** Binds a compiled module to a memory that the caller owns; the kernels work on that memory only. */
+/**
+ * Binds a compiled module to a memory that the caller owns; the kernels work on that memory only, and trap on an access beyond it.
+ *
+ * @returns the kernels by {@link kernelKey}.
+ * @throws CapabilityUnavailableError where there is no WebAssembly.
+ */
 export function instantiateKernels(
   module: WasmModule,
   memory: WasmMemory,
