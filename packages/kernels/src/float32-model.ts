@@ -3,6 +3,7 @@ import {
   elementCount,
   graphWeightSpecs,
   InvalidArgumentError,
+  layerOutputShape,
   type ModelGraph,
   NonFiniteValueError,
   type QuantizationParameters,
@@ -85,18 +86,21 @@ export function loadFloat32Model(
       const bias = layer.bias === null ? null : tensors.get(layer.bias)!;
       const kernel = tensors.get(layer.kernel)!;
       steps.push({ kind: 'dense', name, inputSize, units, relu: layer.activation === 'relu', kernel, bias });
-      shape = [units];
     } else if (layer.kind === 'softmax') {
-      const width = shape.at(-1) ?? 1;
-      steps.push({ kind: 'softmax', name: layer.name, width, rowsPerSample: elementCount(shape) / width });
-    } else {
-      shape = [elementCount(shape)];
+      steps.push(softmaxStep(layer.name, shape));
     }
+    shape = layerOutputShape(layer, shape);
     sizes.push(elementCount(shape));
   }
   const weightBytes = [...tensors.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0);
   const [inputSize, outputSize] = [sizes[0]!, sizes.at(-1)!];
   return { graph, steps, inputSize, outputSize, widestSize: Math.max(...sizes), weightBytes };
+}
+
+/** The step of a softmax layer over samples of a shape, which has at least one axis. */
+export function softmaxStep(name: string, shape: Shape): Float32SoftmaxStep {
+  const width = shape.at(-1)!;
+  return { kind: 'softmax', name, width, rowsPerSample: elementCount(shape) / width };
 }
 
 function checkOptions(device: string, { precision, maxBatch }: CompileOptions): void {

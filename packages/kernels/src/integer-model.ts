@@ -5,6 +5,7 @@ import {
   type DenseLayerSpec,
   elementCount,
   InvalidArgumentError,
+  layerOutputShape,
   type ModelGraph,
   NonFiniteValueError,
   type QuantizationParameters,
@@ -16,7 +17,7 @@ import {
   validateModelGraph,
   type WeightSource,
 } from '@qedge/core';
-import { type Float32SoftmaxStep, loadFloat32Weight } from './float32-model.ts';
+import { type Float32SoftmaxStep, loadFloat32Weight, softmaxStep } from './float32-model.ts';
 
 /** The integer precisions. */
 export type IntegerPrecision = 'int8' | 'int4';
@@ -76,13 +77,10 @@ export function loadIntegerModel(
     throwIfCancelled(signal, 'Compiling a model');
     if (layer.kind === 'dense') {
       steps.push(loadDenseStep(layer, weights, precision));
-      shape = [layer.units];
     } else if (layer.kind === 'softmax') {
-      const width = shape.at(-1) ?? 1;
-      steps.push({ kind: 'softmax', name: layer.name, width, rowsPerSample: elementCount(shape) / width });
-    } else {
-      shape = [elementCount(shape)];
+      steps.push(softmaxStep(layer.name, shape));
     }
+    shape = layerOutputShape(layer, shape);
   }
   const [inputSize, outputSize] = [elementCount(graph.inputShape), elementCount(graph.outputShape)];
   return { graph, steps, inputSize, outputSize };
