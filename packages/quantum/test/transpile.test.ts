@@ -295,6 +295,18 @@ describe('passes', () => {
     expect((await apply(cancelInverseGates, barrier)).instructions.length).toBe(3);
   });
 
+  it('cancel a long circuit with its inverse, in time that grows with its length alone', async () => {
+    const random = new Random(4);
+    const there = new Circuit(4);
+    for (let i = 0; i < 40_000; i++) {
+      const qubit = random.integer(4);
+      if (random.integer(2) === 0) there.cx(qubit, (qubit + 1) % 4);
+      else there.rz(random.uniform(), qubit).sx(qubit);
+    }
+    const nothing = await apply(cancelInverseGates, there.compose(there.inverse()));
+    expect(nothing.instructions.length).toBe(0);
+  });
+
   it('add up rotations with the same parameter and drop whole turns', async () => {
     const theta = parameter('t');
     const sum = await apply(

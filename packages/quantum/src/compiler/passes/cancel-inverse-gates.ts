@@ -27,7 +27,7 @@ const LOOK_BACK = 64;
 
 function cancelOnce(circuit: Circuit): Circuit {
   const kept: (Instruction | null)[] = [];
-  // For each qubit, the positions in `kept` of the instructions on it.
+  // For each qubit, the positions in `kept` of the instructions that are still on it.
   const wires: number[][] = Array.from({ length: circuit.qubitCount }, () => []);
   for (const instruction of circuit.instructions) {
     if (instruction.kind === 'gate' && absorb(instruction, kept, wires)) continue;
@@ -42,16 +42,21 @@ function cancelOnce(circuit: Circuit): Circuit {
 /** Tries to merge a gate into an earlier one. @returns whether it did. */
 function absorb(gate: GateInstruction, kept: (Instruction | null)[], wires: readonly number[][]): boolean {
   for (const position of positionsBackwards(gate.qubits, wires)) {
-    const earlier = kept[position];
-    if (!earlier) continue;
+    const earlier = kept[position]!;
     const merged = earlier.kind === 'gate' ? mergeGates(earlier, gate) : undefined;
     if (merged !== undefined) {
       kept[position] = merged;
+      // What is gone must not hide what comes before it from later gates: a circuit and its inverse vanish in one pass.
+      if (merged === null) for (const qubit of gate.qubits) removeNearEnd(wires[qubit]!, position);
       return true;
     }
     if (!knownToCommute(earlier, gate)) return false;
   }
   return false;
+}
+
+function removeNearEnd(wire: number[], position: number): void {
+  wire.splice(wire.lastIndexOf(position), 1);
 }
 
 /** Positions of earlier instructions on any of the qubits, latest first, each once. */
