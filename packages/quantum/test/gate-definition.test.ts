@@ -33,6 +33,38 @@ function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tol
     expect(Math.abs(actual[i]! - expected[i]!)).toBeLessThanOrEqual(tolerance);
 }
 
+/** Interleaved, row-major, as textbooks print them. */
+const PAULI: Readonly<Record<string, readonly number[]>> = {
+  X: [0, 0, 1, 0, 1, 0, 0, 0],
+  Y: [0, 0, 0, -1, 0, 1, 0, 0],
+  Z: [1, 0, 0, 0, 0, 0, -1, 0],
+};
+
+/** `exp(i factor P)` for a Pauli string on one qubit, or on two with the first one least significant, by its power series. */
+function exponential(letters: readonly string[], factor: number): Float64Array {
+  const size = 2 ** letters.length;
+  const generator = new Float64Array(2 * size * size);
+  for (let row = 0; row < size; row++)
+    for (let column = 0; column < size; column++) {
+      let [re, im] = [1, 0];
+      letters.forEach((letter, qubit) => {
+        const at = 2 * (2 * ((row >> qubit) & 1) + ((column >> qubit) & 1));
+        const [a, b] = [PAULI[letter]![at]!, PAULI[letter]![at + 1]!];
+        [re, im] = [re * a - im * b, re * b + im * a];
+      });
+      // i factor (re + i im)
+      generator[2 * (row * size + column)] = -factor * im;
+      generator[2 * (row * size + column) + 1] = factor * re;
+    }
+  let term = Float64Array.from(generator, (_, i) => (i % (2 * size + 2) === 0 ? 1 : 0));
+  const sum = term.slice();
+  for (let order = 1; order <= 40; order++) {
+    term = multiply(term, generator).map((value) => value / order);
+    for (let i = 0; i < sum.length; i++) sum[i]! += term[i]!;
+  }
+  return sum;
+}
+
 const ANGLES = [0.7, -1.3, 2.1];
 const angles = (name: string) => ANGLES.slice(0, gateDefinition(name).parameterCount);
 
@@ -99,6 +131,44 @@ describe('gate matrices', () => {
     // CX with control qubit 0: |01> (index 1) <-> |11> (index 3).
     const real = gateMatrix('cx').filter((_, i) => i % 2 === 0);
     expect([...real]).toEqual([1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0]);
+  });
+
+  it.each([
+    ['rx', 'X'],
+    ['ry', 'Y'],
+    ['rz', 'Z'],
+    ['rxx', 'XX'],
+    ['ryy', 'YY'],
+    ['rzz', 'ZZ'],
+  ])('of %s is exp(-i angle P / 2) of the Pauli string %s, by its power series', (name, letters) => {
+    for (const angle of [0.7, -2.9, 5]) {
+      expectClose(gateMatrix(name, [angle]), exponential([...letters], -angle / 2), 1e-13);
+    }
+  });
+
+  it('of fixed gates are what textbooks print', () => {
+    const [h, eighth] = [Math.SQRT1_2, Math.PI / 4];
+    expectClose(gateMatrix('x'), PAULI.X!);
+    expectClose(gateMatrix('y'), PAULI.Y!);
+    expectClose(gateMatrix('z'), PAULI.Z!);
+    expectClose(gateMatrix('h'), [h, 0, h, 0, h, 0, -h, 0]);
+    expectClose(gateMatrix('s'), [1, 0, 0, 0, 0, 0, 0, 1]);
+    expectClose(gateMatrix('t'), [1, 0, 0, 0, 0, 0, Math.cos(eighth), Math.sin(eighth)]);
+    expectClose(gateMatrix('p', [0.7]), [1, 0, 0, 0, 0, 0, Math.cos(0.7), Math.sin(0.7)]);
+    expectClose(multiply(gateMatrix('sx'), gateMatrix('sx')), PAULI.X!);
+    // sx is the root with the positive imaginary part first: exp(i pi/4) rx(pi/2).
+    expectClose(gateMatrix('sx').subarray(0, 4), [0.5, 0.5, 0.5, -0.5]);
+    const [phi, theta, lambda] = [0.4, 1.1, -0.8];
+    const sandwich = multiply(
+      gateMatrix('p', [phi]),
+      multiply(gateMatrix('ry', [theta]), gateMatrix('p', [lambda])),
+    );
+    expectClose(gateMatrix('u', [theta, phi, lambda]), sandwich);
+    // iswap = exp(i pi/4 (XX + YY)), whose two parts commute.
+    expectClose(
+      gateMatrix('iswap'),
+      multiply(exponential(['X', 'X'], eighth), exponential(['Y', 'Y'], eighth)),
+    );
   });
 
   it('equal the published ECR matrix (IX - XY)/sqrt(2)', () => {
