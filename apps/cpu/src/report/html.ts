@@ -307,11 +307,11 @@ const STYLE = `
 @media (prefers-color-scheme: dark) { :root { --ground: #0d1219; --panel: #151c26; --text: #e6edf3; --quiet: #93a1b1; --line: #27313d; --accent: #60a5fa; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--text); font: 16px/1.6 system-ui, sans-serif; }
-main { max-width: 880px; margin: 0 auto; padding: 2.5rem 1.25rem 5rem; }
+main { max-width: 1040px; margin: 0 auto; padding: 2.5rem 1.25rem 5rem; }
 h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .25rem; letter-spacing: -.02em; }
 h2 { font-size: 1.4rem; margin: 3rem 0 .5rem; letter-spacing: -.01em; }
 h3 { font-size: 1.05rem; margin: 1.75rem 0 .5rem; }
-header p, figcaption, small { color: var(--quiet); }
+p, figcaption { max-width: 84ch; } header p, figcaption, small { color: var(--quiet); }
 nav { display: flex; flex-wrap: wrap; gap: .35rem 1rem; margin: 1rem 0 1.5rem; }
 a { color: var(--accent); text-decoration: none; } a:hover { text-decoration: underline; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: .75rem; }
@@ -322,7 +322,7 @@ figcaption { font-size: .85rem; margin-top: .5rem; }
 .scroll { overflow-x: auto; } figure svg, .small-multiples svg { max-width: 100%; height: auto; display: block; overflow: visible; font: 12px system-ui, sans-serif; background: none; }
 .small-multiples { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: .5rem 1.5rem; }
 table { border-collapse: collapse; width: 100%; font-size: .88rem; margin: .75rem 0; }
-th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
+td:first-child { white-space: nowrap; } th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { color: var(--quiet); font-weight: 600; vertical-align: bottom; } .number { text-align: right !important; font-variant-numeric: tabular-nums; white-space: nowrap; }
 pre { overflow-x: auto; font: 12px/1.25 ui-monospace, monospace; background: var(--panel); padding: 1rem; border-radius: 12px; border: 1px solid var(--line); }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: .5rem 0 0; font-size: .82rem; } .legend i { display: inline-block; width: .8em; height: .8em; border-radius: 3px; margin-right: .4em; vertical-align: -.05em; }
