@@ -1,9 +1,14 @@
-import { CancelledError, InvalidArgumentError as InvalidInput, type Progress, QedgeError } from '@qedge/core';
+import { CancelledError, type Progress, QedgeError } from '@qedge/core';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import ora from 'ora';
 
 /** 0 ok, 1 failed, 2 bad usage, 130 interrupted (128 + SIGINT, as shells expect). */
 export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** An option's value that only the command itself can judge. */
+export class UsageError extends QedgeError {
+  readonly code = 'USAGE';
+}
 
 /** What a command is given to work with. */
 export interface CommandContext {
@@ -108,7 +113,7 @@ async function reportError(error: unknown, options: { json?: boolean; debug?: bo
   if (options.debug && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   else if (!known) process.stderr.write('This was not expected; --debug shows where it happened.\n');
   if (error instanceof CancelledError) return EXIT.interrupted;
-  return error instanceof InvalidInput ? EXIT.usage : EXIT.failed;
+  return error instanceof UsageError ? EXIT.usage : EXIT.failed;
 }
 
 /** Parser for an option that is an integer of at least `least` (and at most `most`). */

@@ -1,12 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type ClassificationData, defaultRecipe } from '@qedge/compression';
-import {
-  elementCount,
-  FileFormatError,
-  FileNotFoundError,
-  type Shape,
-  ShapeMismatchError,
-} from '@qedge/core';
+import { elementCount, FileFormatError, type Shape, ShapeMismatchError } from '@qedge/core';
+import { fileAccessError } from '@qedge/core/node';
 import { loadDigits } from '@qedge-apps/cpu';
 
 /** Samples for a command, split where training needs it. */
@@ -105,8 +100,7 @@ export async function readTextFile(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    if ((cause as { code?: string }).code !== 'ENOENT') throw cause;
-    throw new FileNotFoundError(`There is no file ${path}`, { remedy: 'Check the path', cause });
+    throw fileAccessError(cause, path, 'read');
   }
 }
 

@@ -332,7 +332,10 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
         ],
       );
       const nan = await qedge('compress', 'model.json', '-o', 'never.qez');
-      expect([nan.exitCode, nan.stderr]).toEqual([1, expect.stringMatching(/NON_FINITE_VALUE/)]);
+      expect([nan.exitCode, nan.stderr]).toEqual([
+        1,
+        expect.stringMatching(/weight 5 of "d\/kernel" is not a number.*NON_FINITE_VALUE/),
+      ]);
       model(
         'Conv1D',
         { name: 'c', filters: 1, kernel_size: [3], batch_input_shape: [null, 8, 1] },
@@ -343,7 +346,10 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
         ],
       );
       const unknown = await qedge('compress', 'model.json', '-o', 'never.qez');
-      expect([unknown.exitCode, unknown.stderr]).toEqual([1, expect.stringMatching(/UNSUPPORTED/)]);
+      expect([unknown.exitCode, unknown.stderr]).toEqual([
+        1,
+        expect.stringMatching(/layer "c" is not supported: expected Dense layers, got Conv1D.*UNSUPPORTED/),
+      ]);
       expect(readdirSync(folder)).not.toContain('never.qez');
     });
 
@@ -362,6 +368,35 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       writeFileSync(file('broken.json'), JSON.stringify(content));
       const { stderr, stdout, exitCode } = await qedge('infer', 'small.qez', '--data', 'broken.json');
       expect([exitCode, stdout, stderr]).toEqual([1, '', expect.stringMatching(message)]);
+    });
+
+    it('an output that cannot be written, before any work', async () => {
+      writeFileSync(file('plain'), 'x');
+      for (const args of [
+        ['compress', 'small.qez', '-o', '.'],
+        ['compress', 'small.qez', '--data', 'data.json', '-o', 'plain/x.qez'],
+        ['transpile', 'bell.qasm', '-o', 'plain/x.qasm'],
+        ['run', '--quick', '-o', 'plain'],
+      ]) {
+        const { stderr, exitCode } = await qedge(...args);
+        expect([exitCode, stderr]).toEqual([
+          1,
+          expect.stringMatching(/cannot be written: got .*FILE_ACCESS/),
+        ]);
+      }
+      const read = await qedge('infer', 'small.qez', '--data', '.');
+      expect([read.exitCode, read.stderr]).toEqual([1, expect.stringMatching(/FILE_ACCESS|FILE_FORMAT/)]);
+    });
+
+    it('an empty circuit, and a target that is too large to route on', async () => {
+      writeFileSync(file('empty.qasm'), '');
+      const empty = await qedge('simulate', 'empty.qasm');
+      expect([empty.exitCode, empty.stderr]).toEqual([1, expect.stringMatching(/FILE_FORMAT/)]);
+      const huge = await qedge('transpile', 'bell.qasm', '--target', 'grid-1000x1000');
+      expect([huge.exitCode, huge.stderr]).toEqual([
+        1,
+        expect.stringMatching(/at most 4096 qubits.*UNSUPPORTED/),
+      ]);
     });
 
     it('data of the wrong shape', async () => {

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { appendHistory, describeMachine } from '@qedge/bench/node';
 import { defaultRecipe, quickRecipe } from '@qedge/compression';
 import { type Capability, systemClock, throwIfCancelled } from '@qedge/core';
+import { fileAccessError } from '@qedge/core/node';
 import { probeCapabilities } from '@qedge/kernels/node';
 import { EnergyMeter } from '@qedge/power';
 import { openPowerSource, processCpuTime } from '@qedge/power/node';
@@ -88,9 +89,17 @@ interface StagingDirectory extends AsyncDisposable {
 }
 
 /** A hidden folder inside `output`. Disposing removes it, and the folders that were made for it when nothing else is in them. */
+async function makeFolders(output: string): Promise<[firstMade: string | undefined, staging: string]> {
+  try {
+    const firstMade = await mkdir(output, { recursive: true });
+    return [firstMade, await mkdtemp(join(output, '.partial-'))];
+  } catch (error) {
+    throw fileAccessError(error, output, 'written');
+  }
+}
+
 async function openStagingDirectory(output: string): Promise<StagingDirectory> {
-  const firstMade = await mkdir(output, { recursive: true });
-  const path = await mkdtemp(join(output, '.partial-'));
+  const [firstMade, path] = await makeFolders(output);
   return {
     path,
     async [Symbol.asyncDispose]() {

@@ -136,6 +136,11 @@ export class FileNotFoundError extends QedgeError {
   readonly code = 'FILE_NOT_FOUND';
 }
 
+/** A file or directory is there but cannot be read or written: wrong kind, no permission, no space. */
+export class FileAccessError extends QedgeError {
+  readonly code = 'FILE_ACCESS';
+}
+
 /** A file is not what it should be: wrong magic number, truncated, or inconsistent inside. */
 export class FileFormatError extends QedgeError {
   readonly code = 'FILE_FORMAT';

@@ -11,6 +11,7 @@ export {
   DoubleReleaseError,
   type ErrorDetails,
   type ErrorFacts,
+  FileAccessError,
   FileFormatError,
   FileNotFoundError,
   InvalidArgumentError,

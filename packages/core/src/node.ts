@@ -1,2 +1,3 @@
+export { fileAccessError } from './file-access.ts';
 export { type WorkerThreadsOptions, workerThreadsExecutor } from './worker-threads-executor.ts';
-export { writeFileAtomic } from './write-file-atomic.ts';
+export { assertWritableFile, writeFileAtomic } from './write-file-atomic.ts';

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { fileAccessError } from './file-access.ts';
 
 /**
  * Writes a file so that readers see either the old content or all of the new: a temporary file beside the target, flushed
  * to disk, then renamed over it. Nothing is left behind when it fails.
  *
- * @throws the file system's own error.
+ * @throws FileNotFoundError when the folder is missing, FileAccessError when the file cannot be written there.
  */
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
@@ -20,7 +22,28 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
     }
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    // Without its folder there is no temporary file either, and removing it would hide the first error.
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw fileAccessError(error, path, 'written');
+  }
+}
+
+/**
+ * Checks, before long work, that {@link writeFileAtomic} can put a file at `path`: its folder exists and may be written, and no
+ * folder stands in its place. Touches nothing.
+ *
+ * @throws FileNotFoundError, FileAccessError.
+ */
+export async function assertWritableFile(path: string): Promise<void> {
+  try {
+    await access(dirname(path), constants.W_OK);
+    const folder = await stat(dirname(path));
+    if (!folder.isDirectory()) throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' });
+  } catch (error) {
+    throw fileAccessError(error, path, 'written');
+  }
+  const existing = await stat(path).catch(() => null);
+  if (existing?.isDirectory()) {
+    throw fileAccessError(Object.assign(new Error('a folder'), { code: 'EISDIR' }), path, 'written');
   }
 }

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { writeFileAtomic } from '../src/node.ts';
+import { assertWritableFile, writeFileAtomic } from '../src/node.ts';
 
 describe('writeFileAtomic', () => {
   let folder: string;
@@ -37,10 +37,20 @@ describe('writeFileAtomic', () => {
     expect(await readdir(folder)).toEqual(['kept']);
   });
 
-  it("fails with the file system's own error when the folder is missing", async () => {
-    await expect(writeFileAtomic(join(folder, 'missing', 'x'), 'data')).rejects.toMatchObject({
-      code: 'ENOENT',
-    });
+  it('says in typed errors what stands in the way, before and while writing', async () => {
+    await writeFile(join(folder, 'file'), 'x');
+    await mkdir(join(folder, 'folder'));
+    for (const attempt of [assertWritableFile, (path: string) => writeFileAtomic(path, 'data')]) {
+      await expect(attempt(join(folder, 'missing', 'x'))).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+      await expect(attempt(join(folder, 'file', 'x'))).rejects.toMatchObject({
+        code: 'FILE_ACCESS',
+        message: expect.stringMatching(/cannot be written: got part of the path is a file/),
+      });
+      await expect(attempt(join(folder, 'folder'))).rejects.toMatchObject({ code: 'FILE_ACCESS' });
+    }
+    await assertWritableFile(join(folder, 'file'));
+    await assertWritableFile(join(folder, 'new'));
+    expect((await readdir(folder)).sort()).toEqual(['file', 'folder']);
   });
 
   it('never shows a reader a mixture, even while several writers replace the file', async () => {

@@ -37,7 +37,7 @@
     { name: 'event_loop_delay_p99_ms', title: 'event-loop delay p99' },
     { name: 'inference_latency_ms', title: 'latency p50', quantile: '0.5' },
     { name: 'device_power_watts', title: 'power', provenance: true },
-    { name: 'inference_precision_bits', title: 'precision' },
+    { name: 'inference_precision_bits', title: 'weight bits' },
     { name: 'battery_charge_fraction', title: 'battery' },
     { name: 'processor_temperature_celsius', title: 'temperature' },
     { name: 'quantum_fidelity_fraction', title: 'fidelity' },
@@ -360,6 +360,10 @@
     data.anomalies = tick.anomalies;
     showConnection('live', true);
     planDrawing();
+  });
+  events.addEventListener('end', () => {
+    events.close();
+    showConnection('ended: these are the last figures', false);
   });
   events.addEventListener('error', () => showConnection('not connected, trying again', false));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redrawCharts);

@@ -226,7 +226,8 @@ function shutDown(
 ): Promise<void> {
   clearInterval(timer);
   feed.dispose();
-  for (const page of pages) page.end();
+  // Said aloud, so that a page does not look for a server that has finished its work.
+  for (const page of pages) page.end(eventText('end', {}));
   return new Promise((resolve) => {
     server.close(() => resolve());
     server.closeAllConnections();

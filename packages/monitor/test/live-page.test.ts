@@ -123,7 +123,7 @@ describe.skipIf(!existsSync(executablePath))(`the live page in a real browser ($
   test('the page says so when the monitor ends', async () => {
     const { page } = await open('light');
     stop.abort();
-    await page.waitForSelector('#connection:has-text("not connected")');
+    await page.waitForSelector('#connection:has-text("ended")');
     await page.close();
   });
 });

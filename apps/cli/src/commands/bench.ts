@@ -27,7 +27,7 @@ export function benchCommand(): Command {
   const command = defineCommand(
     'bench',
     'time a model file against tfjs, interleaved in one run',
-    'Runs the model at every precision that the file supports and on tfjs, in rounds of random order, and prints time ratios\nwith their confidence intervals. With --history the result is kept and compared with earlier ones; a regression gives\nexit code 1.',
+    'Runs the model at every precision that the file supports and on tfjs, in rounds of random order, and prints time ratios with their confidence intervals. With --history the result is kept and compared with earlier ones; a regression gives exit code 1.',
   )
     .argument('<model>', '.qez file')
     .option('--batch <n>', 'samples per call', integerOption(1, 4096), 1)

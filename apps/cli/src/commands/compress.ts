@@ -19,8 +19,14 @@ import {
   fastTrainingKernels,
   setDenseWeights,
 } from '@qedge/compression/tfjs';
-import { InvalidArgumentError, type ModelGraph, type StoredTensor, UnsupportedError } from '@qedge/core';
-import { writeFileAtomic } from '@qedge/core/node';
+import {
+  InvalidArgumentError,
+  type ModelGraph,
+  NonFiniteValueError,
+  type StoredTensor,
+  UnsupportedError,
+} from '@qedge/core';
+import { assertWritableFile, writeFileAtomic } from '@qedge/core/node';
 import { loadTensorflow } from '@qedge/kernels/node';
 import type { Tensorflow } from '@qedge/kernels/tfjs';
 import { encodeModel } from '@qedge/memory';
@@ -50,7 +56,7 @@ export function compressCommand(): Command {
   const command = defineCommand(
     'compress',
     'prune and quantise a model, with fine-tuning when data is given',
-    'Reads a tfjs LayersModel (model.json) or a float32 .qez file of dense layers and writes a small .qez file. With --data\nthe model is trained on while it is pruned and quantised, and accuracy is measured on data that training never saw.\nWithout, weights are pruned and rounded as they are; the file then runs at float32 (no activation ranges are known).',
+    'Reads a tfjs LayersModel (model.json) or a float32 .qez file of dense layers and writes a small .qez file. With --data the model is trained on while it is pruned and quantised, and accuracy is measured on data that training never saw. Without, weights are pruned and rounded as they are; the file then runs at float32 (no activation ranges are known).',
   )
     .argument('<model>', 'model.json or .qez')
     .option('-o, --output <file>', 'where to write (default: the model name with -int4.qez or -int8.qez)')
@@ -63,14 +69,16 @@ export function compressCommand(): Command {
       '\nExample:\n  qedge compress model.json --data digits --bits 4 --sparsity 0.9 -o small.qez\n',
     );
   return attachHandler<[string, CompressOptions]>(command, async (context, input, options) => {
+    const output = options.output ?? `${basename(input, extname(input))}-int${options.bits}.qez`;
+    await assertWritableFile(output);
     const { tf, library } = await loadTensorflow();
     const model = await loadModel(tf, input);
     try {
       const original = exportFloatModel(model, { name: basename(input, extname(input)) });
+      assertFinite(original, input);
       const made = options.data
         ? await compressWithData(tf, context, model, original, options.data, options)
         : compressAsIs(original, Number(options.bits), options.sparsity);
-      const output = options.output ?? `${basename(input, extname(input))}-int${options.bits}.qez`;
       const bytes = encodeModel({
         graph: made.model.graph,
         tensors: made.model.tensors,
@@ -88,6 +96,19 @@ interface Made {
   readonly model: ExportedModel;
   readonly ledger: CompressionLedger;
   readonly accuracy: { readonly before: number; readonly after: number; readonly count: number } | null;
+}
+
+/** @throws NonFiniteValueError naming file, tensor and index, before any work. */
+function assertFinite({ tensors }: ExportedModel, input: string): void {
+  for (const { name, data } of tensors) {
+    const wrong = (data as Float32Array).findIndex((value) => !Number.isFinite(value));
+    if (wrong < 0) continue;
+    throw new NonFiniteValueError(`${input}: weight ${wrong} of "${name}" is not a number`, {
+      expected: 'finite weights',
+      actual: String(data[wrong]),
+      remedy: 'Train the model again; a learning rate that is too high often ends so',
+    });
+  }
 }
 
 async function loadModel(tf: Tensorflow, path: string): Promise<Layers> {

@@ -33,7 +33,7 @@ export function inferCommand(): Command {
   const command = defineCommand(
     'infer',
     'run a model file on data',
-    'Maps a .qez file, prepares kernels for this device and runs them over the data. Prints predictions, accuracy (when the\ndata has labels), latency and energy per sample.',
+    'Maps a .qez file, prepares kernels for this device and runs them over the data. Prints predictions, accuracy (when the data has labels), latency and energy per sample.',
   )
     .argument('<model>', '.qez file')
     .requiredOption(

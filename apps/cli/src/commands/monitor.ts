@@ -17,7 +17,7 @@ export function monitorCommand(): Command {
   const command = defineCommand(
     'monitor',
     'watch this machine: processor, memory, heat, power, anomalies',
-    'Samples this machine and this process for a while, then prints what it saw and whether anything looks wrong. With\n--serve it shows a live page (loopback only) until Ctrl-C, with Prometheus metrics at /metrics.',
+    'Samples this machine and this process for a while, then prints what it saw and whether anything looks wrong. With --serve it shows a live page (loopback only) until Ctrl-C, with Prometheus metrics at /metrics.',
   )
     .option('--seconds <n>', 'how long (default: 5, or until Ctrl-C with --serve)', integerOption(1))
     .option('--interval <ms>', 'time between samples', integerOption(50, 60_000), 500)

@@ -15,7 +15,7 @@ export function runCommand(): Command {
   const command = defineCommand(
     'run',
     'the whole job: train, compress, run, watch and report',
-    'Trains a network on real handwritten digits, makes it small, runs it frugally on this device, solves a small quantum\nproblem, watches itself doing so, and writes a report (HTML, JSON, Markdown). A second run compares itself with the\nfirst. Files appear only when everything has succeeded.',
+    'Trains a network on real handwritten digits, makes it small, runs it frugally on this device, solves a small quantum problem, watches itself doing so, and writes a report (HTML, JSON, Markdown). A second run compares itself with the first. Files appear only when everything has succeeded.',
   )
     .option('-o, --output <folder>', 'where the report goes', 'report')
     .option('--quick', 'fewer epochs: at most half a minute, lower accuracy')
@@ -38,6 +38,14 @@ export function runCommand(): Command {
   });
 }
 
+function historyLines({ bench }: Report): string[] {
+  const { previousRuns, changes } = bench.comparison;
+  if (previousRuns === 0) return [];
+  const notable = changes.filter((change) => change.verdict === 'regressed' || change.verdict === 'improved');
+  if (notable.length === 0) return [`History    no change against ${previousRuns} earlier`];
+  return notable.map((change) => `History    ${change.verdict}: ${change.explanation}`);
+}
+
 function summarise(report: Report, folder: string): string {
   const { model, quantum, bench, power, memory } = report;
   const worst = Math.max(...quantum.points.map((point) => Math.abs(point.errorHartree)));
@@ -55,6 +63,7 @@ function summarise(report: Report, folder: string): string {
     ),
     `Quantum    ${quantum.molecule}: ${quantum.points.length} bond lengths, worst error ${worst.toExponential(1)} hartree; ${quantum.compiled.after.twoQubitGates} two-qubit gates on ${quantum.compiled.target}`,
     `Monitor    ${report.monitor.anomalies.length === 0 ? 'no anomalies' : report.monitor.anomalies.map((a) => a.explanation).join('; ')}`,
-    `Report     ${join(folder, 'index.html')} (${report.durationSeconds.toFixed(0)} s)`,
+    ...historyLines(report),
+    `Report     ${join(folder, 'index.html')} (${report.durationSeconds.toFixed(0)} s${report.quick ? '; a quick run: less training, lower accuracy' : ''})`,
   ].join('\n');
 }

@@ -1,5 +1,4 @@
-import { InvalidArgumentError } from '@qedge/core';
-import { writeFileAtomic } from '@qedge/core/node';
+import { assertWritableFile, writeFileAtomic } from '@qedge/core/node';
 import {
   allToAllTarget,
   type Circuit,
@@ -17,7 +16,7 @@ import {
   verifyEquivalence,
 } from '@qedge/quantum';
 import { type Command, Option } from 'commander';
-import { attachHandler, type CommandResult, defineCommand, integerOption } from '../command.ts';
+import { attachHandler, type CommandResult, defineCommand, integerOption, UsageError } from '../command.ts';
 import { readJsonFile, readTextFile } from '../data-input.ts';
 
 interface TranspileOptions {
@@ -33,7 +32,7 @@ export function transpileCommand(): Command {
   const command = defineCommand(
     'transpile',
     'compile a circuit for a device and estimate its resources',
-    'Rewrites an OpenQASM 2 circuit for a coupling map and gate set: layout, routing, basis change, clean-up. Prints what it\ncosts before and after.',
+    'Rewrites an OpenQASM 2 circuit for a coupling map and gate set: layout, routing, basis change, clean-up. Prints what it costs before and after.',
   )
     .argument('<circuit>', 'OpenQASM 2 file')
     .option(
@@ -49,6 +48,7 @@ export function transpileCommand(): Command {
   return attachHandler<[string, TranspileOptions]>(
     command,
     async (context, path, options): Promise<CommandResult> => {
+      if (options.output) await assertWritableFile(options.output);
       const circuit = parseOpenQasm2(await readTextFile(path));
       const target = await findTarget(options.target);
       const result = await transpile(circuit, target, {
@@ -91,7 +91,7 @@ async function findTarget(text: string): Promise<Target> {
     const match = pattern.exec(text);
     if (match) return make(match.slice(1).map(Number));
   }
-  throw new InvalidArgumentError('There is no such target', {
+  throw new UsageError('There is no such target', {
     expected: 'heavy-hex-27, line-N, ring-N, grid-RxC, all-to-all-N or a .json file',
     actual: text,
   });

@@ -31,7 +31,7 @@ export function vqeCommand(): Command {
   const command = defineCommand(
     'vqe',
     'ground-state energy of molecules by the variational eigensolver',
-    'Reads FCIDUMP files, maps each molecule to qubits (Jordan-Wigner), and minimises the energy of a UCCSD circuit. The exact\nenergy of the same Hamiltonian stands beside it.',
+    'Reads FCIDUMP files, maps each molecule to qubits (Jordan-Wigner), and minimises the energy of a UCCSD circuit. The exact energy of the same Hamiltonian stands beside it.',
   )
     .argument('<fcidump...>', 'FCIDUMP files')
     .addOption(

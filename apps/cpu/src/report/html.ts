@@ -102,7 +102,7 @@ function modelSection(report: Report): string {
   return section(
     'model',
     'A model made small',
-    `<p>A network of ${model.layers.join('-')} units (${model.parameters.toLocaleString('en')} parameters) on ${escapeHtml(report.data.name)}: ${report.data.train} digits to train, ${report.data.validation} to choose, ${report.data.test} to test, used only to report. Trained for ${model.epochs.base} epochs, then pruned and quantised while training for ${model.epochs.extra} more. The dense control had the same ${model.epochs.extra} epochs, so that compression gets no credit for extra training.</p>`,
+    `<p>A network of ${model.layers.join('-')} units (${model.parameters.toLocaleString('en')} parameters) on ${escapeHtml(report.data.name)}: ${report.data.train.toLocaleString('en')} digits to train, ${report.data.validation.toLocaleString('en')} to choose, ${report.data.test} to test, used only to report. Trained for ${model.epochs.base} epochs, then pruned and quantised while training for ${model.epochs.extra} more. The dense control had the same ${model.epochs.extra} epochs, so that compression gets no credit for extra training.</p>`,
     figure(
       accuracyAgainstSize(report),
       'Accuracy on the test digits against real bytes on disk; bars are 95 % Wilson intervals.',
@@ -319,7 +319,7 @@ a { color: var(--accent); text-decoration: none; } a:hover { text-decoration: un
 .card b { font-size: 1.8rem; line-height: 1.15; font-variant-numeric: tabular-nums; } .card small { font-size: .8rem; }
 figure { margin: 1.25rem 0; background: var(--panel); border: 1px solid var(--line); border-radius: 12px; padding: 1rem; }
 figcaption { font-size: .85rem; margin-top: .5rem; }
-.scroll { overflow-x: auto; } figure svg { width: 100%; } figure svg, .small-multiples svg { max-width: 100%; height: auto; display: block; overflow: visible; font: 12px system-ui, sans-serif; background: none; }
+.scroll { overflow-x: auto; } figure svg { width: 100%; min-width: 560px; } figure svg, .small-multiples svg { max-width: 100%; height: auto; display: block; overflow: visible; font: 12px system-ui, sans-serif; background: none; }
 .small-multiples { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: .5rem 1.5rem; }
 table { border-collapse: collapse; width: 100%; font-size: .88rem; margin: .75rem 0; }
 td:first-child { white-space: nowrap; } th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }

@@ -313,7 +313,7 @@ export function spanTimeline(report: Report): string {
     .sort((a, b) => a.startMs - b.startMs)
     .map((span) => ({
       row: `${span.id}`,
-      label: `${span.name} · ${((span.endMs - span.startMs) / 1000).toFixed(2)} s`,
+      label: `${span.name} · ${durationText(span.endMs - span.startMs)}`,
       start: span.startMs / 1000,
       end: Math.max(span.endMs / 1000, span.startMs / 1000 + longest / 400),
       depth: depths.get(span.id) ?? 0,
@@ -351,6 +351,10 @@ export function spanTimeline(report: Report): string {
       ),
     ],
   });
+}
+
+function durationText(durationMs: number): string {
+  return durationMs < 100 ? `${durationMs.toFixed(1)} ms` : `${(durationMs / 1000).toFixed(2)} s`;
 }
 
 /** Wide bars carry their label inside, others beside them where there is room. */

@@ -139,7 +139,6 @@ export function benchmarkRecord(
       { name: 'accuracy.float32', unit: 'fraction', value: report.model.accuracyFloat32, better: 'higher' },
       { name: 'accuracy.int4', unit: 'fraction', value: report.model.accuracyCompressed, better: 'higher' },
       { name: 'size.int4', unit: 'bytes', value: report.model.bytesCompressed, better: 'lower' },
-      { name: 'duration', unit: 's', value: report.durationSeconds, better: 'lower' },
       ...subjects.map((subject) => ({
         name: `latency.${subject.name.replaceAll(' ', '-')}.batch${subject.batch}.p50`,
         unit: 'ms',

@@ -1,6 +1,9 @@
 import { UnsupportedError } from '@qedge/core';
 import type { Target } from './target.ts';
 
+/** The table of distances grows with the square: 32 MB for this many qubits. */
+const MAX_ROUTED_QUBITS = 4096;
+
 /** Which qubits are coupled, and how many couplings lie between any two. */
 export class CouplingGraph {
   readonly qubitCount: number;
@@ -9,9 +12,15 @@ export class CouplingGraph {
   /** `[qubitCount, qubitCount]` row-major: couplings on the shortest way. */
   readonly distances: Uint16Array;
 
-  /** @throws UnsupportedError when some qubits cannot be reached from others. */
+  /** @throws UnsupportedError for too many qubits, or when some cannot be reached from others. */
   constructor(target: Target) {
     const n = target.qubitCount;
+    if (n > MAX_ROUTED_QUBITS) {
+      throw new UnsupportedError(`The target "${target.name}" is too large to route on`, {
+        expected: `at most ${MAX_ROUTED_QUBITS} qubits`,
+        actual: n,
+      });
+    }
     const sets = Array.from({ length: n }, () => new Set<number>());
     for (const [a, b] of target.couplingEdges ?? allPairs(n)) {
       sets[a]!.add(b);

@@ -73,6 +73,8 @@ class Parser {
   }
 
   parse(): Circuit {
+    const first = this.#stream.peek();
+    if (first.kind === 'end') throw syntaxError('a program', 'nothing', first);
     this.#readVersion();
     while (this.#stream.peek().kind !== 'end') this.#readStatement();
     const circuit = new Circuit(this.#sizes.qreg, this.#sizes.creg);
