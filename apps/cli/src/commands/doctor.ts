@@ -12,8 +12,9 @@ function fitRemedy(capability: Capability): Capability {
   const root = fileURLToPath(new URL('../../..', import.meta.url));
   if (capability.remedy === null || !existsSync(join(root, 'pnpm-workspace.yaml'))) return capability;
   if (capability.name.startsWith('tfjs-node')) {
-    const flag = capability.name === 'tfjs-node-gpu' ? ' --gpu' : '';
-    return { ...capability, remedy: `node tooling/tfjs-native/build.mjs${flag}` };
+    const [flag, folder] = capability.name === 'tfjs-node-gpu' ? [' --gpu', 'gpu'] : ['', 'cpu'];
+    const remedy = `node tooling/tfjs-native/build.mjs${flag}; then loadTensorflow({ from: '<here>/tooling/tfjs-native/.build/${folder}' })`;
+    return { ...capability, remedy };
   }
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     packageManager: string;
