@@ -6,12 +6,14 @@ import { readCpuFeatures } from '../src/describe-machine.ts';
 import type { BenchmarkRecord } from '../src/index.ts';
 import { appendHistory, describeMachine, readHistory } from '../src/node.ts';
 
+// Once: the load average moves from call to call.
+const machine = describeMachine();
 const record = (value: number): BenchmarkRecord => ({
   format: 'qedge-benchmark-record',
   version: 1,
   name: 'digits',
   timestampMs: 1_700_000_000_000 + value,
-  machine: describeMachine(),
+  machine,
   versions: { qedge: '0.1.0' },
   metrics: [{ name: 'p50', unit: 'ms', value, better: 'lower', samples: [value, value] }],
 });

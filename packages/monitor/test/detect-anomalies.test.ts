@@ -295,12 +295,11 @@ const shared = process.env.QEDGE_SHARED ?? fileURLToPath(new URL('../../../../sh
 const folder = join(shared, 'data', 'nab');
 
 describe.skipIf(!existsSync(folder))('on the Numenta anomaly benchmark series', () => {
-  const labels = JSON.parse(readFileSync(join(folder, 'labels.json'), 'utf8')) as Record<
-    string,
-    { windows: [string, string][] }
-  >;
-
   test('no alarm on the series without anomalies; hits and false alarms on the others', () => {
+    const labels = JSON.parse(readFileSync(join(folder, 'labels.json'), 'utf8')) as Record<
+      string,
+      { windows: [string, string][] }
+    >;
     const table = Object.entries(labels).map(([file, { windows }]) => {
       const rows = readFileSync(join(folder, file), 'utf8')
         .trim()
