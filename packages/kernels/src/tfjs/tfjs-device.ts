@@ -4,7 +4,6 @@ import {
   type CompileOptions,
   type Device,
   type Fallback,
-  InvalidArgumentError,
   type ModelGraph,
   UseAfterReleaseError,
   type WeightSource,
@@ -15,6 +14,7 @@ import {
   type Float32Step,
   loadFloat32Model,
 } from '../float32-model.ts';
+import { assertIdle } from '../model-use.ts';
 
 /** The namespace that `@tensorflow/tfjs`, `@tensorflow/tfjs-node` and `@tensorflow/tfjs-node-gpu` all export. */
 export type Tensorflow = typeof import('@tensorflow/tfjs');
@@ -161,7 +161,7 @@ class TfjsModel implements CompiledModel {
   }
 
   async run(input: Float32Array, output: Float32Array, batch: number): Promise<void> {
-    this.#assertUsable();
+    assertIdle(this.device, this.#disposed, this.#running);
     checkRunArguments(this.#sizes, input, output, batch);
     this.#running = true;
     try {
@@ -190,21 +190,6 @@ class TfjsModel implements CompiledModel {
 
   [Symbol.dispose](): void {
     this.dispose();
-  }
-
-  #assertUsable(): void {
-    this.#assertAlive();
-    if (this.#running) {
-      throw new InvalidArgumentError('A compiled model runs one batch at a time', {
-        expected: 'the previous run to have finished',
-        actual: 'a run under way',
-        remedy: 'Await run() before calling it again, or compile the graph twice',
-      });
-    }
-  }
-
-  #assertAlive(): void {
-    if (this.#disposed) throw new UseAfterReleaseError(`A model on ${this.device} was used after dispose()`);
   }
 }
 

@@ -1,15 +1,11 @@
-import {
-  CapabilityUnavailableError,
-  type CompiledModel,
-  InvalidArgumentError,
-  UseAfterReleaseError,
-} from '@qedge/core';
+import { CapabilityUnavailableError, type CompiledModel } from '@qedge/core';
 import {
   checkRunArguments,
   type Float32DenseStep,
   type Float32Model,
   type Float32Step,
 } from '../float32-model.ts';
+import { assertAlive, assertIdle } from '../model-use.ts';
 import { BUFFER_USAGE, MAP_MODE_READ } from './buffer-usage.ts';
 import type { ModelPipelines } from './pipelines.ts';
 import {
@@ -88,7 +84,7 @@ export class WebGpuModel implements CompiledModel {
   }
 
   async run(input: Float32Array, output: Float32Array, batch: number): Promise<void> {
-    this.#assertUsable();
+    assertIdle(this.device, this.#disposed, this.#running);
     checkRunArguments(this.#sizes, input, output, batch);
     this.#running = true;
     try {
@@ -149,7 +145,7 @@ export class WebGpuModel implements CompiledModel {
     try {
       await this.#readback.mapAsync(MAP_MODE_READ, 0, bytes);
     } catch (cause) {
-      this.#assertAlive();
+      assertAlive(this.device, this.#disposed);
       throw new CapabilityUnavailableError('The GPU did not deliver a result', {
         actual: (cause as Error).message,
         remedy: 'The device may be lost: create a new one',
@@ -215,21 +211,6 @@ export class WebGpuModel implements CompiledModel {
     const buffer = this.#gpu.createBuffer({ label, size, usage });
     this.#buffers.push(buffer);
     return buffer;
-  }
-
-  #assertUsable(): void {
-    this.#assertAlive();
-    if (this.#running) {
-      throw new InvalidArgumentError('A compiled model runs one batch at a time', {
-        expected: 'the previous run to have finished',
-        actual: 'a run under way',
-        remedy: 'Await run() before calling it again, or compile the graph twice',
-      });
-    }
-  }
-
-  #assertAlive(): void {
-    if (this.#disposed) throw new UseAfterReleaseError(`A model on ${this.device} was used after dispose()`);
   }
 }
 
