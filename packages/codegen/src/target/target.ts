@@ -1,19 +1,28 @@
 declare const vectorBrand: unique symbol;
 declare const pointerBrand: unique symbol;
-declare const countBrand: unique symbol;
+declare const routineBrand: unique symbol;
 
-/** A vector register: 32-bit lanes that hold float32, int32, or pairs of int16. Handed out by {@link Target.vectors}. */
+/** A vector register: 32-bit lanes that hold float32, int32, pairs of 16-bit or groups of four 8-bit integers. */
 export type Vector = number & { readonly [vectorBrand]: true };
-/** A register that holds a byte address. */
+/** A register that holds a byte address. Handed out by {@link Target.pointer}. */
 export type Pointer = number & { readonly [pointerBrand]: true };
-/** A register that holds a repeat count known only at run time. */
-export type Count = number & { readonly [countBrand]: true };
+/** A piece of code that is emitted once and called from several places. */
+export type Routine = number & { readonly [routineBrand]: true };
 
-/** A place in memory: the address in `base` plus `offset` bytes (0 or more). */
+/** A place in memory: the address in `base` plus `offset` bytes (0 or more, below 2^31). */
 export interface MemoryOperand {
   readonly base: Pointer;
   readonly offset: number;
 }
+
+/**
+ * The form of the integer dot product, which decides how operands are packed:
+ * - `bytes`: four uint8 times four int8 per lane (A holds the unsigned, B the signed numbers);
+ * - `words`: two int16 times two int16 per lane.
+ *
+ * Both are exact: no intermediate sum saturates; the int32 accumulator wraps.
+ */
+export type DotForm = 'bytes' | 'words';
 
 /** What kernels may rely on, and what they must adapt to, on one target. */
 export interface TargetTraits {
@@ -23,13 +32,23 @@ export interface TargetTraits {
   readonly lanes: number;
   /** Vector registers that kernels may claim. */
   readonly vectors: number;
-  /** Registers that the target itself needs for the product inside one `fma` or `dot`: kernels claim them too. */
-  readonly temporaries: { readonly fma: number; readonly dot: number };
+  /** Address registers that kernels may claim; every loop that is open at the same time takes one of them too. */
+  readonly pointers: number;
+  /**
+   * Vector registers that the target takes from the same budget, once, when an operation is first used: for the product inside
+   * `fma` or `dot`, for the conversion of 16-bit floats. A tile that fills the registers subtracts them.
+   */
+  readonly temporaries: { readonly fma: number; readonly dot: number; readonly half: number };
   /**
    * How `fma` rounds: `once` after the exact product and sum, `twice` (product, then sum; the same bits on every host),
    * or `host` where the engine chooses between the two.
    */
   readonly fmaRounding: 'once' | 'twice' | 'host';
+  readonly dot: DotForm;
+  /** True where {@link Target.multiplyBytes} exists (`vpmaddubsw`). */
+  readonly multiplyBytes: boolean;
+  /** True where {@link Target.dotBfloat16} exists (`vdpbf16ps`). */
+  readonly dotBfloat16: boolean;
   /**
    * True when the code generator behind the target may move every load of a loop turn to its start, as V8 of Node 20 does:
    * each loaded value then needs a register of its own, and a tile that ignores it runs at half speed.
@@ -38,63 +57,117 @@ export interface TargetTraits {
 }
 
 /** Lane-wise operations on float32. `min` is `b < a ? b : a`, `max` is `a < b ? b : a`: with a NaN both give `a`. */
-export type BinaryOperation = 'add' | 'multiply' | 'divide' | 'min' | 'max';
+export type FloatOperation = 'add' | 'subtract' | 'multiply' | 'divide' | 'min' | 'max';
+
+/** Lane-wise operations on 32-bit integers (wrapping); the bitwise ones serve any content. `andNot` is `~a & b`. */
+export type IntegerOperation = 'add' | 'subtract' | 'and' | 'or' | 'xor' | 'andNot';
 
 /**
  * - `int32-to-float32`: to nearest, ties to even;
- * - `float32-to-int32`: to nearest, ties to even; out of range saturates, NaN gives 0.
+ * - `float32-to-int32`: to nearest, ties to even. Kernels clamp first: what a NaN or a value outside int32 gives is undefined,
+ *   and the interpreter refuses it.
  */
 export type Conversion = 'int32-to-float32' | 'float32-to-int32';
 
-/** Shifts of 16-bit lanes. */
-export type Shift = 'left' | 'right-signed';
+/** Shifts of lanes of 16 or 32 bits. */
+export type Shift = 'left' | 'right-signed' | 'right-unsigned';
+
+/** How numbers lie in memory when a lane of 32 bits is not stored as it is. Widening is exact. */
+export type NarrowFormat = 'int8' | 'uint8' | 'int16' | 'uint16' | 'float16' | 'bfloat16';
 
 /**
  * What a kernel is written against: every call appends to the code that {@link Target.finish} returns. One kernel source
- * thus becomes interpreted steps or WebAssembly; a machine-code encoder implements the same interface.
+ * thus becomes interpreted steps, WebAssembly or machine code. Kernels never name an instruction set.
  *
- * Vectors start with undefined content. Kernels never name an instruction set.
+ * A kernel is a function of one argument: the address of its argument block, little-endian fields of eight bytes that hold an
+ * address, a count (32 bits) or a float32 (the first four bytes). {@link Target.block} may be read like any memory.
+ *
+ * Vectors start with undefined content. Addresses need no alignment.
  */
 export interface Target<Code> {
   readonly traits: TargetTraits;
+  /** Holds the address of the argument block. Must not be changed. */
+  readonly block: Pointer;
 
-  /** Claims `count` registers for `role`. @throws RegisterBudgetError when the target has no more. */
+  /** Claims `count` registers for `role`. Nothing is given back. @throws RegisterBudgetError when the target has no more. */
   vectors(role: string, count: number): Vector[];
-  /** The address passed as argument `index`, in a register that may be advanced. */
-  pointerArgument(index: number): Pointer;
-  /** The repeat count passed as argument `index`. */
-  countArgument(index: number): Count;
-  /** A further address register; its content is undefined until `copyPointer`. */
-  pointer(): Pointer;
+  /** Claims an address register; its content is undefined. @throws RegisterBudgetError when the target has no more. */
+  pointer(role: string): Pointer;
+  /** `destination = address in field index of the argument block`. */
+  argument(destination: Pointer, index: number): void;
   copyPointer(destination: Pointer, source: Pointer): void;
-  /** Adds `bytes`, which may be negative. */
+  /** Adds `bytes`, any integer within 32 bits. */
   advance(pointer: Pointer, bytes: number): void;
+  /** Adds a count that is known only at run time: `pointer += field index of the block * scale`, scale an integer >= 1. */
+  advanceByArgument(pointer: Pointer, index: number, scale: number): void;
 
   /** Repeats what `body` emits `times` times; 0 is allowed. */
   loop(times: number, body: () => void): void;
-  /** Like `loop`, with a count that is known only when the kernel runs. */
-  loopCount(count: Count, body: () => void): void;
+  /** Like `loop`, with the count in field `index` of the argument block; 0 is allowed. */
+  loopArgument(index: number, body: () => void): void;
+  /**
+   * Emits `body` once, out of line. Inside, only `pointers` (claimed before) and the block hold defined values: those that the
+   * caller has there when it calls. After a call the content of these pointers and of all vectors is undefined; other pointers keep
+   * theirs. Routines must be defined outside of loops and routines, before the first call, and may not call each other.
+   */
+  routine(pointers: readonly Pointer[], body: () => void): Routine;
+  call(routine: Routine): void;
 
   /** Loads the first `lanes` 32-bit lanes (default: all) and zeroes the rest. Touches no byte beyond them. */
   load(destination: Vector, memory: MemoryOperand, lanes?: number): void;
-  /** Loads twice as many int8 as there are lanes and widens them to int16. */
-  loadWidened(destination: Vector, memory: MemoryOperand): void;
+  /**
+   * Loads the first `lanes` numbers of a narrow format (default: one per lane), widens them to int32 or float32 lanes and zeroes the
+   * rest. Touches no byte beyond them.
+   */
+  loadNarrow(format: NarrowFormat, destination: Vector, memory: MemoryOperand, lanes?: number): void;
+  /** Loads twice as many int8 (or uint8) as there are lanes and widens them to int16 pairs. */
+  loadPairs(format: 'int8' | 'uint8', destination: Vector, memory: MemoryOperand): void;
   /** Loads one 32-bit value into every lane. */
   splat(destination: Vector, memory: MemoryOperand): void;
+  /** Loads one float16 or bfloat16 into every lane as float32. */
+  splatNarrow(format: 'float16' | 'bfloat16', destination: Vector, memory: MemoryOperand): void;
   /** Stores the first `lanes` 32-bit lanes (default: all). Touches no byte beyond them. */
   store(source: Vector, memory: MemoryOperand, lanes?: number): void;
-  /** Stores every int32 lane as int16, saturated: two bytes per lane. */
-  storeNarrowed(source: Vector, memory: MemoryOperand): void;
+  /**
+   * Stores the first `lanes` lanes (default: all) in a narrow format: int32 lanes saturated, float32 lanes to nearest, ties to even
+   * (a NaN stays a NaN, too large becomes infinity, float16 subnormals are kept). Touches no byte beyond them.
+   */
+  storeNarrow(format: NarrowFormat, source: Vector, memory: MemoryOperand, lanes?: number): void;
+  /** Copies one 32-bit word from memory to memory through a scalar register. */
+  moveWord(destination: MemoryOperand, source: MemoryOperand): void;
+  /** A hint that the cache line will be read (or, with `write`, written) soon; may do nothing. Never faults. */
+  prefetch(memory: MemoryOperand, write?: boolean): void;
 
   /** All lanes zero. */
   zero(destination: Vector): void;
-  binary(operation: BinaryOperation, destination: Vector, a: Vector, b: Vector): void;
+  /** A float32 in every lane. */
+  constant(destination: Vector, value: number): void;
+  /** The same 32 bits (an integer, taken modulo 2^32) in every lane. */
+  integerConstant(destination: Vector, bits: number): void;
+  copy(destination: Vector, source: Vector): void;
+  float(operation: FloatOperation, destination: Vector, a: Vector, b: Vector): void;
+  squareRoot(destination: Vector, source: Vector): void;
+  /** Replaces NaN by 0. */
+  zeroNaN(destination: Vector, source: Vector): void;
+  integer(operation: IntegerOperation, destination: Vector, a: Vector, b: Vector): void;
+  /** Adds lanes of 16 bits, wrapping. */
+  addWords(destination: Vector, a: Vector, b: Vector): void;
+  shift(shift: Shift, width: 16 | 32, destination: Vector, source: Vector, bits: number): void;
   convert(conversion: Conversion, destination: Vector, source: Vector): void;
-  shift(shift: Shift, destination: Vector, source: Vector, bits: number): void;
   /** `accumulator += a * b` on float32; see {@link TargetTraits.fmaRounding}. */
   fma(accumulator: Vector, a: Vector, b: Vector): void;
-  /** `accumulator += a.low * b.low + a.high * b.high` per lane: int16 pairs into int32, exact (wraps at 32 bits). */
+  /** `accumulator -= a * b` on float32. */
+  fnma(accumulator: Vector, a: Vector, b: Vector): void;
+  /** `accumulator += dot(a, b)` per lane into int32; {@link TargetTraits.dot} says what `a` and `b` hold. */
   dot(accumulator: Vector, a: Vector, b: Vector): void;
+  /** `destination = a.low * b.low + a.high * b.high` per lane: int16 pairs into int32, exact. On every target. */
+  multiplyWords(destination: Vector, a: Vector, b: Vector): void;
+  /** `destination = ` sums of neighbouring products of uint8 `a` and int8 `b`, as int16, saturated. */
+  multiplyBytes(destination: Vector, a: Vector, b: Vector): void;
+  /** `accumulator += a.low * b.low + a.high * b.high` on bfloat16 pairs, into float32; subnormals may count as 0. */
+  dotBfloat16(accumulator: Vector, a: Vector, b: Vector): void;
+  /** Lane i gets what lane `i xor mask` holds, 0 < mask < lanes. */
+  exchange(destination: Vector, source: Vector, mask: number): void;
 
   /** Ends the kernel. The target must not be used afterwards. */
   finish(): Code;

@@ -1,0 +1,61 @@
+import type { KernelDescription } from '../kernels/families.ts';
+import type { TargetTraits } from '../target/target.ts';
+import type { Isa } from './isa.ts';
+
+/** Bytes that addresses handed out by this package are aligned to: a cache line, and the widest vector. */
+export const MEMORY_ALIGNMENT = 64;
+
+/**
+ * Memory that kernels of one host work on. `address` is what a kernel must be told to reach the byte at `byteOffset` of
+ * `buffer`; it is a multiple of {@link MEMORY_ALIGNMENT}. The buffer cannot be detached, resized or moved. Kernels that were
+ * loaded for a memory keep it alive.
+ */
+export interface KernelMemory {
+  readonly buffer: ArrayBufferLike;
+  readonly byteOffset: number;
+  readonly byteLength: number;
+  readonly address: number;
+}
+
+/** What another thread needs to run the same code on the same memory; can be posted to a worker. */
+export type PortableKernel =
+  | { readonly kind: 'machine-code'; readonly address: number }
+  | { readonly kind: 'wasm'; readonly module: object; readonly memory: object; readonly name: string };
+
+/** Code of one kernel, ready to run on one memory. */
+export interface LoadedKernel {
+  /** The `kernelKey` of its description. */
+  readonly key: string;
+  /**
+   * Runs on the calling thread. `block` is the address of an argument block in the memory. Nothing is checked here: the caller owns
+   * block, buffers and kernel, and every address in the block is trusted.
+   */
+  readonly run: (block: number) => void;
+  /** Null where code cannot move to other threads (the interpreter, memory that is not shared). */
+  readonly portable: PortableKernel | null;
+}
+
+/** Turns described kernels into code for one way of execution, and owns that code. */
+export interface KernelHost {
+  readonly isa: Isa;
+  /** True when multiply-adds round twice, so that results have the same bits on every strict host. */
+  readonly strict: boolean;
+  readonly traits: TargetTraits;
+  /**
+   * Zeroed memory of at least `byteLength` bytes; shared between threads where the host can.
+   *
+   * @throws InvalidArgumentError for an impossible length, CapabilityUnavailableError when there is too little memory.
+   */
+  createMemory(byteLength: number): KernelMemory;
+  /**
+   * Generates what is not cached, checks it against the reference before its first use, and binds it to `memory`. The result has
+   * the order of `descriptions`.
+   *
+   * @throws VerificationError when generated code is wrong, RegisterBudgetError when a tile does not fit,
+   *   InvalidArgumentError for impossible sizes, UseAfterReleaseError after `dispose`.
+   */
+  load(descriptions: readonly KernelDescription[], memory: KernelMemory): readonly LoadedKernel[];
+  /** Gives back nothing that a loaded kernel still needs; loads no more. */
+  dispose(): void;
+  [Symbol.dispose](): void;
+}

@@ -1,0 +1,50 @@
+import { InvalidArgumentError } from '@qedge/core';
+import type { Target, TargetTraits } from '../target/target.ts';
+import { GEMM } from './gemm/gemm-family.ts';
+import type { KernelFamily, KernelTrial } from './kernel-family.ts';
+
+/** Every family, one line each. A description's type is the union of theirs. */
+const FAMILIES = [GEMM] as const;
+
+type DescriptionOf<Family> = Family extends KernelFamily<infer Description> ? Description : never;
+
+/** A kernel as plain data: what to compute, not how. */
+export type KernelDescription = DescriptionOf<(typeof FAMILIES)[number]>;
+
+function familyOf(description: KernelDescription): KernelFamily<KernelDescription> {
+  const family = FAMILIES.find(({ kind }) => kind === description.kind);
+  if (family) return family as unknown as KernelFamily<KernelDescription>;
+  throw new InvalidArgumentError('A kernel is described by a kind that is not known', {
+    expected: FAMILIES.map(({ kind }) => kind).join(', '),
+    actual: String((description as { readonly kind?: unknown }).kind),
+  });
+}
+
+/** A canonical text: equal for equal descriptions, different for different ones. Usable as an export name and a cache key. */
+export function kernelKey(description: KernelDescription): string {
+  return familyOf(description).key(description);
+}
+
+/**
+ * Emits a described kernel on any target and ends it.
+ *
+ * @throws InvalidArgumentError for impossible sizes, RegisterBudgetError when the target has too few registers.
+ */
+export function emitKernel<Code>(target: Target<Code>, description: KernelDescription): Code {
+  const family = familyOf(description);
+  family.validate(description);
+  family.emit(target as Target<unknown>, description);
+  return target.finish();
+}
+
+/** A run of the kernel with a known answer. @throws InvalidArgumentError for impossible sizes. */
+export function kernelTrial(
+  description: KernelDescription,
+  traits: TargetTraits,
+  effort: 'all' | 'sample',
+  seed: number,
+): KernelTrial {
+  const family = familyOf(description);
+  family.validate(description);
+  return family.trial(description, traits, effort, seed);
+}
