@@ -1,3 +1,4 @@
 import { library } from '@qedge-tooling/presets/tsup';
 
-export default library();
+// Shims give the CommonJS build an `import.meta.url`, from which koffi is resolved.
+export default library({ shims: true });

@@ -1,3 +1,4 @@
 export { fileAccessError } from './file-access.ts';
+export { type Koffi, type KoffiResult, loadKoffi } from './koffi-library.ts';
 export { type WorkerThreadsOptions, workerThreadsExecutor } from './worker-threads-executor.ts';
 export { assertWritableFile, writeFileAtomic } from './write-file-atomic.ts';

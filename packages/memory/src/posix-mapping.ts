@@ -1,5 +1,5 @@
 import { platform } from 'node:os';
-import { type Koffi, loadKoffi } from './koffi-library.ts';
+import { type Koffi, loadKoffi } from '@qedge/core/node';
 
 const PROT_READ = 1;
 const MAP_PRIVATE = 2;

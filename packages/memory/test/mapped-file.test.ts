@@ -12,6 +12,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { createRequire } from 'node:module';
 import { platform, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -267,9 +268,8 @@ describe('in a process of its own', () => {
   it.skipIf(!canMap || platform() !== 'linux')(
     'memory is unmapped once nothing refers to it, and not while a view does',
     () => {
-      const source = JSON.stringify(
-        fileURLToPath(import.meta.resolve('koffi')).replace(/index\.js$/, 'index.cjs'),
-      );
+      const core = createRequire(fileURLToPath(import.meta.resolve('@qedge/core/package.json')));
+      const source = JSON.stringify(core.resolve('koffi'));
       const koffi = join(project, 'node_modules', 'koffi');
       rmSync(koffi, { recursive: true, force: true });
       mkdirSync(koffi);

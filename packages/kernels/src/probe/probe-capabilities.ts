@@ -76,10 +76,10 @@ export async function probeCapabilities(options: ProbeOptions = {}): Promise<Cap
   return found;
 }
 
-/** koffi is a dependency of @qedge/memory: it is looked up as that package does, or as this one when both are bundled. */
+/** koffi is a dependency of @qedge/core: it is looked up as that package does, or as this one when both are bundled. */
 function koffiFolder(): string | undefined {
   try {
-    return dirname(packageLoader({}).require.resolve('@qedge/memory/package.json'));
+    return dirname(packageLoader({}).require.resolve('@qedge/core/package.json'));
   } catch {
     return undefined;
   }
