@@ -1,4 +1,11 @@
 /// <reference types="@webgpu/types" />
+export {
+  type LoadedOnnxRuntime,
+  type LoadOnnxRuntimeOptions,
+  loadOnnxRuntime,
+  ONNX_RUNTIME_LIBRARIES,
+  type OnnxRuntimeLibrary,
+} from './ort/load-onnx-runtime.ts';
 export { type ProbeOptions, probeCapabilities } from './probe/probe-capabilities.ts';
 export {
   type LoadedTensorflow,
