@@ -54,6 +54,11 @@ export interface TargetTraits {
    * each loaded value then needs a register of its own, and a tile that ignores it runs at half speed.
    */
   readonly hoistsLoads: boolean;
+  /**
+   * How often the body of an innermost loop is best repeated per turn: 1 where a compiler behind the target allocates the registers
+   * and would spill, 4 where the code runs as it is emitted.
+   */
+  readonly unroll: number;
 }
 
 /** Lane-wise operations on float32. `min` is `b < a ? b : a`, `max` is `a < b ? b : a`: with a NaN both give `a`. */
