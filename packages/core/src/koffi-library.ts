@@ -9,6 +9,9 @@ export type KoffiResult =
   | { readonly available: false; readonly reason: string; readonly remedy: string };
 
 const REMEDY = 'Run `npm install koffi`';
+/** What Node's permission model answers. */
+const FORBIDDEN = ['ERR_DLOPEN_DISABLED', 'ERR_ACCESS_DENIED'];
+const PERMISSION_REMEDY = 'Start Node with --allow-addons, and --allow-fs-read for the folder of koffi';
 
 /**
  * Loads the optional dependency koffi, or says why it does not load: not installed, built for another platform, broken. Never
@@ -26,7 +29,12 @@ export function loadKoffi(): KoffiResult {
     }
     return { available: true, koffi, version: String(koffi.version) };
   } catch (error) {
-    return { available: false, reason: describeFailure(error), remedy: REMEDY };
+    const forbidden = FORBIDDEN.includes((error as { code?: unknown } | undefined)?.code as string);
+    return {
+      available: false,
+      reason: describeFailure(error),
+      remedy: forbidden ? PERMISSION_REMEDY : REMEDY,
+    };
   }
 }
 

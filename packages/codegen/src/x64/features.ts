@@ -1,0 +1,60 @@
+import { CapabilityUnavailableError } from '@qedge/core';
+
+/** Extensions of x86-64 that generated code may use, in the order of their bits in a {@link FeatureSet}. */
+export const X64_FEATURES = [
+  'avx2',
+  'fma',
+  'f16c',
+  'bmi2',
+  'avxVnni',
+  'avx512f',
+  'avx512bw',
+  'avx512dq',
+  'avx512vl',
+  'avx512Vnni',
+  'avx512Bf16',
+  'prefetchw',
+] as const;
+
+/** One extension; `avx2` includes AVX, and each name means that processor and operating system both allow it. */
+export type X64Feature = (typeof X64_FEATURES)[number];
+
+/** What the processor can run and the operating system saves: true only when both hold. */
+export type X64Features = Readonly<Record<X64Feature, boolean>>;
+
+declare const featureSetBrand: unique symbol;
+/** A set of {@link X64Feature}s, one bit each, so that a comparison costs one operation per instruction. */
+export type FeatureSet = number & { readonly [featureSetBrand]: true };
+
+/** The set that holds exactly `names`. */
+export function featureSetOf(names: readonly X64Feature[]): FeatureSet {
+  let bits = 0;
+  for (const name of names) bits |= 1 << X64_FEATURES.indexOf(name);
+  return bits as FeatureSet;
+}
+
+/** The names in a set. */
+export function featureNames(set: FeatureSet): X64Feature[] {
+  return X64_FEATURES.filter((_, bit) => ((set >> bit) & 1) === 1);
+}
+
+/** The set of those features of a record that are true. */
+export function enabledFeatures(features: X64Features): FeatureSet {
+  return featureSetOf(X64_FEATURES.filter((name) => features[name]));
+}
+
+/**
+ * Requires `names` of `available` for the purpose `what`.
+ *
+ * @throws CapabilityUnavailableError naming what is missing.
+ */
+export function requireFeatures(what: string, names: readonly X64Feature[], available: FeatureSet): void {
+  const missing = names.filter((name) => (featureSetOf([name]) & available) === 0);
+  if (missing.length === 0) return;
+  throw new CapabilityUnavailableError(`${what} needs processor features that are not there`, {
+    expected: names,
+    actual: featureNames(available),
+    remedy: `Missing: ${missing.join(', ')}. Choose a target that this processor has.`,
+    facts: { missing },
+  });
+}
