@@ -1,47 +1,40 @@
+export { type Activation, type Epilogue, NO_EPILOGUE } from './description/epilogue.ts';
 export {
+  GEMM_ARGUMENTS,
+  type GemmBlocking,
   type GemmDescription,
-  type GemmElements,
-  type GemmEpilogue,
-  type KernelDescription,
-  kernelKey,
-  MAX_INTEGER_DEPTH,
-  type QuantizeDescription,
-  validateKernelDescription,
-} from './description/kernel-description.ts';
+  type GemmRightOperand,
+  type MatrixLayout,
+} from './description/gemm.ts';
 export { RegisterBudgetError } from './errors.ts';
-export { emitKernel, kernelParameterCount } from './kernels/emit-kernel.ts';
-export { GEMM_PARAMETERS, maxTileRows } from './kernels/gemm-tile.ts';
-export { type PanelLayout, packCodes, packFloat32, panelLayout } from './kernels/panels.ts';
-export { QUANTIZE_PARAMETERS } from './kernels/quantize-rows.ts';
+export { ARGUMENT_BYTES, setArgument, setFloatArgument } from './host/argument-block.ts';
+export type { Isa } from './host/isa.ts';
 export {
-  type ProductShape,
-  referenceEpilogue,
-  referenceGemmFloat32,
-  referenceGemmInteger,
-  referenceScale,
-} from './reference/gemm.ts';
-export { referenceQuantize } from './reference/quantize.ts';
-export { fusedMultiplyAdd, type InterpretedKernel, InterpreterTarget } from './target/interpreter.ts';
+  type KernelHost,
+  type KernelMemory,
+  type LoadedKernel,
+  MEMORY_ALIGNMENT,
+  type PortableKernel,
+} from './host/kernel-host.ts';
+export { emitKernel, type KernelDescription, kernelKey, kernelTrial } from './kernels/families.ts';
+export type { KernelFamily, KernelTrial } from './kernels/kernel-family.ts';
+export { fusedMultiplyAdd } from './target/fused-multiply-add.ts';
+export { type InterpretedKernel, InterpreterTarget } from './target/interpreter.ts';
 export type {
-  BinaryOperation,
   Conversion,
-  Count,
+  DotForm,
+  FloatOperation,
+  IntegerOperation,
   MemoryOperand,
+  NarrowFormat,
   Pointer,
+  Routine,
   Shift,
   Target,
   TargetTraits,
   Vector,
 } from './target/target.ts';
 export { detectWasmFeatures, type WasmFeatures } from './wasm/features.ts';
-export type { WasmMemory, WasmModule } from './wasm/host.ts';
-export {
-  compileModule,
-  createMemory,
-  encodeKernels,
-  instantiateKernels,
-  type LoadedKernel,
-  moduleKey,
-} from './wasm/load-kernels.ts';
-export { encodeModule, type WasmExport, type WasmFunction } from './wasm/module.ts';
-export { WASM_TRAITS, type WasmDialect, WasmTarget } from './wasm/target.ts';
+export { encodeModule, type WasmExport, type WasmFunction, type WasmKernel } from './wasm/module.ts';
+export { WasmTarget } from './wasm/target.ts';
+export { WASM_TRAITS, type WasmDialect } from './wasm/traits.ts';

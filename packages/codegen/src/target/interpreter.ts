@@ -1,86 +1,66 @@
 import { InvalidArgumentError } from '@qedge/core';
-import { RegisterBudget } from './register-budget.ts';
+import { ARGUMENT_BYTES } from '../host/argument-block.ts';
+import type { KernelMemory } from '../host/kernel-host.ts';
+import { ContractChecks } from './contract-checks.ts';
+import { fusedMultiplyAdd } from './fused-multiply-add.ts';
+import { FLOAT_OPERATIONS, INTEGER_OPERATIONS, sumOfProducts } from './lane-arithmetic.ts';
+import {
+  bfloat16Bits,
+  bfloat16Value,
+  float16Bits,
+  float16Value,
+  NARROW_BYTES,
+  roundTiesToEven,
+} from './narrow-numbers.ts';
 import type {
-  BinaryOperation,
   Conversion,
-  Count,
+  FloatOperation,
+  IntegerOperation,
   MemoryOperand,
+  NarrowFormat,
   Pointer,
+  Routine,
   Shift,
   Target,
   TargetTraits,
   Vector,
 } from './target.ts';
 
-/** A kernel to be run on `memory`: arguments are byte addresses and counts, as for compiled code. */
-export type InterpretedKernel = (memory: ArrayBufferLike) => (...args: number[]) => void;
+/** A kernel to be run on a memory: bound once, then called with the address of an argument block in it. */
+export type InterpretedKernel = (memory: KernelMemory) => (block: number) => void;
 
 type Step = (machine: Machine) => void;
 
+/** What a step works on. Vectors lie side by side; `bits` and `floats` are two views of them. */
 interface Machine {
   readonly memory: DataView;
-  readonly registers: DataView[];
-  readonly integers: number[];
+  /** The address of the first byte of `memory`. */
+  readonly address: number;
+  readonly bits: Int32Array;
+  readonly floats: Float32Array;
+  readonly pointers: Float64Array;
 }
 
-const BINARY: Readonly<Record<BinaryOperation, (a: number, b: number) => number>> = {
-  add: (a, b) => a + b,
-  multiply: (a, b) => a * b,
-  divide: (a, b) => a / b,
-  // Not Math.min and Math.max: those give NaN when either operand is NaN.
-  // biome-ignore lint/complexity/useMathMinMax: another result for NaN
-  min: (a, b) => (b < a ? b : a),
-  // biome-ignore lint/complexity/useMathMinMax: another result for NaN
-  max: (a, b) => (a < b ? b : a),
-};
-
-/** Rounds to the nearest integer, ties to even. */
-function nearestEven(value: number): number {
-  const below = Math.floor(value);
-  const fraction = value - below;
-  if (fraction !== 0.5) return Math.round(value);
-  return below % 2 === 0 ? below : below + 1;
-}
-
-function repeat(times: number, steps: readonly Step[], machine: Machine): void {
-  for (let i = 0; i < times; i++) for (const step of steps) step(machine);
-}
-
-const doubleBits = new DataView(new ArrayBuffer(8));
+/** The content of a vector that was never written, or that a call left undefined: a NaN, and a conspicuous integer. */
+const UNDEFINED_LANE = 0x7fc5a5a5;
+const BLOCK = 0 as Pointer;
 
 /**
- * `a * b + c` on float32 values, rounded once. The product is exact in float64; the sum is rounded to odd there, so that the
- * final rounding to float32 is the only one that counts (Boldo and Melquiond 2008, "Emulation of a FMA").
- */
-export function fusedMultiplyAdd(a: number, b: number, c: number): number {
-  const product = a * b;
-  const sum = product + c;
-  if (!Number.isFinite(sum)) return Math.fround(sum);
-  const virtual = sum - product;
-  const error = product - (sum - virtual) + (c - virtual);
-  if (error === 0) return Math.fround(sum);
-  doubleBits.setFloat64(0, sum);
-  const bits = doubleBits.getBigInt64(0);
-  if ((bits & 1n) === 0n) doubleBits.setBigInt64(0, error > 0 === sum > 0 ? bits + 1n : bits - 1n);
-  return Math.fround(doubleBits.getFloat64(0));
-}
-
-/**
- * A target that runs kernels step by step on plain memory: the reference for every encoder. Registers start as NaN, so
- * that a kernel which reads one before writing it gives a wrong result; an access outside the memory throws a RangeError.
+ * A target that runs kernels step by step on plain memory: the reference for every encoder. What is undefined is made visible:
+ * vectors start as NaN and pointers as no address, both again after a call of a routine. An access outside the memory throws a
+ * RangeError; so does a conversion to int32 of a NaN or a number outside int32.
  */
 export class InterpreterTarget implements Target<InterpretedKernel> {
   readonly traits: TargetTraits;
-  readonly #budget: RegisterBudget;
+  readonly block = BLOCK;
+  readonly #checks: ContractChecks;
+  readonly #routines: { readonly pointers: readonly Pointer[]; readonly steps: readonly Step[] }[] = [];
   #steps: Step[] = [];
   #vectorCount = 0;
-  #integerCount: number;
+  #pointerCount = 1;
 
-  /**
-   * @param parameterCount how many arguments the kernel takes.
-   * @throws InvalidArgumentError for `fmaRounding: 'host'`, which only a host can do.
-   */
-  constructor(traits: TargetTraits, parameterCount: number) {
+  /** @throws InvalidArgumentError for `fmaRounding: 'host'`, which only a host can do. */
+  constructor(traits: TargetTraits) {
     if (traits.fmaRounding === 'host') {
       throw new InvalidArgumentError('The interpreter needs a stated rounding', {
         expected: 'once, twice',
@@ -88,176 +68,420 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
       });
     }
     this.traits = traits;
-    this.#budget = new RegisterBudget(traits.id, traits.vectors);
-    this.#integerCount = parameterCount;
+    this.#checks = new ContractChecks(traits);
   }
 
   vectors(role: string, count: number): Vector[] {
-    this.#budget.claim(role, count);
+    this.#checks.claimVectors(role, count);
     return Array.from({ length: count }, () => this.#vectorCount++ as Vector);
   }
 
-  pointerArgument(index: number): Pointer {
-    return index as Pointer;
+  pointer(role: string): Pointer {
+    this.#checks.claimPointer(role);
+    return this.#pointerCount++ as Pointer;
   }
 
-  countArgument(index: number): Count {
-    return index as Count;
-  }
-
-  pointer(): Pointer {
-    return this.#integerCount++ as Pointer;
+  argument(destination: Pointer, index: number): void {
+    this.#checks.field(index);
+    this.#steps.push((machine) => {
+      const at = locate(machine, BLOCK, index * ARGUMENT_BYTES, ARGUMENT_BYTES);
+      machine.pointers[destination] =
+        machine.memory.getUint32(at, true) + machine.memory.getUint32(at + 4, true) * 2 ** 32;
+    });
   }
 
   copyPointer(destination: Pointer, source: Pointer): void {
-    this.#emit(({ integers }) => {
-      integers[destination] = integers[source]!;
+    this.#steps.push(({ pointers }) => {
+      pointers[destination] = pointers[source]!;
     });
   }
 
   advance(pointer: Pointer, bytes: number): void {
-    this.#emit(({ integers }) => {
-      integers[pointer] = integers[pointer]! + bytes;
+    this.#checks.bytes(bytes);
+    this.#steps.push(({ pointers }) => {
+      pointers[pointer] = pointers[pointer]! + bytes;
+    });
+  }
+
+  advanceByArgument(pointer: Pointer, index: number, scale: number): void {
+    this.#checks.field(index);
+    this.#checks.scale(scale);
+    this.#steps.push((machine) => {
+      machine.pointers[pointer] = machine.pointers[pointer]! + countArgument(machine, index) * scale;
     });
   }
 
   loop(times: number, body: () => void): void {
-    const inner = this.#nest(body);
-    this.#emit((machine) => repeat(times, inner, machine));
+    this.#checks.times(times);
+    if (times === 0) return;
+    const steps = this.#collect(() => this.#checks.loop(body));
+    this.#steps.push((machine) => repeat(times, steps, machine));
   }
 
-  loopCount(count: Count, body: () => void): void {
-    const inner = this.#nest(body);
-    this.#emit((machine) => repeat(machine.integers[count]!, inner, machine));
+  loopArgument(index: number, body: () => void): void {
+    this.#checks.field(index);
+    const steps = this.#collect(() => this.#checks.loop(body));
+    this.#steps.push((machine) => repeat(countArgument(machine, index), steps, machine));
   }
 
-  load(destination: Vector, { base, offset }: MemoryOperand, lanes = this.traits.lanes): void {
+  routine(pointers: readonly Pointer[], body: () => void): Routine {
+    let routine: Routine | undefined;
+    const steps = this.#collect(() => {
+      routine = this.#checks.routine(body);
+    });
+    this.#routines.push({ pointers: [...pointers], steps });
+    return routine!;
+  }
+
+  call(routine: Routine): void {
+    this.#checks.call(routine);
+    const { pointers, steps } = this.#routines[routine]!;
+    this.#steps.push((machine) => {
+      const before = machine.pointers.slice();
+      machine.pointers.fill(Number.NaN);
+      for (const pointer of [BLOCK, ...pointers]) machine.pointers[pointer] = before[pointer]!;
+      machine.bits.fill(UNDEFINED_LANE);
+      repeat(1, steps, machine);
+      machine.pointers.set(before);
+      for (const pointer of pointers) machine.pointers[pointer] = Number.NaN;
+      machine.bits.fill(UNDEFINED_LANE);
+    });
+  }
+
+  load(destination: Vector, operand: MemoryOperand, lanes = this.traits.lanes): void {
+    this.#checkAccess(operand, lanes);
+    this.#setBits(destination, (machine, lane) => (lane < lanes ? readWord(machine, operand, lane * 4) : 0));
+  }
+
+  loadNarrow(
+    format: NarrowFormat,
+    destination: Vector,
+    operand: MemoryOperand,
+    lanes = this.traits.lanes,
+  ): void {
+    this.#checkAccess(operand, lanes);
+    const bytes = NARROW_BYTES[format];
+    if (format === 'float16' || format === 'bfloat16') {
+      this.#checks.useTemporaries('half');
+      const value = format === 'float16' ? float16Value : bfloat16Value;
+      this.#setFloats(destination, (machine, lane) => {
+        return lane < lanes ? value(readNarrow(machine, 'uint16', operand, lane * bytes)) : 0;
+      });
+      return;
+    }
+    this.#setBits(destination, (machine, lane) => {
+      return lane < lanes ? readNarrow(machine, format, operand, lane * bytes) : 0;
+    });
+  }
+
+  loadPairs(format: 'int8' | 'uint8', destination: Vector, operand: MemoryOperand): void {
+    this.#checks.memory(operand);
+    this.#setBits(destination, (machine, lane) => {
+      const low = readNarrow(machine, format, operand, lane * 2);
+      const high = readNarrow(machine, format, operand, lane * 2 + 1);
+      return (low & 0xffff) | (high << 16);
+    });
+  }
+
+  splat(destination: Vector, operand: MemoryOperand): void {
+    this.#checks.memory(operand);
+    this.#setBits(destination, (machine) => readWord(machine, operand, 0));
+  }
+
+  splatNarrow(format: 'float16' | 'bfloat16', destination: Vector, operand: MemoryOperand): void {
+    this.#checks.memory(operand);
+    this.#checks.useTemporaries('half');
+    const value = format === 'float16' ? float16Value : bfloat16Value;
+    this.#setFloats(destination, (machine) => value(readNarrow(machine, 'uint16', operand, 0)));
+  }
+
+  store(source: Vector, operand: MemoryOperand, lanes = this.traits.lanes): void {
+    this.#checkAccess(operand, lanes);
     this.#eachLane((machine, lane) => {
-      const address = machine.integers[base]! + offset + lane * 4;
-      const bits = lane < lanes ? machine.memory.getInt32(address, true) : 0;
-      machine.registers[destination]!.setInt32(lane * 4, bits, true);
-    });
-  }
-
-  loadWidened(destination: Vector, { base, offset }: MemoryOperand): void {
-    this.#eachLane(({ memory, registers, integers }, lane) => {
-      const address = integers[base]! + offset + lane * 2;
-      registers[destination]!.setInt16(lane * 4, memory.getInt8(address), true);
-      registers[destination]!.setInt16(lane * 4 + 2, memory.getInt8(address + 1), true);
-    });
-  }
-
-  splat(destination: Vector, { base, offset }: MemoryOperand): void {
-    this.#eachLane(({ memory, registers, integers }, lane) => {
-      registers[destination]!.setInt32(lane * 4, memory.getInt32(integers[base]! + offset, true), true);
-    });
-  }
-
-  store(source: Vector, { base, offset }: MemoryOperand, lanes = this.traits.lanes): void {
-    this.#eachLane(({ memory, registers, integers }, lane) => {
       if (lane >= lanes) return;
-      memory.setInt32(integers[base]! + offset + lane * 4, registers[source]!.getInt32(lane * 4, true), true);
+      const at = locate(machine, operand.base, operand.offset + lane * 4, 4);
+      machine.memory.setInt32(at, machine.bits[this.#at(source, lane)]!, true);
     });
   }
 
-  storeNarrowed(source: Vector, { base, offset }: MemoryOperand): void {
-    this.#eachLane(({ memory, registers, integers }, lane) => {
-      const value = registers[source]!.getInt32(lane * 4, true);
-      memory.setInt16(integers[base]! + offset + lane * 2, Math.max(-32768, Math.min(32767, value)), true);
+  storeNarrow(format: NarrowFormat, source: Vector, operand: MemoryOperand, lanes = this.traits.lanes): void {
+    this.#checkAccess(operand, lanes);
+    if (format === 'float16' || format === 'bfloat16') this.#checks.useTemporaries('half');
+    const bytes = NARROW_BYTES[format];
+    const narrow = NARROWING[format];
+    this.#eachLane((machine, lane) => {
+      if (lane >= lanes) return;
+      const at = locate(machine, operand.base, operand.offset + lane * bytes, bytes);
+      const index = this.#at(source, lane);
+      const value = narrow(machine.bits[index]!, machine.floats[index]!);
+      if (bytes === 1) machine.memory.setUint8(at, value);
+      else machine.memory.setUint16(at, value, true);
     });
+  }
+
+  moveWord(destination: MemoryOperand, source: MemoryOperand): void {
+    this.#checks.memory(destination);
+    this.#checks.memory(source);
+    this.#steps.push((machine) => {
+      const word = readWord(machine, source, 0);
+      machine.memory.setInt32(locate(machine, destination.base, destination.offset, 4), word, true);
+    });
+  }
+
+  prefetch(operand: MemoryOperand): void {
+    this.#checks.memory(operand);
   }
 
   zero(destination: Vector): void {
-    this.#eachLane(({ registers }, lane) => registers[destination]!.setInt32(lane * 4, 0));
+    this.integerConstant(destination, 0);
   }
 
-  binary(operation: BinaryOperation, destination: Vector, a: Vector, b: Vector): void {
-    const apply = BINARY[operation];
-    this.#eachLane(({ registers }, lane) => {
-      const left = registers[a]!.getFloat32(lane * 4, true);
-      const right = registers[b]!.getFloat32(lane * 4, true);
-      registers[destination]!.setFloat32(lane * 4, apply(left, right), true);
+  constant(destination: Vector, value: number): void {
+    this.#setFloats(destination, () => value);
+  }
+
+  integerConstant(destination: Vector, bits: number): void {
+    this.#setBits(destination, () => bits);
+  }
+
+  copy(destination: Vector, source: Vector): void {
+    this.#setBits(destination, ({ bits }, lane) => bits[this.#at(source, lane)]!);
+  }
+
+  float(operation: FloatOperation, destination: Vector, a: Vector, b: Vector): void {
+    const apply = FLOAT_OPERATIONS[operation];
+    this.#setFloats(destination, ({ floats }, lane) => {
+      return apply(floats[this.#at(a, lane)]!, floats[this.#at(b, lane)]!);
+    });
+  }
+
+  squareRoot(destination: Vector, source: Vector): void {
+    this.#setFloats(destination, ({ floats }, lane) => Math.sqrt(floats[this.#at(source, lane)]!));
+  }
+
+  zeroNaN(destination: Vector, source: Vector): void {
+    this.#setFloats(destination, ({ floats }, lane) => {
+      const value = floats[this.#at(source, lane)]!;
+      return Number.isNaN(value) ? 0 : value;
+    });
+  }
+
+  integer(operation: IntegerOperation, destination: Vector, a: Vector, b: Vector): void {
+    const apply = INTEGER_OPERATIONS[operation];
+    this.#setBits(destination, ({ bits }, lane) => apply(bits[this.#at(a, lane)]!, bits[this.#at(b, lane)]!));
+  }
+
+  addWords(destination: Vector, a: Vector, b: Vector): void {
+    this.#setBits(destination, ({ bits }, lane) => {
+      const [left, right] = [bits[this.#at(a, lane)]!, bits[this.#at(b, lane)]!];
+      return ((left + right) & 0xffff) | (((left >>> 16) + (right >>> 16)) << 16);
+    });
+  }
+
+  shift(shift: Shift, width: 16 | 32, destination: Vector, source: Vector, bits: number): void {
+    this.#checks.shift(shift, width, bits);
+    const apply = (value: number) => {
+      if (shift === 'left') return value << bits;
+      return shift === 'right-signed' ? value >> bits : value >>> bits;
+    };
+    this.#setBits(destination, (machine, lane) => {
+      const value = machine.bits[this.#at(source, lane)]!;
+      if (width === 32) return apply(value);
+      const [low, high] =
+        shift === 'right-unsigned' ? [value & 0xffff, value >>> 16] : [(value << 16) >> 16, value >> 16];
+      return (apply(low) & 0xffff) | (apply(high) << 16);
     });
   }
 
   convert(conversion: Conversion, destination: Vector, source: Vector): void {
-    this.#eachLane(({ registers }, lane) => {
-      const from = registers[source]!;
-      const to = registers[destination]!;
-      if (conversion === 'int32-to-float32') {
-        to.setFloat32(lane * 4, from.getInt32(lane * 4, true), true);
-      } else {
-        const value = nearestEven(from.getFloat32(lane * 4, true));
-        const inRange = Math.max(-2147483648, Math.min(2147483647, value));
-        to.setInt32(lane * 4, Number.isNaN(value) ? 0 : inRange, true);
-      }
-    });
-  }
-
-  shift(shift: Shift, destination: Vector, source: Vector, bits: number): void {
-    this.#eachLane(({ registers }, lane) => {
-      for (const at of [lane * 4, lane * 4 + 2]) {
-        const value = registers[source]!.getInt16(at, true);
-        registers[destination]!.setInt16(at, shift === 'left' ? value << bits : value >> bits, true);
-      }
+    if (conversion === 'int32-to-float32') {
+      this.#setFloats(destination, ({ bits }, lane) => bits[this.#at(source, lane)]!);
+      return;
+    }
+    this.#setBits(destination, ({ floats }, lane) => {
+      const value = roundTiesToEven(floats[this.#at(source, lane)]!);
+      if (value >= -(2 ** 31) && value < 2 ** 31) return value;
+      throw new RangeError(`A kernel converts ${value} to int32; kernels clamp first.`);
     });
   }
 
   fma(accumulator: Vector, a: Vector, b: Vector): void {
-    const once = this.traits.fmaRounding === 'once';
-    this.#eachLane(({ registers }, lane) => {
-      const sum = registers[accumulator]!.getFloat32(lane * 4, true);
-      const left = registers[a]!.getFloat32(lane * 4, true);
-      const right = registers[b]!.getFloat32(lane * 4, true);
-      const result = once ? fusedMultiplyAdd(left, right, sum) : sum + Math.fround(left * right);
-      registers[accumulator]!.setFloat32(lane * 4, result, true);
-    });
+    this.#multiplyAdd(accumulator, a, b, 1);
+  }
+
+  fnma(accumulator: Vector, a: Vector, b: Vector): void {
+    this.#multiplyAdd(accumulator, a, b, -1);
   }
 
   dot(accumulator: Vector, a: Vector, b: Vector): void {
-    this.#eachLane(({ registers }, lane) => {
-      let sum = registers[accumulator]!.getInt32(lane * 4, true);
-      for (const at of [lane * 4, lane * 4 + 2]) {
-        sum += registers[a]!.getInt16(at, true) * registers[b]!.getInt16(at, true);
-      }
-      registers[accumulator]!.setInt32(lane * 4, sum, true);
+    this.#checks.useTemporaries('dot');
+    const sum = sumOfProducts[this.traits.dot];
+    this.#setBits(accumulator, ({ bits }, lane) => {
+      return bits[this.#at(accumulator, lane)]! + sum(bits[this.#at(a, lane)]!, bits[this.#at(b, lane)]!);
+    });
+  }
+
+  multiplyWords(destination: Vector, a: Vector, b: Vector): void {
+    this.#setBits(destination, ({ bits }, lane) => {
+      return sumOfProducts.words(bits[this.#at(a, lane)]!, bits[this.#at(b, lane)]!);
+    });
+  }
+
+  multiplyBytes(destination: Vector, a: Vector, b: Vector): void {
+    this.#checks.optional('multiplyBytes');
+    this.#setBits(destination, ({ bits }, lane) => {
+      const [left, right] = [bits[this.#at(a, lane)]!, bits[this.#at(b, lane)]!];
+      const low = clamp(sumOfProducts.bytes(left & 0xffff, right), -32768, 32767);
+      const high = clamp(sumOfProducts.bytes(left >>> 16, right >> 16), -32768, 32767);
+      return (low & 0xffff) | (high << 16);
+    });
+  }
+
+  dotBfloat16(accumulator: Vector, a: Vector, b: Vector): void {
+    this.#checks.optional('dotBfloat16');
+    this.#setFloats(accumulator, ({ bits, floats }, lane) => {
+      const [left, right] = [bits[this.#at(a, lane)]!, bits[this.#at(b, lane)]!];
+      const high = bfloat16Value(left >>> 16);
+      const sum = fusedMultiplyAdd(high, bfloat16Value(right >>> 16), floats[this.#at(accumulator, lane)]!);
+      return fusedMultiplyAdd(bfloat16Value(left & 0xffff), bfloat16Value(right & 0xffff), sum);
+    });
+  }
+
+  exchange(destination: Vector, source: Vector, mask: number): void {
+    this.#checks.mask(mask);
+    const { lanes } = this.traits;
+    this.#steps.push(({ bits }) => {
+      const old = bits.slice(source * lanes, (source + 1) * lanes);
+      for (let lane = 0; lane < lanes; lane++) bits[destination * lanes + lane] = old[lane ^ mask]!;
     });
   }
 
   finish(): InterpretedKernel {
+    this.#checks.finish();
     const steps = this.#steps;
-    const vectorCount = this.#vectorCount;
-    const lanes = this.traits.lanes;
-    return (buffer) => {
-      const memory = new DataView(buffer);
-      return (...args) => {
-        const registers = Array.from({ length: vectorCount }, () => {
-          const register = new Float32Array(lanes).fill(Number.NaN);
-          return new DataView(register.buffer);
-        });
-        const machine: Machine = { memory, registers, integers: [...args] };
-        for (const step of steps) step(machine);
+    const lanes = this.#vectorCount * this.traits.lanes;
+    const pointerCount = this.#pointerCount;
+    return ({ buffer, byteOffset, byteLength, address }) => {
+      const memory = new DataView(buffer, byteOffset, byteLength);
+      const bits = new Int32Array(lanes);
+      const floats = new Float32Array(bits.buffer);
+      const pointers = new Float64Array(pointerCount);
+      const machine: Machine = { memory, address, bits, floats, pointers };
+      return (block) => {
+        bits.fill(UNDEFINED_LANE);
+        pointers.fill(Number.NaN);
+        pointers[BLOCK] = block;
+        repeat(1, steps, machine);
       };
     };
   }
 
-  #nest(body: () => void): Step[] {
+  #multiplyAdd(accumulator: Vector, a: Vector, b: Vector, sign: 1 | -1): void {
+    this.#checks.useTemporaries('fma');
+    const once = this.traits.fmaRounding === 'once';
+    this.#setFloats(accumulator, ({ floats }, lane) => {
+      const sum = floats[this.#at(accumulator, lane)]!;
+      const [left, right] = [sign * floats[this.#at(a, lane)]!, floats[this.#at(b, lane)]!];
+      return once ? fusedMultiplyAdd(left, right, sum) : sum + Math.fround(left * right);
+    });
+  }
+
+  #checkAccess(operand: MemoryOperand, lanes: number): void {
+    this.#checks.memory(operand);
+    this.#checks.lanes(lanes);
+  }
+
+  #at(vector: Vector, lane: number): number {
+    return vector * this.traits.lanes + lane;
+  }
+
+  #collect(emit: () => void): readonly Step[] {
     const outer = this.#steps;
     const inner: Step[] = [];
     this.#steps = inner;
-    body();
+    emit();
     this.#steps = outer;
     return inner;
   }
 
-  #emit(step: Step): void {
-    this.#steps.push(step);
+  #setBits(destination: Vector, compute: (machine: Machine, lane: number) => number): void {
+    this.#eachLane((machine, lane) => {
+      machine.bits[this.#at(destination, lane)] = compute(machine, lane);
+    });
+  }
+
+  #setFloats(destination: Vector, compute: (machine: Machine, lane: number) => number): void {
+    this.#eachLane((machine, lane) => {
+      machine.floats[this.#at(destination, lane)] = compute(machine, lane);
+    });
   }
 
   #eachLane(apply: (machine: Machine, lane: number) => void): void {
     const { lanes } = this.traits;
-    this.#emit((machine) => {
+    this.#steps.push((machine) => {
       for (let lane = 0; lane < lanes; lane++) apply(machine, lane);
     });
   }
 }
+
+function repeat(times: number, steps: readonly Step[], machine: Machine): void {
+  for (let i = 0; i < times; i++) for (const step of steps) step(machine);
+}
+
+/** The place of `byteLength` bytes in the memory. @throws RangeError when they, or the base alone, are not all in it. */
+function locate(
+  { memory, address, pointers }: Machine,
+  base: Pointer,
+  offset: number,
+  byteLength: number,
+): number {
+  const start = pointers[base]! - address;
+  const at = start + offset;
+  // A base before the memory is refused even where the offset leads back: 32-bit addresses do not wrap around.
+  if (start >= 0 && at + byteLength <= memory.byteLength) return at;
+  throw new RangeError(
+    `A kernel accesses ${byteLength} bytes at ${at} of a memory of ${memory.byteLength} (base ${start}, offset ${offset}).`,
+  );
+}
+
+function countArgument(machine: Machine, index: number): number {
+  return machine.memory.getUint32(locate(machine, BLOCK, index * ARGUMENT_BYTES, ARGUMENT_BYTES), true);
+}
+
+function readWord(machine: Machine, { base, offset }: MemoryOperand, bytes: number): number {
+  return machine.memory.getInt32(locate(machine, base, offset + bytes, 4), true);
+}
+
+function readNarrow(
+  machine: Machine,
+  format: 'int8' | 'uint8' | 'int16' | 'uint16',
+  { base, offset }: MemoryOperand,
+  bytes: number,
+): number {
+  const { memory } = machine;
+  const at = locate(machine, base, offset + bytes, NARROW_BYTES[format]);
+  switch (format) {
+    case 'int8':
+      return memory.getInt8(at);
+    case 'uint8':
+      return memory.getUint8(at);
+    case 'int16':
+      return memory.getInt16(at, true);
+    case 'uint16':
+      return memory.getUint16(at, true);
+  }
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.max(low, Math.min(high, value));
+}
+
+/** What a lane becomes in memory, from its two readings. */
+const NARROWING: Readonly<Record<NarrowFormat, (bits: number, float: number) => number>> = {
+  int8: (bits) => clamp(bits, -128, 127),
+  uint8: (bits) => clamp(bits, 0, 255),
+  int16: (bits) => clamp(bits, -32768, 32767),
+  uint16: (bits) => clamp(bits, 0, 65535),
+  float16: (_bits, float) => float16Bits(float),
+  bfloat16: (_bits, float) => bfloat16Bits(float),
+};

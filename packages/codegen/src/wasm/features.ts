@@ -1,7 +1,8 @@
 import type { Vector } from '../target/target.ts';
-import { webAssemblyHost } from './host.ts';
 import { encodeModule } from './module.ts';
-import { type WasmDialect, WasmTarget } from './target.ts';
+import { WasmTarget } from './target.ts';
+import type { WasmDialect } from './traits.ts';
+import { webAssembly } from './web-assembly.ts';
 
 /** What the host's WebAssembly can do. */
 export interface WasmFeatures {
@@ -13,18 +14,18 @@ export interface WasmFeatures {
 
 /** Finds out by letting the host validate two tiny modules; takes microseconds and runs nothing. */
 export function detectWasmFeatures(): WasmFeatures {
-  const host = webAssemblyHost();
-  const accepts = (dialect: WasmDialect) => host?.validate(probeModule(dialect)) ?? false;
+  const engine = webAssembly();
+  const accepts = (dialect: WasmDialect) => engine?.validate(probeModule(dialect)) ?? false;
   return { simd: accepts('strict'), relaxedSimd: accepts('relaxed') };
 }
 
-/** `memory[0] += memory[0] * memory[0]` on one vector: the smallest kernel that differs between the dialects. */
+/** `vector += vector * vector` at address 0: the smallest kernel that differs between the dialects. */
 function probeModule(dialect: WasmDialect): Uint8Array {
-  const target = new WasmTarget(dialect, 1);
-  const memory = { base: target.pointerArgument(0), offset: 0 };
+  const target = new WasmTarget(dialect);
+  const memory = { base: target.block, offset: 0 };
   const [vector] = target.vectors('probe', 1) as [Vector];
   target.load(vector, memory);
   target.fma(vector, vector, vector);
   target.store(vector, memory);
-  return encodeModule([{ name: 'probe', function: target.finish() }]);
+  return encodeModule([{ name: 'probe', kernel: target.finish() }], { shared: false });
 }

@@ -10,14 +10,27 @@ export interface WasmFunction {
   readonly code: readonly number[];
 }
 
-/** A function with the name under which a module exports it. */
+/**
+ * The functions of one kernel: its routines, then the kernel itself, which alone is exported. They call each other by index, so
+ * that a kernel belongs at the place in the module for which it was encoded.
+ */
+export interface WasmKernel {
+  /** The index in the module of the first function. */
+  readonly firstFunction: number;
+  readonly functions: readonly WasmFunction[];
+}
+
+/** A kernel with the name under which a module exports it. */
 export interface WasmExport {
   readonly name: string;
-  readonly function: WasmFunction;
+  readonly kernel: WasmKernel;
 }
 
 /** Where a module looks for its memory. */
 export const MEMORY_IMPORT = { module: 'arena', name: 'memory' } as const;
+
+/** Pages of the largest memory that 32-bit addresses reach: 4 GiB. */
+export const MAXIMUM_PAGES = 65536;
 
 const MAGIC_AND_VERSION = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 const SECTION = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
@@ -25,6 +38,8 @@ const FUNCTION_TYPE = 0x60;
 const MEMORY_KIND = 0x02;
 const FUNCTION_KIND = 0x00;
 const ONE_PAGE_OR_MORE = [0x00, 1];
+/** Shared, one page or more, at most {@link MAXIMUM_PAGES}: accepts every shared memory. */
+const SHARED_PAGES = [0x03, 1, ...unsignedLeb128(MAXIMUM_PAGES)];
 
 /** Unsigned LEB128 of an integer in 0..2^32-1. */
 export function unsignedLeb128(value: number): number[] {
@@ -64,40 +79,59 @@ export function signedLeb128(value: number): number[] {
 }
 
 /**
- * Writes a module that imports one memory (`arena.memory`, at least one page) and exports `functions` under their names.
+ * Writes a module that imports one memory (`arena.memory`, of one page or more; shared or not) and exports `kernels` under their names.
  * Equal input gives equal bytes.
  *
- * @throws InvalidArgumentError when two functions share a name.
+ * @throws InvalidArgumentError when two kernels share a name or one was encoded for another place.
  */
-export function encodeModule(functions: readonly WasmExport[]): Uint8Array {
-  const names = new Set(functions.map((entry) => entry.name));
-  if (names.size !== functions.length) {
-    throw new InvalidArgumentError('Two exported functions share a name', {
-      actual: functions.map((entry) => entry.name),
-    });
-  }
-  const arities = [...new Set(functions.map((entry) => entry.function.parameterCount))];
-  return Uint8Array.from([
-    ...MAGIC_AND_VERSION,
-    ...section(SECTION.type, sequence(arities.map(functionType))),
-    ...section(
+export function encodeModule(
+  kernels: readonly WasmExport[],
+  memory: { readonly shared: boolean },
+): Uint8Array {
+  checkKernels(kernels);
+  const functions = kernels.flatMap(({ kernel }) => kernel.functions);
+  const arities = [...new Set(functions.map((entry) => entry.parameterCount))];
+  const limits = memory.shared ? SHARED_PAGES : ONE_PAGE_OR_MORE;
+  const parts = [
+    MAGIC_AND_VERSION,
+    section(SECTION.type, sequence(arities.map(functionType))),
+    section(
       SECTION.import,
-      sequence([
-        [...text(MEMORY_IMPORT.module), ...text(MEMORY_IMPORT.name), MEMORY_KIND, ...ONE_PAGE_OR_MORE],
-      ]),
+      sequence([[...text(MEMORY_IMPORT.module), ...text(MEMORY_IMPORT.name), MEMORY_KIND, ...limits]]),
     ),
-    ...section(
+    section(
       SECTION.function,
-      sequence(functions.map((entry) => unsignedLeb128(arities.indexOf(entry.function.parameterCount)))),
+      sequence(functions.map((entry) => unsignedLeb128(arities.indexOf(entry.parameterCount)))),
     ),
-    ...section(
+    section(
       SECTION.export,
       sequence(
-        functions.map((entry, index) => [...text(entry.name), FUNCTION_KIND, ...unsignedLeb128(index)]),
+        kernels.map(({ name, kernel }) => {
+          const index = kernel.firstFunction + kernel.functions.length - 1;
+          return [...text(name), FUNCTION_KIND, ...unsignedLeb128(index)];
+        }),
       ),
     ),
-    ...section(SECTION.code, sequence(functions.map((entry) => functionBody(entry.function)))),
-  ]);
+    section(SECTION.code, sequence(functions.map(functionBody))),
+  ];
+  return Uint8Array.from(parts.flat());
+}
+
+function checkKernels(kernels: readonly WasmExport[]): void {
+  const names = kernels.map(({ name }) => name);
+  if (new Set(names).size !== names.length) {
+    throw new InvalidArgumentError('Two exported functions share a name', { actual: names });
+  }
+  let next = 0;
+  for (const { name, kernel } of kernels) {
+    if (kernel.firstFunction !== next) {
+      throw new InvalidArgumentError(`The kernel ${name} was encoded for another place in the module`, {
+        expected: next,
+        actual: kernel.firstFunction,
+      });
+    }
+    next += kernel.functions.length;
+  }
 }
 
 function section(id: number, content: number[]): number[] {

@@ -1,256 +1,462 @@
-import { RegisterBudget } from '../target/register-budget.ts';
+import { ARGUMENT_BYTES } from '../host/argument-block.ts';
+import { ContractChecks } from '../target/contract-checks.ts';
+import { NARROW_BYTES } from '../target/narrow-numbers.ts';
 import type {
-  BinaryOperation,
   Conversion,
-  Count,
+  FloatOperation,
+  IntegerOperation,
   MemoryOperand,
+  NarrowFormat,
   Pointer,
+  Routine,
   Shift,
   Target,
   TargetTraits,
   Vector,
 } from '../target/target.ts';
-import { signedLeb128, unsignedLeb128, type WasmFunction } from './module.ts';
+import { FunctionWriter } from './function-writer.ts';
+import { narrowToBfloat16, narrowToFloat16, widenFloat16 } from './half-floats.ts';
+import type { WasmFunction, WasmKernel } from './module.ts';
 import { OPCODE, SIMD, VALUE_TYPE } from './opcodes.ts';
+import { WASM_TRAITS, type WasmDialect } from './traits.ts';
 
-/** The two dialects: strict SIMD gives the same bits everywhere, relaxed SIMD may use the host's fused multiply-add. */
-export type WasmDialect = 'strict' | 'relaxed';
+/** Lanes of one WebAssembly vector. */
+const PART_LANES = 4;
+const PART_BYTES = 16;
+const BLOCK = 0 as Pointer;
 
-/**
- * Traits of each dialect. The narrowest host (x86-64 before AVX-512) has 16 vector registers, of which V8 keeps one.
- * Engines with relaxed SIMD are new enough not to hoist loads.
- */
-export const WASM_TRAITS: Readonly<Record<WasmDialect, TargetTraits>> = {
-  strict: {
-    id: 'wasm-strict',
-    lanes: 4,
-    vectors: 15,
-    temporaries: { fma: 1, dot: 1 },
-    fmaRounding: 'twice',
-    hoistsLoads: true,
-  },
-  relaxed: {
-    id: 'wasm-relaxed',
-    lanes: 4,
-    vectors: 15,
-    temporaries: { fma: 0, dot: 1 },
-    fmaRounding: 'host',
-    hoistsLoads: false,
-  },
-};
-
-const BINARY: Readonly<Record<BinaryOperation, number>> = {
+const FLOAT: Readonly<Record<FloatOperation, number>> = {
   add: SIMD.f32x4Add,
+  subtract: SIMD.f32x4Subtract,
   multiply: SIMD.f32x4Multiply,
   divide: SIMD.f32x4Divide,
   min: SIMD.f32x4PseudoMin,
   max: SIMD.f32x4PseudoMax,
 };
 
-/** Encodes a kernel as one WebAssembly function with 128-bit SIMD. Vectors and addresses are locals. */
-export class WasmTarget implements Target<WasmFunction> {
-  readonly traits: TargetTraits;
-  readonly #dialect: WasmDialect;
-  readonly #parameterCount: number;
-  readonly #budget: RegisterBudget;
-  readonly #localTypes: number[] = [];
-  readonly #code: number[] = [];
+/** `andNot` is absent: WebAssembly's negates the second operand, so that the operands change places. */
+const INTEGER: Readonly<Record<Exclude<IntegerOperation, 'andNot'>, number>> = {
+  add: SIMD.i32x4Add,
+  subtract: SIMD.i32x4Subtract,
+  and: SIMD.v128And,
+  or: SIMD.v128Or,
+  xor: SIMD.v128Xor,
+};
 
-  constructor(dialect: WasmDialect, parameterCount: number) {
-    this.#dialect = dialect;
-    this.#parameterCount = parameterCount;
+const SHIFT: Readonly<Record<16 | 32, Readonly<Record<Shift, number>>>> = {
+  16: {
+    left: SIMD.i16x8ShiftLeft,
+    'right-signed': SIMD.i16x8ShiftRightSigned,
+    'right-unsigned': SIMD.i16x8ShiftRightUnsigned,
+  },
+  32: {
+    left: SIMD.i32x4ShiftLeft,
+    'right-signed': SIMD.i32x4ShiftRightSigned,
+    'right-unsigned': SIMD.i32x4ShiftRightUnsigned,
+  },
+};
+
+/**
+ * Encodes a kernel as WebAssembly functions with 128-bit SIMD: the kernel itself, with the address of the argument block as its only
+ * parameter, and one function per routine, so that an engine optimises each by itself. Vectors and addresses are locals.
+ *
+ * Where the dialect presents 8 lanes, every vector is a pair of locals and every operation a pair of instructions on neighbouring bytes;
+ * stores write the upper half first and splats give both halves one value. V8's revectorizer packs such pairs to 256 bits.
+ */
+export class WasmTarget implements Target<WasmKernel> {
+  readonly traits: TargetTraits;
+  readonly block = BLOCK;
+  readonly #relaxed: boolean;
+  readonly #firstFunction: number;
+  /** 0, or 0 and 1 for pairs. */
+  readonly #parts: readonly number[];
+  readonly #checks: ContractChecks;
+  readonly #routines: { readonly pointers: readonly Pointer[]; readonly function: WasmFunction }[] = [];
+  readonly #kernel = new FunctionWriter([BLOCK]);
+  #writer = this.#kernel;
+  #vectorCount = 0;
+  #pointerCount = 1;
+
+  /** @param firstFunction the index in the module that the kernel's first function will have. */
+  constructor(dialect: WasmDialect, firstFunction = 0) {
+    this.#relaxed = dialect !== 'strict';
+    this.#firstFunction = firstFunction;
     this.traits = WASM_TRAITS[dialect];
-    this.#budget = new RegisterBudget(this.traits.id, this.traits.vectors);
+    this.#parts = this.traits.lanes === PART_LANES ? [0] : [0, 1];
+    this.#checks = new ContractChecks(this.traits);
   }
 
   vectors(role: string, count: number): Vector[] {
-    this.#budget.claim(role, count);
-    return Array.from({ length: count }, () => this.#newLocal(VALUE_TYPE.v128) as Vector);
+    this.#checks.claimVectors(role, count);
+    return Array.from({ length: count }, () => this.#vectorCount++ as Vector);
   }
 
-  pointerArgument(index: number): Pointer {
-    return index as Pointer;
+  pointer(role: string): Pointer {
+    this.#checks.claimPointer(role);
+    return this.#pointerCount++ as Pointer;
   }
 
-  countArgument(index: number): Count {
-    return index as Count;
-  }
-
-  pointer(): Pointer {
-    return this.#newLocal(VALUE_TYPE.i32) as Pointer;
+  argument(destination: Pointer, index: number): void {
+    this.#pushArgument(index);
+    this.#writer.set(this.#writer.pointer(destination));
   }
 
   copyPointer(destination: Pointer, source: Pointer): void {
-    this.#get(source);
-    this.#set(destination);
+    this.#writer.get(this.#writer.pointer(source));
+    this.#writer.set(this.#writer.pointer(destination));
   }
 
   advance(pointer: Pointer, bytes: number): void {
+    this.#checks.bytes(bytes);
     if (bytes === 0) return;
-    this.#get(pointer);
-    this.#emit(OPCODE.i32Const, ...signedLeb128(bytes), OPCODE.i32Add);
-    this.#set(pointer);
+    const local = this.#writer.pointer(pointer);
+    this.#writer.get(local);
+    this.#writer.integer(bytes);
+    this.#writer.emit(OPCODE.i32Add);
+    this.#writer.set(local);
+  }
+
+  advanceByArgument(pointer: Pointer, index: number, scale: number): void {
+    this.#checks.scale(scale);
+    const local = this.#writer.pointer(pointer);
+    this.#writer.get(local);
+    this.#pushArgument(index);
+    this.#writer.integer(scale);
+    this.#writer.emit(OPCODE.i32Multiply, OPCODE.i32Add);
+    this.#writer.set(local);
   }
 
   loop(times: number, body: () => void): void {
-    if (times <= 0) return;
-    if (times === 1) {
-      body();
-      return;
-    }
-    const counter = this.#newLocal(VALUE_TYPE.i32);
-    this.#emit(OPCODE.i32Const, ...signedLeb128(times));
-    this.#set(counter);
-    this.#countDown(counter, body);
+    this.#checks.times(times);
+    if (times === 0) return;
+    this.#checks.loop(() => {
+      if (times === 1) {
+        body();
+        return;
+      }
+      const counter = this.#writer.newLocal(VALUE_TYPE.i32);
+      this.#writer.integer(times);
+      this.#writer.set(counter);
+      this.#writer.countDown(counter, body);
+    });
   }
 
-  loopCount(count: Count, body: () => void): void {
-    const counter = this.#newLocal(VALUE_TYPE.i32);
-    this.#get(count);
-    this.#emit(OPCODE.localTee, ...unsignedLeb128(counter), OPCODE.if, OPCODE.emptyBlockType);
-    this.#countDown(counter, body);
-    this.#emit(OPCODE.end);
+  loopArgument(index: number, body: () => void): void {
+    this.#checks.loop(() => {
+      const counter = this.#writer.newLocal(VALUE_TYPE.i32);
+      this.#pushArgument(index);
+      this.#writer.tee(counter);
+      this.#writer.emit(OPCODE.if, OPCODE.emptyBlockType);
+      this.#writer.countDown(counter, body);
+      this.#writer.emit(OPCODE.end);
+    });
+  }
+
+  routine(pointers: readonly Pointer[], body: () => void): Routine {
+    const writer = new FunctionWriter([BLOCK, ...pointers]);
+    const routine = this.#checks.routine(() => {
+      this.#writer = writer;
+      body();
+      this.#writer = this.#kernel;
+    });
+    this.#routines.push({ pointers: [...pointers], function: writer.finish() });
+    return routine;
+  }
+
+  call(routine: Routine): void {
+    this.#checks.call(routine);
+    for (const pointer of [BLOCK, ...this.#routines[routine]!.pointers]) {
+      this.#writer.get(this.#writer.pointer(pointer));
+    }
+    this.#writer.call(this.#firstFunction + routine);
   }
 
   load(destination: Vector, memory: MemoryOperand, lanes = this.traits.lanes): void {
-    const opcodes = [SIMD.v128Load32Zero, SIMD.v128Load64Zero, SIMD.v128Load64Zero, SIMD.v128Load];
-    this.#get(memory.base);
-    this.#access(opcodes[lanes - 1]!, memory.offset);
-    this.#set(destination);
-    if (lanes !== 3) return;
-    this.#get(memory.base);
-    this.#get(destination);
-    this.#access(SIMD.v128Load32Lane, memory.offset + 8, 2);
-    this.#set(destination);
+    this.#checkAccess(memory, lanes);
+    for (const part of this.#parts) {
+      const inPart = Math.min(PART_LANES, lanes - part * PART_LANES);
+      if (inPart <= 0) this.#writer.splatConstant(0);
+      else this.#writer.loadBytes(partOf(memory, part, PART_BYTES), inPart * 4);
+      this.#set(destination, part);
+    }
   }
 
-  loadWidened(destination: Vector, memory: MemoryOperand): void {
-    this.#get(memory.base);
-    this.#access(SIMD.v128Load8x8Signed, memory.offset);
-    this.#set(destination);
+  loadNarrow(
+    format: NarrowFormat,
+    destination: Vector,
+    memory: MemoryOperand,
+    lanes = this.traits.lanes,
+  ): void {
+    this.#checkAccess(memory, lanes);
+    const signed = format === 'int8' || format === 'int16';
+    if (NARROW_BYTES[format] === 2 && lanes === this.traits.lanes)
+      this.#loadWords(signed, destination, memory);
+    else this.#loadNarrowTail(format, signed, destination, memory, lanes);
+    if (format !== 'float16' && format !== 'bfloat16') return;
+    this.#checks.useTemporaries('half');
+    for (const part of this.#parts) {
+      const local = this.#writer.vector(destination, part);
+      if (format === 'float16') widenFloat16(this.#writer, local);
+      else {
+        this.#writer.get(local);
+        this.#writer.shift(SIMD.i32x4ShiftLeft, 16);
+      }
+      this.#writer.set(local);
+    }
+  }
+
+  loadPairs(format: 'int8' | 'uint8', destination: Vector, memory: MemoryOperand): void {
+    this.#checks.memory(memory);
+    const opcode = format === 'int8' ? SIMD.v128Load8x8Signed : SIMD.v128Load8x8Unsigned;
+    for (const part of this.#parts) {
+      this.#access(opcode, partOf(memory, part, 8));
+      this.#set(destination, part);
+    }
   }
 
   splat(destination: Vector, memory: MemoryOperand): void {
-    this.#get(memory.base);
-    this.#access(SIMD.v128Load32Splat, memory.offset);
-    this.#set(destination);
+    this.#checks.memory(memory);
+    this.#access(SIMD.v128Load32Splat, memory);
+    this.#setAll(destination);
+  }
+
+  splatNarrow(format: 'float16' | 'bfloat16', destination: Vector, memory: MemoryOperand): void {
+    this.#checks.memory(memory);
+    this.#checks.useTemporaries('half');
+    this.#access(SIMD.v128Load16Splat, memory);
+    // Every lane holds the number twice: one copy is shifted out.
+    this.#writer.shift(format === 'float16' ? SIMD.i32x4ShiftRightUnsigned : SIMD.i32x4ShiftLeft, 16);
+    if (format === 'float16') {
+      const local = this.#writer.vector(destination, 0);
+      this.#writer.set(local);
+      widenFloat16(this.#writer, local);
+    }
+    this.#setAll(destination);
   }
 
   store(source: Vector, memory: MemoryOperand, lanes = this.traits.lanes): void {
-    this.#get(memory.base);
-    this.#get(source);
-    if (lanes === 4) this.#access(SIMD.v128Store, memory.offset);
-    else if (lanes === 1) this.#access(SIMD.v128Store32Lane, memory.offset, 0);
-    else this.#access(SIMD.v128Store64Lane, memory.offset, 0);
-    if (lanes !== 3) return;
-    this.#get(memory.base);
-    this.#get(source);
-    this.#access(SIMD.v128Store32Lane, memory.offset + 8, 2);
+    this.#checkAccess(memory, lanes);
+    for (const part of this.#parts.toReversed()) {
+      const inPart = Math.min(PART_LANES, lanes - part * PART_LANES);
+      if (inPart <= 0) continue;
+      const local = this.#writer.vector(source, part);
+      this.#writer.storeBytes(local, partOf(memory, part, PART_BYTES), inPart * 4);
+    }
   }
 
-  storeNarrowed(source: Vector, memory: MemoryOperand): void {
-    this.#get(memory.base);
-    this.#get(source);
-    this.#get(source);
-    this.#simd(SIMD.i16x8NarrowI32x4Signed);
-    this.#access(SIMD.v128Store64Lane, memory.offset, 0);
+  storeNarrow(format: NarrowFormat, source: Vector, memory: MemoryOperand, lanes = this.traits.lanes): void {
+    this.#checkAccess(memory, lanes);
+    if (format === 'float16' || format === 'bfloat16') this.#checks.useTemporaries('half');
+    // Both halves of a pair, or twice the only part, become eight words.
+    for (const part of [0, this.#parts.at(-1)!]) {
+      const local = this.#writer.vector(source, part);
+      if (format === 'float16') narrowToFloat16(this.#writer, local);
+      else if (format === 'bfloat16') narrowToBfloat16(this.#writer, local);
+      else this.#writer.get(local);
+    }
+    const unsignedWords = format === 'uint16' || format === 'float16' || format === 'bfloat16';
+    const packed = this.#writer.newLocal(VALUE_TYPE.v128);
+    this.#writer.simd(unsignedWords ? SIMD.i16x8NarrowI32x4Unsigned : SIMD.i16x8NarrowI32x4Signed);
+    if (NARROW_BYTES[format] === 1) {
+      this.#writer.tee(packed);
+      this.#writer.get(packed);
+      this.#writer.simd(format === 'int8' ? SIMD.i8x16NarrowI16x8Signed : SIMD.i8x16NarrowI16x8Unsigned);
+    }
+    this.#writer.set(packed);
+    this.#writer.storeBytes(packed, memory, lanes * NARROW_BYTES[format]);
+  }
+
+  moveWord(destination: MemoryOperand, source: MemoryOperand): void {
+    this.#checks.memory(destination);
+    this.#checks.memory(source);
+    this.#writer.get(this.#writer.pointer(destination.base));
+    this.#writer.get(this.#writer.pointer(source.base));
+    this.#writer.loadWord(source.offset);
+    this.#writer.storeWord(destination.offset);
+  }
+
+  /** Does nothing: WebAssembly has no prefetch. */
+  prefetch(memory: MemoryOperand): void {
+    this.#checks.memory(memory);
   }
 
   zero(destination: Vector): void {
-    this.#simd(SIMD.v128Const, ...new Array<number>(16).fill(0));
-    this.#set(destination);
+    this.integerConstant(destination, 0);
   }
 
-  binary(operation: BinaryOperation, destination: Vector, a: Vector, b: Vector): void {
-    this.#get(a);
-    this.#get(b);
-    this.#simd(BINARY[operation]);
-    this.#set(destination);
+  constant(destination: Vector, value: number): void {
+    this.integerConstant(destination, new Int32Array(Float32Array.of(value).buffer)[0]!);
+  }
+
+  integerConstant(destination: Vector, bits: number): void {
+    for (const part of this.#parts) {
+      this.#writer.splatConstant(bits >>> 0);
+      this.#set(destination, part);
+    }
+  }
+
+  copy(destination: Vector, source: Vector): void {
+    this.#lanewise(destination, [source]);
+  }
+
+  float(operation: FloatOperation, destination: Vector, a: Vector, b: Vector): void {
+    this.#lanewise(destination, [a, b], FLOAT[operation]);
+  }
+
+  squareRoot(destination: Vector, source: Vector): void {
+    this.#lanewise(destination, [source], SIMD.f32x4SquareRoot);
+  }
+
+  zeroNaN(destination: Vector, source: Vector): void {
+    this.#lanewise(destination, [source, source, source], SIMD.f32x4Equal, SIMD.v128And);
+  }
+
+  integer(operation: IntegerOperation, destination: Vector, a: Vector, b: Vector): void {
+    if (operation === 'andNot') this.#lanewise(destination, [b, a], SIMD.v128AndNot);
+    else this.#lanewise(destination, [a, b], INTEGER[operation]);
+  }
+
+  addWords(destination: Vector, a: Vector, b: Vector): void {
+    this.#lanewise(destination, [a, b], SIMD.i16x8Add);
+  }
+
+  shift(shift: Shift, width: 16 | 32, destination: Vector, source: Vector, bits: number): void {
+    this.#checks.shift(shift, width, bits);
+    for (const part of this.#parts) {
+      this.#get(source, part);
+      this.#writer.shift(SHIFT[width][shift], bits);
+      this.#set(destination, part);
+    }
   }
 
   convert(conversion: Conversion, destination: Vector, source: Vector): void {
-    this.#get(source);
     if (conversion === 'int32-to-float32') {
-      this.#simd(SIMD.f32x4ConvertI32x4Signed);
+      this.#lanewise(destination, [source], SIMD.f32x4ConvertI32x4Signed);
     } else {
-      this.#simd(SIMD.f32x4Nearest);
-      this.#simd(SIMD.i32x4TruncateSaturateF32x4Signed);
+      this.#lanewise(destination, [source], SIMD.f32x4Nearest, SIMD.i32x4TruncateSaturateF32x4Signed);
     }
-    this.#set(destination);
-  }
-
-  shift(shift: Shift, destination: Vector, source: Vector, bits: number): void {
-    this.#get(source);
-    this.#emit(OPCODE.i32Const, ...signedLeb128(bits));
-    this.#simd(shift === 'left' ? SIMD.i16x8ShiftLeft : SIMD.i16x8ShiftRightSigned);
-    this.#set(destination);
   }
 
   fma(accumulator: Vector, a: Vector, b: Vector): void {
-    if (this.#dialect === 'relaxed') {
-      this.#get(a);
-      this.#get(b);
-      this.#get(accumulator);
-      this.#simd(SIMD.f32x4RelaxedMultiplyAdd);
-    } else {
-      this.#get(accumulator);
-      this.#get(a);
-      this.#get(b);
-      this.#simd(SIMD.f32x4Multiply);
-      this.#simd(SIMD.f32x4Add);
-    }
-    this.#set(accumulator);
+    this.#checks.useTemporaries('fma');
+    if (this.#relaxed) this.#lanewise(accumulator, [a, b, accumulator], SIMD.f32x4RelaxedMultiplyAdd);
+    else this.#lanewise(accumulator, [accumulator, a, b], SIMD.f32x4Multiply, SIMD.f32x4Add);
+  }
+
+  fnma(accumulator: Vector, a: Vector, b: Vector): void {
+    this.#checks.useTemporaries('fma');
+    if (this.#relaxed) this.#lanewise(accumulator, [a, b, accumulator], SIMD.f32x4RelaxedNegativeMultiplyAdd);
+    else this.#lanewise(accumulator, [accumulator, a, b], SIMD.f32x4Multiply, SIMD.f32x4Subtract);
   }
 
   dot(accumulator: Vector, a: Vector, b: Vector): void {
-    this.#get(accumulator);
-    this.#get(a);
-    this.#get(b);
-    this.#simd(SIMD.i32x4DotI16x8Signed);
-    this.#simd(SIMD.i32x4Add);
-    this.#set(accumulator);
+    this.#checks.useTemporaries('dot');
+    this.#lanewise(accumulator, [accumulator, a, b], SIMD.i32x4DotI16x8Signed, SIMD.i32x4Add);
   }
 
-  finish(): WasmFunction {
-    return {
-      parameterCount: this.#parameterCount,
-      localTypes: [...this.#localTypes],
-      code: [...this.#code, OPCODE.end],
-    };
+  multiplyWords(destination: Vector, a: Vector, b: Vector): void {
+    this.#lanewise(destination, [a, b], SIMD.i32x4DotI16x8Signed);
   }
 
-  #newLocal(type: number): number {
-    this.#localTypes.push(type);
-    return this.#parameterCount + this.#localTypes.length - 1;
+  multiplyBytes(): void {
+    this.#checks.optional('multiplyBytes');
   }
 
-  /** `do body while (--counter)`: one branch per turn. */
-  #countDown(counter: number, body: () => void): void {
-    this.#emit(OPCODE.loop, OPCODE.emptyBlockType);
-    body();
-    this.#get(counter);
-    this.#emit(OPCODE.i32Const, 1, OPCODE.i32Sub, OPCODE.localTee, ...unsignedLeb128(counter));
-    this.#emit(OPCODE.branchIf, 0, OPCODE.end);
+  dotBfloat16(): void {
+    this.#checks.optional('dotBfloat16');
   }
 
-  #get(local: number): void {
-    this.#emit(OPCODE.localGet, ...unsignedLeb128(local));
+  exchange(destination: Vector, source: Vector, mask: number): void {
+    this.#checks.mask(mask);
+    const [partMask, laneMask] = [Math.floor(mask / PART_LANES), mask % PART_LANES];
+    const bytes = Array.from({ length: PART_BYTES }, (_, byte) => byte ^ (laneMask * 4));
+    // All parts are on the stack before the first is set, for the case that source and destination are the same.
+    for (const part of this.#parts) {
+      this.#get(source, part ^ partMask);
+      if (laneMask === 0) continue;
+      this.#get(source, part ^ partMask);
+      this.#writer.simd(SIMD.i8x16Shuffle, ...bytes);
+    }
+    for (const part of this.#parts.toReversed()) this.#set(destination, part);
   }
 
-  #set(local: number): void {
-    this.#emit(OPCODE.localSet, ...unsignedLeb128(local));
+  finish(): WasmKernel {
+    this.#checks.finish();
+    const functions = [...this.#routines.map((routine) => routine.function), this.#kernel.finish()];
+    return { firstFunction: this.#firstFunction, functions };
   }
 
-  #simd(opcode: number, ...immediates: number[]): void {
-    this.#emit(OPCODE.simdPrefix, ...unsignedLeb128(opcode), ...immediates);
+  #loadWords(signed: boolean, destination: Vector, memory: MemoryOperand): void {
+    for (const part of this.#parts) {
+      this.#access(signed ? SIMD.v128Load16x4Signed : SIMD.v128Load16x4Unsigned, partOf(memory, part, 8));
+      this.#set(destination, part);
+    }
   }
 
-  /** A memory instruction with an alignment hint of one byte, which is always true and costs nothing on today's hosts. */
-  #access(opcode: number, offset: number, ...lane: number[]): void {
-    this.#simd(opcode, 0, ...unsignedLeb128(offset), ...lane);
+  /** Bytes, or fewer words than there are lanes: all at once into one vector, then widened from there. */
+  #loadNarrowTail(
+    format: NarrowFormat,
+    signed: boolean,
+    destination: Vector,
+    memory: MemoryOperand,
+    lanes: number,
+  ): void {
+    const words = this.#writer.newLocal(VALUE_TYPE.v128);
+    this.#writer.loadBytes(memory, lanes * NARROW_BYTES[format]);
+    if (NARROW_BYTES[format] === 1) {
+      this.#writer.simd(signed ? SIMD.i16x8ExtendLowI8x16Signed : SIMD.i16x8ExtendLowI8x16Unsigned);
+    }
+    this.#writer.set(words);
+    const widen = signed
+      ? [SIMD.i32x4ExtendLowI16x8Signed, SIMD.i32x4ExtendHighI16x8Signed]
+      : [SIMD.i32x4ExtendLowI16x8Unsigned, SIMD.i32x4ExtendHighI16x8Unsigned];
+    for (const part of this.#parts) {
+      this.#writer.get(words);
+      this.#writer.simd(widen[part]!);
+      this.#set(destination, part);
+    }
   }
 
-  #emit(...bytes: number[]): void {
-    this.#code.push(...bytes);
+  /** Pushes `operands` of each part and applies the instructions to them. */
+  #lanewise(destination: Vector, operands: readonly Vector[], ...opcodes: readonly number[]): void {
+    for (const part of this.#parts) {
+      for (const operand of operands) this.#get(operand, part);
+      for (const opcode of opcodes) this.#writer.simd(opcode);
+      this.#set(destination, part);
+    }
   }
+
+  #checkAccess(memory: MemoryOperand, lanes: number): void {
+    this.#checks.memory(memory);
+    this.#checks.lanes(lanes);
+  }
+
+  #pushArgument(index: number): void {
+    this.#checks.field(index);
+    this.#writer.get(this.#writer.pointer(BLOCK));
+    this.#writer.loadWord(index * ARGUMENT_BYTES);
+  }
+
+  #get(vector: Vector, part: number): void {
+    this.#writer.get(this.#writer.vector(vector, part));
+  }
+
+  #set(vector: Vector, part: number): void {
+    this.#writer.set(this.#writer.vector(vector, part));
+  }
+
+  /** Gives every part the value on the stack. */
+  #setAll(vector: Vector): void {
+    for (const part of this.#parts.slice(1)) this.#writer.tee(this.#writer.vector(vector, part));
+    this.#set(vector, 0);
+  }
+
+  #access(opcode: number, { base, offset }: MemoryOperand): void {
+    this.#writer.get(this.#writer.pointer(base));
+    this.#writer.access(opcode, offset);
+  }
+}
+
+function partOf({ base, offset }: MemoryOperand, part: number, partBytes: number): MemoryOperand {
+  return { base, offset: offset + part * partBytes };
 }

@@ -10,7 +10,7 @@ export interface WasmMemory {
 /** A compiled module; structurally a `WebAssembly.Module`. */
 export type WasmModule = object;
 
-interface WebAssemblyHost {
+interface WebAssemblyInterface {
   readonly Memory: new (descriptor: {
     readonly initial: number;
     readonly maximum?: number;
@@ -25,8 +25,8 @@ interface WebAssemblyHost {
 }
 
 /** The host's WebAssembly, or undefined where there is none (a browser in lockdown mode, for example). */
-export function webAssemblyHost(): WebAssemblyHost | undefined {
-  return (globalThis as { readonly WebAssembly?: WebAssemblyHost }).WebAssembly;
+export function webAssembly(): WebAssemblyInterface | undefined {
+  return (globalThis as { readonly WebAssembly?: WebAssemblyInterface }).WebAssembly;
 }
 
 /** Bytes per page of WebAssembly memory. */

@@ -1,0 +1,34 @@
+import type { DotForm, FloatOperation, IntegerOperation } from './target.ts';
+
+/** Float32 operations on single lanes; the caller rounds the result to float32, which is exact for these (no double rounding). */
+export const FLOAT_OPERATIONS: Readonly<Record<FloatOperation, (a: number, b: number) => number>> = {
+  add: (a, b) => a + b,
+  subtract: (a, b) => a - b,
+  multiply: (a, b) => a * b,
+  divide: (a, b) => a / b,
+  // Not Math.min and Math.max: those give NaN when either operand is NaN.
+  // biome-ignore lint/complexity/useMathMinMax: another result for NaN
+  min: (a, b) => (b < a ? b : a),
+  // biome-ignore lint/complexity/useMathMinMax: another result for NaN
+  max: (a, b) => (a < b ? b : a),
+};
+
+/** Operations on 32-bit lanes; the caller takes the result modulo 2^32. */
+export const INTEGER_OPERATIONS: Readonly<Record<IntegerOperation, (a: number, b: number) => number>> = {
+  add: (a, b) => a + b,
+  subtract: (a, b) => a - b,
+  and: (a, b) => a & b,
+  or: (a, b) => a | b,
+  xor: (a, b) => a ^ b,
+  andNot: (a, b) => ~a & b,
+};
+
+/** The exact sum of the products of two lanes. */
+export const sumOfProducts: Readonly<Record<DotForm, (a: number, b: number) => number>> = {
+  bytes: (a, b) => {
+    let sum = 0;
+    for (const bit of [0, 8, 16, 24]) sum += ((a >>> bit) & 255) * ((b << (24 - bit)) >> 24);
+    return sum;
+  },
+  words: (a, b) => ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16),
+};
