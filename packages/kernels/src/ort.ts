@@ -1,2 +1,11 @@
+export {
+  encodeOnnxFile,
+  type OnnxAttribute,
+  type OnnxElementType,
+  type OnnxGraph,
+  type OnnxNode,
+  type OnnxTensorData,
+  type OnnxValue,
+} from './ort/onnx-file.ts';
 export type { OnnxRuntime, OnnxSession, OnnxTensor } from './ort/onnx-runtime.ts';
 export { createOrtDevice, type OrtDeviceOptions } from './ort/ort-device.ts';
