@@ -1,0 +1,188 @@
+import type { Activation } from '../../description/epilogue.ts';
+import type { Target, TargetTraits, Vector } from '../../target/target.ts';
+import { NORMAL_TAIL, NORMAL_TAIL_END, NORMAL_TAIL_SLOPE } from './activation-coefficients.ts';
+import {
+  EXPONENTIAL_LOWEST,
+  EXPONENTIAL_SCALE,
+  EXPONENTIAL_SCRATCH,
+  emitPolynomial,
+  emitReducedExponential,
+  emitScaledExponential,
+} from './emit-exponential.ts';
+
+type Emitter = Target<unknown>;
+type EmitOne = (target: Emitter, x: Vector, scratch: readonly Vector[]) => void;
+
+const UNSCALE = 2 ** -EXPONENTIAL_SCALE;
+/** From here on `sigmoid(x)` rounds to 1. */
+const SIGMOID_END = 18;
+/** From here on `tanh(x)` rounds to 1. */
+const TANH_END = 9.25;
+/** Below it `x * sigmoid(x)` is above minus half the smallest float32 number. */
+const SILU_LOWEST = -110;
+const SIGN_BIT = 0x8000_0000;
+const MAGNITUDE_BITS = 0x7fff_ffff;
+/** Keeps 12 bits of the significand, so that the square is exact. */
+const HIGH_HALF_BITS = 0xffff_f000;
+
+function emitMax(target: Emitter, x: Vector, bound: number, scratch: Vector): void {
+  target.constant(scratch, bound);
+  target.float('max', x, x, scratch);
+}
+
+function emitMin(target: Emitter, x: Vector, bound: number, scratch: Vector): void {
+  target.constant(scratch, bound);
+  target.float('min', x, x, scratch);
+}
+
+function emitRelu(target: Emitter, x: Vector, scratch: readonly Vector[]): void {
+  target.zero(scratch[0]!);
+  target.float('max', x, x, scratch[0]!);
+}
+
+function emitRelu6(target: Emitter, x: Vector, scratch: readonly Vector[]): void {
+  emitRelu(target, x, scratch);
+  emitMin(target, x, 6, scratch[0]!);
+}
+
+/** `x = 2^64 * e / (1 + e)`, `e = exp(x)`: no cancellation on either side, and exact scaling of the subnormal end. */
+function emitScaledSigmoid(target: Emitter, x: Vector, scratch: readonly Vector[], lowest: number): void {
+  const [a, b] = scratch as readonly [Vector, Vector];
+  emitMax(target, x, lowest, a);
+  emitMin(target, x, SIGMOID_END, a);
+  emitScaledExponential(target, x, scratch);
+  target.constant(a, 1);
+  target.constant(b, UNSCALE);
+  target.fma(a, x, b);
+  target.float('divide', x, x, a);
+}
+
+function emitSigmoid(target: Emitter, x: Vector, scratch: readonly Vector[]): void {
+  emitScaledSigmoid(target, x, scratch, EXPONENTIAL_LOWEST);
+  target.constant(scratch[0]!, UNSCALE);
+  target.float('multiply', x, x, scratch[0]!);
+}
+
+/** `x * sigmoid(x)`. The product overflows for x > 2^64, where the result is x: `min(product, max(x, 0))` gives both. */
+function emitSilu(target: Emitter, x: Vector, scratch: readonly Vector[]): void {
+  const [a, b, , sigmoid] = scratch as readonly [Vector, Vector, Vector, Vector];
+  target.copy(sigmoid, x);
+  emitScaledSigmoid(target, sigmoid, scratch.slice(0, EXPONENTIAL_SCRATCH), SILU_LOWEST);
+  target.copy(b, x);
+  emitMax(target, b, SILU_LOWEST, a);
+  target.float('multiply', b, b, sigmoid);
+  target.constant(a, UNSCALE);
+  target.float('multiply', b, b, a);
+  target.zero(a);
+  target.float('max', a, x, a);
+  target.float('min', x, b, a);
+}
+
+/** `m / (m + 2)` with `m = exp(2 |x|) - 1`, which is exact to its last bits near 0 too; then the sign of x. */
+function emitTanh(target: Emitter, x: Vector, scratch: readonly Vector[]): void {
+  const [power, a, b, sign] = scratch as readonly [Vector, Vector, Vector, Vector];
+  target.integerConstant(a, SIGN_BIT);
+  target.integer('and', sign, x, a);
+  target.integer('xor', x, x, sign);
+  emitMin(target, x, TANH_END, a);
+  target.float('add', x, x, x);
+  emitReducedExponential(target, x, power, [a, b], 0);
+  // exp - 1 = 2^n * (1 + x) - 1 = 2^n * x + (2^n - 1)
+  target.constant(a, 1);
+  target.float('subtract', a, power, a);
+  target.fma(a, x, power);
+  target.constant(b, 2);
+  target.float('add', b, a, b);
+  target.float('divide', x, a, b);
+  target.integer('or', x, x, sign);
+}
+
+/** `min(|x|, end)` into `destination`. */
+function emitMagnitude(target: Emitter, destination: Vector, x: Vector, scratch: Vector): void {
+  target.integerConstant(scratch, MAGNITUDE_BITS);
+  target.integer('and', destination, x, scratch);
+  emitMin(target, destination, NORMAL_TAIL_END, scratch);
+}
+
+/**
+ * Leaves `-high^2 / 2` in `argument`, where `high` is the upper half of `min(|x|, end)`: exact, unlike the square of all of it.
+ */
+function emitHighSquare(target: Emitter, argument: Vector, x: Vector, [a, b]: readonly [Vector, Vector]): void {
+  emitMagnitude(target, a, x, b);
+  target.integerConstant(b, HIGH_HALF_BITS);
+  target.integer('and', a, a, b);
+  target.constant(b, -0.5);
+  target.float('multiply', b, b, a);
+  target.float('multiply', argument, b, a);
+}
+
+/** Adds what {@link emitHighSquare} left out of `-|x|^2 / 2`: with `low = |x| - high` that is `-low * |x| + low^2 / 2`. */
+function emitLowSquare(target: Emitter, argument: Vector, x: Vector, [a, b]: readonly [Vector, Vector]): void {
+  emitMagnitude(target, a, x, b);
+  target.integerConstant(b, HIGH_HALF_BITS);
+  target.integer('and', b, a, b);
+  target.float('subtract', b, a, b);
+  target.fnma(argument, b, a);
+  target.constant(a, 0.5);
+  target.float('multiply', a, a, b);
+  target.fma(argument, a, b);
+}
+
+/**
+ * `x * Phi(x) = max(x, 0) - a * Phi(-a)` with `a = |x|` and `Phi(-a) = exp(-a^2 / 2) * t * p(t - 1/2)`: the relative error stays
+ * small down to subnormal results.
+ */
+function emitGelu(target: Emitter, x: Vector, scratch: readonly Vector[]): void {
+  const [power, a, b, tail] = scratch as readonly [Vector, Vector, Vector, Vector];
+  emitHighSquare(target, tail, x, [a, b]);
+  emitScaledExponential(target, tail, [power, a, b], (argument) => emitLowSquare(target, argument, x, [a, b]));
+  emitMagnitude(target, a, x, b);
+  target.float('multiply', tail, tail, a);
+  target.constant(power, 1);
+  target.constant(b, NORMAL_TAIL_SLOPE);
+  target.fma(power, a, b);
+  target.constant(a, 1);
+  target.float('divide', a, a, power);
+  target.float('multiply', tail, tail, a);
+  target.constant(power, 0.5);
+  target.float('subtract', power, a, power);
+  const [polynomial, free] = emitPolynomial(target, NORMAL_TAIL, power, [a, b]);
+  target.float('multiply', tail, tail, polynomial);
+  target.zero(free);
+  target.float('max', x, x, free);
+  target.constant(free, UNSCALE);
+  target.fnma(x, tail, free);
+}
+
+const EMITTERS: Readonly<Record<Activation, { readonly emit: EmitOne; readonly scratch: number }>> = {
+  none: { emit: () => {}, scratch: 0 },
+  relu: { emit: emitRelu, scratch: 1 },
+  relu6: { emit: emitRelu6, scratch: 1 },
+  sigmoid: { emit: emitSigmoid, scratch: EXPONENTIAL_SCRATCH },
+  tanh: { emit: emitTanh, scratch: EXPONENTIAL_SCRATCH + 1 },
+  gelu: { emit: emitGelu, scratch: EXPONENTIAL_SCRATCH + 1 },
+  silu: { emit: emitSilu, scratch: EXPONENTIAL_SCRATCH + 1 },
+};
+
+/**
+ * Scratch registers that {@link emitActivation} needs. More are of no use: values follow each other without a dependency, so a
+ * processor that renames registers overlaps them.
+ */
+export function activationScratch(activation: Activation, _traits: TargetTraits): number {
+  return EMITTERS[activation].scratch;
+}
+
+/**
+ * Replaces each lane of `values` by its activation. NaN stays NaN, and `relu` keeps -0; the largest errors are those of
+ * `ACTIVATION_ERROR_ULPS`.
+ *
+ * @param scratch {@link activationScratch} registers, none of them among `values`; undefined afterwards.
+ */
+export function emitActivation(
+  target: Target<unknown>,
+  activation: Activation,
+  values: readonly Vector[],
+  scratch: readonly Vector[],
+): void {
+  for (const x of values) EMITTERS[activation].emit(target, x, scratch);
+}

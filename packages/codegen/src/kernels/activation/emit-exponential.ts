@@ -1,0 +1,102 @@
+import type { Target, Vector } from '../../target/target.ts';
+import { EXPONENTIAL_TAIL } from './activation-coefficients.ts';
+
+/** Registers that {@link emitExponential} and {@link emitReducedExponential} need beside their argument. */
+export const EXPONENTIAL_SCRATCH = 3;
+
+/** Below it `exp(x)` is less than half the smallest float32 number. */
+export const EXPONENTIAL_LOWEST = -104;
+/**
+ * `exp(x)` is computed `2^64` times too large, where it is a normal number for every x >= {@link EXPONENTIAL_LOWEST}; multiplying
+ * by `2^-64` then rounds once, to a subnormal number where need be.
+ */
+export const EXPONENTIAL_SCALE = 64;
+
+/** `1.5 * 2^23`: adding it rounds a float32 below 2^22 to an integer, which the low bits of the sum hold. */
+const ROUNDING_SHIFT = 1.5 * 2 ** 23;
+const EXPONENT_BIAS = 127;
+const MANTISSA_BITS = 23;
+/** The upper 12 bits of ln(2): its product with an integer up to 2^12 is exact. The rest is a float32. */
+const LN2_HIGH = 0x0b17 / 2 ** 12;
+const LN2_LOW = Math.fround(Math.LN2 - LN2_HIGH);
+
+type Emitter = Target<unknown>;
+
+/** `destination` or `spare`, whichever ends up holding the polynomial in `x`, constant term first; the other is overwritten. */
+export function emitPolynomial(
+  target: Emitter,
+  coefficients: readonly number[],
+  x: Vector,
+  [first, second]: readonly [Vector, Vector],
+): readonly [value: Vector, free: Vector] {
+  let [value, free] = [first, second];
+  target.constant(value, coefficients.at(-1)!);
+  for (const coefficient of coefficients.slice(0, -1).toReversed()) {
+    target.constant(free, coefficient);
+    target.fma(free, value, x);
+    [value, free] = [free, value];
+  }
+  return [value, free];
+}
+
+/**
+ * Splits `exp(x + correction) = 2^n * (1 + m)`, |m| < 0.42: `x` becomes `m` and `power` becomes `2^(n + scale)`. `n` is chosen for
+ * `x` alone; `correct` adds the correction, from -0.05 to 0, to the reduced argument.
+ *
+ * The caller sees to it that `-126 <= n + scale <= 127`. A NaN makes `m` a NaN and `power` anything.
+ */
+export function emitReducedExponential(
+  target: Emitter,
+  x: Vector,
+  power: Vector,
+  scratch: readonly [Vector, Vector],
+  scale: number,
+  correct: (reduced: Vector) => void = () => {},
+): void {
+  const [a, b] = scratch;
+  target.constant(power, ROUNDING_SHIFT);
+  target.constant(a, Math.LOG2E);
+  target.fma(power, x, a);
+  target.constant(a, ROUNDING_SHIFT);
+  target.float('subtract', a, power, a);
+  target.constant(b, LN2_HIGH);
+  target.fnma(x, a, b);
+  target.constant(b, LN2_LOW);
+  target.fnma(x, a, b);
+  correct(x);
+  const [tail, free] = emitPolynomial(target, EXPONENTIAL_TAIL, x, scratch);
+  target.float('multiply', tail, tail, x);
+  target.copy(free, x);
+  target.fma(x, tail, free);
+  // The shift drops what the rounding added, because its bits below the exponent of 2^23 are zero there.
+  target.shift('left', 32, power, power, MANTISSA_BITS);
+  target.integerConstant(free, (EXPONENT_BIAS + scale) << MANTISSA_BITS);
+  target.integer('add', power, power, free);
+}
+
+/** Leaves `exp(x) * 2^EXPONENTIAL_SCALE` in `x`, for `-104 <= x <= 40`; NaN stays NaN. */
+export function emitScaledExponential(
+  target: Emitter,
+  x: Vector,
+  scratch: readonly Vector[],
+  correct?: (reduced: Vector) => void,
+): void {
+  const [power, a, b] = scratch as readonly [Vector, Vector, Vector];
+  emitReducedExponential(target, x, power, [a, b], EXPONENTIAL_SCALE, correct);
+  target.constant(a, 1);
+  target.float('add', x, x, a);
+  target.float('multiply', x, x, power);
+}
+
+/**
+ * `x = exp(x)` in every lane, for x from -infinity to 40 (softmax has none above 0); NaN stays NaN.
+ *
+ * @param scratch {@link EXPONENTIAL_SCRATCH} registers.
+ */
+export function emitExponential(target: Emitter, x: Vector, scratch: readonly Vector[]): void {
+  target.constant(scratch[0]!, EXPONENTIAL_LOWEST);
+  target.float('max', x, x, scratch[0]!);
+  emitScaledExponential(target, x, scratch);
+  target.constant(scratch[0]!, 2 ** -EXPONENTIAL_SCALE);
+  target.float('multiply', x, x, scratch[0]!);
+}
