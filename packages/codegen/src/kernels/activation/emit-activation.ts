@@ -1,6 +1,6 @@
 import type { Activation } from '../../description/epilogue.ts';
 import type { Target, TargetTraits, Vector } from '../../target/target.ts';
-import { NORMAL_TAIL, NORMAL_TAIL_END, NORMAL_TAIL_SLOPE } from './activation-coefficients.ts';
+import { NORMAL_TAIL, NORMAL_TAIL_END, NORMAL_TAIL_OFFSET } from './activation-coefficients.ts';
 import {
   EXPONENTIAL_LOWEST,
   EXPONENTIAL_SCALE,
@@ -129,23 +129,20 @@ function emitLowSquare(target: Emitter, argument: Vector, x: Vector, [a, b]: rea
 }
 
 /**
- * `x * Phi(x) = max(x, 0) - a * Phi(-a)` with `a = |x|` and `Phi(-a) = exp(-a^2 / 2) * t * p(t - 1/2)`: the relative error stays
- * small down to subnormal results.
+ * `x * Phi(x) = max(x, 0) - a * Phi(-a)` with `a = |x|` and `a * Phi(-a) = exp(-a^2 / 2) * s * p(1/2 - s)`, `s = a / (offset + a)`:
+ * the relative error stays small down to subnormal results.
  */
 function emitGelu(target: Emitter, x: Vector, scratch: readonly Vector[]): void {
   const [power, a, b, tail] = scratch as readonly [Vector, Vector, Vector, Vector];
   emitHighSquare(target, tail, x, [a, b]);
   emitScaledExponential(target, tail, [power, a, b], (argument) => emitLowSquare(target, argument, x, [a, b]));
   emitMagnitude(target, a, x, b);
-  target.float('multiply', tail, tail, a);
-  target.constant(power, 1);
-  target.constant(b, NORMAL_TAIL_SLOPE);
-  target.fma(power, a, b);
-  target.constant(a, 1);
-  target.float('divide', a, a, power);
+  target.constant(b, NORMAL_TAIL_OFFSET);
+  target.float('add', b, b, a);
+  target.float('divide', a, a, b);
   target.float('multiply', tail, tail, a);
   target.constant(power, 0.5);
-  target.float('subtract', power, a, power);
+  target.float('subtract', power, power, a);
   const [polynomial, free] = emitPolynomial(target, NORMAL_TAIL, power, [a, b]);
   target.float('multiply', tail, tail, polynomial);
   target.zero(free);
