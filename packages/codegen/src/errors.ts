@@ -4,3 +4,8 @@ import { QedgeError } from '@qedge/core';
 export class RegisterBudgetError extends QedgeError {
   readonly code = 'REGISTER_BUDGET';
 }
+
+/** A thread of a team failed or ended, so that the team can do no more work. What the run has written is undefined. */
+export class ThreadLostError extends QedgeError {
+  readonly code = 'THREAD_LOST';
+}

@@ -1,1 +1,7 @@
-export {};
+export type { CpuCache, CpuDescription } from './native/cpu-features.ts';
+export {
+  createMachineCodeHost,
+  type MachineCodeHost,
+  type MachineCodeHostOptions,
+} from './native/machine-code-host.ts';
+export { createNodeTeam } from './team/node-team.ts';

@@ -5,7 +5,13 @@ export type Koffi = typeof import('koffi');
 
 /** Whether koffi loads here, and if not, why. */
 export type KoffiResult =
-  | { readonly available: true; readonly koffi: Koffi; readonly version: string }
+  | {
+      readonly available: true;
+      readonly koffi: Koffi;
+      readonly version: string;
+      /** The absolute path from which other threads can `require` it. */
+      readonly path: string;
+    }
   | { readonly available: false; readonly reason: string; readonly remedy: string };
 
 const REMEDY = 'Run `npm install koffi`';
@@ -19,7 +25,8 @@ const PERMISSION_REMEDY = 'Start Node with --allow-addons, and --allow-fs-read f
  */
 export function loadKoffi(): KoffiResult {
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    const require = createRequire(import.meta.url);
+    const koffi = require('koffi') as Koffi;
     if (typeof koffi?.load !== 'function' || typeof koffi.view !== 'function') {
       return {
         available: false,
@@ -27,7 +34,7 @@ export function loadKoffi(): KoffiResult {
         remedy: 'Run `npm install koffi@3`',
       };
     }
-    return { available: true, koffi, version: String(koffi.version) };
+    return { available: true, koffi, version: String(koffi.version), path: require.resolve('koffi') };
   } catch (error) {
     const forbidden = FORBIDDEN.includes((error as { code?: unknown } | undefined)?.code as string);
     return {

@@ -1,0 +1,145 @@
+import { CapabilityUnavailableError, InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
+import type { KernelHost, KernelMemory, LoadedKernel } from '../host/kernel-host.ts';
+import { emitKernel, type KernelDescription, kernelKey } from '../kernels/families.ts';
+import type { Target, TargetTraits } from '../target/target.ts';
+import { Avx2Target } from '../x64/avx2-target.ts';
+import { Avx512Target } from '../x64/avx512-target.ts';
+import { type CpuDescription, describeCpu } from './cpu-features.ts';
+import { ExecutableMemory } from './executable-memory.ts';
+import { MachineMemory } from './machine-memory.ts';
+
+/** Options of {@link createMachineCodeHost}. */
+export interface MachineCodeHostOptions {
+  /** Default: `avx512` where the processor has it, else `avx2`. */
+  readonly isa?: MachineIsa;
+  /** True: multiply-adds round twice, so that results have the same bits on every strict host. Default: false. */
+  readonly strict?: boolean;
+}
+
+/** A host that runs machine code on this processor. */
+export interface MachineCodeHost extends KernelHost {
+  readonly isa: MachineIsa;
+  readonly cpu: CpuDescription;
+}
+
+const ISAS = ['avx512', 'avx2'] as const;
+type MachineIsa = (typeof ISAS)[number];
+
+/**
+ * Runs kernels as x86-64 machine code, on Linux, through the optional dependency koffi.
+ *
+ * A wrong address in an argument block ends the process: addresses are not checked, and faults cannot be caught.
+ *
+ * @example
+ * using host = createMachineCodeHost({ isa: 'avx2' });
+ * const memory = host.createMemory(4096);
+ * const [kernel] = host.load([description], memory);
+ * @throws CapabilityUnavailableError on another system or processor, without koffi, where the system refuses executable memory,
+ *   or where the processor lacks the instruction set; InvalidArgumentError for an instruction set that is not known.
+ */
+export function createMachineCodeHost(options: MachineCodeHostOptions = {}): MachineCodeHost {
+  const { isa, strict = false } = options;
+  if (isa !== undefined && !ISAS.includes(isa)) {
+    throw new InvalidArgumentError('An instruction set is not known', {
+      expected: ISAS.join(' or '),
+      actual: isa,
+    });
+  }
+  const executable = new ExecutableMemory();
+  try {
+    const cpu = describeCpu(executable);
+    return new X64Host(isa ?? (cpu.features.avx512f ? 'avx512' : 'avx2'), strict, cpu, executable);
+  } catch (error) {
+    executable.dispose();
+    throw error;
+  }
+}
+
+/** What each function that runs a kernel refers to, so that the memory of its argument block lives as long as the function. */
+const MEMORY = Symbol('memory');
+
+class X64Host implements MachineCodeHost {
+  readonly isa: MachineIsa;
+  readonly strict: boolean;
+  readonly traits: TargetTraits;
+  readonly cpu: CpuDescription;
+  readonly #executable: ExecutableMemory;
+  /** The type of every kernel: a function of one address. */
+  readonly #type: unknown;
+  /** Addresses of verified code by kernel key. */
+  readonly #addresses = new Map<string, number>();
+  #disposed = false;
+
+  constructor(isa: MachineIsa, strict: boolean, cpu: CpuDescription, executable: ExecutableMemory) {
+    this.isa = isa;
+    this.strict = strict;
+    this.cpu = cpu;
+    this.#executable = executable;
+    this.#type = executable.koffi.proto('void', ['int64_t']);
+    this.traits = this.#createTarget().traits;
+  }
+
+  createMemory(byteLength: number): KernelMemory {
+    this.#assertUsable();
+    return new MachineMemory(this.#executable.koffi, byteLength);
+  }
+
+  load(descriptions: readonly KernelDescription[], memory: KernelMemory): readonly LoadedKernel[] {
+    this.#assertUsable();
+    if (!(memory instanceof MachineMemory)) {
+      throw new InvalidArgumentError(
+        'Machine code works on memory from createMemory() of a machine code host',
+        {
+          actual: String(memory),
+        },
+      );
+    }
+    return descriptions.map((description) => {
+      const key = kernelKey(description);
+      let address = this.#addresses.get(key);
+      if (address === undefined) {
+        address = this.#generate(description);
+        this.#addresses.set(key, address);
+      }
+      return this.#bind(key, address, memory);
+    });
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#addresses.clear();
+    this.#executable.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #createTarget(): Target<Uint8Array> {
+    const { features } = this.cpu;
+    const options = { strict: this.strict };
+    return this.isa === 'avx512' ? new Avx512Target(features, options) : new Avx2Target(features, options);
+  }
+
+  /** Emits a kernel into executable memory. */
+  #generate(description: KernelDescription): number {
+    const placement = this.#executable.place(emitKernel(this.#createTarget(), description));
+    if (placement.placed) return placement.address;
+    throw new CapabilityUnavailableError(placement.reason, { remedy: placement.remedy });
+  }
+
+  #bind(key: string, address: number, memory: MachineMemory): LoadedKernel {
+    // The function is koffi's own: a wrapper would cost as much as the call.
+    const run: (block: number) => void = this.#executable.koffi.decode(BigInt(address), this.#type as string);
+    Object.defineProperty(run, MEMORY, { value: memory });
+    return { key, run, portable: { kind: 'machine-code', address } };
+  }
+
+  #assertUsable(): void {
+    if (this.#disposed) {
+      throw new UseAfterReleaseError('A host was used after dispose()', {
+        remedy: 'Create another host.',
+      });
+    }
+  }
+}

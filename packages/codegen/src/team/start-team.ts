@@ -1,0 +1,66 @@
+import { InvalidArgumentError } from '@qedge/core';
+import { controlBytes } from './control-words.ts';
+import { SPIN_MICROSECONDS, StartedTeam, type TeamWorker, type ThreadTeam } from './thread-team.ts';
+import type { WorkerStart } from './worker-program.ts';
+
+/** More threads than any host has that runs this. */
+const MAX_THREADS = 1024;
+const START_LIMIT_MILLISECONDS = 20_000;
+
+/** Starts one worker. Calls `onReady` once it can take messages, `onEnd` when it has failed or ended. May throw. */
+export type WorkerStarter = (
+  start: Omit<WorkerStart, 'koffiPath'>,
+  onReady: () => void,
+  onEnd: (why: string) => void,
+) => TeamWorker;
+
+/** @throws InvalidArgumentError when `size` is not an integer from 1 to 1024. */
+export function assertTeamSize(size: number): void {
+  if (Number.isInteger(size) && size >= 1 && size <= MAX_THREADS) return;
+  throw new InvalidArgumentError('A team has an impossible number of threads', {
+    expected: `an integer from 1 to ${MAX_THREADS}`,
+    actual: size,
+  });
+}
+
+/** A team of the calling thread alone. */
+export function createSingleThreadTeam(reason: string | null): ThreadTeam {
+  return new StartedTeam([], new ArrayBuffer(controlBytes(1)), reason);
+}
+
+/** Starts `size - 1` workers and waits until they are ready; a team of one, with the reason, where that fails. */
+export async function startTeam(size: number, startWorker: WorkerStarter): Promise<ThreadTeam> {
+  if (size === 1) return createSingleThreadTeam(null);
+  const control = new SharedArrayBuffer(controlBytes(size));
+  const workers: TeamWorker[] = [];
+  let team: StartedTeam | null = null;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      let waiting = size - 1;
+      const limit = setTimeout(
+        () =>
+          reject(new Error(`${waiting} threads did not start within ${START_LIMIT_MILLISECONDS / 1000} s`)),
+        START_LIMIT_MILLISECONDS,
+      );
+      for (let thread = 1; thread < size; thread++) {
+        const onReady = () => {
+          waiting -= 1;
+          if (waiting > 0) return;
+          clearTimeout(limit);
+          resolve();
+        };
+        const onEnd = (why: string) => {
+          clearTimeout(limit);
+          reject(new Error(why));
+          team?.lose(thread, why);
+        };
+        workers.push(startWorker({ control, thread, spinMicroseconds: SPIN_MICROSECONDS }, onReady, onEnd));
+      }
+    });
+    team = new StartedTeam(workers, control, null);
+    return team;
+  } catch (error) {
+    for (const worker of workers) void worker.terminate();
+    return createSingleThreadTeam(`Threads cannot be started: ${(error as Error).message}`);
+  }
+}
