@@ -1,0 +1,122 @@
+import { QedgeError } from '@qedge/core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { RegisterBudgetError } from '../src/errors.ts';
+import type { KernelMemory } from '../src/host/kernel-host.ts';
+import type { Target, Vector } from '../src/target/target.ts';
+import { operationCases } from './operation-cases.ts';
+import { CASE_BYTES, findDifference, type OperationBackend } from './operation-runner.ts';
+
+/**
+ * Tests every operation of a target against the interpreter, bit for bit (any NaN equals any NaN), and what it refuses.
+ *
+ * @example
+ * describeOperations({
+ *   name: 'avx2',
+ *   traits,
+ *   createTarget: () => new X64Target(features),
+ *   createMemory: (byteLength) => host.createMemory(byteLength),
+ *   run: (code, memory, block) => load(code)(block),
+ * });
+ */
+export function describeOperations<Code>(backend: OperationBackend<Code>): void {
+  describe(`the operations of ${backend.name}`, () => {
+    let memory: KernelMemory;
+    beforeAll(() => {
+      memory = backend.createMemory(CASE_BYTES);
+    });
+
+    it.each(operationCases(backend.traits).map((entry) => [entry.name, entry] as const))(
+      '%s',
+      (_name, entry) => {
+        for (const seed of [1, 2]) expect(findDifference(backend, memory, entry, seed)).toBeNull();
+      },
+    );
+  });
+  describeBudgets(backend);
+  describeRefusals(backend);
+}
+
+function describeBudgets<Code>({ name, traits, createTarget }: OperationBackend<Code>): void {
+  describe(`the registers of ${name}`, () => {
+    it('are as many as the traits say', () => {
+      const target = createTarget();
+      expect(target.vectors('first', traits.vectors - 1)).toHaveLength(traits.vectors - 1);
+      target.vectors('last', 1);
+      expect(() => target.vectors('one more', 1)).toThrow(RegisterBudgetError);
+      for (let i = 0; i < traits.pointers; i++) target.pointer(`pointer ${i}`);
+      expect(() => target.pointer('one more')).toThrow(RegisterBudgetError);
+    });
+
+    it('include one address register per open loop', () => {
+      const target = createTarget();
+      for (let i = 0; i < traits.pointers - 1; i++) target.pointer(`pointer ${i}`);
+      target.loop(2, () => {});
+      target.loopArgument(0, () => {});
+      expect(() => target.loop(2, () => target.loop(2, () => {}))).toThrow(RegisterBudgetError);
+    });
+
+    it('include the temporaries of operations, once', () => {
+      const uses: Readonly<
+        Record<keyof typeof traits.temporaries, (target: Target<Code>, v: Vector) => void>
+      > = {
+        fma: (target, v) => target.fma(v, v, v),
+        dot: (target, v) => target.dot(v, v, v),
+        half: (target, v) => target.storeNarrow('float16', v, { base: target.block, offset: 0 }),
+      };
+      for (const [operation, use] of Object.entries(uses)) {
+        const count = traits.temporaries[operation as keyof typeof uses];
+        const target = createTarget();
+        const vectors = target.vectors('all but the temporaries', traits.vectors - count);
+        for (let i = 0; i < 3; i++) use(target, vectors[0]!);
+        expect(() => target.vectors('one more', 1)).toThrow(RegisterBudgetError);
+        if (count === 0) continue;
+        const full = createTarget();
+        const [vector] = full.vectors('too many', traits.vectors - count + 1);
+        expect(() => use(full, vector!)).toThrow(RegisterBudgetError);
+      }
+    });
+  });
+}
+
+function describeRefusals<Code>({ name, traits, createTarget }: OperationBackend<Code>): void {
+  describe(`the target ${name}`, () => {
+    const refused: readonly (readonly [string, (target: Target<Code>, v: Vector) => void])[] = [
+      ['no lanes', (t, v) => t.load(v, { base: t.block, offset: 0 }, 0)],
+      ['too many lanes', (t, v) => t.store(v, { base: t.block, offset: 0 }, traits.lanes + 1)],
+      ['a negative offset', (t, v) => t.load(v, { base: t.block, offset: -4 })],
+      ['an offset that is no integer', (t, v) => t.splat(v, { base: t.block, offset: 0.5 })],
+      ['a shift by all bits', (t, v) => t.shift('left', 16, v, v, 16)],
+      ['an exchange with itself', (t, v) => t.exchange(v, v, 0)],
+      ['an exchange with lanes that are not there', (t, v) => t.exchange(v, v, traits.lanes)],
+      ['a loop of fewer than no turns', (t) => t.loop(-1, () => {})],
+      ['a routine in a loop', (t) => t.loop(2, () => t.routine([], () => {}))],
+      ['a routine in a routine', (t) => t.routine([], () => t.routine([], () => {}))],
+      [
+        'a call in a routine',
+        (t) => {
+          const first = t.routine([], () => {});
+          t.routine([], () => t.call(first));
+        },
+      ],
+    ];
+    if (!traits.multiplyBytes) {
+      it('refuses to multiply bytes', () => {
+        const target = createTarget();
+        const [v] = target.vectors('value', 1) as [Vector];
+        expect(() => target.multiplyBytes(v, v, v)).toThrow(QedgeError);
+      });
+    }
+    if (!traits.dotBfloat16) {
+      it('refuses the dot product of bfloat16', () => {
+        const target = createTarget();
+        const [v] = target.vectors('value', 1) as [Vector];
+        expect(() => target.dotBfloat16(v, v, v)).toThrow(QedgeError);
+      });
+    }
+    it.each(refused)('refuses %s', (_what, emit) => {
+      const target = createTarget();
+      const [vector] = target.vectors('value', 1) as [Vector];
+      expect(() => emit(target, vector)).toThrow(QedgeError);
+    });
+  });
+}
