@@ -1,6 +1,11 @@
 import type { Activation } from '../../description/epilogue.ts';
 import type { Target, TargetTraits, Vector } from '../../target/target.ts';
-import { NORMAL_TAIL, NORMAL_TAIL_END, NORMAL_TAIL_OFFSET } from './activation-coefficients.ts';
+import {
+  NORMAL_TAIL,
+  NORMAL_TAIL_CENTRE,
+  NORMAL_TAIL_END,
+  NORMAL_TAIL_OFFSET,
+} from './activation-coefficients.ts';
 import {
   EXPONENTIAL_LOWEST,
   EXPONENTIAL_SCALE,
@@ -107,7 +112,12 @@ function emitMagnitude(target: Emitter, destination: Vector, x: Vector, scratch:
 /**
  * Leaves `-high^2 / 2` in `argument`, where `high` is the upper half of `min(|x|, end)`: exact, unlike the square of all of it.
  */
-function emitHighSquare(target: Emitter, argument: Vector, x: Vector, [a, b]: readonly [Vector, Vector]): void {
+function emitHighSquare(
+  target: Emitter,
+  argument: Vector,
+  x: Vector,
+  [a, b]: readonly [Vector, Vector],
+): void {
   emitMagnitude(target, a, x, b);
   target.integerConstant(b, HIGH_HALF_BITS);
   target.integer('and', a, a, b);
@@ -117,7 +127,12 @@ function emitHighSquare(target: Emitter, argument: Vector, x: Vector, [a, b]: re
 }
 
 /** Adds what {@link emitHighSquare} left out of `-|x|^2 / 2`: with `low = |x| - high` that is `-low * |x| + low^2 / 2`. */
-function emitLowSquare(target: Emitter, argument: Vector, x: Vector, [a, b]: readonly [Vector, Vector]): void {
+function emitLowSquare(
+  target: Emitter,
+  argument: Vector,
+  x: Vector,
+  [a, b]: readonly [Vector, Vector],
+): void {
   emitMagnitude(target, a, x, b);
   target.integerConstant(b, HIGH_HALF_BITS);
   target.integer('and', b, a, b);
@@ -129,19 +144,21 @@ function emitLowSquare(target: Emitter, argument: Vector, x: Vector, [a, b]: rea
 }
 
 /**
- * `x * Phi(x) = max(x, 0) - a * Phi(-a)` with `a = |x|` and `a * Phi(-a) = exp(-a^2 / 2) * s * p(1/2 - s)`, `s = a / (offset + a)`:
+ * `x * Phi(x) = max(x, 0) - a * Phi(-a)` with `a = |x|` and `a * Phi(-a) = exp(-a^2 / 2) * s * p(centre - s)`, `s = a / (offset + a)`:
  * the relative error stays small down to subnormal results.
  */
 function emitGelu(target: Emitter, x: Vector, scratch: readonly Vector[]): void {
   const [power, a, b, tail] = scratch as readonly [Vector, Vector, Vector, Vector];
   emitHighSquare(target, tail, x, [a, b]);
-  emitScaledExponential(target, tail, [power, a, b], (argument) => emitLowSquare(target, argument, x, [a, b]));
+  emitScaledExponential(target, tail, [power, a, b], (argument) =>
+    emitLowSquare(target, argument, x, [a, b]),
+  );
   emitMagnitude(target, a, x, b);
   target.constant(b, NORMAL_TAIL_OFFSET);
   target.float('add', b, b, a);
   target.float('divide', a, a, b);
   target.float('multiply', tail, tail, a);
-  target.constant(power, 0.5);
+  target.constant(power, NORMAL_TAIL_CENTRE);
   target.float('subtract', power, power, a);
   const [polynomial, free] = emitPolynomial(target, NORMAL_TAIL, power, [a, b]);
   target.float('multiply', tail, tail, polynomial);
