@@ -33,9 +33,14 @@ export function featureSetOf(names: readonly X64Feature[]): FeatureSet {
   return bits as FeatureSet;
 }
 
+/** Whether `name` is in a set. */
+export function hasFeature(set: FeatureSet, name: X64Feature): boolean {
+  return ((set >> X64_FEATURES.indexOf(name)) & 1) === 1;
+}
+
 /** The names in a set. */
 export function featureNames(set: FeatureSet): X64Feature[] {
-  return X64_FEATURES.filter((_, bit) => ((set >> bit) & 1) === 1);
+  return X64_FEATURES.filter((name) => hasFeature(set, name));
 }
 
 /** The set of those features of a record that are true. */
@@ -49,7 +54,7 @@ export function enabledFeatures(features: X64Features): FeatureSet {
  * @throws CapabilityUnavailableError naming what is missing.
  */
 export function requireFeatures(what: string, names: readonly X64Feature[], available: FeatureSet): void {
-  const missing = names.filter((name) => (featureSetOf([name]) & available) === 0);
+  const missing = names.filter((name) => !hasFeature(available, name));
   if (missing.length === 0) return;
   throw new CapabilityUnavailableError(`${what} needs processor features that are not there`, {
     expected: names,

@@ -1,0 +1,163 @@
+import type { MemoryOperand, NarrowFormat, TargetTraits, Vector } from '../target/target.ts';
+import type { Assembler } from './assembler.ts';
+import type { X64Features } from './features.ts';
+import { INSTRUCTIONS as I } from './instructions.ts';
+import {
+  type Masking,
+  type MaskRegister,
+  maskRegister,
+  merging,
+  UNMASKED,
+  type VectorRegister,
+  zeroing,
+} from './registers.ts';
+import { fourWay, memoryOf, vectorOf, X64Target, type X64TargetOptions } from './x64-target.ts';
+
+const LANES = 16;
+
+/** Every processor with AVX-512 has these, except for the Xeon Phi. */
+const REQUIRED = ['avx2', 'fma', 'f16c', 'avx512f', 'avx512bw', 'avx512dq', 'avx512vl'] as const;
+
+/** For masks that are needed only for a moment; the other registers k1 to k6 keep the tails of a kernel. */
+const SCRATCH_MASK = maskRegister(7);
+const TAIL_MASKS = 6;
+
+/** Predicates of `vcmpps`. */
+const ORDERED = 7;
+const UNORDERED = 3;
+/** Rounding of `vcvtps2ph`. */
+const NEAREST_EVEN = 0;
+
+const STORE_SIGNED = { int8: I.vpmovsdb, int16: I.vpmovsdw } as const;
+const STORE_UNSIGNED = { uint8: I.vpmovusdb, uint16: I.vpmovusdw } as const;
+
+function avx512Id({ avx512Vnni, avx512Bf16 }: X64Features, strict: boolean): string {
+  return ['avx512', avx512Vnni && 'vnni', avx512Bf16 && 'bf16', strict && 'strict'].filter(Boolean).join('-');
+}
+
+/**
+ * x86-64 machine code on vectors of 512 bits, with VNNI and BF16 where the features have them. Code follows the System V convention:
+ * a function of one argument, the address of the argument block. It is position-independent, holds its constants, and must be
+ * placed at a multiple of 64 bytes. Partial vectors use masks, which never touch memory outside.
+ */
+export class Avx512Target extends X64Target {
+  /** The tail lengths that own the mask registers k1, k2, ... */
+  readonly #tails: number[] = [];
+
+  /** @throws CapabilityUnavailableError when `features` lack the foundation, BW, DQ or VL. */
+  constructor(features: X64Features, { strict }: X64TargetOptions) {
+    const traits: TargetTraits = {
+      id: avx512Id(features, strict),
+      lanes: LANES,
+      vectors: 31,
+      pointers: X64Target.pointers,
+      temporaries: { fma: 0, dot: 0, half: 0 },
+      fmaRounding: strict ? 'twice' : 'once',
+      dot: features.avx512Vnni ? 'bytes' : 'words',
+      multiplyBytes: true,
+      dotBfloat16: features.avx512Bf16,
+      hoistsLoads: false,
+      unroll: 4,
+    };
+    super(traits, features, REQUIRED);
+  }
+
+  zeroNaN(destination: Vector, source: Vector): void {
+    const { assembler } = this;
+    const register = vectorOf(source);
+    assembler.kvmi(I.vcmppsMask, 64, SCRATCH_MASK, register, register, ORDERED);
+    assembler.rm(I.vmovaps, 64, vectorOf(destination), register, zeroing(SCRATCH_MASK));
+  }
+
+  protected emitPrologue(prologue: Assembler): void {
+    this.#tails.forEach((lanes, index) => {
+      this.#setMask(prologue, maskRegister(index + 1), lanes);
+    });
+  }
+
+  protected loadTail(destination: VectorRegister, memory: MemoryOperand, lanes: number): void {
+    this.assembler.rm(I.vmovups, 64, destination, memoryOf(memory), zeroing(this.#tailMask(lanes)));
+  }
+
+  protected storeTail(source: VectorRegister, memory: MemoryOperand, lanes: number): void {
+    this.assembler.mr(I.vmovupsStore, 64, memoryOf(memory), source, merging(this.#tailMask(lanes)));
+  }
+
+  protected loadWidened(
+    row: typeof I.vcvtph2ps,
+    destination: VectorRegister,
+    memory: MemoryOperand,
+    lanes: number,
+  ): void {
+    const masking = lanes === LANES ? UNMASKED : zeroing(this.#tailMask(lanes));
+    this.assembler.rm(row, 64, destination, memoryOf(memory), masking);
+  }
+
+  protected storeNarrowed(
+    format: NarrowFormat,
+    source: VectorRegister,
+    memory: MemoryOperand,
+    lanes: number,
+  ): void {
+    const { assembler, scratch } = this;
+    const place = memoryOf(memory);
+    switch (format) {
+      case 'int8':
+      case 'int16':
+        assembler.mr(STORE_SIGNED[format], 64, place, source, this.#storeMasking(lanes));
+        return;
+      case 'uint8':
+      case 'uint16':
+        // The narrowing takes its source as unsigned, so that -1 would become the largest number.
+        assembler.clear(I.vpxor, 64, scratch);
+        assembler.rvm(I.vpmaxsd, 64, scratch, scratch, source);
+        assembler.mr(STORE_UNSIGNED[format], 64, place, scratch, this.#storeMasking(lanes));
+        return;
+      case 'float16':
+        assembler.mri(I.vcvtps2ph, 64, place, source, NEAREST_EVEN, this.#storeMasking(lanes));
+        return;
+      case 'bfloat16':
+        this.#roundToBfloat16(scratch, source);
+        assembler.mr(I.vpmovdw, 64, place, scratch, this.#storeMasking(lanes));
+    }
+  }
+
+  protected exchangeParts(destination: VectorRegister, source: VectorRegister, mask: number): void {
+    this.assembler.rvmi(I.vshuff32x4, 64, destination, source, source, fourWay(mask));
+  }
+
+  /** Must be asked for right before the store: a mask register that tails share is also scratch. */
+  #storeMasking(lanes: number): Masking {
+    return lanes === LANES ? UNMASKED : merging(this.#tailMask(lanes));
+  }
+
+  /** A mask of the first `lanes` lanes. The first few lengths have registers of their own, the rest share one. */
+  #tailMask(lanes: number): MaskRegister {
+    let index = this.#tails.indexOf(lanes);
+    if (index < 0 && this.#tails.length < TAIL_MASKS) index = this.#tails.push(lanes) - 1;
+    if (index >= 0) return maskRegister(index + 1);
+    this.#setMask(this.assembler, SCRATCH_MASK, lanes);
+    return SCRATCH_MASK;
+  }
+
+  #setMask(assembler: Assembler, mask: MaskRegister, lanes: number): void {
+    assembler.movImmediate(this.scratchGeneral, 2 ** lanes - 1);
+    assembler.kmovw(mask, this.scratchGeneral);
+  }
+
+  /**
+   * Leaves bfloat16 in the low half of each lane: to nearest, ties to even, in integers, because `vcvtneps2bf16` would turn
+   * subnormals into 0. A NaN gets the quiet bit, or else truncation could leave an infinity.
+   */
+  #roundToBfloat16(destination: VectorRegister, source: VectorRegister): void {
+    const { assembler } = this;
+    const word = (bits: number) => assembler.constant(bits).broadcast();
+    assembler.vmi(I.vpsrld, 64, destination, source, 16);
+    assembler.rvm(I.vpand, 64, destination, destination, word(1));
+    assembler.rvm(I.vpaddd, 64, destination, destination, word(0x7fff));
+    assembler.rvm(I.vpaddd, 64, destination, destination, source);
+    assembler.kvmi(I.vcmppsMask, 64, SCRATCH_MASK, source, source, UNORDERED);
+    assembler.rvm(I.vpor, 64, destination, source, word(0x400000), merging(SCRATCH_MASK));
+    assembler.vmi(I.vpsrld, 64, destination, destination, 16);
+  }
+}

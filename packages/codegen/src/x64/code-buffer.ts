@@ -1,0 +1,105 @@
+import { InvalidArgumentError } from '@qedge/core';
+import type { Label } from './registers.ts';
+
+/** The longest instruction of x86-64, rounded up. */
+const LONGEST_INSTRUCTION = 16;
+
+/** The recommended long no-operations of 1 to 9 bytes (Intel 64 manual, volume 2, NOP). */
+const NO_OPERATIONS: readonly (readonly number[])[] = [
+  [0x90],
+  [0x66, 0x90],
+  [0x0f, 0x1f, 0x00],
+  [0x0f, 0x1f, 0x40, 0x00],
+  [0x0f, 0x1f, 0x44, 0x00, 0x00],
+  [0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00],
+  [0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
+  [0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+  [0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+];
+
+/** Bytes of code that grow, with references to labels that are resolved at the end. */
+export class CodeBuffer {
+  #bytes = new Uint8Array(8192);
+  #position = 0;
+  readonly #references: { readonly at: number; readonly label: Label; readonly end: number }[] = [];
+
+  /** Offset of the next byte. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Makes room for one instruction; every instruction starts with it. */
+  reserve(byteLength: number = LONGEST_INSTRUCTION): void {
+    if (this.#position + byteLength <= this.#bytes.length) return;
+    const grown = new Uint8Array(2 * (this.#bytes.length + byteLength));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
+  }
+
+  byte(value: number): void {
+    this.#bytes[this.#position++] = value;
+  }
+
+  int32(value: number): void {
+    const bytes = this.#bytes;
+    const at = this.#position;
+    bytes[at] = value;
+    bytes[at + 1] = value >> 8;
+    bytes[at + 2] = value >> 16;
+    bytes[at + 3] = value >> 24;
+    this.#position = at + 4;
+  }
+
+  /** Bytes that are not an instruction. */
+  data(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.#bytes.set(bytes, this.#position);
+    this.#position += bytes.length;
+  }
+
+  /** @throws InvalidArgumentError when the label has a place already. */
+  bind(label: Label): void {
+    if (label.position >= 0) throw new InvalidArgumentError('A label is bound twice');
+    label.position = this.#position;
+  }
+
+  /**
+   * Four bytes that become the distance to `label`, counted from the end of the instruction, which is `trailing` bytes after them.
+   */
+  distance(label: Label, trailing: number): void {
+    this.#references.push({ at: this.#position, label, end: this.#position + 4 + trailing });
+    this.int32(0);
+  }
+
+  /** Fills up to a multiple of `alignment`, a power of two, with instructions that do nothing. */
+  align(alignment: number): void {
+    this.padWithNoOperations(-this.#position & (alignment - 1));
+  }
+
+  padWithNoOperations(byteLength: number): void {
+    let left = byteLength;
+    while (left > 0) {
+      this.reserve();
+      const length = Math.min(left, NO_OPERATIONS.length);
+      for (const byte of NO_OPERATIONS[length - 1]!) this.byte(byte);
+      left -= length;
+    }
+  }
+
+  /**
+   * Resolves every reference and returns a copy of the bytes.
+   *
+   * @throws InvalidArgumentError for a label that is used but has no place.
+   */
+  finish(): Uint8Array<ArrayBuffer> {
+    const end = this.#position;
+    for (const reference of this.#references) {
+      const { label } = reference;
+      if (label.position < 0) throw new InvalidArgumentError('A label is used but bound nowhere');
+      this.#position = reference.at;
+      this.int32(label.position - reference.end);
+    }
+    this.#position = end;
+    return this.#bytes.slice(0, end);
+  }
+}
