@@ -6,8 +6,10 @@ export {
   type GemmRightOperand,
   type MatrixLayout,
 } from './description/gemm.ts';
+export { PEAK_ARGUMENTS, type PeakDescription } from './description/peak.ts';
 export { RegisterBudgetError } from './errors.ts';
 export { ARGUMENT_BYTES, setArgument, setFloatArgument } from './host/argument-block.ts';
+export { createInterpreterHost, type InterpreterHostOptions } from './host/interpreter-host.ts';
 export type { Isa } from './host/isa.ts';
 export {
   type KernelHost,
@@ -16,8 +18,11 @@ export {
   MEMORY_ALIGNMENT,
   type PortableKernel,
 } from './host/kernel-host.ts';
+export type { KernelHostChoice, KernelHostOptions } from './host/kernel-host-choice.ts';
+export { createKernelHost } from './host/portable-hosts.ts';
 export { emitKernel, type KernelDescription, kernelKey, kernelTrial } from './kernels/families.ts';
 export type { KernelFamily, KernelTrial } from './kernels/kernel-family.ts';
+export { peakOperations } from './kernels/peak/peak-family.ts';
 export { fusedMultiplyAdd } from './target/fused-multiply-add.ts';
 export { type InterpretedKernel, InterpreterTarget } from './target/interpreter.ts';
 export type {
@@ -38,3 +43,4 @@ export { detectWasmFeatures, type WasmFeatures } from './wasm/features.ts';
 export { encodeModule, type WasmExport, type WasmFunction, type WasmKernel } from './wasm/module.ts';
 export { WasmTarget } from './wasm/target.ts';
 export { WASM_TRAITS, type WasmDialect } from './wasm/traits.ts';
+export { createWasmHost, type WasmHostOptions, type WasmIsa } from './wasm/wasm-host.ts';

@@ -23,6 +23,8 @@ export const CASE_BYTES = 2 ** 20;
 const PLACES = { block: 64, a: 1027, b: 8193, c: 16386, halves: 65536, destination: 262_148 } as const;
 const BLOCK_BYTES = 80;
 const GUARD = 0xa5;
+/** Every number of 16 bits, in order. */
+const HALVES = new Uint8Array(Uint16Array.from({ length: 65536 }, (_, i) => i).buffer);
 
 /** Writes data, guard values and the argument block. Returns the address of the block. */
 export function prepareCase(memory: KernelMemory, { data }: OperationCase, seed: number): number {
@@ -31,7 +33,7 @@ export function prepareCase(memory: KernelMemory, { data }: OperationCase, seed:
   for (const [area, name] of (['a', 'b', 'c'] as const).entries()) {
     bytes.set(new Uint8Array(areaWords(data, area, seed).buffer), PLACES[name]);
   }
-  bytes.set(new Uint8Array(Uint16Array.from({ length: 65536 }, (_, i) => i).buffer), PLACES.halves);
+  bytes.set(HALVES, PLACES.halves);
   const view = new DataView(buffer, byteOffset, byteLength);
   const argument = (index: number, value: number) => setArgument(view, PLACES.block, index, value);
   for (const name of ['a', 'b', 'c', 'destination', 'halves'] as const)

@@ -1,10 +1,11 @@
+import { CapabilityUnavailableError, InvalidArgumentError } from '@qedge/core';
+
 // The parts of the WebAssembly JavaScript interface that this package uses, declared here so that neither the DOM's nor
 // another host's type library is needed. The host's own types are assignable to these.
 
 /** A linear memory; structurally a `WebAssembly.Memory`. */
 export interface WasmMemory {
   readonly buffer: ArrayBufferLike;
-  grow(pages: number): number;
 }
 
 /** A compiled module; structurally a `WebAssembly.Module`. */
@@ -29,5 +30,60 @@ export function webAssembly(): WebAssemblyInterface | undefined {
   return (globalThis as { readonly WebAssembly?: WebAssemblyInterface }).WebAssembly;
 }
 
+/** @throws CapabilityUnavailableError where there is none. */
+export function requireWebAssembly(): WebAssemblyInterface {
+  const engine = webAssembly();
+  if (engine) return engine;
+  throw new CapabilityUnavailableError('This host has no WebAssembly', {
+    remedy: 'Use a host with WebAssembly, or QEDGE_ISA=interpreter.',
+  });
+}
+
+/** Why memory cannot be shared between threads here, or null where it can. */
+export function whyNotShared(): string | null {
+  const host = globalThis as { readonly SharedArrayBuffer?: unknown; readonly crossOriginIsolated?: boolean };
+  // A page may make a shared memory that it cannot post to a worker: only isolation counts.
+  if (host.crossOriginIsolated === false) return 'the page is not cross-origin isolated';
+  return host.SharedArrayBuffer === undefined ? 'this host has no SharedArrayBuffer' : null;
+}
+
 /** Bytes per page of WebAssembly memory. */
 export const WASM_PAGE_BYTES = 65536;
+
+/**
+ * A memory of whole pages that never grows, so that its buffer stays the same.
+ *
+ * @throws InvalidArgumentError for an impossible length, CapabilityUnavailableError where there is too little memory.
+ */
+export function createWasmMemory(byteLength: number, shared: boolean): WasmMemory {
+  if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
+    throw new InvalidArgumentError('A memory has an impossible length', {
+      expected: 'an integer >= 0',
+      actual: byteLength,
+    });
+  }
+  const pages = Math.max(1, Math.ceil(byteLength / WASM_PAGE_BYTES));
+  try {
+    return new (requireWebAssembly().Memory)({ initial: pages, maximum: pages, shared });
+  } catch (cause) {
+    throw new CapabilityUnavailableError('The host cannot allocate a WebAssembly memory', {
+      expected: `${pages} pages of 64 KiB, of at most 65536`,
+      actual: String(cause),
+      cause,
+    });
+  }
+}
+
+/** @throws CapabilityUnavailableError where there is no WebAssembly or it refuses the bytes. */
+export function compileWasmModule(bytes: Uint8Array): WasmModule {
+  const engine = requireWebAssembly();
+  try {
+    return new engine.Module(bytes);
+  } catch (cause) {
+    throw new CapabilityUnavailableError('The host refuses a generated module', {
+      actual: String(cause),
+      remedy: 'Check detectWasmFeatures() before choosing an instruction set.',
+      cause,
+    });
+  }
+}

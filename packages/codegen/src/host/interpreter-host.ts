@@ -1,0 +1,118 @@
+import { CapabilityUnavailableError, InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
+import { emitKernel, type KernelDescription, kernelKey } from '../kernels/families.ts';
+import { type InterpretedKernel, InterpreterTarget } from '../target/interpreter.ts';
+import type { DotForm, TargetTraits } from '../target/target.ts';
+import { type KernelHost, type KernelMemory, type LoadedKernel, MEMORY_ALIGNMENT } from './kernel-host.ts';
+import { VerifiedKernels } from './verified-kernels.ts';
+
+/** Options of {@link createInterpreterHost}. They change how operands are packed, never a result. */
+export interface InterpreterHostOptions {
+  /** 32-bit lanes per vector. Default: 4. */
+  readonly lanes?: 4 | 8 | 16;
+  /** The form of the integer dot product. Default: `words`. */
+  readonly dot?: DotForm;
+}
+
+/**
+ * Runs kernels step by step in JavaScript: the last fallback, with the same bits as strict code and thousands of times slower.
+ * An access outside of the memory throws a RangeError.
+ *
+ * @throws InvalidArgumentError for lanes or a dot product that no target has.
+ */
+export function createInterpreterHost(options: InterpreterHostOptions = {}): KernelHost {
+  const { lanes = 4, dot = 'words' } = options;
+  if (![4, 8, 16].includes(lanes) || !['words', 'bytes'].includes(dot)) {
+    throw new InvalidArgumentError('The interpreter cannot imitate such a target', {
+      expected: 'lanes 4, 8 or 16, and dot "words" or "bytes"',
+      actual: { lanes, dot },
+    });
+  }
+  return new InterpreterHost({
+    id: `interpreter-${lanes}-${dot}`,
+    lanes,
+    vectors: lanes === 16 ? 32 : 16,
+    pointers: 16,
+    temporaries: { fma: 0, dot: 0, half: 0 },
+    fmaRounding: 'twice',
+    dot,
+    multiplyBytes: false,
+    dotBfloat16: false,
+    hoistsLoads: false,
+    unroll: 1,
+  });
+}
+
+class InterpreterMemory implements KernelMemory {
+  readonly buffer: ArrayBuffer;
+  readonly byteOffset = 0;
+  readonly byteLength: number;
+  /** Not 0, so that a forgotten argument is an address outside of the memory. */
+  readonly address = MEMORY_ALIGNMENT;
+
+  constructor(buffer: ArrayBuffer) {
+    this.buffer = buffer;
+    this.byteLength = buffer.byteLength;
+  }
+}
+
+class InterpreterHost implements KernelHost {
+  readonly isa = 'interpreter';
+  readonly strict = true;
+  readonly traits: TargetTraits;
+  readonly #kernels = new Map<string, InterpretedKernel>();
+  readonly #verified: VerifiedKernels;
+  #disposed = false;
+
+  constructor(traits: TargetTraits) {
+    this.traits = traits;
+    this.#verified = new VerifiedKernels(this);
+  }
+
+  createMemory(byteLength: number): KernelMemory {
+    this.#assertUsable();
+    if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
+      throw new InvalidArgumentError('A memory has an impossible length', {
+        expected: 'an integer >= 0',
+        actual: byteLength,
+      });
+    }
+    try {
+      return new InterpreterMemory(new ArrayBuffer(byteLength));
+    } catch (cause) {
+      throw new CapabilityUnavailableError('The host cannot allocate a memory', {
+        expected: `${byteLength} bytes`,
+        actual: String(cause),
+        cause,
+      });
+    }
+  }
+
+  load(descriptions: readonly KernelDescription[], memory: KernelMemory): readonly LoadedKernel[] {
+    this.#assertUsable();
+    return descriptions.map((description) => {
+      const key = kernelKey(description);
+      let kernel = this.#kernels.get(key);
+      if (kernel === undefined) {
+        kernel = emitKernel(new InterpreterTarget(this.traits), description);
+        this.#verified.verify(description, kernel);
+        this.#kernels.set(key, kernel);
+      }
+      return { key, run: kernel(memory), portable: null };
+    });
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#kernels.clear();
+    this.#verified.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #assertUsable(): void {
+    if (!this.#disposed) return;
+    throw new UseAfterReleaseError('A host was used after dispose()', { remedy: 'Create another host.' });
+  }
+}

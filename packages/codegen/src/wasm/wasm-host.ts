@@ -1,0 +1,193 @@
+import { CapabilityUnavailableError, InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
+import type { Isa } from '../host/isa.ts';
+import {
+  type KernelHost,
+  type KernelMemory,
+  type LoadedKernel,
+  MEMORY_ALIGNMENT,
+} from '../host/kernel-host.ts';
+import { VerifiedKernels } from '../host/verified-kernels.ts';
+import { emitKernel, type KernelDescription, kernelKey } from '../kernels/families.ts';
+import type { TargetTraits } from '../target/target.ts';
+import { detectWasmFeatures } from './features.ts';
+import { encodeModule, MEMORY_IMPORT, type WasmExport } from './module.ts';
+import { WasmTarget } from './target.ts';
+import { WASM_TRAITS, type WasmDialect } from './traits.ts';
+import {
+  compileWasmModule,
+  createWasmMemory,
+  requireWebAssembly,
+  type WasmMemory,
+  type WasmModule,
+  whyNotShared,
+} from './web-assembly.ts';
+
+/** The ways of execution that WebAssembly offers. */
+export type WasmIsa = Extract<Isa, 'wasm-256' | 'wasm' | 'wasm-strict'>;
+
+/** Options of {@link createWasmHost}. */
+export interface WasmHostOptions {
+  /** Default: `wasm` where the host has relaxed SIMD, else `wasm-strict`. `wasm-256` is faster only where V8's revectorizer is on. */
+  readonly isa?: WasmIsa;
+  /** True: memory is shared, so that kernels can run on several threads. Default: false. */
+  readonly shared?: boolean;
+}
+
+const DIALECT: Readonly<Record<WasmIsa, WasmDialect>> = {
+  'wasm-256': 'relaxed-pairs',
+  wasm: 'relaxed',
+  'wasm-strict': 'strict',
+};
+
+/** Why the host cannot run kernels in this way, or null where it can. */
+export function whyNotWasm(isa: WasmIsa, features = detectWasmFeatures()): string | null {
+  if (!features.simd) return 'this host does not validate WebAssembly SIMD';
+  if (isa === 'wasm-strict' || features.relaxedSimd) return null;
+  return 'this host does not validate WebAssembly relaxed SIMD (Node 22 and newer do; Node 20 with --experimental-wasm-relaxed-simd)';
+}
+
+/**
+ * Runs kernels as WebAssembly. Works in browsers and on every server runtime. A memory is one linear memory of up to 4 GiB that never
+ * grows; it is freed when nothing refers to it. Accesses outside of it trap.
+ *
+ * @example
+ * using host = createWasmHost({ isa: 'wasm-strict' });
+ * const memory = host.createMemory(1 << 20);
+ * const [kernel] = host.load([description], memory);
+ * kernel.run(block);
+ * @throws CapabilityUnavailableError where the engine lacks the instructions, or shared memory where it was asked for;
+ *   InvalidArgumentError for an instruction set that is none of WebAssembly's.
+ */
+export function createWasmHost(options: WasmHostOptions = {}): KernelHost {
+  const { shared = false } = options;
+  const features = detectWasmFeatures();
+  const isa = options.isa ?? (features.relaxedSimd ? 'wasm' : 'wasm-strict');
+  if (!Object.hasOwn(DIALECT, isa)) {
+    throw new InvalidArgumentError('An instruction set is none of WebAssembly', {
+      expected: Object.keys(DIALECT).join(', '),
+      actual: isa,
+    });
+  }
+  const why = whyNotWasm(isa, features);
+  if (why !== null) {
+    throw new CapabilityUnavailableError(`Kernels cannot run as "${isa}"`, {
+      actual: why,
+      remedy: 'Use "wasm-strict", or "interpreter", which every host has.',
+    });
+  }
+  const whyPrivate = shared ? whyNotShared() : null;
+  if (whyPrivate !== null) {
+    throw new CapabilityUnavailableError('Memory cannot be shared between threads', {
+      actual: whyPrivate,
+      remedy: 'Serve the page with the COOP and COEP headers, or do without threads (shared: false).',
+    });
+  }
+  return new WasmHost(isa, shared);
+}
+
+/** Address 0 and the bytes after it stay unused, so that a forgotten argument does not point at data. */
+class WasmKernelMemory implements KernelMemory {
+  readonly memory: WasmMemory;
+  readonly shared: boolean;
+  readonly buffer: ArrayBufferLike;
+  readonly byteOffset = MEMORY_ALIGNMENT;
+  readonly address = MEMORY_ALIGNMENT;
+  readonly byteLength: number;
+  /** The functions of each module on this memory. */
+  readonly exports = new Map<WasmModule, Readonly<Record<string, unknown>>>();
+
+  constructor(memory: WasmMemory, shared: boolean) {
+    this.memory = memory;
+    this.shared = shared;
+    this.buffer = memory.buffer;
+    this.byteLength = memory.buffer.byteLength - MEMORY_ALIGNMENT;
+  }
+}
+
+class WasmHost implements KernelHost {
+  readonly isa: WasmIsa;
+  readonly strict: boolean;
+  readonly traits: TargetTraits;
+  readonly #shared: boolean;
+  /** Which module holds a kernel. */
+  readonly #modules = new Map<string, WasmModule>();
+  readonly #verified: VerifiedKernels;
+  #disposed = false;
+
+  constructor(isa: WasmIsa, shared: boolean) {
+    this.isa = isa;
+    this.traits = WASM_TRAITS[DIALECT[isa]];
+    this.strict = this.traits.fmaRounding === 'twice';
+    this.#shared = shared;
+    this.#verified = new VerifiedKernels(this);
+  }
+
+  createMemory(byteLength: number): KernelMemory {
+    this.#assertUsable();
+    const memory = createWasmMemory(byteLength + MEMORY_ALIGNMENT, this.#shared);
+    return new WasmKernelMemory(memory, this.#shared);
+  }
+
+  load(descriptions: readonly KernelDescription[], memory: KernelMemory): readonly LoadedKernel[] {
+    this.#assertUsable();
+    if (!(memory instanceof WasmKernelMemory) || memory.shared !== this.#shared) {
+      throw new InvalidArgumentError('Kernels work on memory that their own host created', {
+        expected: `WebAssembly memory, ${this.#shared ? '' : 'not '}shared`,
+        actual: memory instanceof WasmKernelMemory ? 'memory of another host' : String(memory),
+      });
+    }
+    this.#compile(descriptions);
+    return descriptions.map((description) => {
+      const key = kernelKey(description);
+      this.#verified.verify(description, (scratch) => this.#bind(key, scratch as WasmKernelMemory).run);
+      return this.#bind(key, memory);
+    });
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#modules.clear();
+    this.#verified.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Writes one module with every described kernel that is in none yet. */
+  #compile(descriptions: readonly KernelDescription[]): void {
+    const missing = new Map<string, KernelDescription>();
+    for (const description of descriptions) {
+      const key = kernelKey(description);
+      if (!this.#modules.has(key)) missing.set(key, description);
+    }
+    if (missing.size === 0) return;
+    const kernels: WasmExport[] = [];
+    let functions = 0;
+    for (const [name, description] of missing) {
+      const kernel = emitKernel(new WasmTarget(DIALECT[this.isa], functions), description);
+      functions += kernel.functions.length;
+      kernels.push({ name, kernel });
+    }
+    const module = compileWasmModule(encodeModule(kernels, { shared: this.#shared }));
+    for (const key of missing.keys()) this.#modules.set(key, module);
+  }
+
+  #bind(key: string, memory: WasmKernelMemory): LoadedKernel {
+    const module = this.#modules.get(key)!;
+    let exports = memory.exports.get(module);
+    if (exports === undefined) {
+      const imports = { [MEMORY_IMPORT.module]: { [MEMORY_IMPORT.name]: memory.memory } };
+      exports = new (requireWebAssembly().Instance)(module, imports).exports;
+      memory.exports.set(module, exports);
+    }
+    const portable = { kind: 'wasm', module, memory: memory.memory, name: key } as const;
+    const run = exports[key] as (block: number) => void;
+    return { key, run, portable: this.#shared ? portable : null };
+  }
+
+  #assertUsable(): void {
+    if (!this.#disposed) return;
+    throw new UseAfterReleaseError('A host was used after dispose()', { remedy: 'Create another host.' });
+  }
+}
