@@ -1,0 +1,57 @@
+import { InvalidArgumentError } from '@qedge/core';
+import { POOLING_ARGUMENTS, type PoolingDescription } from '../../description/pooling.ts';
+import { requireInteger } from '../../description/require-integer.ts';
+import { requireRange, requireWindow, windowKey, windowOutput } from '../../description/window.ts';
+import { referenceAverage, referenceMaximum } from '../../reference/convolution.ts';
+import type { KernelFamily, KernelTrial } from '../kernel-family.ts';
+import { imageTrial } from '../window/image-trial.ts';
+import { windowGeometry } from '../window/window-geometry.ts';
+import { emitPooling } from './emit-pooling.ts';
+
+const OPERATIONS: readonly string[] = ['max', 'average', 'average-with-padding'];
+
+function validatePooling({ operation, batch, input, window, outputRows, tileColumns }: PoolingDescription): void {
+  if (!OPERATIONS.includes(operation)) {
+    throw new InvalidArgumentError('The operation of a pooling is not known', {
+      expected: OPERATIONS.join(', '),
+      actual: String(operation),
+    });
+  }
+  requireInteger('batch of a pooling', batch, 1);
+  requireWindow(input, window);
+  requireRange('output rows', outputRows, windowOutput(input, window).height);
+  requireInteger('tileColumns of a pooling', tileColumns, 1);
+}
+
+function poolingTrial(description: PoolingDescription, effort: 'all' | 'sample', seed: number): KernelTrial {
+  const { operation, batch, input, window, outputRows } = description;
+  const output = windowOutput(input, window);
+  return imageTrial({
+    geometry: windowGeometry(batch, input, window, input.channels, outputRows),
+    inputShape: [batch, input.height, input.width, input.channels],
+    outputShape: [batch, output.height, output.width, input.channels],
+    arguments: POOLING_ARGUMENTS,
+    effort,
+    seed,
+    weights: () => null,
+    weightBytes: 0,
+    expect: (x, place) => {
+      if (place.row < outputRows.from || place.row >= outputRows.from + outputRows.count) return null;
+      if (operation === 'max') return { value: referenceMaximum(input, window, x, place), tolerance: 0 };
+      const countPadding = operation === 'average-with-padding';
+      return { value: referenceAverage(input, window, countPadding, x, place), tolerance: 0 };
+    },
+  });
+}
+
+/** {@link PoolingDescription}. */
+export const POOLING: KernelFamily<PoolingDescription> = {
+  kind: 'pooling',
+  validate: validatePooling,
+  key({ operation, batch, input, window, outputRows, tileColumns }) {
+    const rows = `r${outputRows.from}.${outputRows.count}`;
+    return `pooling-${operation}-${batch}x${windowKey(input, window)}-${rows}-${tileColumns}`;
+  },
+  emit: emitPooling,
+  trial: (description, _traits, effort, seed) => poolingTrial(description, effort, seed),
+};
