@@ -1,0 +1,82 @@
+import type { Pointer, Target, Vector } from '../../target/target.ts';
+import { emitElementLoop, type Portion, portionsOf, WORD_BYTES, wordsAt } from './element-loop.ts';
+
+/**
+ * Sums run in this many lanes on every target, element i in lane i modulo 16, so that their bits do not depend on how many
+ * lanes a vector has. The lanes are then added in halves: lane i and i + 8, i + 4, i + 2, i + 1.
+ */
+export const SUM_LANES = 16;
+
+/** Vectors that hold the {@link SUM_LANES} lanes. */
+export function sumVectors(lanes: number): number {
+  return SUM_LANES / lanes;
+}
+
+/** Adds up the lanes of `sums` (one vector per 16 / lanes); every lane of the first then holds the sum. Overwrites `scratch`. */
+export function emitSumLanes(target: Target<unknown>, sums: readonly Vector[], scratch: Vector): void {
+  for (let half = sums.length / 2; half >= 1; half /= 2) {
+    for (let v = 0; v < half; v++) target.float('add', sums[v]!, sums[v]!, sums[v + half]!);
+  }
+  for (let mask = target.traits.lanes / 2; mask >= 1; mask /= 2) {
+    target.exchange(scratch, sums[0]!, mask);
+    target.float('add', sums[0]!, sums[0]!, scratch);
+  }
+}
+
+/**
+ * Emits `body` for a row in the order that {@link SUM_LANES} asks for; `sum` is the register of the sum that each
+ * portion belongs to. A turn covers 16 elements or a multiple.
+ */
+export function emitSumLoop(
+  target: Target<unknown>,
+  width: number,
+  pointers: readonly Pointer[],
+  sums: readonly Vector[],
+  body: (portion: Portion, sum: Vector) => void,
+): void {
+  for (const sum of sums) target.zero(sum);
+  const streams = pointers.map((pointer) => ({ pointer, elementBytes: WORD_BYTES }));
+  emitElementLoop(target, width, streams, Math.max(sums.length, 2), (portions) => {
+    for (const [v, portion] of portions.entries()) body(portion, sums[v % sums.length]!);
+  });
+}
+
+/**
+ * The largest element of a row into every lane of the first of `accumulators`; NaNs are passed over, and a row of NaNs gives -Infinity.
+ * Which of +0 and -0 is found depends on the target. Overwrites the other accumulators and `scratch`.
+ */
+export function emitRowMaximum(
+  target: Target<unknown>,
+  row: Pointer,
+  width: number,
+  accumulators: readonly Vector[],
+  scratch: Vector,
+): void {
+  const { lanes } = target.traits;
+  const [largest] = accumulators as readonly [Vector, ...Vector[]];
+  if (width < lanes) {
+    target.constant(largest, Number.NEGATIVE_INFINITY);
+    for (let element = 0; element < width; element++) {
+      target.splat(scratch, { base: row, offset: element * WORD_BYTES });
+      target.float('max', largest, largest, scratch);
+    }
+    return;
+  }
+  for (const accumulator of accumulators) target.constant(accumulator, Number.NEGATIVE_INFINITY);
+  const whole = width - (width % lanes);
+  const compare = (portion: Portion, accumulator: Vector) => {
+    target.load(scratch, wordsAt(row, portion));
+    target.float('max', accumulator, accumulator, scratch);
+  };
+  const stream = { pointer: row, elementBytes: WORD_BYTES };
+  emitElementLoop(target, whole, [stream], accumulators.length, (portions) => {
+    for (const [v, portion] of portions.entries()) compare(portion, accumulators[v]!);
+  });
+  // The last elements once more: a maximum does not mind.
+  if (whole < width) compare(portionsOf(lanes, lanes, width - lanes)[0]!, largest);
+  for (const accumulator of accumulators.slice(1)) target.float('max', largest, largest, accumulator);
+  for (let mask = lanes / 2; mask >= 1; mask /= 2) {
+    target.exchange(scratch, largest, mask);
+    target.float('max', largest, largest, scratch);
+  }
+}

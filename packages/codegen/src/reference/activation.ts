@@ -1,0 +1,67 @@
+import type { Activation } from '../description/epilogue.ts';
+
+/**
+ * Largest errors of the emitted activations in units of the last place of the float32 result (2^-149 for subnormal results),
+ * beyond the rounding of their argument: what was measured, over all float32 numbers, rounded up. Both ways of rounding
+ * a multiply-add stay below them.
+ */
+export const ACTIVATION_ERROR_ULPS: Readonly<Record<Activation | 'exponential', number>> = {
+  none: 0,
+  relu: 0,
+  relu6: 0,
+  exponential: 1.1,
+  sigmoid: 2.5,
+  tanh: 2.5,
+  silu: 3.25,
+  gelu: 4,
+};
+
+/** `Phi(-a) * exp(a^2 / 2)` for a >= 0, with the distribution function Phi of the normal distribution; Abramowitz and Stegun 26.2. */
+function scaledNormalTail(a: number): number {
+  if (a < 3) {
+    let [sum, term] = [0, a];
+    for (let k = 3; k < 120; k += 2) {
+      sum += term;
+      term *= (a * a) / k;
+    }
+    return 0.5 * Math.exp((a * a) / 2) - sum / Math.sqrt(2 * Math.PI);
+  }
+  let fraction = a;
+  for (let k = 120; k > 0; k--) fraction = a + k / fraction;
+  return 1 / (fraction * Math.sqrt(2 * Math.PI));
+}
+
+/** `x / 2 * (1 + erf(x / sqrt 2))`; its limits at the infinities. */
+function gelu(x: number): number {
+  if (Math.abs(x) > 40) return Math.max(x, 0);
+  const tail = Math.exp((-x * x) / 2) * scaledNormalTail(Math.abs(x));
+  return x < 0 ? x * tail : x * (1 - tail);
+}
+
+function sigmoid(x: number): number {
+  const power = Math.exp(-Math.abs(x));
+  return x < 0 ? power / (1 + power) : 1 / (1 + power);
+}
+
+/**
+ * An activation in float64. NaN stays NaN, `relu` keeps -0, and where a product is undefined at an infinity the limit is
+ * meant: `silu` and `gelu` of -Infinity are 0.
+ */
+export function referenceActivation(activation: Activation, x: number): number {
+  switch (activation) {
+    case 'none':
+      return x;
+    case 'relu':
+      return x < 0 ? 0 : x;
+    case 'relu6':
+      return x < 0 ? 0 : x > 6 ? 6 : x;
+    case 'sigmoid':
+      return sigmoid(x);
+    case 'tanh':
+      return Math.tanh(x);
+    case 'gelu':
+      return gelu(x);
+    case 'silu':
+      return x === Number.NEGATIVE_INFINITY ? -0 : x * sigmoid(x);
+  }
+}
