@@ -18,7 +18,7 @@ export interface ChildEnd {
 export class BundledProject {
   readonly folder = mkdtempSync(join(tmpdir(), 'qedge-codegen-project-'));
 
-  /** Bundles `entries`, paths in `src/` by the name of their bundle, as `<name>.mjs`. */
+  /** Bundles `entries`, paths in this package by the name of their bundle, as `<name>.mjs`. */
   async build(entries: Readonly<Record<string, string>>): Promise<void> {
     mkdirSync(join(this.folder, 'node_modules'));
     const koffi = koffiFolder();
@@ -28,7 +28,7 @@ export class BundledProject {
       entry: Object.fromEntries(
         Object.entries(entries).map(([name, path]) => [
           name,
-          fileURLToPath(new URL(`../src/${path}`, import.meta.url)),
+          fileURLToPath(new URL(`../${path}`, import.meta.url)),
         ]),
       ),
       outDir: this.folder,

@@ -1,17 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { arch, platform } from 'node:os';
-import { loadKoffi } from '@qedge/core/node';
 import { describe, expect, it } from 'vitest';
 import { describeCpu } from '../src/native/cpu-features.ts';
 import { ExecutableMemory } from '../src/native/executable-memory.ts';
+import { missingMachineCode } from './host-features.ts';
 
-const koffi = loadKoffi();
-const missing =
-  platform() !== 'linux' || arch() !== 'x64'
-    ? `this is ${arch()} on ${platform()}`
-    : koffi.available
-      ? ''
-      : koffi.reason;
+const missing = missingMachineCode();
 if (missing) console.warn(`SKIPPED: CPU features. ${missing}`);
 
 describe.skipIf(missing !== '')('the description of the processor', () => {

@@ -1,18 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { arch, platform } from 'node:os';
 import { UseAfterReleaseError } from '@qedge/core';
-import { loadKoffi } from '@qedge/core/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ExecutableMemory } from '../src/native/executable-memory.ts';
 import { BundledProject, nodeExecutables } from './bundled-project.ts';
+import { missingMachineCode } from './host-features.ts';
 
-const koffi = loadKoffi();
-const missing =
-  platform() !== 'linux' || arch() !== 'x64'
-    ? `this is ${arch()} on ${platform()}`
-    : koffi.available
-      ? ''
-      : koffi.reason;
+const missing = missingMachineCode();
 if (missing) console.warn(`SKIPPED: executable memory. ${missing}`);
 
 /** `mov eax, value; ret`, padded with `int3` to `byteLength`. */
@@ -123,7 +116,7 @@ const program = (forbid: string) => `
 
 describe.skipIf(missing !== '').each(nodeExecutables())('where the system forbids it (%s)', (node) => {
   const project = new BundledProject();
-  beforeAll(() => project.build({ memory: 'native/executable-memory.ts' }));
+  beforeAll(() => project.build({ memory: 'src/native/executable-memory.ts' }));
   afterAll(() => project.remove());
 
   const run = async (forbid: string, flags: readonly string[] = []) => {
