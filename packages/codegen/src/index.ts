@@ -44,3 +44,7 @@ export { encodeModule, type WasmExport, type WasmFunction, type WasmKernel } fro
 export { WasmTarget } from './wasm/target.ts';
 export { WASM_TRAITS, type WasmDialect } from './wasm/traits.ts';
 export { createWasmHost, type WasmHostOptions, type WasmIsa } from './wasm/wasm-host.ts';
+export { Avx2Target } from './x64/avx2-target.ts';
+export { Avx512Target } from './x64/avx512-target.ts';
+export type { X64Feature, X64Features } from './x64/features.ts';
+export type { X64TargetOptions } from './x64/x64-target.ts';

@@ -3,7 +3,8 @@ import type { MemoryOperand, NarrowFormat, TargetTraits, Vector } from '../targe
 import type { X64Features } from './features.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
 import type { VectorRegister } from './registers.ts';
-import { memoryOf, vectorOf, X64Target, type X64TargetOptions } from './x64-target.ts';
+import { memoryOf, vectorOf } from './x64-frame.ts';
+import { X64Target, type X64TargetOptions } from './x64-target.ts';
 
 const LANES = 8;
 

@@ -11,7 +11,8 @@ import {
   type VectorRegister,
   zeroing,
 } from './registers.ts';
-import { fourWay, memoryOf, vectorOf, X64Target, type X64TargetOptions } from './x64-target.ts';
+import { memoryOf, vectorOf } from './x64-frame.ts';
+import { fourWay, X64Target, type X64TargetOptions } from './x64-target.ts';
 
 const LANES = 16;
 

@@ -45,17 +45,29 @@ export function maskRegister(number: number): MaskRegister {
   return number as MaskRegister;
 }
 
+/** The bit of a {@link Masking} that clears lanes. */
+export const ZEROING = 0x80;
+
 /** All lanes are written. */
 export const UNMASKED = 0 as Masking;
 
-/** Lanes outside the mask keep what they hold; memory lanes outside are not touched. */
+/**
+ * Lanes outside the mask keep what they hold; memory lanes outside are not touched.
+ *
+ * @throws InvalidArgumentError for k0, which encodings read as no mask.
+ */
 export function merging(mask: MaskRegister): Masking {
+  if (mask === 0) throw new InvalidArgumentError('k0 cannot be a mask');
   return mask as number as Masking;
 }
 
-/** Lanes outside the mask become zero. Not for stores. */
+/**
+ * Lanes outside the mask become zero. Not for stores and comparisons.
+ *
+ * @throws InvalidArgumentError for k0, which encodings read as no mask.
+ */
 export function zeroing(mask: MaskRegister): Masking {
-  return (mask | 0x80) as Masking;
+  return (merging(mask) | ZEROING) as Masking;
 }
 
 /** A place in the code that jumps, calls and constants refer to. */
