@@ -12,8 +12,13 @@ export interface MatrixLayout {
 export type GemmRightOperand =
   | ({ readonly packed: false } & MatrixLayout)
   | {
-      /** In panels of `blocking.tileVectors` vectors, as the packing of this package writes them. */
+      /** In panels, as `packGemmPanels` writes them. */
       readonly packed: true;
+      /**
+       * Columns per panel: a multiple of the target's lanes, and a divisor of `blocking.tileVectors` times the lanes. Tiles may span
+       * several panels, so that one packing serves few and many rows.
+       */
+      readonly panelColumns: number;
       readonly format: 'float32' | 'float16' | 'bfloat16';
       /** Bytes from one packed matrix of a batch to the next; 0 shares one matrix. */
       readonly batchBytes: number;
@@ -23,7 +28,7 @@ export type GemmRightOperand =
 export interface GemmBlocking {
   /** Most rows that are computed together in registers; rows are divided into tiles whose heights differ by at most one. */
   readonly tileRows: number;
-  /** Vectors of columns that are computed together: the width of a panel of B. */
+  /** Vectors of columns that are computed together. */
   readonly tileVectors: number;
   /** Most depth per pass: a panel of this depth stays in the first-level cache. */
   readonly depthBlock: number;

@@ -1,0 +1,344 @@
+import { GEMM_ARGUMENTS, type GemmDescription } from '../../description/gemm.ts';
+import type { Pointer, Routine, Target, Vector } from '../../target/target.ts';
+import { Cursor } from './cursor.ts';
+import { emitFinishRows, emitTileActivation, finishVectors } from './gemm-finish.ts';
+import { chooseLoops, type LoopChoice, movingPositions } from './gemm-loop-choice.ts';
+import { emitPackLeft, emitPackPanel, emitScratchAddress, type PackingRegisters } from './gemm-packing.ts';
+import { type DepthPass, type GemmPlan, planGemm, type RowBlocks, WORD_BYTES } from './gemm-plan.ts';
+import { emitFinishSums, emitLoadSums, emitStoreSums, emitZeroSums } from './gemm-result.ts';
+import { emitDepth, type Tile, type TileOperands, tileRegisters } from './gemm-tile.ts';
+
+/** The address registers that a tile may change. */
+interface TilePointers {
+  readonly a: Pointer;
+  readonly b: Pointer;
+  readonly c: Pointer;
+  /** Null when there is no bias. */
+  readonly bias: Pointer | null;
+}
+
+/** Positions in the operands. Without packing, `leftTile` is `left` itself, and so on. */
+interface Cursors {
+  readonly left: Cursor;
+  readonly leftTile: Cursor;
+  readonly right: Cursor;
+  readonly rightTile: Cursor;
+  /** Where tiles write: C, or the raw sums in scratch. */
+  readonly sums: Cursor;
+  readonly result: Cursor;
+  readonly bias: Cursor | null;
+}
+
+/** A tile body: equal variants are the same code. */
+interface TileVariant {
+  readonly rows: number;
+  readonly columns: number;
+  readonly pass: DepthPass;
+}
+
+/** Everything that is fixed while one kernel is emitted. */
+interface Emission {
+  readonly target: Target<unknown>;
+  readonly plan: GemmPlan;
+  readonly loops: LoopChoice;
+  /** Vector registers, claimed once; tiles, copies and the finish take theirs from the front. */
+  readonly vectors: readonly Vector[];
+  readonly pointers: TilePointers;
+  readonly cursors: Cursors;
+  readonly routines: ReadonlyMap<string, Routine>;
+}
+
+/** Emits a whole product, or batch of products. @throws RegisterBudgetError when a tile does not fit. */
+export function emitGemm(target: Target<unknown>, description: GemmDescription): void {
+  const plan = planGemm(description, target.traits);
+  const loops = chooseLoops(plan);
+  const vectors = claimVectors(target, plan);
+  const pointers = claimTilePointers(target, plan);
+  const cursors = claimCursors(target, plan, loops);
+  const routines = new Map<string, Routine>();
+  const emission: Emission = { target, plan, loops, vectors, pointers, cursors, routines };
+  defineRoutines(emission, routines);
+  for (const cursor of new Set(Object.values(cursors))) cursor?.start();
+  emitRepeated(target, loops.batch, description.batch, () => {
+    emitProduct(emission);
+    cursors.left.move(plan.left.batchBytes);
+    cursors.right.move(plan.right.batchBytes);
+    cursors.result.move(plan.result.batchBytes);
+  });
+}
+
+function emitRepeated(target: Target<unknown>, rolled: boolean, times: number, body: () => void): void {
+  if (rolled && times > 1) target.loop(times, body);
+  else for (let turn = 0; turn < times; turn++) body();
+}
+
+/** As many registers as the largest tile and the finish need. Tiles are limited by what `tileRegisters` allows. */
+function claimVectors(target: Target<unknown>, plan: GemmPlan): Vector[] {
+  const narrow = plan.right.kind === 'panels' && plan.right.format !== 'float32';
+  const sums = { rows: 0, vectors: 0 };
+  let needed = finishVectors(plan);
+  for (const { rows, columns } of tileVariants(plan)) {
+    const vectors = Math.ceil(columns / target.traits.lanes);
+    const registers = tileRegisters({ rows, vectors, narrow }, target.traits);
+    // Without room the claim below fails, and says what was asked for.
+    const others = registers ? registers.heldCount + registers.passingCount : target.traits.vectors;
+    needed = Math.max(needed, rows * vectors + others);
+    if (rows * vectors > sums.rows * sums.vectors) Object.assign(sums, { rows, vectors });
+  }
+  return target.vectors(`${sums.rows} rows of ${sums.vectors} vectors and their operands`, needed);
+}
+
+function claimTilePointers(target: Target<unknown>, plan: GemmPlan): TilePointers {
+  const [a, b, c] = [target.pointer('a'), target.pointer('b'), target.pointer('c')];
+  return { a, b, c, bias: plan.biasAxis === null ? null : target.pointer('bias') };
+}
+
+function claimCursors(target: Target<unknown>, plan: GemmPlan, loops: LoopChoice): Cursors {
+  const moving = movingPositions(plan, loops);
+  const { a, b, c, bias, scratch } = { ...GEMM_ARGUMENTS, a: plan.left.argument, b: plan.right.argument };
+  const cursor = (role: string, argument: number, offset: number, moves: boolean) => {
+    return new Cursor(target, argument, offset, moves ? target.pointer(role) : null);
+  };
+  const left = cursor('position in a', a, 0, moving.left);
+  const right = cursor('position in b', b, 0, moving.right);
+  const result = cursor('position in c', c, 0, moving.result);
+  const { left: packedLeft, right: packedRight, sums } = plan.scratch;
+  return {
+    left,
+    leftTile:
+      plan.packLeft === 'none' ? left : cursor('packed a', scratch, packedLeft.offset, moving.leftTile),
+    right,
+    rightTile:
+      plan.packRight === 'none'
+        ? right
+        : cursor('packed b', scratch, packedRight.offset, moving.rightTile && plan.packRight === 'block'),
+    result,
+    sums: plan.result.direct ? result : cursor('position in sums', scratch, sums.offset, moving.sums),
+    bias: plan.biasAxis === null ? null : cursor('position in bias', bias, 0, moving.bias),
+  };
+}
+
+/** Every tile body that the kernel calls, once per place that calls it. */
+function tileVariants(plan: GemmPlan, loops?: LoopChoice): TileVariant[] {
+  const widths = [
+    ...(plan.fullTiles > 0 ? [plan.tileColumns] : []),
+    ...(plan.tailColumns > 0 ? [plan.tailColumns] : []),
+  ];
+  const places = (rolled: boolean, count: number) => (rolled || !loops ? 1 : count);
+  return plan.depthPasses.flatMap((pass) =>
+    repeat(places(loops?.passes ?? true, pass.count), () =>
+      plan.rowBlocks.flatMap((block) =>
+        repeat(places(loops?.blocks ?? true, block.count), () =>
+          widths.flatMap((columns) =>
+            block.runs.flatMap(({ rows, count }) =>
+              repeat(places(loops?.runs ?? true, count), () => ({ rows, columns, pass })),
+            ),
+          ),
+        ).flat(),
+      ),
+    ).flat(),
+  );
+}
+
+function repeat<Item>(count: number, make: () => Item): Item[] {
+  return Array.from({ length: count }, make);
+}
+
+function variantKey({ rows, columns, pass }: TileVariant): string {
+  return [rows, columns, pass.depth, pass.first, pass.last].join();
+}
+
+/** Bodies that are called from several places become routines; the others are written where they are needed. */
+function defineRoutines(emission: Emission, routines: Map<string, Routine>): void {
+  const { target, plan, loops, pointers } = emission;
+  const places = new Map<string, { variant: TileVariant; count: number }>();
+  for (const variant of tileVariants(plan, loops)) {
+    const key = variantKey(variant);
+    places.set(key, { variant, count: (places.get(key)?.count ?? 0) + 1 });
+  }
+  for (const [key, { variant, count }] of places) {
+    if (count < 2) continue;
+    const { a, b, c, bias } = pointers;
+    const given = bias !== null && variant.pass.last ? [a, b, c, bias] : [a, b, c];
+    routines.set(
+      key,
+      target.routine(given, () => emitTile(emission, variant)),
+    );
+  }
+}
+
+function emitProduct(emission: Emission): void {
+  const { target, plan, loops, cursors } = emission;
+  for (const pass of plan.depthPasses) {
+    emitRepeated(target, loops.passes, pass.count, () => {
+      emitPass(emission, pass);
+      cursors.left.move(pass.depth * plan.left.depthBytes);
+      cursors.right.move(pass.depth * rightDepthBytes(plan));
+    });
+  }
+  cursors.left.move(-plan.depth * plan.left.depthBytes);
+  cursors.right.move(-plan.depth * rightDepthBytes(plan));
+  const { a, b, c } = emission.pointers;
+  cursors.sums.copyTo(a);
+  cursors.result.copyTo(b);
+  emitFinishRows(
+    target,
+    plan,
+    { sums: a, result: b, collected: c, bias: emission.pointers.bias },
+    emission.vectors,
+  );
+}
+
+/** Bytes from one element of the depth to the next in B as the caller provides it. */
+function rightDepthBytes({ right, panelRowBytes }: GemmPlan): number {
+  return right.kind === 'panels' ? panelRowBytes : right.depthBytes;
+}
+
+/** Bytes from one tile's columns to the next tile's in B as the caller provides it. */
+function rightTileBytes({ right, panelRowBytes, tileColumns, depth }: GemmPlan): number {
+  if (right.kind === 'matrix') return tileColumns * right.columnBytes;
+  return (tileColumns / right.panelColumns) * depth * panelRowBytes;
+}
+
+function emitPass(emission: Emission, pass: DepthPass): void {
+  const { target, plan, loops, cursors } = emission;
+  if (plan.packRight === 'block') emitPackAllPanels(emission, pass);
+  const sumRowBytes = tileRowBytes(plan);
+  for (const block of plan.rowBlocks) {
+    emitRepeated(target, loops.blocks, block.count, () => {
+      emitBlock(emission, pass, block);
+      cursors.left.move(block.rows * plan.left.rowBytes);
+      cursors.sums.move(block.rows * sumRowBytes);
+      if (plan.biasAxis === 'row') cursors.bias?.move(block.rows * WORD_BYTES);
+    });
+  }
+  cursors.left.move(-plan.rows * plan.left.rowBytes);
+  cursors.sums.move(-plan.rows * sumRowBytes);
+  if (plan.biasAxis === 'row') cursors.bias?.move(-plan.rows * WORD_BYTES);
+}
+
+/** Bytes from row to row where the tiles write. */
+function tileRowBytes({ result, scratch }: GemmPlan): number {
+  return result.direct ? result.rowBytes : scratch.sums.rowBytes;
+}
+
+function packingRegisters({ pointers, vectors }: Emission): PackingRegisters {
+  return { source: pointers.a, destination: pointers.b, vectors };
+}
+
+function emitPackAllPanels(emission: Emission, pass: DepthPass): void {
+  const { target, plan, cursors } = emission;
+  const registers = packingRegisters(emission);
+  cursors.right.copyTo(registers.source);
+  emitScratchAddress(target, registers.destination, plan.scratch.right.offset);
+  emitRepeated(target, plan.fullTiles > 1, plan.fullTiles, () => {
+    const moved = emitPackPanel(target, plan, registers, plan.tileColumns, pass.depth);
+    target.advance(registers.source, rightTileBytes(plan) - moved);
+  });
+  if (plan.tailColumns > 0) emitPackPanel(target, plan, registers, plan.tailColumns, pass.depth);
+}
+
+function emitBlock(emission: Emission, pass: DepthPass, block: RowBlocks): void {
+  const { target, plan, cursors } = emission;
+  if (plan.packLeft !== 'none') {
+    const registers = packingRegisters(emission);
+    cursors.left.copyTo(registers.source);
+    emitPackLeft(target, plan, registers, block.rows, pass.depth);
+  }
+  const panelBytes = plan.packRight === 'block' ? pass.depth * plan.panelRowBytes : rightTileBytes(plan);
+  // A panel that is packed just before its use lies always at the same place; then the position in B itself moves on.
+  const right = plan.packRight === 'panel' ? cursors.right : cursors.rightTile;
+  emitRepeated(target, plan.fullTiles > 1, plan.fullTiles, () => {
+    emitPanel(emission, pass, block, plan.tileColumns);
+    right.move(panelBytes);
+    cursors.sums.move(plan.tileColumns * WORD_BYTES);
+    if (plan.biasAxis === 'column') cursors.bias?.move(plan.tileColumns * WORD_BYTES);
+  });
+  if (plan.tailColumns > 0) emitPanel(emission, pass, block, plan.tailColumns);
+  right.move(-plan.fullTiles * panelBytes);
+  cursors.sums.move(-plan.fullTiles * plan.tileColumns * WORD_BYTES);
+  if (plan.biasAxis === 'column') cursors.bias?.move(-plan.fullTiles * plan.tileColumns * WORD_BYTES);
+}
+
+/** All rows of a block times one panel of `columns` columns. */
+function emitPanel(emission: Emission, pass: DepthPass, block: RowBlocks, columns: number): void {
+  const { target, plan, loops, cursors } = emission;
+  if (plan.packRight === 'panel') {
+    const registers = packingRegisters(emission);
+    cursors.right.copyTo(registers.source);
+    emitScratchAddress(target, registers.destination, plan.scratch.right.offset);
+    emitPackPanel(target, plan, registers, columns, pass.depth);
+  }
+  const leftRowBytes = tileOperands(plan, columns).left.rowBytes;
+  const move = (rows: number) => {
+    cursors.leftTile.move(rows * leftRowBytes);
+    cursors.sums.move(rows * tileRowBytes(plan));
+    if (plan.biasAxis === 'row') cursors.bias?.move(rows * WORD_BYTES);
+  };
+  for (const { rows, count } of block.runs) {
+    emitRepeated(target, loops.runs && count > 1, count, () => {
+      callTile(emission, { rows, columns, pass });
+      move(rows);
+    });
+  }
+  move(-block.rows);
+}
+
+function callTile(emission: Emission, variant: TileVariant): void {
+  const { target, cursors, pointers, routines } = emission;
+  cursors.leftTile.copyTo(pointers.a);
+  cursors.rightTile.copyTo(pointers.b);
+  cursors.sums.copyTo(pointers.c);
+  if (pointers.bias !== null && variant.pass.last) cursors.bias?.copyTo(pointers.bias);
+  const routine = routines.get(variantKey(variant));
+  if (routine === undefined) emitTile(emission, variant);
+  else target.call(routine);
+}
+
+function tileOperands(plan: GemmPlan, columns: number): TileOperands {
+  const { right, packRight, packLeft, left, scratch, traits } = plan;
+  const inPlace = right.kind === 'matrix' && packRight === 'none';
+  const { rowBytes, depthBytes } = packLeft === 'none' ? left : scratch.left;
+  return {
+    left: { rowBytes, depthBytes },
+    right: {
+      format: right.kind === 'panels' ? right.format : 'float32',
+      depthBytes: inPlace ? right.depthBytes : plan.panelRowBytes,
+      tailLanes: inPlace ? lanesOfTail(columns, traits.lanes) : traits.lanes,
+      panelVectors:
+        right.kind === 'panels' ? right.panelColumns / traits.lanes : plan.description.blocking.tileVectors,
+      panelBytes: plan.depth * plan.panelRowBytes,
+    },
+  };
+}
+
+/** Lanes in use in the last vector of `columns` columns. */
+function lanesOfTail(columns: number, lanes: number): number {
+  return ((columns - 1) % lanes) + 1;
+}
+
+/** The body of a tile: at the pointers of the emission, which it changes. */
+function emitTile({ target, plan, vectors, pointers }: Emission, { rows, columns, pass }: TileVariant): void {
+  const { lanes } = target.traits;
+  const width = Math.ceil(columns / lanes);
+  const operands = tileOperands(plan, columns);
+  const narrow = operands.right.format !== 'float32';
+  const registers = tileRegisters({ rows, vectors: width, narrow }, target.traits)!;
+  const others = vectors.slice(rows * width);
+  const tile: Tile = {
+    accumulators: repeat(rows, () => 0).map((_, row) => vectors.slice(row * width, (row + 1) * width)),
+    held: registers.held,
+    heldVectors: others.slice(0, registers.heldCount),
+    passingVectors: others.slice(registers.heldCount, registers.heldCount + registers.passingCount),
+    a: pointers.a,
+    b: pointers.b,
+  };
+  const result = { c: pointers.c, rowBytes: tileRowBytes(plan), tailLanes: lanesOfTail(columns, lanes) };
+  if (pass.first) emitZeroSums(target, tile);
+  else emitLoadSums(target, tile, result);
+  emitDepth(target, tile, operands, pass.depth);
+  const finishes = pass.last && plan.result.direct;
+  if (finishes) emitFinishSums(target, plan, tile, result, pointers.bias);
+  emitStoreSums(target, tile, result);
+  if (finishes) emitTileActivation(target, plan, result, { rows, width }, vectors);
+}
