@@ -1,3 +1,4 @@
+export { createKernelHost } from './native/choose-kernel-host.ts';
 export type { CpuCache, CpuDescription } from './native/cpu-features.ts';
 export {
   createMachineCodeHost,

@@ -1,5 +1,7 @@
 import { CapabilityUnavailableError, InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
+import type { Koffi } from '@qedge/core/node';
 import type { KernelHost, KernelMemory, LoadedKernel } from '../host/kernel-host.ts';
+import { VerifiedKernels } from '../host/verified-kernels.ts';
 import { emitKernel, type KernelDescription, kernelKey } from '../kernels/families.ts';
 import type { Target, TargetTraits } from '../target/target.ts';
 import { Avx2Target } from '../x64/avx2-target.ts';
@@ -65,9 +67,10 @@ class X64Host implements MachineCodeHost {
   readonly cpu: CpuDescription;
   readonly #executable: ExecutableMemory;
   /** The type of every kernel: a function of one address. */
-  readonly #type: unknown;
-  /** Addresses of verified code by kernel key. */
+  readonly #type: ReturnType<Koffi['proto']>;
+  /** Addresses of code by kernel key. */
   readonly #addresses = new Map<string, number>();
+  readonly #verified: VerifiedKernels;
   #disposed = false;
 
   constructor(isa: MachineIsa, strict: boolean, cpu: CpuDescription, executable: ExecutableMemory) {
@@ -77,6 +80,7 @@ class X64Host implements MachineCodeHost {
     this.#executable = executable;
     this.#type = executable.koffi.proto('void', ['int64_t']);
     this.traits = this.#createTarget().traits;
+    this.#verified = new VerifiedKernels(this);
   }
 
   createMemory(byteLength: number): KernelMemory {
@@ -96,18 +100,16 @@ class X64Host implements MachineCodeHost {
     }
     return descriptions.map((description) => {
       const key = kernelKey(description);
-      let address = this.#addresses.get(key);
-      if (address === undefined) {
-        address = this.#generate(description);
-        this.#addresses.set(key, address);
-      }
-      return this.#bind(key, address, memory);
+      const address = this.#addressOf(key, description);
+      this.#verified.verify(description, (scratch) => this.#bind(address, scratch));
+      return { key, run: this.#bind(address, memory), portable: { kind: 'machine-code', address } };
     });
   }
 
   dispose(): void {
     this.#disposed = true;
     this.#addresses.clear();
+    this.#verified.dispose();
     this.#executable.dispose();
   }
 
@@ -121,18 +123,23 @@ class X64Host implements MachineCodeHost {
     return this.isa === 'avx512' ? new Avx512Target(features, options) : new Avx2Target(features, options);
   }
 
-  /** Emits a kernel into executable memory. */
-  #generate(description: KernelDescription): number {
+  /** Where a kernel's code is; emits it the first time. */
+  #addressOf(key: string, description: KernelDescription): number {
+    const known = this.#addresses.get(key);
+    if (known !== undefined) return known;
     const placement = this.#executable.place(emitKernel(this.#createTarget(), description));
-    if (placement.placed) return placement.address;
-    throw new CapabilityUnavailableError(placement.reason, { remedy: placement.remedy });
+    if (!placement.placed) {
+      throw new CapabilityUnavailableError(placement.reason, { remedy: placement.remedy });
+    }
+    this.#addresses.set(key, placement.address);
+    return placement.address;
   }
 
-  #bind(key: string, address: number, memory: MachineMemory): LoadedKernel {
-    // The function is koffi's own: a wrapper would cost as much as the call.
-    const run: (block: number) => void = this.#executable.koffi.decode(BigInt(address), this.#type as string);
+  /** The function is koffi's own: a wrapper would cost as much as the call. */
+  #bind(address: number, memory: KernelMemory): (block: number) => void {
+    const run: (block: number) => void = this.#executable.koffi.decode(BigInt(address), this.#type);
     Object.defineProperty(run, MEMORY, { value: memory });
-    return { key, run, portable: { kind: 'machine-code', address } };
+    return run;
   }
 
   #assertUsable(): void {
