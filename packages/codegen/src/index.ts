@@ -7,6 +7,22 @@ export {
   type MatrixLayout,
 } from './description/gemm.ts';
 export { PEAK_ARGUMENTS, type PeakDescription } from './description/peak.ts';
+export {
+  INTEGER_GEMM_ARGUMENTS,
+  type IntegerGemmBlocking,
+  type IntegerGemmDescription,
+  type IntegerWeights,
+  MAX_INTEGER_DEPTH,
+  MAX_ROW_ZERO_POINT_DEPTH,
+  ROW_PARAMETER_BYTES,
+} from './description/integer-gemm.ts';
+export {
+  GROUP_DEPTH,
+  GROUP_PARAMETER_BYTES,
+  QUANTIZE_ROWS_ARGUMENTS,
+  type QuantizationMode,
+  type QuantizeRowsDescription,
+} from './description/quantize-rows.ts';
 export { RegisterBudgetError } from './errors.ts';
 export { ARGUMENT_BYTES, setArgument, setFloatArgument } from './host/argument-block.ts';
 export { createInterpreterHost, type InterpreterHostOptions } from './host/interpreter-host.ts';
@@ -22,7 +38,42 @@ export type { KernelHostChoice, KernelHostOptions } from './host/kernel-host-cho
 export { createKernelHost } from './host/portable-hosts.ts';
 export { emitKernel, type KernelDescription, kernelKey, kernelTrial } from './kernels/families.ts';
 export type { KernelFamily, KernelTrial } from './kernels/kernel-family.ts';
+export {
+  defaultCodeRowStride,
+  encodedCodeBytes,
+  encodedGroupCodeBytes,
+  encodeRowZeroPoint,
+  paddedCodeDepth,
+  readsUint8InPlace,
+} from './kernels/integer/code-form.ts';
+export {
+  defaultIntegerBlocking,
+  type IntegerProductShape,
+  integerBlockingCandidates,
+} from './kernels/integer/integer-blocking.ts';
+export {
+  type ColumnParameterOffsets,
+  type IntegerPanel,
+  type IntegerPanelDescription,
+  type IntegerPanelLayout,
+  type IntegerWeightColumns,
+  integerPanelLayout,
+  packIntegerPanels,
+  type PanelTraits,
+} from './kernels/integer/integer-panels.ts';
 export { peakOperations } from './kernels/peak/peak-family.ts';
+export {
+  type IntegerProductSizes,
+  referenceIntegerGemm,
+  referenceIntegerSum,
+  referenceScaledSum,
+} from './reference/integer-gemm.ts';
+export {
+  referenceQuantize,
+  referenceQuantizeAsymmetric,
+  referenceQuantizeSymmetric,
+  referenceSymmetricScale,
+} from './reference/quantize.ts';
 export { fusedMultiplyAdd } from './target/fused-multiply-add.ts';
 export { type InterpretedKernel, InterpreterTarget } from './target/interpreter.ts';
 export type {

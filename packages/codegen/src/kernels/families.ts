@@ -2,12 +2,14 @@ import { InvalidArgumentError } from '@qedge/core';
 import type { Target, TargetTraits } from '../target/target.ts';
 import { CONVOLUTION, DEPTHWISE } from './convolution/convolution-family.ts';
 import { GEMM } from './gemm/gemm-family.ts';
+import { INTEGER_GEMM } from './integer/integer-gemm-family.ts';
+import { QUANTIZE_ROWS } from './integer/quantize-rows-family.ts';
 import type { KernelFamily, KernelTrial } from './kernel-family.ts';
 import { PEAK } from './peak/peak-family.ts';
 import { POOLING } from './pooling/pooling-family.ts';
 
 /** Every family, one line each. A description's type is the union of theirs. */
-const FAMILIES = [GEMM, PEAK, CONVOLUTION, DEPTHWISE, POOLING] as const;
+const FAMILIES = [GEMM, PEAK, CONVOLUTION, DEPTHWISE, POOLING, INTEGER_GEMM, QUANTIZE_ROWS] as const;
 
 type DescriptionOf<Family> = Family extends KernelFamily<infer Description> ? Description : never;
 

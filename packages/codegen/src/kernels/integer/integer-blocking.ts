@@ -1,0 +1,107 @@
+import type { IntegerGemmBlocking, IntegerGemmDescription } from '../../description/integer-gemm.ts';
+import type { TargetTraits } from '../../target/target.ts';
+import { needsActivationPass } from './activation-pass.ts';
+import { encodedCodeBytes } from './code-form.ts';
+
+/** What of a product a blocking is chosen for. */
+export type IntegerProductShape = Pick<IntegerGemmDescription, 'rows' | 'columns' | 'depth' | 'weights' | 'epilogue'>;
+
+/** What of a product decides the registers of a tile, besides the size of the tile. */
+export type IntegerTileOperands = Pick<IntegerGemmDescription, 'weights' | 'epilogue'>;
+
+/** The part of a product that is computed together in registers. */
+export type IntegerTile = Pick<IntegerGemmBlocking, 'tileRows' | 'tileVectors'>;
+
+/** Vector registers of a tile, by role. */
+export interface IntegerTileRegisters {
+  readonly accumulators: number;
+  /** The vectors of B of one step, or one where a single row reads each only once. */
+  readonly b: number;
+  /** Values of A, each in every lane. */
+  readonly splats: number;
+  /** The mask that separates the nibbles of a byte. */
+  readonly masks: number;
+  /** What the target claims for `dot`, and for `fma` where the activation uses it. */
+  readonly temporaries: number;
+}
+
+/** The vector registers that a tile needs with one set of accumulators. */
+export function integerTileRegisters(
+  { weights, epilogue }: IntegerTileOperands,
+  { tileRows, tileVectors }: IntegerTile,
+  { hoistsLoads, dot, temporaries }: TargetTraits,
+): IntegerTileRegisters {
+  const ofB = hoistsLoads ? tileVectors * (weights === 'int4' ? 2 : 1) : tileRows === 1 ? 1 : tileVectors;
+  return {
+    accumulators: tileRows * tileVectors,
+    b: ofB,
+    splats: hoistsLoads ? tileRows : 1,
+    masks: weights === 'int4' && dot === 'bytes' ? 1 : 0,
+    temporaries: temporaries.dot + (needsActivationPass(epilogue.activation) ? temporaries.fma : 0),
+  };
+}
+
+/** Registers that a tile leaves free; negative when it does not fit. */
+export function freeRegisters(operands: IntegerTileOperands, tile: IntegerTile, traits: TargetTraits): number {
+  const counts: number[] = Object.values(integerTileRegisters(operands, tile, traits));
+  return counts.reduce((free, count) => free - count, traits.vectors);
+}
+
+/**
+ * How many sets of accumulators take turns over the depth, so that a small tile need not wait for each sum before the next: enough for
+ * eight sums under way, where `available` registers can hold them. Integer sums do not depend on the order.
+ */
+export function accumulatorCopies({ tileRows, tileVectors }: IntegerTile, available: number): 1 | 2 | 4 {
+  const sums = tileRows * tileVectors;
+  if (sums <= 2 && 4 * sums <= available) return 4;
+  return sums < 8 && 2 * sums <= available ? 2 : 1;
+}
+
+const WIDTHS = [1, 2, 3, 4, 6, 8];
+
+/** Bytes of a block of A that stays in the second-level cache beside a panel. */
+const ROW_BLOCK_BYTES = 256 * 1024;
+
+/**
+ * A blocking that is good without measuring. `tileVectors` fixes the width of the panels, where several products share packed weights.
+ */
+export function defaultIntegerBlocking(
+  shape: IntegerProductShape,
+  traits: TargetTraits,
+  tileVectors?: number,
+): IntegerGemmBlocking {
+  return integerBlockingCandidates(shape, traits, tileVectors)[0]!;
+}
+
+/**
+ * Blockings worth measuring, the most promising first; at least one.
+ * `tileVectors` fixes the width of the panels, where several products share packed weights.
+ */
+export function integerBlockingCandidates(
+  shape: IntegerProductShape,
+  traits: TargetTraits,
+  tileVectors?: number,
+): readonly IntegerGemmBlocking[] {
+  const most = Math.ceil(shape.columns / traits.lanes);
+  const widths = tileVectors === undefined ? WIDTHS.filter((width) => width === 1 || width <= most) : [tileVectors];
+  return widths
+    .map((width) => widthCandidate(shape, traits, width))
+    .sort((left, right) => loadsPerDot(shape, left) - loadsPerDot(shape, right))
+    .slice(0, 5);
+}
+
+function widthCandidate(shape: IntegerProductShape, traits: TargetTraits, tileVectors: number): IntegerGemmBlocking {
+  const { rows, depth } = shape;
+  let most = 1;
+  while (most < rows && freeRegisters(shape, { tileRows: most + 1, tileVectors }, traits) >= 0) most++;
+  const tileRows = Math.ceil(rows / Math.ceil(rows / most));
+  const rowBytes = depth * encodedCodeBytes(traits);
+  const rowBlock = Math.max(1, Math.floor(ROW_BLOCK_BYTES / rowBytes / tileRows)) * tileRows;
+  return { tileRows, tileVectors, rowBlock: Math.min(rowBlock, rows) };
+}
+
+/** Loads from memory for each dot product: the lower, the less a tile waits for the first-level cache. */
+function loadsPerDot({ rows }: IntegerProductShape, { tileRows, tileVectors }: IntegerGemmBlocking): number {
+  const height = rows / Math.ceil(rows / tileRows);
+  return (height + tileVectors) / (height * tileVectors);
+}

@@ -1,0 +1,187 @@
+import { Random } from '@qedge/core';
+import {
+  INTEGER_GEMM_ARGUMENTS,
+  type IntegerGemmDescription,
+  ROW_PARAMETER_BYTES,
+} from '../../description/integer-gemm.ts';
+import { ARGUMENT_BYTES, setArgument } from '../../host/argument-block.ts';
+import type { KernelMemory } from '../../host/kernel-host.ts';
+import { referenceIntegerSum, referenceScaledSum } from '../../reference/integer-gemm.ts';
+import type { TargetTraits } from '../../target/target.ts';
+import type { KernelTrial } from '../kernel-family.ts';
+import { encodedCodeBytes, encodeRowZeroPoint } from './code-form.ts';
+import { findActivatedError } from './activated-error.ts';
+import {
+  type IntegerPanel,
+  type IntegerPanelLayout,
+  type IntegerWeightColumns,
+  integerPanelLayout,
+  packIntegerPanels,
+} from './integer-panels.ts';
+import { drawCodes, fillPeriodic, samplePlaces } from './random-operands.ts';
+import { type TrialRegion, TrialRegions } from './trial-regions.ts';
+
+const SAMPLED_ROWS = 8;
+const SAMPLED_COLUMNS = 8;
+const SAMPLED_PANELS = 3;
+/** Of all panels but the first, whose sums are as large as sums can be. */
+const TRIAL_ZERO_POINT = 131;
+
+type Operand = keyof typeof INTEGER_GEMM_ARGUMENTS;
+
+/** The weights of one panel that a trial looks at. */
+interface PanelWeights extends IntegerWeightColumns {
+  readonly panel: IntegerPanel;
+  readonly scales: Float32Array;
+  readonly bias: Float32Array;
+}
+
+/**
+ * A run of an integer product. Row 0 of A is all 255 and column 0 of each panel all -128 (or -8): the largest sum that can be. With
+ * `sample`, only some panels hold weights that are known; the others hold arbitrary bytes.
+ */
+export function integerGemmTrial(
+  description: IntegerGemmDescription,
+  traits: TargetTraits,
+  effort: 'all' | 'sample',
+  seed: number,
+): KernelTrial {
+  return new IntegerGemmTrial(description, traits, effort, seed);
+}
+
+class IntegerGemmTrial implements KernelTrial {
+  readonly #description: IntegerGemmDescription;
+  readonly #traits: TargetTraits;
+  readonly #effort: 'all' | 'sample';
+  readonly #seed: number;
+  readonly #regions = new TrialRegions();
+  readonly #block: TrialRegion;
+  readonly #operands: Readonly<Record<Operand, TrialRegion>>;
+  readonly #layout: IntegerPanelLayout;
+  readonly #weights: readonly PanelWeights[];
+
+  constructor(description: IntegerGemmDescription, traits: TargetTraits, effort: 'all' | 'sample', seed: number) {
+    this.#description = description;
+    this.#traits = traits;
+    this.#effort = effort;
+    this.#seed = seed;
+    this.#layout = integerPanelLayout(description, traits);
+    const { rows, columns, aRowStride, cRowStride } = description;
+    this.#block = this.#regions.place('the argument block', ARGUMENT_BYTES * 4);
+    this.#operands = {
+      a: this.#regions.place('A', rows * aRowStride * encodedCodeBytes(traits)),
+      b: this.#regions.place('B', this.#layout.byteLength),
+      rowParameters: this.#regions.place('the row parameters', rows * ROW_PARAMETER_BYTES),
+      c: this.#regions.place('C', ((rows - 1) * cRowStride + columns) * 4),
+    };
+    const random = new Random(seed);
+    this.#weights = this.#places(random, this.#layout.panels.length, SAMPLED_PANELS, []).map((index) =>
+      drawWeights(description, this.#layout.panels[index]!, random),
+    );
+  }
+
+  get byteLength(): number {
+    return this.#regions.byteLength;
+  }
+
+  prepare(memory: KernelMemory): number {
+    const { rows, aRowStride } = this.#description;
+    const random = new Random(this.#seed + 1);
+    this.#regions.fillGuards(memory, [this.#operands.c]);
+    const a = this.#codes(memory);
+    fillPeriodic(a, drawCodes(random, 0, 255));
+    a.fill(255, 0, aRowStride);
+    this.#packWeights(this.#regions.bytes(memory, this.#operands.b), random);
+    const parameters = this.#regions.view(memory, this.#operands.rowParameters);
+    for (let row = 0; row < rows; row++) {
+      const zeroPoint = row === 0 ? 0 : random.integer(256);
+      parameters.setFloat32(row * ROW_PARAMETER_BYTES, 0.001 + random.uniform(), true);
+      parameters.setInt32(row * ROW_PARAMETER_BYTES + 4, encodeRowZeroPoint(zeroPoint), true);
+    }
+    const block = this.#regions.view(memory, this.#block);
+    for (const [name, region] of Object.entries(this.#operands)) {
+      setArgument(block, 0, INTEGER_GEMM_ARGUMENTS[name as Operand], this.#regions.address(memory, region));
+    }
+    return this.#regions.address(memory, this.#block);
+  }
+
+  findError(memory: KernelMemory): string | null {
+    const { rows, columns, cRowStride, blocking } = this.#description;
+    const random = new Random(this.#seed + 2);
+    const edges = [1, blocking.tileRows - 1, blocking.tileRows, rows - 2];
+    for (const row of this.#places(random, rows, SAMPLED_ROWS, edges)) {
+      for (const weights of this.#weights) {
+        const error = this.#findRowError(memory, row, weights, random);
+        if (error !== null) return error;
+      }
+      if (row === rows - 1) continue;
+      const [start, end] = [(row * cRowStride + columns) * 4, (row + 1) * cRowStride * 4];
+      const gap = this.#regions.findGapError(memory, this.#operands.c, start, end);
+      if (gap !== null) return gap;
+    }
+    return this.#regions.findGuardError(memory);
+  }
+
+  /** What is wrong in one row of C, in the columns of one panel. */
+  #findRowError(memory: KernelMemory, row: number, weights: PanelWeights, random: Random): string | null {
+    const { depth, output, aRowStride, cRowStride, rowScales, rowZeroPoints, epilogue } = this.#description;
+    const codes = this.#codes(memory).subarray(row * aRowStride, row * aRowStride + depth);
+    const parameters = this.#regions.view(memory, this.#operands.rowParameters);
+    const rowScale = rowScales ? parameters.getFloat32(row * ROW_PARAMETER_BYTES, true) : null;
+    const rowZeroPoint = rowZeroPoints ? parameters.getInt32(row * ROW_PARAMETER_BYTES + 4, true) & 255 : 0;
+    const { lanes } = this.#traits;
+    const { panel } = weights;
+    for (const column of this.#places(random, panel.columns, SAMPLED_COLUMNS, [1, lanes - 1, lanes])) {
+      const index = row * cRowStride + panel.firstColumn + column;
+      const codesOfColumn = weights.codes.subarray(column * depth, (column + 1) * depth);
+      const sum = referenceIntegerSum(codes, rowZeroPoint + weights.zeroPoint, codesOfColumn);
+      const place = `C[${row}, ${panel.firstColumn + column}]`;
+      if (output === 'int32') {
+        const actual = this.#regions.integers(memory, this.#operands.c)[index]!;
+        if (actual !== sum) return `${place}: expected ${sum}, got ${actual}`;
+        continue;
+      }
+      const bias = epilogue.bias ? weights.bias[column]! : null;
+      const value = referenceScaledSum(sum, rowScale, weights.scales[column]!, bias);
+      const actual = this.#regions.floats(memory, this.#operands.c)[index]!;
+      const error = findActivatedError(epilogue.activation, value, 0, actual);
+      if (error !== null) return `${place}: ${error}`;
+    }
+    return null;
+  }
+
+  #codes(memory: KernelMemory): Uint8Array | Uint16Array {
+    const { a } = this.#operands;
+    if (encodedCodeBytes(this.#traits) === 1) return this.#regions.bytes(memory, a);
+    return new Uint16Array(memory.buffer, memory.byteOffset + a.offset, a.byteLength / 2);
+  }
+
+  #packWeights(target: Uint8Array, random: Random): void {
+    if (this.#weights.length < this.#layout.panels.length) fillPeriodic(target, () => random.integer(256));
+    for (const weights of this.#weights) {
+      const { byteOffset, byteLength, columns } = weights.panel;
+      const part = { ...this.#description, columns };
+      packIntegerPanels(part, this.#traits, weights, target.subarray(byteOffset, byteOffset + byteLength));
+    }
+  }
+
+  #places(random: Random, limit: number, count: number, wanted: readonly number[]): readonly number[] {
+    return samplePlaces(random, limit, this.#effort === 'all' ? limit : count, wanted);
+  }
+}
+
+function drawWeights({ depth, weights }: IntegerGemmDescription, panel: IntegerPanel, random: Random): PanelWeights {
+  const codes = new Int8Array(depth * panel.columns);
+  const [low, high] = weights === 'int8' ? [-128, 127] : [-8, 7];
+  fillPeriodic(codes, drawCodes(random, low, high));
+  codes.fill(low, 0, depth);
+  return {
+    panel,
+    codes,
+    rowStride: 1,
+    columnStride: depth,
+    zeroPoint: panel.firstColumn === 0 ? 0 : TRIAL_ZERO_POINT,
+    scales: new Float32Array(panel.columns).map(() => 0.001 + random.uniform()),
+    bias: new Float32Array(panel.columns).map(() => 100 * random.normal()),
+  };
+}
