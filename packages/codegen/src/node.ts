@@ -5,4 +5,5 @@ export {
   type MachineCodeHost,
   type MachineCodeHostOptions,
 } from './native/machine-code-host.ts';
+export { detectRevectorizer, withRevectorizer } from './native/revectorizer.ts';
 export { createNodeTeam } from './team/node-team.ts';
