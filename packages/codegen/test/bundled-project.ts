@@ -18,10 +18,13 @@ export interface ChildEnd {
 export class BundledProject {
   readonly folder = mkdtempSync(join(tmpdir(), 'qedge-codegen-project-'));
 
-  /** Bundles `entries`, paths in this package by the name of their bundle, as `<name>.mjs`. */
-  async build(entries: Readonly<Record<string, string>>): Promise<void> {
+  /** Bundles `entries`, paths in this package by the name of their bundle, as `<name>.mjs`. With `koffi: false`, koffi is not installed. */
+  async build(
+    entries: Readonly<Record<string, string>>,
+    options: { readonly koffi?: boolean } = {},
+  ): Promise<void> {
     mkdirSync(join(this.folder, 'node_modules'));
-    const koffi = koffiFolder();
+    const koffi = options.koffi === false ? null : koffiFolder();
     if (koffi) symlinkSync(koffi, join(this.folder, 'node_modules', 'koffi'));
     await build({
       config: false,
