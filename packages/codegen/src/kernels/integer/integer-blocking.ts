@@ -83,7 +83,9 @@ export function integerBlockingCandidates(
   tileVectors?: number,
 ): readonly IntegerGemmBlocking[] {
   const most = Math.ceil(shape.columns / traits.lanes);
-  const widths = tileVectors === undefined ? WIDTHS.filter((width) => width === 1 || width <= most) : [tileVectors];
+  const useful = (width: number) =>
+    width === 1 || (width <= most && freeRegisters(shape, { tileRows: 1, tileVectors: width }, traits) >= 0);
+  const widths = tileVectors === undefined ? WIDTHS.filter(useful) : [tileVectors];
   return widths
     .map((width) => widthCandidate(shape, traits, width))
     .sort((left, right) => loadsPerDot(shape, left) - loadsPerDot(shape, right))
