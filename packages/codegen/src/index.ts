@@ -1,5 +1,6 @@
 export { type Activation, type Epilogue, NO_EPILOGUE } from './description/epilogue.ts';
 export {
+  GEMM_ARGUMENT_COUNT,
   GEMM_ARGUMENTS,
   type GemmBlocking,
   type GemmDescription,
@@ -37,6 +38,37 @@ export {
 export type { KernelHostChoice, KernelHostOptions } from './host/kernel-host-choice.ts';
 export { createKernelHost } from './host/portable-hosts.ts';
 export { emitKernel, type KernelDescription, kernelKey, kernelTrial } from './kernels/families.ts';
+export {
+  type CacheSizes,
+  defaultGemmBlocking,
+  type GemmProduct,
+  gemmBlockingCandidates,
+  gemmPanelColumns,
+  SMALLEST_CACHES,
+} from './kernels/gemm/blocking.ts';
+export {
+  type GemmPanelFormat,
+  type GemmPanelShape,
+  type GemmPanelSource,
+  gemmPanelBytes,
+  gemmScratchBytes,
+  packGemmPanels,
+} from './kernels/gemm/gemm-panels.ts';
+export {
+  type CacheSizes,
+  defaultGemmBlocking,
+  type GemmProduct,
+  gemmBlockingCandidates,
+  gemmPanelColumns,
+} from './kernels/gemm/blocking.ts';
+export {
+  type GemmPanelFormat,
+  type GemmPanelShape,
+  type GemmPanelSource,
+  gemmPanelBytes,
+  gemmScratchBytes,
+  packGemmPanels,
+} from './kernels/gemm/gemm-panels.ts';
 export type { KernelFamily, KernelTrial } from './kernels/kernel-family.ts';
 export {
   defaultCodeRowStride,
@@ -74,6 +106,7 @@ export {
   referenceQuantizeSymmetric,
   referenceSymmetricScale,
 } from './reference/quantize.ts';
+export type { TeamPart, ThreadTeam } from './team/thread-team.ts';
 export { fusedMultiplyAdd } from './target/fused-multiply-add.ts';
 export { type InterpretedKernel, InterpreterTarget } from './target/interpreter.ts';
 export type {

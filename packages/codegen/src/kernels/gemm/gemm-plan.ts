@@ -95,7 +95,7 @@ export interface GemmPlan {
 /** Decides how a described product is computed on a target. Pure. */
 export function planGemm(description: GemmDescription, traits: TargetTraits): GemmPlan {
   const { blocking } = description;
-  const oriented = orient(description);
+  const oriented = orientGemm(description);
   const { columns, depth, right, left } = oriented;
   const vectorBytes = traits.lanes * WORD_BYTES;
   const tileColumns = blocking.tileVectors * traits.lanes;
@@ -158,7 +158,7 @@ function requirePanels(right: RightOperand, tileColumns: number, { lanes }: Targ
 }
 
 /** The product with C's rows contiguous where that can be had by computing the transposed product, `C' = B' A'`. */
-function orient(description: GemmDescription) {
+export function orientGemm(description: Omit<GemmDescription, 'blocking'>) {
   const { rows, columns, depth, b, c, epilogue } = description;
   const a = leftOperand(GEMM_ARGUMENTS.a, description.a);
   const rowContiguous = c.columnStride === 1 || columns === 1;
@@ -206,7 +206,7 @@ function leftOperand(argument: number, { rowStride, columnStride, batchStride }:
   };
 }
 
-function rightOperand({ b, columns }: GemmDescription): RightOperand {
+function rightOperand({ b, columns }: Omit<GemmDescription, 'blocking'>): RightOperand {
   const argument = GEMM_ARGUMENTS.b;
   if (b.packed)
     return {

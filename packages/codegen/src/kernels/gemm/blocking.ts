@@ -1,0 +1,174 @@
+import { InvalidArgumentError } from '@qedge/core';
+import type { GemmBlocking, GemmDescription } from '../../description/gemm.ts';
+import type { TargetTraits } from '../../target/target.ts';
+import { cutRows, orientGemm, WORD_BYTES } from './gemm-plan.ts';
+import { mostTileRows, tileRegisters } from './gemm-tile.ts';
+
+/** A product whose blocking is still to be chosen. */
+export type GemmProduct = Omit<GemmDescription, 'blocking'>;
+
+/** Bytes of the caches of one core. */
+export interface CacheSizes {
+  readonly level1Bytes: number;
+  readonly level2Bytes: number;
+}
+
+/** What nearly every current core has at least. */
+export const SMALLEST_CACHES: CacheSizes = { level1Bytes: 32 * 1024, level2Bytes: 512 * 1024 };
+
+/** Vectors of columns in a packed panel that serves tiles of every height well. */
+const PANEL_VECTORS = 2;
+
+/** Columns per panel that are best for a packed B which is used with different numbers of rows. */
+export function gemmPanelColumns({ lanes }: TargetTraits): number {
+  return PANEL_VECTORS * lanes;
+}
+
+/** The shape of a tile. */
+interface TileChoice {
+  readonly tileRows: number;
+  readonly tileVectors: number;
+}
+
+/** Multiply-adds that must be under way to hide the latency of one: four cycles on two units. */
+const MULTIPLY_ADDS_IN_FLIGHT = 8;
+/** A load, in units of a multiply-add. */
+const LOAD_COST = 0.6;
+/** Per tile and pass: loading, storing, the call, in units of a multiply-add per sum. */
+const TILE_COST = 4;
+
+/** Estimated multiply-adds' worth of time of all tiles. */
+function estimateCost(
+  { tileRows, tileVectors }: TileChoice,
+  rows: number,
+  vectors: number,
+  depth: number,
+): number {
+  const heights = cutRows(rows, tileRows, rows).flatMap(({ runs }) => runs);
+  const whole = Math.floor(vectors / tileVectors);
+  const rest = vectors % tileVectors;
+  const widths = [
+    { width: tileVectors, count: whole },
+    { width: rest, count: rest > 0 ? 1 : 0 },
+  ];
+  let cost = 0;
+  for (const { rows: height, count } of heights) {
+    for (const { width, count: tiles } of widths) {
+      const sums = height * width;
+      const step = Math.max(sums, (height + width) * LOAD_COST, MULTIPLY_ADDS_IN_FLIGHT);
+      cost += count * tiles * (depth * step + TILE_COST * sums);
+    }
+  }
+  return cost;
+}
+
+/** All tiles that fit the registers and, for a packed B, its panels; the cheapest first. */
+function rankTiles(product: GemmProduct, traits: TargetTraits): TileChoice[] {
+  const { rows, columns, depth } = orientGemm(product);
+  const { b } = product;
+  const narrow = b.packed && b.format !== 'float32';
+  const step = b.packed ? b.panelColumns / traits.lanes : 1;
+  const vectors = Math.ceil(columns / traits.lanes);
+  const widest = Math.max(step, Math.ceil(vectors / step) * step);
+  const choices: (TileChoice & { readonly cost: number })[] = [];
+  for (let tileVectors = step; tileVectors <= Math.min(widest, traits.vectors); tileVectors += step) {
+    const most = mostTileRows(tileVectors, narrow, traits);
+    if (most === 0) break;
+    const tileRows = Math.ceil(rows / Math.ceil(rows / most));
+    choices.push({
+      tileRows,
+      tileVectors,
+      cost: estimateCost({ tileRows, tileVectors }, rows, vectors, depth),
+    });
+  }
+  return choices.sort((left, right) => left.cost - right.cost);
+}
+
+/** A power of two that divides this many bytes puts neighbouring rows on the same few sets of the first-level cache. */
+const ALIASING_BYTES = 2048;
+
+function chooseBlocking(
+  product: GemmProduct,
+  traits: TargetTraits,
+  { tileRows, tileVectors }: TileChoice,
+  caches: CacheSizes,
+): GemmBlocking {
+  const { rows, columns, depth, left } = orientGemm(product);
+  const columnBytes = tileVectors * traits.lanes * WORD_BYTES;
+  // A panel may fill the first-level cache: while one row of it is in use, the next are on their way from the second level.
+  const depthBlock = Math.max(128, Math.floor(caches.level1Bytes / columnBytes));
+  const passDepth = Math.min(depth, depthBlock);
+  const rowBlock = Math.max(tileRows, Math.floor(caches.level2Bytes / 2 / (passDepth * WORD_BYTES)));
+  const tilesAcross = columns / (tileVectors * traits.lanes);
+  const aliases = left.depthBytes === WORD_BYTES && left.rowBytes % ALIASING_BYTES === 0;
+  return {
+    tileRows,
+    tileVectors,
+    depthBlock,
+    rowBlock,
+    packA: tilesAcross >= 8 && rows > 1 && aliases,
+    packB: rows > 2 * tileRows,
+  };
+}
+
+/**
+ * A blocking that is good without measuring.
+ *
+ * @param caches of the core; the smallest usual ones where they are not known.
+ * @throws InvalidArgumentError when not even one row of a packed B's panel fits the registers.
+ */
+export function defaultGemmBlocking(
+  product: GemmProduct,
+  traits: TargetTraits,
+  caches: CacheSizes = SMALLEST_CACHES,
+): GemmBlocking {
+  return gemmBlockingCandidates(product, traits, caches)[0]!;
+}
+
+/** Most candidates that {@link gemmBlockingCandidates} gives. */
+const MOST_CANDIDATES = 10;
+
+/**
+ * Blockings that are worth measuring, the most promising first: the best tiles, each with passes of other depths and heights, with
+ * A packed or in place. They depend on every size, the number of rows included.
+ *
+ * @param caches of the core; the smallest usual ones where they are not known.
+ * @throws InvalidArgumentError when not even one row of a packed B's panel fits the registers.
+ */
+export function gemmBlockingCandidates(
+  product: GemmProduct,
+  traits: TargetTraits,
+  caches: CacheSizes = SMALLEST_CACHES,
+): readonly GemmBlocking[] {
+  const tiles = rankTiles(product, traits).slice(0, 4);
+  if (tiles.length === 0) {
+    throw new InvalidArgumentError('No tile of a product fits the registers', {
+      expected: `panels of at most ${traits.vectors} vectors, with room for operands`,
+      actual: product.b.packed ? product.b.panelColumns : 1,
+    });
+  }
+  const defaults = tiles.map((tile) => chooseBlocking(product, traits, tile, caches));
+  const [best] = defaults as [GemmBlocking];
+  const variants = defaults.slice(0, 2).flatMap((blocking) => [
+    { ...blocking, depthBlock: blocking.depthBlock * 2 },
+    { ...blocking, packA: !blocking.packA },
+    { ...blocking, packB: !blocking.packB },
+    { ...blocking, rowBlock: Math.max(blocking.tileRows, Math.floor(blocking.rowBlock / 4)) },
+  ]);
+  const candidates = [best, ...defaults.slice(1), ...variants].map((blocking) =>
+    effective(product, blocking),
+  );
+  const distinct = new Map(candidates.map((blocking) => [JSON.stringify(blocking), blocking]));
+  return [...distinct.values()].slice(0, MOST_CANDIDATES);
+}
+
+/** The same blocking with every limit that has no effect at the product's size cut down to it, so that equal code compares equal. */
+function effective(product: GemmProduct, blocking: GemmBlocking): GemmBlocking {
+  const { rows, depth, right } = orientGemm(product);
+  return {
+    ...blocking,
+    depthBlock: Math.min(blocking.depthBlock, depth),
+    rowBlock: Math.min(blocking.rowBlock, rows),
+    packB: right.kind === 'matrix' && (blocking.packB || right.columnBytes !== WORD_BYTES),
+  };
+}
