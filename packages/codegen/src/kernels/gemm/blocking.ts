@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '@qedge/core';
 import type { GemmBlocking, GemmDescription } from '../../description/gemm.ts';
 import type { TargetTraits } from '../../target/target.ts';
 import { cutRows, orientGemm, WORD_BYTES } from './gemm-plan.ts';
-import { mostTileRows, tileRegisters } from './gemm-tile.ts';
+import { mostTileRows } from './gemm-tile.ts';
 
 /** A product whose blocking is still to be chosen. */
 export type GemmProduct = Omit<GemmDescription, 'blocking'>;
