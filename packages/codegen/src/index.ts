@@ -54,21 +54,6 @@ export {
   gemmScratchBytes,
   packGemmPanels,
 } from './kernels/gemm/gemm-panels.ts';
-export {
-  type CacheSizes,
-  defaultGemmBlocking,
-  type GemmProduct,
-  gemmBlockingCandidates,
-  gemmPanelColumns,
-} from './kernels/gemm/blocking.ts';
-export {
-  type GemmPanelFormat,
-  type GemmPanelShape,
-  type GemmPanelSource,
-  gemmPanelBytes,
-  gemmScratchBytes,
-  packGemmPanels,
-} from './kernels/gemm/gemm-panels.ts';
 export type { KernelFamily, KernelTrial } from './kernels/kernel-family.ts';
 export {
   defaultCodeRowStride,
