@@ -29,7 +29,7 @@ export interface OperationCase {
   readonly tolerance?: number;
 }
 
-/** Fields of the argument block of every case: four areas, four counts, the end of the memory. */
+/** Fields of the argument block of every case: areas, counts, the end of the memory, a word that programs may change. */
 export const FIELD = {
   a: 0,
   b: 1,
@@ -41,6 +41,7 @@ export const FIELD = {
   thousand: 7,
   end: 8,
   halves: 9,
+  count: 10,
 } as const;
 export const COUNTS = { zero: 0, one: 1, three: 3, thousand: 1000 } as const;
 
@@ -629,6 +630,18 @@ function routineCases(): OperationCase[] {
       target.integerConstant(vector, 3);
       target.store(vector, { base: destination, offset: 0 });
       target.call(routine);
+    }),
+    flow('a routine that counts its calls', ({ target, destination }, vector) => {
+      const [one] = target.vectors('one', 1) as [Vector];
+      const routine = target.routine([], () => {
+        target.load(vector, { base: target.block, offset: FIELD.count * 8 }, 1);
+        target.integerConstant(one, 1);
+        target.integer('add', vector, vector, one);
+        target.store(vector, { base: target.block, offset: FIELD.count * 8 }, 1);
+      });
+      target.call(routine);
+      target.loop(3, () => target.loopArgument(FIELD.three, () => target.call(routine)));
+      target.moveWord({ base: destination, offset: 0 }, { base: target.block, offset: FIELD.count * 8 });
     }),
     flow('a routine that is never called', ({ target, destination }, vector) => {
       target.routine([destination], () => mark(target, vector, destination, 1));

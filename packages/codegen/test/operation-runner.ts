@@ -21,7 +21,7 @@ export const CASE_BYTES = 2 ** 20;
 
 // Odd places, because addresses need no alignment; but results lie at whole multiples of their size, where the comparison looks.
 const PLACES = { block: 64, a: 1027, b: 8193, c: 16386, halves: 65536, destination: 262_148 } as const;
-const BLOCK_BYTES = 80;
+const BLOCK_BYTES = 88;
 const GUARD = 0xa5;
 /** Every number of 16 bits, in order. */
 const HALVES = new Uint8Array(Uint16Array.from({ length: 65536 }, (_, i) => i).buffer);
@@ -40,6 +40,7 @@ export function prepareCase(memory: KernelMemory, { data }: OperationCase, seed:
     argument(FIELD[name], address + PLACES[name]);
   for (const name of ['zero', 'one', 'three', 'thousand'] as const) argument(FIELD[name], COUNTS[name]);
   argument(FIELD.end, address + byteLength);
+  argument(FIELD.count, 0);
   return address + PLACES.block;
 }
 
