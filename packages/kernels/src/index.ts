@@ -1,3 +1,12 @@
-export { type CpuDeviceOptions, createCpuDevice } from './cpu/cpu-device.ts';
-export type { CpuTier } from './cpu/tier.ts';
+export type { Isa } from '@qedge/codegen';
+export type { CpuDeviceOptions } from './cpu/cpu-device.ts';
+export { createCpuDevice } from './cpu/portable-cpu-device.ts';
+export type { BoundKernel } from './engine/bound-kernel.ts';
+export type { EpilogueOptions, GemmOptions } from './engine/gemm.ts';
+export type { KernelEngine, KernelEngineOptions } from './engine/kernel-engine.ts';
+export type { MatmulShape } from './engine/matmul-cache.ts';
+export { columnMajor, type MatrixOperand, type MatrixView } from './engine/matrix-view.ts';
+export type { PackedMatrix, PackMatrixOptions } from './engine/packed-matrix.ts';
+export { createKernelEngine } from './engine/portable-engine.ts';
+export type { KernelWorkspace } from './engine/workspace.ts';
 export { type InferOnceOptions, inferOnce } from './infer-once.ts';

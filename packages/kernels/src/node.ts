@@ -1,4 +1,6 @@
 /// <reference types="@webgpu/types" />
+export { createCpuDevice } from './cpu/node-cpu-device.ts';
+export { createKernelEngine } from './engine/node-engine.ts';
 export {
   type LoadedOnnxRuntime,
   type LoadOnnxRuntimeOptions,

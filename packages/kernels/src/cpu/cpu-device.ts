@@ -1,10 +1,4 @@
-import {
-  compileModule,
-  encodeKernels,
-  type KernelDescription,
-  moduleKey,
-  type WasmModule,
-} from '@qedge/codegen';
+import type { Isa, KernelHost, ThreadTeam } from '@qedge/codegen';
 import {
   type CompiledModel,
   type CompileOptions,
@@ -19,68 +13,80 @@ import {
 } from '@qedge/core';
 import { checkMaxBatch, loadFloat32Model } from '../float32-model.ts';
 import { loadIntegerModel } from '../integer-model.ts';
-import { ReferenceModel } from '../reference/reference-model.ts';
-import { type CpuTier, chooseTier, isaFromEnvironment, TIER_DIALECT } from './tier.ts';
-import { WasmModel } from './wasm-model.ts';
+import { CpuModel } from './cpu-model.ts';
 
-/** Options of {@link createCpuDevice}. */
+/** Options of `createCpuDevice`. */
 export interface CpuDeviceOptions {
-  /** Default: what the environment variable `QEDGE_ISA` says, else the best that the host has. */
-  readonly tier?: CpuTier;
+  /** Default: what the environment variable `QEDGE_ISA` says, else the best that the entry offers here. */
+  readonly isa?: Isa;
+  /** Threads that share large batches, the calling one included; default 1. Results have the same bits for any number. */
+  readonly threads?: number;
+  /** True: float32 results have the same bits on every host and instruction set. Default false. */
+  readonly strict?: boolean;
 }
 
-const TIER_NAMES: Readonly<Record<CpuTier, string>> = {
-  'wasm-relaxed': 'cpu (wasm relaxed SIMD)',
-  wasm: 'cpu (wasm SIMD)',
-  reference: 'cpu (reference)',
+const ISA_NAMES: Readonly<Record<Isa, string>> = {
+  avx512: 'AVX-512',
+  avx2: 'AVX2',
+  'wasm-256': 'wasm relaxed SIMD in pairs',
+  wasm: 'wasm relaxed SIMD',
+  'wasm-strict': 'wasm SIMD',
+  interpreter: 'interpreter',
 };
 
-/**
- * A device that runs model graphs on the CPU: float32, int8 and int4, through WebAssembly kernels generated for the model's
- * shapes. `run` of its models is synchronous. Environment: `QEDGE_ISA=wasm|wasm-strict|reference`.
- *
- * float32 results do not depend on the batch. On the tiers `wasm` and `reference` they have the same bits on every host; on
- * `wasm-relaxed` the last bits depend on the host. Integer precisions give the same bits everywhere.
- *
- * @throws CapabilityUnavailableError when the requested tier is not there, InvalidArgumentError for an unknown one.
- * @example
- * using device = await createCpuDevice();
- * using model = await device.compile(graph, weights, { precision: 'int8', maxBatch: 32 });
- * model.run(input, output, 1);
- */
-export async function createCpuDevice(options: CpuDeviceOptions = {}): Promise<Device> {
-  const { tier, fallbacks } = chooseTier(options.tier, isaFromEnvironment());
-  return new CpuDevice(tier, fallbacks);
+/** What a {@link CpuDevice} is made of. */
+export interface CpuDeviceParts {
+  readonly host: KernelHost;
+  /** Null for one thread. */
+  readonly team: ThreadTeam | null;
+  readonly fallbacks: readonly Fallback[];
 }
 
-class CpuDevice implements Device {
+/** Model graphs on generated kernels. Owns its host and its threads. */
+export class CpuDevice implements Device {
   readonly kind = 'cpu';
   readonly name: string;
   readonly precisions: readonly Precision[] = ['float32', 'int8', 'int4'];
   readonly fallbacks: readonly Fallback[];
-  readonly #tier: CpuTier;
-  /** Compiled modules by canonical key: a model that is compiled again with new weights reuses its code. */
-  readonly #modules = new Map<string, WasmModule>();
+  readonly #host: KernelHost;
+  readonly #team: ThreadTeam | null;
   readonly #models = new Set<CompiledModel>();
   #disposed = false;
 
-  constructor(tier: CpuTier, fallbacks: readonly Fallback[]) {
-    this.#tier = tier;
-    this.name = TIER_NAMES[tier];
+  constructor({ host, team, fallbacks }: CpuDeviceParts) {
+    this.#host = host;
+    this.#team = team;
     this.fallbacks = fallbacks;
+    // WebAssembly SIMD and the interpreter are strict by nature.
+    const strict = host.strict && (host.isa === 'avx512' || host.isa === 'avx2');
+    const threads = team !== null && team.size > 1 ? `, ${team.size} threads` : '';
+    this.name = `cpu (${ISA_NAMES[host.isa]}${strict ? ', strict' : ''}${threads})`;
   }
 
   async compile(graph: ModelGraph, weights: WeightSource, options: CompileOptions): Promise<CompiledModel> {
     if (this.#disposed) throw new UseAfterReleaseError(`The device ${this.name} was disposed`);
-    throwIfCancelled(options.signal, 'Compiling a model');
-    checkMaxBatch(options.maxBatch);
-    if (!this.precisions.includes(options.precision)) {
-      throw new UnsupportedError(`The ${this.name} device does not compute at ${String(options.precision)}`, {
+    const { precision, maxBatch, signal } = options;
+    throwIfCancelled(signal, 'Compiling a model');
+    checkMaxBatch(maxBatch);
+    if (!this.precisions.includes(precision)) {
+      throw new UnsupportedError(`The ${this.name} device does not compute at ${String(precision)}`, {
         expected: this.precisions.join(', '),
-        actual: String(options.precision),
+        actual: String(precision),
       });
     }
-    const model = this.#build(graph, weights, options);
+    const source =
+      precision === 'int8' || precision === 'int4'
+        ? loadIntegerModel(graph, weights, precision, signal)
+        : loadFloat32Model('cpu', graph, weights, options);
+    const model: CpuModel = new CpuModel({
+      device: this.name,
+      host: this.#host,
+      team: this.#team,
+      precision,
+      maxBatch,
+      source,
+      onDispose: () => this.#models.delete(model),
+    });
     this.#models.add(model);
     return model;
   }
@@ -89,44 +95,11 @@ class CpuDevice implements Device {
     this.#disposed = true;
     for (const model of this.#models) model.dispose();
     this.#models.clear();
-    this.#modules.clear();
+    this.#team?.dispose();
+    this.#host.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
-  }
-
-  #build(graph: ModelGraph, weights: WeightSource, options: CompileOptions): CompiledModel {
-    const dialect = TIER_DIALECT[this.#tier];
-    const { precision, maxBatch, signal } = options;
-    if (dialect === null) {
-      const model: ReferenceModel = new ReferenceModel(this.name, graph, weights, options, () =>
-        this.#models.delete(model),
-      );
-      return model;
-    }
-    const source =
-      precision === 'int8' || precision === 'int4'
-        ? loadIntegerModel(graph, weights, precision, signal)
-        : loadFloat32Model('cpu', graph, weights, options);
-    const model: WasmModel = new WasmModel({
-      device: this.name,
-      dialect,
-      precision,
-      maxBatch,
-      source,
-      moduleFor: (descriptions) => this.#moduleFor(descriptions, dialect),
-      onDispose: () => this.#models.delete(model),
-    });
-    return model;
-  }
-
-  #moduleFor(descriptions: readonly KernelDescription[], dialect: 'strict' | 'relaxed'): WasmModule {
-    const key = moduleKey(descriptions, dialect);
-    const known = this.#modules.get(key);
-    if (known) return known;
-    const module = compileModule(encodeKernels(descriptions, dialect));
-    this.#modules.set(key, module);
-    return module;
   }
 }

@@ -1,173 +1,129 @@
-import {
-  type GemmDescription,
-  type GemmElements,
-  type KernelDescription,
-  maxTileRows,
-  type PanelLayout,
-  panelLayout,
-  type QuantizeDescription,
-  type TargetTraits,
-  WASM_TRAITS,
-  type WasmDialect,
-} from '@qedge/codegen';
-import { type ActivationQuantization, BudgetExceededError, type Precision } from '@qedge/core';
+import { ARGUMENT_BYTES, type IntegerWeights, type TargetTraits } from '@qedge/codegen';
+import { BudgetExceededError, type Precision } from '@qedge/core';
 import { type BufferLifetime, planArena } from '@qedge/memory';
-import type { Float32DenseStep, Float32Model, Float32SoftmaxStep, Float32Step } from '../float32-model.ts';
-import type { IntegerDenseStep, IntegerModel, IntegerStep } from '../integer-model.ts';
+import type { Float32Model, Float32SoftmaxStep } from '../float32-model.ts';
+import type { IntegerModel } from '../integer-model.ts';
+import type { DenseLayer } from './dense-layer.ts';
+import { float32Layer } from './float32-layer.ts';
+import { integerLayer } from './integer-layer.ts';
+import type { ModelStep } from './model-kernel.ts';
+import { softmaxKernel } from './softmax-kernel.ts';
 
-/** Where the operands of one dense layer lie in the arena, as byte addresses, and which kernels compute it. */
-export interface DensePlan {
+/** A dense layer and where it lies, in bytes from the start of the model's memory. */
+export interface PlannedDense {
   readonly kind: 'dense';
-  readonly step: Float32DenseStep | IntegerDenseStep;
-  readonly layout: PanelLayout;
-  /** Kernels by rows per tile, 1 row first. */
-  readonly gemms: readonly GemmDescription[];
-  readonly inputAddress: number;
-  readonly outputAddress: number;
-  readonly panelsAddress: number;
-  readonly scalesAddress: number;
-  readonly biasAddress: number;
-  /** How the input becomes codes; null at float32. */
-  readonly quantize: QuantizePlan | null;
-}
-
-/** The conversion of a layer's input into centred codes. */
-export interface QuantizePlan {
-  readonly description: QuantizeDescription;
-  readonly input: ActivationQuantization;
-  readonly codesAddress: number;
-  readonly parametersAddress: number;
+  readonly layer: DenseLayer;
+  readonly weights: number;
+  readonly input: number;
+  readonly codes: number;
+  readonly output: number;
 }
 
 /** Softmax in place. */
-export interface SoftmaxPlan {
+export interface PlannedSoftmax {
   readonly kind: 'softmax';
   readonly step: Float32SoftmaxStep;
-  readonly address: number;
+  readonly values: number;
 }
+
+/** A layer in the memory of a model. */
+export type PlannedLayer = PlannedDense | PlannedSoftmax;
 
 /** A model laid out in one memory: weights first, then the activations, which share bytes where lifetimes allow. */
 export interface ModelPlan {
-  readonly steps: readonly (DensePlan | SoftmaxPlan)[];
-  readonly kernels: readonly KernelDescription[];
-  readonly inputAddress: number;
-  readonly outputAddress: number;
+  readonly layers: readonly PlannedLayer[];
+  readonly input: number;
+  readonly output: number;
   readonly weightBytes: number;
   readonly bufferBytes: number;
-  readonly byteLength: number;
+  /** Multiplications and additions per sample. */
+  readonly operations: number;
 }
 
-const ALIGNMENT = 64;
+/** What a model is laid out for. */
+export interface PlanOptions {
+  readonly precision: Precision;
+  readonly maxBatch: number;
+  readonly traits: TargetTraits;
+}
 
-/** Addresses stay below 2^31, so that JavaScript passes them as small integers, without allocating. */
-const MAX_ARENA_BYTES = 2 ** 31;
+const LINE_BYTES = 64;
+
+/** The largest memory that every host has. */
+const MAX_MODEL_BYTES = 2 ** 31;
 
 /**
  * Lays out a model for batches of up to `maxBatch`. A pure function: nothing is allocated.
  *
  * @throws BudgetExceededError when weights and buffers exceed 2 GiB.
  */
-export function planModel(
-  model: Float32Model | IntegerModel,
-  precision: Precision,
-  maxBatch: number,
-  dialect: WasmDialect,
-): ModelPlan {
-  const elements: GemmElements = precision === 'int8' || precision === 'int4' ? precision : 'float32';
-  const { layers, weightBytes } = planWeights(model, elements, maxBatch, WASM_TRAITS[dialect]);
-  const buffers = planActivations(model, maxBatch, (index) => {
-    const layer = layers[index]!;
-    return layer.kind === 'dense' && elements !== 'float32' ? layer.layout.rowByteLength : 0;
+export function planModel(model: Float32Model | IntegerModel, options: PlanOptions): ModelPlan {
+  let weightBytes = 0;
+  const planned = model.steps.map((step) => {
+    if (step.kind === 'softmax') return step;
+    const layer =
+      'codes' in step
+        ? integerLayer(step, options.precision as IntegerWeights, options)
+        : float32Layer(step, options);
+    const weights = weightBytes;
+    weightBytes += wholeLines(layer.weightBytes);
+    return { layer, weights };
+  });
+  const buffers = planActivations(model, options.maxBatch, (index) => {
+    const layer = planned[index]!;
+    return 'layer' in layer ? layer.layer.codeBytes : 0;
   });
   const byteLength = weightBytes + buffers.byteLength;
-  if (byteLength > MAX_ARENA_BYTES) {
+  if (byteLength > MAX_MODEL_BYTES) {
     throw new BudgetExceededError('The model does not fit one memory', {
-      expected: `at most ${MAX_ARENA_BYTES} bytes`,
+      expected: `at most ${MAX_MODEL_BYTES} bytes`,
       actual: byteLength,
       remedy: 'Use a smaller maxBatch or a narrower precision.',
     });
   }
-  const address = (name: string) => weightBytes + buffers.offsets.get(name)!;
-  const steps = layers.map((layer, index): DensePlan | SoftmaxPlan => {
-    const input = address(activationName(buffers.inputOf[index]!));
-    if (layer.kind === 'softmax') return { kind: 'softmax', step: layer, address: input };
-    const { parametersAddress, ...dense } = layer;
-    const outputAddress = address(activationName(buffers.inputOf[index + 1]!));
-    if (!('codes' in layer.step)) return { ...dense, inputAddress: input, outputAddress, quantize: null };
-    const description: QuantizeDescription = { kind: 'quantize', depth: layer.step.inputSize };
-    const codesAddress = address(codesName(index));
-    const quantize = { description, input: layer.step.input, codesAddress, parametersAddress };
-    return { ...dense, inputAddress: input, outputAddress, quantize };
-  });
+  const at = (name: string) => weightBytes + (buffers.offsets.get(name) ?? 0);
+  const activation = (index: number) => at(activationName(buffers.inputOf[index]!));
   return {
-    steps,
-    kernels: steps.flatMap((step) =>
-      step.kind === 'softmax' ? [] : [...step.gemms, ...(step.quantize ? [step.quantize.description] : [])],
-    ),
-    inputAddress: address(activationName(0)),
-    outputAddress: address(activationName(buffers.inputOf[layers.length]!)),
+    layers: planned.map((each, index) => {
+      const input = activation(index);
+      if (!('layer' in each)) return { kind: 'softmax', step: each, values: input };
+      return { kind: 'dense', ...each, input, codes: at(codesName(index)), output: activation(index + 1) };
+    }),
+    input: activation(0),
+    output: activation(model.steps.length),
     weightBytes,
     bufferBytes: buffers.byteLength,
-    byteLength,
+    operations: model.steps.reduce((sum, step) => {
+      return sum + (step.kind === 'dense' ? 2 * step.inputSize * step.units : 0);
+    }, 0),
   };
 }
 
-interface WeightPlan {
-  readonly layers: readonly (Float32SoftmaxStep | PlannedWeights)[];
-  readonly weightBytes: number;
-}
-
-/** A dense layer whose weights have their place, but whose activations do not yet. */
-interface PlannedWeights
-  extends Pick<
-    DensePlan,
-    'kind' | 'step' | 'layout' | 'gemms' | 'panelsAddress' | 'scalesAddress' | 'biasAddress'
-  > {
-  readonly parametersAddress: number;
-}
-
-/** Weights live as long as the model: one after the other from address 0. */
-function planWeights(
-  model: Float32Model | IntegerModel,
-  elements: GemmElements,
-  maxBatch: number,
-  traits: TargetTraits,
-): WeightPlan {
-  let weightBytes = 0;
-  const reserve = (byteLength: number) => {
-    const address = weightBytes;
-    weightBytes += Math.ceil(byteLength / ALIGNMENT) * ALIGNMENT;
-    return address;
+/**
+ * The steps of a layer, cut into at most as many parts as there are threads.
+ *
+ * @param address of the model's memory.
+ */
+export function planSteps(planned: PlannedLayer, address: number, threads: number): readonly ModelStep[] {
+  if (planned.kind === 'softmax') return [[softmaxKernel(planned.step, address + planned.values)]];
+  const { layer, weights, input, codes, output } = planned;
+  const places = {
+    weights: address + weights,
+    input: address + input,
+    codes: address + codes,
+    output: address + output,
   };
-  const isFloat = elements === 'float32';
-  const tallest = Math.min(maxBatch, maxTileRows(elements, traits));
-  const layers = (model.steps as readonly (Float32Step | IntegerStep)[]).map((step) => {
-    if (step.kind === 'softmax') return step;
-    const layout = panelLayout(elements, step.inputSize, step.units, traits.lanes);
-    return {
-      kind: 'dense' as const,
-      step,
-      layout,
-      gemms: describeGemms(step, elements, tallest),
-      panelsAddress: reserve(layout.byteLength),
-      scalesAddress: isFloat ? 0 : reserve(layout.paddedColumns * 4),
-      biasAddress: step.bias === null ? 0 : reserve(layout.paddedColumns * 4),
-      parametersAddress: isFloat ? 0 : reserve(3 * traits.lanes * 4),
-    };
-  });
-  return { layers, weightBytes };
+  return layer.steps(places, threads);
 }
 
-function describeGemms(
-  step: Float32DenseStep | IntegerDenseStep,
-  elements: GemmElements,
-  tallest: number,
-): GemmDescription[] {
-  const epilogue = { bias: step.bias !== null, relu: step.relu };
-  const { inputSize: depth, units: columns } = step;
-  return Array.from({ length: tallest }, (_, index) => {
-    return { kind: 'gemm', elements, rows: index + 1, depth, columns, epilogue };
-  });
+/** Bytes of the argument blocks of all steps. */
+export function argumentBytes({ layers }: ModelPlan, threads: number): number {
+  const kernels = layers.flatMap((planned) => planSteps(planned, 0, threads).flat());
+  return kernels.reduce((sum, { fields }) => sum + wholeLines(fields.length * ARGUMENT_BYTES), 0);
+}
+
+function wholeLines(bytes: number): number {
+  return Math.ceil(bytes / LINE_BYTES) * LINE_BYTES;
 }
 
 function activationName(index: number): string {
@@ -212,5 +168,5 @@ function planActivations(
     firstUse = index;
   }
   close(model.steps.length);
-  return { ...planArena(buffers, { alignment: ALIGNMENT }), inputOf };
+  return { ...planArena(buffers, { alignment: LINE_BYTES }), inputOf };
 }

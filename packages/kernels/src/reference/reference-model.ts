@@ -1,11 +1,4 @@
 import {
-  referenceEpilogue,
-  referenceGemmFloat32,
-  referenceGemmInteger,
-  referenceQuantize,
-  referenceScale,
-} from '@qedge/codegen';
-import {
   type CompiledModel,
   type CompileOptions,
   type ModelGraph,
@@ -25,6 +18,7 @@ import {
 } from '../float32-model.ts';
 import { type IntegerDenseStep, type IntegerStep, loadIntegerModel } from '../integer-model.ts';
 import { softmaxRows } from '../softmax.ts';
+import { finishRows, multiplyCodes, multiplyFloat32, quantizeValues, scaleSums } from './dense-arithmetic.ts';
 
 /**
  * A model graph in plain loops: the meaning of every precision, and what the other implementations are checked against.
@@ -147,15 +141,15 @@ function evaluate(
     const result = new Float32Array(batch * step.units);
     if ('codes' in step) {
       const codes = new Int16Array(values.length);
-      referenceQuantize(values, step.input.scale, step.input.zeroPoint, codes);
+      quantizeValues(values, step.input.scale, step.input.zeroPoint, codes);
       const accumulators = new Int32Array(result.length);
-      referenceGemmInteger(shape, codes, step.codes, accumulators);
+      multiplyCodes(shape, codes, step.codes, accumulators);
       onAccumulators(accumulators);
-      referenceScale(accumulators, step.outputScales, result);
+      scaleSums(accumulators, step.outputScales, result);
     } else {
-      referenceGemmFloat32(shape, values, step.kernel, result);
+      multiplyFloat32(shape, values, step.kernel, result);
     }
-    referenceEpilogue(result, step.bias, step.relu);
+    finishRows(result, step.bias, step.relu);
     values = result;
   }
   return values;

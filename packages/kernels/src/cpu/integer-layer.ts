@@ -1,0 +1,93 @@
+import {
+  defaultCodeRowStride,
+  defaultIntegerBlocking,
+  encodedCodeBytes,
+  INTEGER_GEMM_ARGUMENTS,
+  type IntegerGemmDescription,
+  type IntegerWeights,
+  integerPanelLayout,
+  packIntegerPanels,
+  QUANTIZE_ROWS_ARGUMENTS,
+  type QuantizeRowsDescription,
+} from '@qedge/codegen';
+import type { BlockFields } from '../engine/binding.ts';
+import { divide, type Section } from '../engine/split-work.ts';
+import type { IntegerDenseStep } from '../integer-model.ts';
+import type { DenseLayer, LayerOptions, LayerPlaces } from './dense-layer.ts';
+import type { ModelKernel } from './model-kernel.ts';
+
+/** Lays out a dense layer on integers: its codes in panels, with the scale and bias of each column. */
+export function integerLayer(
+  step: IntegerDenseStep,
+  weights: IntegerWeights,
+  { traits, maxBatch }: LayerOptions,
+): DenseLayer {
+  const { inputSize: depth, units, codes, input, outputScales, bias } = step;
+  const codeRowStride = defaultCodeRowStride(depth);
+  const epilogue = { bias: bias !== null, activation: step.relu ? 'relu' : 'none', softmax: false } as const;
+  const product = { depth, weights, epilogue };
+  const { tileVectors } = defaultIntegerBlocking({ ...product, rows: maxBatch, columns: units }, traits);
+  const describe =
+    (columns: number) =>
+    (batch: number): IntegerGemmDescription => ({
+      kind: 'integer-gemm',
+      ...product,
+      rows: batch,
+      columns,
+      aRowStride: codeRowStride,
+      cRowStride: units,
+      output: 'float32',
+      rowScales: false,
+      rowZeroPoints: false,
+      blocking: defaultIntegerBlocking({ ...product, rows: batch, columns }, traits, tileVectors),
+    });
+  const whole = describe(units)(1);
+  const layout = integerPanelLayout(whole, traits);
+  const placeProduct = (places: LayerPlaces, { from, count }: Section): ModelKernel => {
+    const fields: number[] = [];
+    fields[INTEGER_GEMM_ARGUMENTS.a] = places.codes;
+    fields[INTEGER_GEMM_ARGUMENTS.b] = places.weights + (from / layout.panelColumns) * layout.panelByteLength;
+    fields[INTEGER_GEMM_ARGUMENTS.c] = places.output + from * 4;
+    fields[INTEGER_GEMM_ARGUMENTS.rowParameters] = 0;
+    return { describe: describe(count), fields, rows: null };
+  };
+  return {
+    step,
+    weightBytes: layout.byteLength,
+    codeBytes: codeRowStride * encodedCodeBytes(traits),
+    pack(target) {
+      const columns = { codes, rowStride: units, columnStride: 1, scales: outputScales, bias };
+      packIntegerPanels(whole, traits, { ...columns, zeroPoint: input.zeroPoint }, target);
+    },
+    steps(places, threads) {
+      const sections = divide(units, threads, layout.panelColumns);
+      return [
+        [quantization(step, codeRowStride, places)],
+        sections.map((section) => placeProduct(places, section)),
+      ];
+    },
+  };
+}
+
+/** The conversion of a layer's input into codes; the number of rows is an argument. */
+function quantization(
+  { inputSize, input }: IntegerDenseStep,
+  codeRowStride: number,
+  places: LayerPlaces,
+): ModelKernel {
+  const description: QuantizeRowsDescription = {
+    kind: 'quantize-rows',
+    mode: 'static',
+    depth: inputSize,
+    sourceRowStride: inputSize,
+    codeRowStride,
+  };
+  const fields: BlockFields[number][] = [];
+  fields[QUANTIZE_ROWS_ARGUMENTS.source] = places.input;
+  fields[QUANTIZE_ROWS_ARGUMENTS.codes] = places.codes;
+  fields[QUANTIZE_ROWS_ARGUMENTS.rows] = 0;
+  fields[QUANTIZE_ROWS_ARGUMENTS.parameters] = 0;
+  fields[QUANTIZE_ROWS_ARGUMENTS.scale] = { float32: input.scale };
+  fields[QUANTIZE_ROWS_ARGUMENTS.zeroPoint] = { float32: input.zeroPoint };
+  return { describe: () => description, fields, rows: { field: QUANTIZE_ROWS_ARGUMENTS.rows, perSample: 1 } };
+}

@@ -1,0 +1,68 @@
+import {
+  type KernelDescription,
+  type KernelHost,
+  setArgument,
+  setFloatArgument,
+  type ThreadTeam,
+} from '@qedge/codegen';
+import type { Arena, Place } from './arena.ts';
+import { BoundKernel, type Lifetime } from './bound-kernel.ts';
+import { KernelCalls } from './kernel-calls.ts';
+import type { Tuner } from './tuner.ts';
+
+/** What kernels are bound with: one workspace of one engine. */
+export interface BindingContext {
+  readonly host: KernelHost;
+  readonly arena: Arena;
+  readonly lifetime: Lifetime;
+  /** Null where there is one thread. */
+  readonly team: ThreadTeam | null;
+  readonly tuner: Tuner;
+}
+
+/** The fields of an argument block by index: addresses and counts, or float32 numbers. */
+export type BlockFields = readonly (number | { readonly float32: number })[];
+
+/** A kernel that one thread runs, and its arguments. */
+export interface KernelPart {
+  readonly description: KernelDescription;
+  readonly fields: BlockFields;
+}
+
+/** How many times its costs a handoff must save: estimates are rough, and other work wants the cores too. */
+const WORTHWHILE_GAIN = 2;
+
+/** Operations per lane and microsecond of a core with two multiply-add units at 3 GHz: an upper bound, so that threads start late. */
+const OPERATIONS_PER_LANE = 12_000;
+
+/** How many threads a work of so many operations is worth: all of the team, or one where handing over would take too long. */
+export function worthwhileThreads(
+  { host, team }: Pick<BindingContext, 'host' | 'team'>,
+  operations: number,
+): number {
+  if (team === null) return 1;
+  const microseconds = operations / (host.traits.lanes * OPERATIONS_PER_LANE);
+  const saved = microseconds * (1 - 1 / team.size);
+  return saved > WORTHWHILE_GAIN * team.handoffMicroseconds ? team.size : 1;
+}
+
+/** Writes the argument blocks of all steps and loads their kernels. @param steps the parts of one step run at the same time. */
+export function bindSteps(context: BindingContext, steps: readonly (readonly KernelPart[])[]): BoundKernel {
+  const { host, team, arena, lifetime } = context;
+  const placed = steps.map((parts) => {
+    return parts.map(({ description, fields }) => {
+      return { description, block: writeBlock(arena, fields).address };
+    });
+  });
+  return new BoundKernel(KernelCalls.load(host, team, placed, arena.memory), lifetime);
+}
+
+/** Writes an argument block. */
+export function writeBlock(arena: Arena, fields: BlockFields): Place {
+  const place = arena.block(fields.length);
+  for (const [index, field] of fields.entries()) {
+    if (typeof field === 'number') setArgument(arena.view, place.byteOffset, index, field);
+    else setFloatArgument(arena.view, place.byteOffset, index, field.float32);
+  }
+  return place;
+}
