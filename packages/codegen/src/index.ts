@@ -1,3 +1,20 @@
+export {
+  ACTIVATION_ARGUMENT_COUNT,
+  ACTIVATION_ARGUMENTS,
+  type ActivationDescription,
+} from './description/activation.ts';
+export {
+  CONVERSION_ARGUMENT_COUNT,
+  CONVERSION_ARGUMENTS,
+  type ConversionDescription,
+  type NumberFormat,
+} from './description/conversion.ts';
+export {
+  ELEMENTWISE_ARGUMENT_COUNT,
+  ELEMENTWISE_ARGUMENTS,
+  type ElementwiseDescription,
+  type ElementwiseOperation,
+} from './description/elementwise.ts';
 export { type Activation, type Epilogue, NO_EPILOGUE } from './description/epilogue.ts';
 export {
   GEMM_ARGUMENT_COUNT,
@@ -7,7 +24,6 @@ export {
   type GemmRightOperand,
   type MatrixLayout,
 } from './description/gemm.ts';
-export { PEAK_ARGUMENTS, type PeakDescription } from './description/peak.ts';
 export {
   INTEGER_GEMM_ARGUMENTS,
   type IntegerGemmBlocking,
@@ -18,12 +34,28 @@ export {
   ROW_PARAMETER_BYTES,
 } from './description/integer-gemm.ts';
 export {
+  CHANNEL_SCALE_ARGUMENT_COUNT,
+  CHANNEL_SCALE_ARGUMENTS,
+  type ChannelScaleDescription,
+  ROW_NORMALIZATION_ARGUMENT_COUNT,
+  ROW_NORMALIZATION_ARGUMENTS,
+  type RowNormalizationDescription,
+} from './description/normalization.ts';
+export { PEAK_ARGUMENTS, type PeakDescription } from './description/peak.ts';
+export {
   GROUP_DEPTH,
   GROUP_PARAMETER_BYTES,
   QUANTIZE_ROWS_ARGUMENTS,
   type QuantizationMode,
   type QuantizeRowsDescription,
 } from './description/quantize-rows.ts';
+export {
+  REDUCTION_ARGUMENT_COUNT,
+  REDUCTION_ARGUMENTS,
+  type ReductionDescription,
+} from './description/reduction.ts';
+export type { RowLayout } from './description/row-layout.ts';
+export { SOFTMAX_ARGUMENT_COUNT, SOFTMAX_ARGUMENTS, type SoftmaxDescription } from './description/softmax.ts';
 export { RegisterBudgetError } from './errors.ts';
 export { ARGUMENT_BYTES, setArgument, setFloatArgument } from './host/argument-block.ts';
 export { createInterpreterHost, type InterpreterHostOptions } from './host/interpreter-host.ts';
@@ -54,7 +86,6 @@ export {
   gemmScratchBytes,
   packGemmPanels,
 } from './kernels/gemm/gemm-panels.ts';
-export type { KernelFamily, KernelTrial } from './kernels/kernel-family.ts';
 export {
   defaultCodeRowStride,
   encodedCodeBytes,
@@ -75,9 +106,10 @@ export {
   type IntegerPanelLayout,
   type IntegerWeightColumns,
   integerPanelLayout,
-  packIntegerPanels,
   type PanelTraits,
+  packIntegerPanels,
 } from './kernels/integer/integer-panels.ts';
+export type { KernelFamily, KernelTrial } from './kernels/kernel-family.ts';
 export { peakOperations } from './kernels/peak/peak-family.ts';
 export {
   type IntegerProductSizes,
@@ -91,7 +123,6 @@ export {
   referenceQuantizeSymmetric,
   referenceSymmetricScale,
 } from './reference/quantize.ts';
-export type { TeamPart, ThreadTeam } from './team/thread-team.ts';
 export { fusedMultiplyAdd } from './target/fused-multiply-add.ts';
 export { type InterpretedKernel, InterpreterTarget } from './target/interpreter.ts';
 export type {
@@ -108,6 +139,7 @@ export type {
   TargetTraits,
   Vector,
 } from './target/target.ts';
+export type { TeamPart, ThreadTeam } from './team/thread-team.ts';
 export { detectWasmFeatures, type WasmFeatures } from './wasm/features.ts';
 export { encodeModule, type WasmExport, type WasmFunction, type WasmKernel } from './wasm/module.ts';
 export { WasmTarget } from './wasm/target.ts';

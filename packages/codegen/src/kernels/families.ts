@@ -1,15 +1,37 @@
 import { InvalidArgumentError } from '@qedge/core';
 import type { Target, TargetTraits } from '../target/target.ts';
+import { ACTIVATION } from './activation/activation-family.ts';
+import { CONVERSION } from './conversion/conversion-family.ts';
 import { CONVOLUTION, DEPTHWISE } from './convolution/convolution-family.ts';
+import { ELEMENTWISE } from './elementwise/elementwise-family.ts';
 import { GEMM } from './gemm/gemm-family.ts';
 import { INTEGER_GEMM } from './integer/integer-gemm-family.ts';
 import { QUANTIZE_ROWS } from './integer/quantize-rows-family.ts';
 import type { KernelFamily, KernelTrial } from './kernel-family.ts';
+import { CHANNEL_SCALE } from './normalization/channel-scale-family.ts';
+import { ROW_NORMALIZATION } from './normalization/row-normalization-family.ts';
 import { PEAK } from './peak/peak-family.ts';
 import { POOLING } from './pooling/pooling-family.ts';
+import { REDUCTION } from './reduction/reduction-family.ts';
+import { SOFTMAX } from './softmax/softmax-family.ts';
 
 /** Every family, one line each. A description's type is the union of theirs. */
-const FAMILIES = [GEMM, PEAK, CONVOLUTION, DEPTHWISE, POOLING, INTEGER_GEMM, QUANTIZE_ROWS] as const;
+const FAMILIES = [
+  GEMM,
+  PEAK,
+  CONVOLUTION,
+  DEPTHWISE,
+  POOLING,
+  INTEGER_GEMM,
+  QUANTIZE_ROWS,
+  ACTIVATION,
+  SOFTMAX,
+  ROW_NORMALIZATION,
+  CHANNEL_SCALE,
+  ELEMENTWISE,
+  CONVERSION,
+  REDUCTION,
+] as const;
 
 type DescriptionOf<Family> = Family extends KernelFamily<infer Description> ? Description : never;
 

@@ -52,9 +52,12 @@ export function referenceActivation(activation: Activation, x: number): number {
     case 'none':
       return x;
     case 'relu':
-      return x < 0 ? 0 : x;
+      if (x < 0) return 0;
+      return x;
     case 'relu6':
-      return x < 0 ? 0 : x > 6 ? 6 : x;
+      if (x < 0) return 0;
+      if (x > 6) return 6;
+      return x;
     case 'sigmoid':
       return sigmoid(x);
     case 'tanh':

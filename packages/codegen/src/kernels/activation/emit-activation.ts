@@ -17,6 +17,7 @@ import {
 
 type Emitter = Target<unknown>;
 type EmitOne = (target: Emitter, x: Vector, scratch: readonly Vector[]) => void;
+type EmitAll = (target: Emitter, values: readonly Vector[], scratch: readonly Vector[]) => void;
 
 const UNSCALE = 2 ** -EXPONENTIAL_SCALE;
 /** From here on `sigmoid(x)` rounds to 1. */
@@ -40,14 +41,17 @@ function emitMin(target: Emitter, x: Vector, bound: number, scratch: Vector): vo
   target.float('min', x, x, scratch);
 }
 
-function emitRelu(target: Emitter, x: Vector, scratch: readonly Vector[]): void {
-  target.zero(scratch[0]!);
-  target.float('max', x, x, scratch[0]!);
+function emitRelu(target: Emitter, values: readonly Vector[], scratch: readonly Vector[]): void {
+  const [bound] = scratch as readonly [Vector, ...Vector[]];
+  target.zero(bound);
+  for (const x of values) target.float('max', x, x, bound);
 }
 
-function emitRelu6(target: Emitter, x: Vector, scratch: readonly Vector[]): void {
-  emitRelu(target, x, scratch);
-  emitMin(target, x, 6, scratch[0]!);
+function emitRelu6(target: Emitter, values: readonly Vector[], scratch: readonly Vector[]): void {
+  emitRelu(target, values, scratch);
+  const [bound] = scratch as readonly [Vector, ...Vector[]];
+  target.constant(bound, 6);
+  for (const x of values) target.float('min', x, x, bound);
 }
 
 /** `x = 2^64 * e / (1 + e)`, `e = exp(x)`: no cancellation on either side, and exact scaling of the subnormal end. */
@@ -168,20 +172,30 @@ function emitGelu(target: Emitter, x: Vector, scratch: readonly Vector[]): void 
   target.fnma(x, tail, free);
 }
 
-const EMITTERS: Readonly<Record<Activation, { readonly emit: EmitOne; readonly scratch: number }>> = {
+/**
+ * Values follow each other with the same scratch registers: no value depends on another, so that a processor that renames registers
+ * overlaps them.
+ */
+function oneByOne(emit: EmitOne): EmitAll {
+  return (target, values, scratch) => {
+    for (const x of values) emit(target, x, scratch);
+  };
+}
+
+const EMITTERS: Readonly<Record<Activation, { readonly emit: EmitAll; readonly scratch: number }>> = {
   none: { emit: () => {}, scratch: 0 },
   relu: { emit: emitRelu, scratch: 1 },
   relu6: { emit: emitRelu6, scratch: 1 },
-  sigmoid: { emit: emitSigmoid, scratch: EXPONENTIAL_SCRATCH },
-  tanh: { emit: emitTanh, scratch: EXPONENTIAL_SCRATCH + 1 },
-  gelu: { emit: emitGelu, scratch: EXPONENTIAL_SCRATCH + 1 },
-  silu: { emit: emitSilu, scratch: EXPONENTIAL_SCRATCH + 1 },
+  sigmoid: { emit: oneByOne(emitSigmoid), scratch: EXPONENTIAL_SCRATCH },
+  tanh: { emit: oneByOne(emitTanh), scratch: EXPONENTIAL_SCRATCH + 1 },
+  gelu: { emit: oneByOne(emitGelu), scratch: EXPONENTIAL_SCRATCH + 1 },
+  silu: { emit: oneByOne(emitSilu), scratch: EXPONENTIAL_SCRATCH + 1 },
 };
 
-/**
- * Scratch registers that {@link emitActivation} needs. More are of no use: values follow each other without a dependency, so a
- * processor that renames registers overlaps them.
- */
+/** The activations by name. */
+export const ACTIVATIONS = Object.keys(EMITTERS) as readonly Activation[];
+
+/** Scratch registers that {@link emitActivation} needs; more are of no use. */
 export function activationScratch(activation: Activation, _traits: TargetTraits): number {
   return EMITTERS[activation].scratch;
 }
@@ -198,5 +212,5 @@ export function emitActivation(
   values: readonly Vector[],
   scratch: readonly Vector[],
 ): void {
-  for (const x of values) EMITTERS[activation].emit(target, x, scratch);
+  EMITTERS[activation].emit(target, values, scratch);
 }

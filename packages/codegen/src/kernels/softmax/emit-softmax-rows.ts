@@ -52,7 +52,7 @@ export function emitSoftmaxRows(
       target.float('add', sum, sum, value);
     });
     emitSumLanes(target, sums, value);
-    const [sum] = sums as readonly [Vector];
+    const sum = sums[0]!;
     target.constant(value, 1);
     target.float('divide', sum, value, sum);
     const results = { pointer: output, elementBytes: WORD_BYTES };

@@ -1,0 +1,171 @@
+import { Random } from '@qedge/core';
+import { ARGUMENT_BYTES, setArgument, setFloatArgument } from '../../host/argument-block.ts';
+import { type KernelMemory, MEMORY_ALIGNMENT } from '../../host/kernel-host.ts';
+import type { KernelTrial } from '../kernel-family.ts';
+
+/** An operand that the kernel reads. */
+export interface TrialOperand {
+  readonly argument: number;
+  readonly content: ArrayBufferView;
+}
+
+/** A number in the argument block: a float32, or an integer of 32 bits. */
+export interface TrialScalar {
+  readonly argument: number;
+  readonly type: 'float32' | 'int32';
+  readonly value: number;
+}
+
+/** What an element of the result must be: `value` up to `tolerance`; with tolerance 0 the sign of zero counts too. */
+export interface ExpectedElement {
+  readonly value: number;
+  readonly tolerance: number;
+}
+
+/** Where results lie, `[rows, width]` with rows `stride` elements apart, and what they must be. */
+export interface TrialResult {
+  readonly argument: number;
+  readonly rows: number;
+  readonly width: number;
+  readonly stride: number;
+  readonly elementBytes: number;
+  read(view: DataView, byteOffset: number): number;
+  expectRow(row: number): (column: number) => ExpectedElement;
+}
+
+/** A kernel from arrays to one array. */
+export interface ArrayTrial {
+  readonly argumentCount: number;
+  readonly operands: readonly TrialOperand[];
+  readonly scalars: readonly TrialScalar[];
+  readonly result: TrialResult;
+}
+
+const GUARD_BYTES = 128;
+const GUARD = 0xfe;
+/** With `sample`: this many at each end, and as many anywhere. */
+const SAMPLED_COLUMNS = 20;
+const SAMPLED_ROWS = 3;
+
+/** All indices below `count`, or those of both ends and a few others. */
+function chooseIndices(count: number, effort: 'all' | 'sample', each: number, random: Random): number[] {
+  if (effort === 'all' || count <= 3 * each) return Array.from({ length: count }, (_, i) => i);
+  return Array.from({ length: each }, (_, i) => [i, random.integer(count), count - 1 - i]).flat();
+}
+
+function isAsExpected(actual: number, { value, tolerance }: ExpectedElement): boolean {
+  return Object.is(actual, value) || (tolerance > 0 && Math.abs(actual - value) <= tolerance);
+}
+
+/** Byte ranges: guard, result, guard, block, operands. */
+function layOut({ argumentCount, operands, result }: ArrayTrial) {
+  let top = MEMORY_ALIGNMENT;
+  const place = (byteLength: number) => {
+    const start = Math.ceil((top + GUARD_BYTES) / MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
+    top = start + byteLength + GUARD_BYTES;
+    return start;
+  };
+  const resultBytes = ((result.rows - 1) * result.stride + result.width) * result.elementBytes;
+  return {
+    resultStart: place(resultBytes),
+    resultBytes,
+    block: place(argumentCount * ARGUMENT_BYTES),
+    operandStarts: operands.map(({ content }) => place(content.byteLength)),
+    byteLength: top,
+  };
+}
+
+/** Lays out a trial, fills it, and compares. */
+export function arrayTrial(trial: ArrayTrial, effort: 'all' | 'sample', seed: number): KernelTrial {
+  const { operands, scalars, result } = trial;
+  const { resultStart, resultBytes, block, operandStarts, byteLength } = layOut(trial);
+  return {
+    byteLength,
+    prepare({ buffer, byteOffset, address }: KernelMemory): number {
+      const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+      bytes.fill(GUARD, resultStart - GUARD_BYTES, resultStart + resultBytes + GUARD_BYTES);
+      const view = new DataView(buffer, byteOffset, byteLength);
+      setArgument(view, block, result.argument, address + resultStart);
+      for (const [i, { argument, content }] of operands.entries()) {
+        bytes.set(new Uint8Array(content.buffer, content.byteOffset, content.byteLength), operandStarts[i]!);
+        setArgument(view, block, argument, address + operandStarts[i]!);
+      }
+      for (const { argument, type, value } of scalars) {
+        if (type === 'float32') setFloatArgument(view, block, argument, value);
+        else view.setInt32(block + argument * ARGUMENT_BYTES, value, true);
+      }
+      return address + block;
+    },
+    findError({ buffer, byteOffset }: KernelMemory): string | null {
+      const random = new Random(seed);
+      const view = new DataView(buffer, byteOffset, byteLength);
+      const rows = chooseIndices(result.rows, effort, SAMPLED_ROWS, random);
+      for (const row of rows) {
+        const error = findRowError(view, resultStart, result, row, effort, random);
+        if (error !== null) return error;
+      }
+      for (let i = 1; i <= GUARD_BYTES; i++) {
+        if (view.getUint8(resultStart - i) !== GUARD) return `a write ${i} bytes before the result`;
+        if (view.getUint8(resultStart + resultBytes + i - 1) !== GUARD)
+          return `a write ${i} bytes after the result`;
+      }
+      return null;
+    },
+  };
+}
+
+function findRowError(
+  view: DataView,
+  start: number,
+  result: TrialResult,
+  row: number,
+  effort: 'all' | 'sample',
+  random: Random,
+): string | null {
+  const { elementBytes, stride, width } = result;
+  const rowStart = start + row * stride * elementBytes;
+  const expect = result.expectRow(row);
+  for (const column of chooseIndices(width, effort, SAMPLED_COLUMNS, random)) {
+    const expected = expect(column);
+    const actual = result.read(view, rowStart + column * elementBytes);
+    if (isAsExpected(actual, expected)) continue;
+    return `row ${row}, column ${column}: expected ${expected.value} +- ${expected.tolerance}, got ${actual}`;
+  }
+  const gapBytes = row === result.rows - 1 ? 0 : (stride - width) * elementBytes;
+  for (let i = 0; i < Math.min(gapBytes, GUARD_BYTES); i++) {
+    if (view.getUint8(rowStart + width * elementBytes + i) !== GUARD) return `a write after row ${row}`;
+  }
+  return null;
+}
+
+/** Reads a float32. */
+export function readFloat32(view: DataView, byteOffset: number): number {
+  return view.getFloat32(byteOffset, true);
+}
+
+const SPECIAL_VALUES = [0, -0, Infinity, -Infinity, Number.NaN, 1e-40, -1e-40, 3e38, -3e38, 1, -1, 2 ** -126];
+
+/** Random numbers are repeated with this period, a prime, so that large trials are filled in little time. */
+const PERIOD = 8191;
+
+/** Random float32 numbers from -8 to 8, with `specials` one in 16 that is a zero, infinite, NaN, subnormal, huge or 1. */
+export function drawFloats(random: Random, length: number, specials: boolean): Float32Array {
+  const values = new Float32Array(length);
+  const drawn = Math.min(length, PERIOD);
+  for (let i = 0; i < drawn; i++) {
+    const isSpecial = specials && random.integer(16) === 0;
+    values[i] = isSpecial
+      ? SPECIAL_VALUES[random.integer(SPECIAL_VALUES.length)]!
+      : random.uniform() * 16 - 8;
+  }
+  for (let filled = drawn; filled < length; filled *= 2) values.copyWithin(filled, 0, filled);
+  return values;
+}
+
+/** The distance of float32 numbers of the magnitude of `value`: 2^-23 of the power of 2 below it, or 2^-149. */
+export function unitInLastPlace(value: number): number {
+  const magnitude = Math.abs(value);
+  if (magnitude < 2 ** -126) return 2 ** -149;
+  const exponent = Math.floor(Math.log2(magnitude));
+  return 2 ** (2 ** exponent > magnitude ? exponent - 24 : exponent - 23);
+}

@@ -1,0 +1,96 @@
+import { InvalidArgumentError, Random } from '@qedge/core';
+import {
+  ROW_NORMALIZATION_ARGUMENT_COUNT,
+  ROW_NORMALIZATION_ARGUMENTS,
+  type RowNormalizationDescription,
+} from '../../description/normalization.ts';
+import { requireKnown, requireRowLayout } from '../../description/row-layout.ts';
+import { referenceMoments } from '../../reference/normalization.ts';
+import { expectActivation } from '../activation/activation-family.ts';
+import { ACTIVATIONS } from '../activation/emit-activation.ts';
+import { arrayTrial, drawFloats, readFloat32 } from '../elements/array-trial.ts';
+import { WORD_BYTES } from '../elements/element-loop.ts';
+import { SUM_LANES } from '../elements/lane-reduction.ts';
+import type { KernelFamily } from '../kernel-family.ts';
+import { emitRowNormalization } from './emit-row-normalization.ts';
+
+const UNIT_ROUNDOFF = 2 ** -24;
+
+/**
+ * With u = 2^-24 and n = width / 16 + 6 roundings per sum: the mean is off by `n u mean(|x|)`, a difference by as much and its own
+ * rounding; the sum of squares by `n u` of it and the square of the mean's error; root, quotient and products add less than 8 u.
+ */
+function expectRow(
+  description: RowNormalizationDescription,
+  row: readonly number[],
+  gamma: Float32Array,
+  beta: Float32Array,
+) {
+  const { mean, variance, deviation } = referenceMoments(row, {
+    ...description,
+    epsilon: Math.fround(description.epsilon),
+  });
+  const roundings = row.length / SUM_LANES + 6;
+  const magnitude = row.reduce((sum, x) => sum + Math.abs(x), 0) / row.length;
+  const meanError = roundings * UNIT_ROUNDOFF * magnitude;
+  const deviationError =
+    (roundings + 8) * UNIT_ROUNDOFF + (variance > 0 ? (meanError * meanError) / variance : 0);
+  return (column: number) => {
+    const [scale, shift] = description.affine ? [gamma[column]!, beta[column]!] : [1, 0];
+    const standard = (row[column]! - mean) / deviation;
+    const argument = standard * scale + shift;
+    const error = Math.abs(scale) * (meanError / deviation + Math.abs(standard) * deviationError);
+    return expectActivation(
+      description.activation,
+      argument,
+      error + UNIT_ROUNDOFF * (Math.abs(argument) + Math.abs(standard * scale)),
+    );
+  };
+}
+
+/** {@link RowNormalizationDescription}. */
+export const ROW_NORMALIZATION: KernelFamily<RowNormalizationDescription> = {
+  kind: 'row-normalization',
+  validate(description) {
+    requireRowLayout(description);
+    requireKnown('deviation', description.deviation, ['root', 'sum']);
+    requireKnown('activation', description.activation, ACTIVATIONS);
+    const { epsilon } = description;
+    if (epsilon >= 0 && Math.fround(epsilon) < Number.POSITIVE_INFINITY) return;
+    throw new InvalidArgumentError('Impossible epsilon of a normalisation', {
+      expected: 'a float32 of at least 0',
+      actual: epsilon,
+    });
+  },
+  key: ({ rows, width, inputStride, outputStride, deviation, epsilon, affine, activation }) =>
+    `row-normalization-${rows}x${width}-${inputStride}_${outputStride}-${deviation}_${epsilon}-${
+      affine ? 'affine_' : ''
+    }${activation}`,
+  emit: emitRowNormalization,
+  trial(description, _traits, effort, seed) {
+    const { rows, width, inputStride, outputStride, affine } = description;
+    const random = new Random(seed);
+    const input = drawFloats(random, rows * inputStride, false);
+    const gamma = drawFloats(random, width, false);
+    const beta = drawFloats(random, width, false);
+    const result = {
+      argument: ROW_NORMALIZATION_ARGUMENTS.output,
+      rows,
+      width,
+      stride: outputStride,
+      elementBytes: WORD_BYTES,
+      read: readFloat32,
+      expectRow(row: number) {
+        const values = [...input.subarray(row * inputStride, row * inputStride + width)];
+        return expectRow(description, values, gamma, beta);
+      },
+    };
+    const operands = [
+      { argument: ROW_NORMALIZATION_ARGUMENTS.input, content: input },
+      { argument: ROW_NORMALIZATION_ARGUMENTS.gamma, content: gamma },
+      { argument: ROW_NORMALIZATION_ARGUMENTS.beta, content: beta },
+    ].slice(0, affine ? 3 : 1);
+    const argumentCount = ROW_NORMALIZATION_ARGUMENT_COUNT;
+    return arrayTrial({ argumentCount, operands, scalars: [], result }, effort, seed);
+  },
+};

@@ -1,0 +1,59 @@
+import { Random } from '@qedge/core';
+import { requireRowLayout } from '../../description/row-layout.ts';
+import {
+  SOFTMAX_ARGUMENT_COUNT,
+  SOFTMAX_ARGUMENTS,
+  type SoftmaxDescription,
+} from '../../description/softmax.ts';
+import { referenceSoftmaxRow } from '../../reference/gemm.ts';
+import type { Target } from '../../target/target.ts';
+import { arrayTrial, drawFloats, readFloat32 } from '../elements/array-trial.ts';
+import { WORD_BYTES } from '../elements/element-loop.ts';
+import { SUM_LANES } from '../elements/lane-reduction.ts';
+import type { KernelFamily } from '../kernel-family.ts';
+import { emitSoftmaxRows, softmaxVectors } from './emit-softmax-rows.ts';
+
+const UNIT_ROUNDOFF = 2 ** -24;
+
+function emitSoftmax(target: Target<unknown>, description: SoftmaxDescription): void {
+  const vectors = target.vectors('values, scratch and sums', softmaxVectors(target.traits));
+  const [input, output] = [target.pointer('input'), target.pointer('output')];
+  target.argument(input, SOFTMAX_ARGUMENTS.input);
+  target.argument(output, SOFTMAX_ARGUMENTS.output);
+  emitSoftmaxRows(target, { input, output }, description, vectors);
+}
+
+/** The bound that `SoftmaxDescription` states, and what the rounding of a subnormal result can add. */
+function expectRow(row: readonly number[]) {
+  const results = referenceSoftmaxRow(row);
+  const largest = row.reduce((most, x) => Math.max(most, x), Number.NEGATIVE_INFINITY);
+  return (column: number) => {
+    const value = results[column]!;
+    const steps = Math.min(Math.abs(row[column]! - largest), 128) + row.length / SUM_LANES + 14;
+    return { value, tolerance: value * steps * UNIT_ROUNDOFF + 2 ** -148 };
+  };
+}
+
+/** {@link SoftmaxDescription}. */
+export const SOFTMAX: KernelFamily<SoftmaxDescription> = {
+  kind: 'softmax',
+  validate: requireRowLayout,
+  key: ({ rows, width, inputStride, outputStride }) =>
+    `softmax-${rows}x${width}-${inputStride}_${outputStride}`,
+  emit: emitSoftmax,
+  trial({ rows, width, inputStride, outputStride }, _traits, effort, seed) {
+    const input = drawFloats(new Random(seed), rows * inputStride, false);
+    const result = {
+      argument: SOFTMAX_ARGUMENTS.output,
+      rows,
+      width,
+      stride: outputStride,
+      elementBytes: WORD_BYTES,
+      read: readFloat32,
+      expectRow: (row: number) =>
+        expectRow([...input.subarray(row * inputStride, row * inputStride + width)]),
+    };
+    const operands = [{ argument: SOFTMAX_ARGUMENTS.input, content: input }];
+    return arrayTrial({ argumentCount: SOFTMAX_ARGUMENT_COUNT, operands, scalars: [], result }, effort, seed);
+  },
+};
