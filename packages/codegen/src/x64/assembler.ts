@@ -21,9 +21,6 @@ const CONDITIONS = { zero: 4, notZero: 5 } as const;
 /** When a jump is taken, judged by the last arithmetic result. */
 export type Condition = keyof typeof CONDITIONS;
 
-const TWO_TO_31 = 2 ** 31;
-const TWO_TO_32 = 2 ** 32;
-
 /**
  * Writes x86-64 machine code for one set of processor features. Vector instructions come from the table in
  * `instructions.ts`; there is one method per operand form. VEX is chosen over EVEX where both exist, because it is shorter.
@@ -181,27 +178,18 @@ export class Assembler {
     this.#encoder.general(1, 0x8b, destination, source, 0);
   }
 
-  /** `destination = value`, an integer from 0 to 2^53 - 1, or down to -2^31. */
+  /** `destination = value`, an integer from 0 to 2^32 - 1. */
   movImmediate(destination: GeneralRegister, value: number): void {
-    if (!Number.isSafeInteger(value) || value < -TWO_TO_31) {
+    if (value >>> 0 !== value) {
       throw new InvalidArgumentError('A constant for a register is out of range', {
-        expected: 'an integer from -2^31 to 2^53 - 1',
+        expected: 'an integer from 0 to 2^32 - 1',
         actual: value,
       });
     }
     this.#buffer.reserve();
-    if (value < 0) {
-      this.#encoder.rex(1, 0, destination);
-      this.#buffer.byte(0xc7);
-      this.#encoder.modrm(0, destination, 1, 4);
-      this.#buffer.int32(value);
-      return;
-    }
-    const isLong = value >= TWO_TO_32;
-    this.#encoder.rex(isLong ? 1 : 0, 0, destination);
+    this.#encoder.rex(0, 0, destination);
     this.#buffer.byte(0xb8 | (destination & 7));
-    this.#buffer.int32((value % TWO_TO_32) | 0);
-    if (isLong) this.#buffer.int32(Math.floor(value / TWO_TO_32));
+    this.#buffer.int32(value);
   }
 
   /** Loads 64 bits. */
@@ -231,12 +219,7 @@ export class Assembler {
 
   /** `destination += value`, 64 bits; any 32-bit signed value. */
   addImmediate(destination: GeneralRegister, value: number): void {
-    if (!Number.isInteger(value) || value < -TWO_TO_31 || value >= TWO_TO_31) {
-      throw new InvalidArgumentError('An addend does not fit its field', {
-        expected: 'an integer from -2^31 to 2^31 - 1',
-        actual: value,
-      });
-    }
+    checkImmediate(value);
     // 128 does not fit a signed byte, -128 does.
     const [digit, operand] = value === 128 ? [5, -128] : [0, value];
     const isShort = operand >= -128 && operand <= 127;
@@ -247,8 +230,11 @@ export class Assembler {
 
   /** `destination = source * value`, 64 bits; `value` signed, 32 bits. */
   multiplyImmediate(destination: GeneralRegister, source: GeneralRegister, value: number): void {
-    this.#encoder.general(1, 0x69, destination, source, 4);
-    this.#buffer.int32(value);
+    checkImmediate(value);
+    const isShort = value >= -128 && value <= 127;
+    this.#encoder.general(1, isShort ? 0x6b : 0x69, destination, source, isShort ? 1 : 4);
+    if (isShort) this.#buffer.byte(value);
+    else this.#buffer.int32(value);
   }
 
   /** `register -= 1`, the lower 32 bits; sets the zero flag and clears the upper half. */
@@ -366,5 +352,13 @@ function refuseZeroing({ mnemonic }: { readonly mnemonic: string }, masking: Mas
   throw new InvalidArgumentError(`${mnemonic} cannot clear what lies outside its mask`, {
     expected: 'merging',
     actual: 'zeroing',
+  });
+}
+
+function checkImmediate(value: number): void {
+  if ((value | 0) === value) return;
+  throw new InvalidArgumentError('An immediate does not fit its field', {
+    expected: 'an integer from -2^31 to 2^31 - 1',
+    actual: value,
   });
 }
