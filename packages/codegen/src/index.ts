@@ -56,7 +56,7 @@ export {
 } from './description/reduction.ts';
 export type { RowLayout } from './description/row-layout.ts';
 export { SOFTMAX_ARGUMENT_COUNT, SOFTMAX_ARGUMENTS, type SoftmaxDescription } from './description/softmax.ts';
-export { RegisterBudgetError } from './errors.ts';
+export { RegisterBudgetError, ThreadLostError } from './errors.ts';
 export { ARGUMENT_BYTES, setArgument, setFloatArgument } from './host/argument-block.ts';
 export { createInterpreterHost, type InterpreterHostOptions } from './host/interpreter-host.ts';
 export type { Isa } from './host/isa.ts';
@@ -139,7 +139,8 @@ export type {
   TargetTraits,
   Vector,
 } from './target/target.ts';
-export type { TeamPart, ThreadTeam } from './team/thread-team.ts';
+export { createBrowserTeam } from './team/browser-team.ts';
+export type { TeamPart, TeamPart, ThreadTeam, ThreadTeam } from './team/thread-team.ts';
 export { detectWasmFeatures, type WasmFeatures } from './wasm/features.ts';
 export { encodeModule, type WasmExport, type WasmFunction, type WasmKernel } from './wasm/module.ts';
 export { WasmTarget } from './wasm/target.ts';

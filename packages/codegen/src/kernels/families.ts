@@ -3,6 +3,7 @@ import type { Target, TargetTraits } from '../target/target.ts';
 import { ACTIVATION } from './activation/activation-family.ts';
 import { CONVERSION } from './conversion/conversion-family.ts';
 import { CONVOLUTION, DEPTHWISE } from './convolution/convolution-family.ts';
+import { IMAGE_TO_COLUMNS } from './convolution/image-to-columns-family.ts';
 import { ELEMENTWISE } from './elementwise/elementwise-family.ts';
 import { GEMM } from './gemm/gemm-family.ts';
 import { INTEGER_GEMM } from './integer/integer-gemm-family.ts';
@@ -21,6 +22,7 @@ const FAMILIES = [
   PEAK,
   CONVOLUTION,
   DEPTHWISE,
+  IMAGE_TO_COLUMNS,
   POOLING,
   INTEGER_GEMM,
   QUANTIZE_ROWS,

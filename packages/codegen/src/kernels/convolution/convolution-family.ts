@@ -2,7 +2,13 @@ import { InvalidArgumentError } from '@qedge/core';
 import type { ConvolutionDescription, DepthwiseDescription } from '../../description/convolution.ts';
 import type { Epilogue } from '../../description/epilogue.ts';
 import { requireInteger } from '../../description/require-integer.ts';
-import { requireImage, requireRange, requireWindow, windowKey, windowOutput } from '../../description/window.ts';
+import {
+  requireImage,
+  requireRange,
+  requireWindow,
+  windowKey,
+  windowOutput,
+} from '../../description/window.ts';
 import type { KernelFamily } from '../kernel-family.ts';
 import { convolutionTrial, depthwiseTrial } from './convolution-trial.ts';
 import { emitConvolution } from './emit-convolution.ts';
@@ -28,7 +34,13 @@ function requireEpilogue({ activation, softmax }: Epilogue): void {
   });
 }
 
-function validateShared({ batch, input, window, epilogue, outputRows }: ConvolutionDescription | DepthwiseDescription): void {
+function validateShared({
+  batch,
+  input,
+  window,
+  epilogue,
+  outputRows,
+}: ConvolutionDescription | DepthwiseDescription): void {
   requireInteger('batch of a convolution', batch, 1);
   requireWindow(input, window);
   requireEpilogue(epilogue);
@@ -65,7 +77,8 @@ function epilogueKey({ bias, activation }: Epilogue): string {
 }
 
 function convolutionKey(description: ConvolutionDescription): string {
-  const { batch, input, window, outputChannels, groups, weights, epilogue, outputRows, channelRange } = description;
+  const { batch, input, window, outputChannels, groups, weights, epilogue, outputRows, channelRange } =
+    description;
   const { tileRows, tileColumns, tileVectors, outerLoop } = description.blocking;
   return [
     `convolution-${batch}x${windowKey(input, window)}`,

@@ -7,6 +7,7 @@ import {
 } from '../../description/convolution.ts';
 import type { Epilogue } from '../../description/epilogue.ts';
 import type { Range } from '../../description/window.ts';
+import { ACTIVATION_ERROR_ULPS, referenceActivation } from '../../reference/activation.ts';
 import {
   type OutputPlace,
   type ReferenceConvolution,
@@ -18,9 +19,16 @@ import type { TargetTraits } from '../../target/target.ts';
 import type { KernelTrial } from '../kernel-family.ts';
 import { type ExpectedOutput, fillRandom, imageTrial } from '../window/image-trial.ts';
 import { type WindowGeometry, windowGeometry } from '../window/window-geometry.ts';
-import { convolutionWeightBytes, depthwiseWeightBytes, packConvolutionWeights, packDepthwiseWeights } from './pack-weights.ts';
+import {
+  convolutionWeightBytes,
+  depthwiseWeightBytes,
+  packConvolutionWeights,
+  packDepthwiseWeights,
+} from './pack-weights.ts';
 
 const UNIT_ROUNDOFF = 2 ** -24;
+/** No activation multiplies an error of its argument by more (gelu near 1.4). */
+const STEEPEST_ACTIVATION = 1.13;
 
 const inRange = ({ from, count }: Range, index: number) => index >= from && index < from + count;
 
@@ -56,9 +64,11 @@ function expectOutput(
   // Every product and every addition rounds once; (1 + u)^n - 1 <= 1.01 * n * u for the sizes here.
   const tolerance = strict ? 0 : 1.01 * (terms + 2) * UNIT_ROUNDOFF * magnitude;
   const value = referenceActivation(activation, biased);
-  if (activation === 'none' || activation === 'relu' || activation === 'relu6') return { value, tolerance };
-  // No activation is steeper than 1.13; what it adds itself is a few units in the last place of the result.
-  return { value, tolerance: 1.13 * tolerance + 16 * UNIT_ROUNDOFF * Math.abs(value) + 2 ** -126 };
+  const ulps = ACTIVATION_ERROR_ULPS[activation];
+  if (ulps === 0) return { value, tolerance };
+  // A unit in the last place is at most twice the unit roundoff times the value, and at least the smallest subnormal number.
+  const own = (ulps + 1) * (2 * UNIT_ROUNDOFF * Math.abs(value) + 2 ** -149);
+  return { value, tolerance: STEEPEST_ACTIVATION * tolerance + own };
 }
 
 /** A convolution of random images with random weights. */
@@ -68,7 +78,8 @@ export function convolutionTrial(
   effort: 'all' | 'sample',
   seed: number,
 ): KernelTrial {
-  const { batch, input, window, outputChannels, groups, weights, epilogue, outputRows, channelRange } = description;
+  const { batch, input, window, outputChannels, groups, weights, epilogue, outputRows, channelRange } =
+    description;
   const depth = (window.height * window.width * input.channels) / groups;
   const geometry = windowGeometry(batch, input, window, outputChannels, outputRows);
   return weightedTrial(description, geometry, traits, effort, seed, {
@@ -151,11 +162,4 @@ function weightedTrial(
       return expectOutput(sum, terms, bias, epilogue, traits);
     },
   });
-}
-
-function referenceActivation(activation: Epilogue['activation'], x: number): number {
-  if (activation === 'none') return x;
-  if (activation === 'relu') return Math.max(x, 0);
-  if (activation === 'relu6') return Math.min(Math.max(x, 0), 6);
-  throw new Error(activation);
 }

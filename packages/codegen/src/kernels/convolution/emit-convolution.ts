@@ -104,7 +104,11 @@ function prepareLoops(target: Target<unknown>, description: ConvolutionDescripti
   };
 }
 
-function emitGroups({ context, panels, input, weights, output }: ConvolutionLoops, groups: number, body: () => void) {
+function emitGroups(
+  { context, panels, input, weights, output }: ConvolutionLoops,
+  groups: number,
+  body: () => void,
+) {
   const groupOutputs = (panels.fullPanels * panels.full.channels + (panels.last?.channels ?? 0)) * 4;
   const steps = [
     [input, context.depthChannels * 4],
@@ -153,7 +157,10 @@ function emitRows({ context, rowTiles, input, output }: ConvolutionLoops, body: 
   });
 }
 
-function emitColumns({ context, columnTiles, input, output }: ConvolutionLoops, body: (columns: Tile) => void): void {
+function emitColumns(
+  { context, columnTiles, input, output }: ConvolutionLoops,
+  body: (columns: Tile) => void,
+): void {
   const { target, geometry } = context;
   emitFromHere([input, output], () => {
     const [inputStart, outputStart] = [input.position, output.position];

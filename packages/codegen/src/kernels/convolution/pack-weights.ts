@@ -48,7 +48,9 @@ export function depthwiseWeightBytes(
   { input, window, epilogue }: Pick<DepthwiseDescription, 'input' | 'window' | 'epilogue'>,
   lanes: number,
 ): number {
-  return Math.ceil(input.channels / lanes) * sweepBlockBytes(window.height * window.width, epilogue.bias, lanes);
+  return (
+    Math.ceil(input.channels / lanes) * sweepBlockBytes(window.height * window.width, epilogue.bias, lanes)
+  );
 }
 
 /**

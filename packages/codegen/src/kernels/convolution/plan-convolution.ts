@@ -12,8 +12,12 @@ export type ConvolutionRequest = Omit<ConvolutionDescription, 'blocking'>;
 /** Widest panel: more vectors read more weights per value than any tile needs. */
 const MOST_VECTORS = 4;
 const MOST_TILE_ROWS = 4;
+/** Rows that are wider are cut into good tiles one by one. */
+const NARROW_COLUMNS = 14;
 /** Sums in flight that hide the latency of a multiply-add. */
 const SUMS_IN_FLIGHT = 8;
+/** Loading a vector of weights from the second-level cache takes as long as so many multiply-adds. */
+const WEIGHT_SLOTS = 3;
 /** Cost of entering and leaving a tile, in multiply-adds, beside that per sum. */
 const TILE_COST = 30;
 const SUM_COST = 2;
@@ -61,16 +65,17 @@ export function planConvolution(request: ConvolutionRequest, traits: TargetTrait
 
 /** Tiles of at most `pixels` pixels: widths that divide the row evenly, several rows only where whole rows are narrow. */
 function tileSizes({ outputColumns, outputRows }: WindowGeometry, pixels: number) {
-  const sizes: { readonly tileRows: number; readonly tileColumns: number }[] = [];
+  const sizes = new Map<string, { readonly tileRows: number; readonly tileColumns: number }>();
   for (let tileRows = 1; tileRows <= Math.min(MOST_TILE_ROWS, outputRows.count, pixels); tileRows++) {
     const widest = Math.min(Math.floor(pixels / tileRows), outputColumns);
-    if (tileRows > 1 && widest < outputColumns) break;
+    if (tileRows > 1 && outputColumns > NARROW_COLUMNS) break;
     const fewest = Math.ceil(outputColumns / widest);
-    for (const tiles of tileRows === 1 ? [fewest, fewest + 1] : [fewest]) {
-      sizes.push({ tileRows, tileColumns: Math.ceil(outputColumns / tiles) });
+    for (const tiles of fewest < outputColumns ? [fewest, fewest + 1] : [fewest]) {
+      const tileColumns = Math.ceil(outputColumns / tiles);
+      sizes.set(`${tileRows}x${tileColumns}`, { tileRows, tileColumns });
     }
   }
-  return sizes;
+  return [...sizes.values()];
 }
 
 /** Which operand to read once, by what is read again and whether it stays in the second-level cache. */
@@ -94,7 +99,12 @@ function blockingCost(description: ConvolutionDescription, lanes: number): numbe
   const { input, groups, blocking } = description;
   const geometry = convolutionGeometry(description);
   const panels = panelsOfRange(weightPanels(description, lanes), description);
-  const rows = tileAxis(geometry.rows, geometry.outputRows.from, geometry.outputRows.count, blocking.tileRows);
+  const rows = tileAxis(
+    geometry.rows,
+    geometry.outputRows.from,
+    geometry.outputRows.count,
+    blocking.tileRows,
+  );
   const columns = tileAxis(geometry.columns, 0, geometry.outputColumns, blocking.tileColumns);
   let cost = 0;
   for (const row of rows) {
@@ -116,7 +126,7 @@ function tileCost(rows: TileSeries, columns: TileSeries, vectors: number, depthC
   for (const row of rows.runs) {
     for (const column of columns.runs) {
       const pixels = (row.to - row.from) * (column.to - column.from);
-      const slots = Math.max(pixels * vectors, pixels + vectors, SUMS_IN_FLIGHT);
+      const slots = Math.max(pixels * vectors, pixels + vectors, vectors * WEIGHT_SLOTS, SUMS_IN_FLIGHT);
       cost += row.count * column.count * depthChannels * slots;
     }
   }

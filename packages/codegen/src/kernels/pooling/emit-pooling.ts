@@ -32,8 +32,7 @@ function average(target: Target<unknown>, { operation, window }: PoolingDescript
     begin: (sum) => target.zero(sum),
     accumulate: (sum, cell) => target.float('add', sum, sum, cell),
     finish: (sums, cells, _bias, [divisor]) => {
-      const counts =
-        operation === 'average' ? cells : cells.map(() => window.height * window.width);
+      const counts = operation === 'average' ? cells : cells.map(() => window.height * window.width);
       for (const count of new Set(counts)) {
         target.constant(divisor!, count);
         const divide = (sum: Vector) => target.float('divide', sum, sum, divisor!);

@@ -10,7 +10,14 @@ import { emitPooling } from './emit-pooling.ts';
 
 const OPERATIONS: readonly string[] = ['max', 'average', 'average-with-padding'];
 
-function validatePooling({ operation, batch, input, window, outputRows, tileColumns }: PoolingDescription): void {
+function validatePooling({
+  operation,
+  batch,
+  input,
+  window,
+  outputRows,
+  tileColumns,
+}: PoolingDescription): void {
   if (!OPERATIONS.includes(operation)) {
     throw new InvalidArgumentError('The operation of a pooling is not known', {
       expected: OPERATIONS.join(', '),

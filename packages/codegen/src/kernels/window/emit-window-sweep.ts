@@ -1,6 +1,7 @@
 import type { Routine, Target, TargetTraits, Vector } from '../../target/target.ts';
 import { Cursor, emitRepeated } from './cursor.ts';
-import { type TapRun, type Tile, type TileSeries, tileAxis, tileKey } from './tap-spans.ts';
+import { emitTiles } from './emit-tiles.ts';
+import { type TapRun, type Tile, tileAxis, tileKey } from './tap-spans.ts';
 import type { WindowGeometry } from './window-geometry.ts';
 
 /** Vectors of a sweep besides the sums of a tile's pixels. */
@@ -21,7 +22,12 @@ export interface WindowOperation {
   /** One more cell of the window; rows and columns ascend. */
   accumulate(sum: Vector, cell: Vector, weight: Vector | null): void;
   /** `cells[i]` cells of the image went into `sums[i]`. */
-  finish(sums: readonly Vector[], cells: readonly number[], bias: Cursor | null, scratch: readonly Vector[]): void;
+  finish(
+    sums: readonly Vector[],
+    cells: readonly number[],
+    bias: Cursor | null,
+    scratch: readonly Vector[],
+  ): void;
 }
 
 /** A window that slides over images, each channel by itself. */
@@ -36,22 +42,26 @@ export interface WindowSweep {
 /** More would gain nothing: processors rename registers. */
 const MOST_INPUTS = 4;
 
-/** The registers of a sweep with `tileColumns` sums, or null when it does not fit the target. */
+/**
+ * The registers of a sweep with `tileColumns` sums, or null when it does not fit the target. `comfortable` asks for a window row of
+ * weights and, where loads are hoisted, for a register per cell: without them the code is as right, and slower.
+ */
 export function sweepRegisterCounts(
   { taps, stride, dilation }: WindowGeometry['columns'],
   tileColumns: number,
   weighted: boolean,
   traits: TargetTraits,
+  comfortable = false,
 ): SweepRegisterCounts | null {
   const free = traits.vectors - tileColumns - (weighted ? traits.temporaries.fma : 0);
   const reached = (tileColumns - 1) * stride + (taps - 1) * dilation + 1;
   const cells = Math.min(reached, tileColumns * taps);
-  const count = (weights: number, most: number): SweepRegisterCounts | null => {
-    const inputs = traits.hoistsLoads ? most : Math.min(most, MOST_INPUTS, free - weights);
-    return inputs >= 1 && inputs + weights <= free ? { weights, inputs } : null;
-  };
-  if (!weighted) return count(0, cells);
-  return count(taps, cells) ?? count(1, tileColumns);
+  const most = traits.hoistsLoads && comfortable ? cells : Math.min(cells, MOST_INPUTS);
+  for (const weights of !weighted ? [0] : comfortable ? [taps] : [taps, 1]) {
+    const inputs = traits.hoistsLoads && comfortable ? most : Math.min(most, free - weights);
+    if (inputs >= 1 && inputs + weights <= free) return { weights, inputs };
+  }
+  return null;
 }
 
 /** Bytes of packed weights (and bias) of one vector of channels. */
@@ -93,26 +103,18 @@ export function emitWindowSweep(target: Target<unknown>, sweep: WindowSweep): vo
   const output = new Cursor(target, target.pointer('output'));
   target.argument(input.pointer, sweep.arguments.input);
   target.argument(output.pointer, sweep.arguments.output);
-  const images = [
-    [input, geometry.inputImageBytes],
-    [output, geometry.outputImageBytes],
-  ] as const;
-  emitRepeated(target, geometry.images, images, () => {
-    emitTiles(target, geometry, rowTiles, columnTiles, input, output, (rows, columns) => {
-      target.copyPointer(state.input.pointer, input.pointer);
-      target.copyPointer(state.output.pointer, output.pointer);
-      target.call(routines.get(key(rows, columns))!);
-    });
+  emitTiles(target, geometry, rowTiles, columnTiles, input, output, (rows, columns) => {
+    target.copyPointer(state.input.pointer, input.pointer);
+    target.copyPointer(state.output.pointer, output.pointer);
+    target.call(routines.get(key(rows, columns))!);
   });
 }
 
 function claimRegisters(target: Target<unknown>, sweep: WindowSweep): SweepState {
   const { geometry, tileColumns, operation } = sweep;
   const weighted = operation.weights !== null;
-  const counts = sweepRegisterCounts(geometry.columns, tileColumns, weighted, target.traits) ?? {
-    weights: weighted ? 1 : 0,
-    inputs: tileColumns,
-  };
+  const smallest: SweepRegisterCounts = { weights: weighted ? 1 : 0, inputs: 1 };
+  const counts = sweepRegisterCounts(geometry.columns, tileColumns, weighted, target.traits) ?? smallest;
   const spare = Math.max(0, operation.scratch - counts.weights - counts.inputs);
   return {
     target,
@@ -126,41 +128,6 @@ function claimRegisters(target: Target<unknown>, sweep: WindowSweep): SweepState
     weight: new Cursor(target, target.pointer('weights of a tile')),
     output: new Cursor(target, target.pointer('output of a tile')),
   };
-}
-
-/** Moves both cursors over the tiles of an image. */
-function emitTiles(
-  target: Target<unknown>,
-  geometry: WindowGeometry,
-  rowTiles: readonly TileSeries[],
-  columnTiles: readonly TileSeries[],
-  input: Cursor,
-  output: Cursor,
-  body: (rows: Tile, columns: Tile) => void,
-): void {
-  const [inputImage, outputImage] = [input.position, output.position];
-  for (const rows of rowTiles) {
-    const inputRow = rows.first * geometry.rows.stride - geometry.rows.before;
-    input.moveTo(inputImage + inputRow * geometry.inputRowBytes);
-    output.moveTo(outputImage + rows.first * geometry.outputRowBytes);
-    const rowSteps = [
-      [input, geometry.rows.stride * geometry.inputRowBytes],
-      [output, geometry.outputRowBytes],
-    ] as const;
-    emitRepeated(target, rows.count, rowSteps, () => {
-      const [inputStart, outputStart] = [input.position, output.position];
-      for (const columns of columnTiles) {
-        const inputColumn = columns.first * geometry.columns.stride - geometry.columns.before;
-        input.moveTo(inputStart + inputColumn * geometry.inputPixelBytes);
-        output.moveTo(outputStart + columns.first * geometry.outputPixelBytes);
-        const columnSteps = [
-          [input, columns.size * geometry.columns.stride * geometry.inputPixelBytes],
-          [output, columns.size * geometry.outputPixelBytes],
-        ] as const;
-        emitRepeated(target, columns.count, columnSteps, () => body(rows, columns));
-      }
-    });
-  }
 }
 
 /** All channels of one tile: whole vectors in a loop, then what is left. */

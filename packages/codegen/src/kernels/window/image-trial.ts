@@ -79,7 +79,11 @@ export function imageTrial(trial: ImageTrial): KernelTrial {
     },
     findError(memory) {
       const { buffer, byteOffset } = memory;
-      const words = new Uint32Array(buffer, byteOffset + outputAt - guardBytes, outputWords + 2 * GUARD_WORDS);
+      const words = new Uint32Array(
+        buffer,
+        byteOffset + outputAt - guardBytes,
+        outputWords + 2 * GUARD_WORDS,
+      );
       for (let i = 0; i < GUARD_WORDS; i++) {
         if (words[i] !== GUARD) return `wrote ${GUARD_WORDS - i} words before the output`;
         if (words[GUARD_WORDS + outputWords + i] !== GUARD) return `wrote ${i + 1} words behind the output`;
@@ -97,7 +101,10 @@ export function imageTrial(trial: ImageTrial): KernelTrial {
 }
 
 /** Indices of the outputs to compare: all, or the first and last of the computed ones and some between, and their neighbours. */
-function* checkedElements({ effort, seed, geometry, outputShape }: ImageTrial, total: number): Generator<number> {
+function* checkedElements(
+  { effort, seed, geometry, outputShape }: ImageTrial,
+  total: number,
+): Generator<number> {
   if (effort === 'all') {
     for (let index = 0; index < total; index++) yield index;
     return;
@@ -110,7 +117,8 @@ function* checkedElements({ effort, seed, geometry, outputShape }: ImageTrial, t
   }
   for (let i = 0; i < SAMPLES; i++) yield random.integer(total);
   for (const row of [0, height - 1]) {
-    for (const column of [0, width - 1]) yield ((row * width + column) * channels + random.integer(channels)) % total;
+    for (const column of [0, width - 1])
+      yield ((row * width + column) * channels + random.integer(channels)) % total;
   }
 }
 

@@ -75,7 +75,8 @@ export function tileAxis(axis: WindowAxis, from: number, count: number, most: nu
     const size = Math.floor(count / tiles) + (i < larger ? 1 : 0);
     const tile: Tile = { first, size, runs: tapRuns(axis, first, size) };
     const last = series.at(-1);
-    if (last && tileKey(last) === tileKey(tile)) series[series.length - 1] = { ...last, count: last.count + 1 };
+    if (last && tileKey(last) === tileKey(tile))
+      series[series.length - 1] = { ...last, count: last.count + 1 };
     else series.push({ ...tile, count: 1 });
     first += size;
   }

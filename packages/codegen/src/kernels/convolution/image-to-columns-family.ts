@@ -1,0 +1,55 @@
+import { IMAGE_TO_COLUMNS_ARGUMENTS, type ImageToColumnsDescription } from '../../description/convolution.ts';
+import { requireInteger } from '../../description/require-integer.ts';
+import { requireImage, requireWindow, windowKey, windowOutput } from '../../description/window.ts';
+import { referenceWindowValue } from '../../reference/convolution.ts';
+import type { KernelFamily, KernelTrial } from '../kernel-family.ts';
+import { imageTrial } from '../window/image-trial.ts';
+import { windowGeometry } from '../window/window-geometry.ts';
+import { emitImageToColumns } from './emit-image-to-columns.ts';
+
+function matrixWidth({ window, input }: ImageToColumnsDescription): number {
+  return window.height * window.width * input.channels;
+}
+
+function imageToColumnsTrial(
+  description: ImageToColumnsDescription,
+  effort: 'all' | 'sample',
+  seed: number,
+): KernelTrial {
+  const { batch, input, window } = description;
+  const output = windowOutput(input, window);
+  const width = matrixWidth(description);
+  return imageTrial({
+    geometry: windowGeometry(batch, input, window, width, { from: 0, count: output.height }),
+    inputShape: [batch, input.height, input.width, input.channels],
+    outputShape: [batch, output.height, output.width, width],
+    arguments: IMAGE_TO_COLUMNS_ARGUMENTS,
+    effort,
+    seed,
+    weights: () => null,
+    weightBytes: 0,
+    expect: (x, place) => {
+      const tap = Math.floor(place.channel / input.channels);
+      const [row, column] = [Math.floor(tap / window.width), tap % window.width];
+      const channel = place.channel % input.channels;
+      return {
+        value: referenceWindowValue(input, window, x, { ...place, channel }, row, column),
+        tolerance: 0,
+      };
+    },
+  });
+}
+
+/** {@link ImageToColumnsDescription}. */
+export const IMAGE_TO_COLUMNS: KernelFamily<ImageToColumnsDescription> = {
+  kind: 'image-to-columns',
+  validate(description) {
+    const { batch, input, window } = description;
+    requireInteger('batch of images', batch, 1);
+    requireWindow(input, window);
+    requireImage('matrix', { ...windowOutput(input, window), channels: matrixWidth(description) });
+  },
+  key: ({ batch, input, window }) => `image-to-columns-${batch}x${windowKey(input, window)}`,
+  emit: emitImageToColumns,
+  trial: (description, _traits, effort, seed) => imageToColumnsTrial(description, effort, seed),
+};
