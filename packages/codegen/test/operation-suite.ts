@@ -28,7 +28,7 @@ export function describeOperations<Code>(backend: OperationBackend<Code>): void 
     it.each(operationCases(backend.traits).map((entry) => [entry.name, entry] as const))(
       '%s',
       (_name, entry) => {
-        for (const seed of [1, 2]) expect(findDifference(backend, memory, entry, seed)).toBeNull();
+        expect(findDifference(backend, memory, entry, 1)).toBeNull();
       },
     );
   });
