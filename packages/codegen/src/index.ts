@@ -10,6 +10,16 @@ export {
   type NumberFormat,
 } from './description/conversion.ts';
 export {
+  CONVOLUTION_ARGUMENT_COUNT,
+  CONVOLUTION_ARGUMENTS,
+  type ConvolutionBlocking,
+  type ConvolutionDescription,
+  type DepthwiseDescription,
+  IMAGE_TO_COLUMNS_ARGUMENTS,
+  type ImageToColumnsDescription,
+  type WeightFormat,
+} from './description/convolution.ts';
+export {
   ELEMENTWISE_ARGUMENT_COUNT,
   ELEMENTWISE_ARGUMENTS,
   type ElementwiseDescription,
@@ -43,6 +53,12 @@ export {
 } from './description/normalization.ts';
 export { PEAK_ARGUMENTS, type PeakDescription } from './description/peak.ts';
 export {
+  POOLING_ARGUMENT_COUNT,
+  POOLING_ARGUMENTS,
+  type PoolingDescription,
+  type PoolingOperation,
+} from './description/pooling.ts';
+export {
   GROUP_DEPTH,
   GROUP_PARAMETER_BYTES,
   QUANTIZE_ROWS_ARGUMENTS,
@@ -56,6 +72,15 @@ export {
 } from './description/reduction.ts';
 export type { RowLayout } from './description/row-layout.ts';
 export { SOFTMAX_ARGUMENT_COUNT, SOFTMAX_ARGUMENTS, type SoftmaxDescription } from './description/softmax.ts';
+export {
+  type ImageShape,
+  NO_PADDING,
+  type Padding,
+  type Range,
+  samePadding,
+  type Window,
+  windowOutput,
+} from './description/window.ts';
 export { RegisterBudgetError, ThreadLostError } from './errors.ts';
 export { ARGUMENT_BYTES, setArgument, setFloatArgument } from './host/argument-block.ts';
 export { createInterpreterHost, type InterpreterHostOptions } from './host/interpreter-host.ts';
@@ -69,6 +94,34 @@ export {
 } from './host/kernel-host.ts';
 export type { KernelHostChoice, KernelHostOptions } from './host/kernel-host-choice.ts';
 export { createKernelHost } from './host/portable-hosts.ts';
+export {
+  type ColumnsAndGemm,
+  convolutionAsGemm,
+  isPointwiseGemm,
+  pointwiseAsGemm,
+} from './kernels/convolution/convolution-as-gemm.ts';
+export { divideConvolution, divideRange } from './kernels/convolution/divide-convolution.ts';
+export {
+  type BatchNormalization,
+  foldBatchNormalization,
+} from './kernels/convolution/fold-batch-normalization.ts';
+export {
+  convolutionWeightBytes,
+  depthwiseWeightBytes,
+  packConvolutionWeights,
+  packDepthwiseWeights,
+} from './kernels/convolution/pack-weights.ts';
+export {
+  type ConvolutionRequest,
+  convolutionBlockings,
+  planConvolution,
+} from './kernels/convolution/plan-convolution.ts';
+export {
+  type DepthwiseRequest,
+  depthwiseTileColumns,
+  planDepthwise,
+} from './kernels/convolution/plan-depthwise.ts';
+export type { PackedConvolution } from './kernels/convolution/weight-panels.ts';
 export { emitKernel, type KernelDescription, kernelKey, kernelTrial } from './kernels/families.ts';
 export {
   type CacheSizes,
@@ -111,6 +164,7 @@ export {
 } from './kernels/integer/integer-panels.ts';
 export type { KernelFamily, KernelTrial } from './kernels/kernel-family.ts';
 export { peakOperations } from './kernels/peak/peak-family.ts';
+export { type PoolingRequest, planPooling, poolingTileColumns } from './kernels/pooling/plan-pooling.ts';
 export {
   type IntegerProductSizes,
   referenceIntegerGemm,
