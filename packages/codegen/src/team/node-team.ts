@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
+import { platform } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { loadKoffi } from '@qedge/core/node';
 import { assertTeamSize, startTeam } from './start-team.ts';
 import type { TeamWorker, ThreadTeam } from './thread-team.ts';
-import { NODE_WORKER_PROGRAM, type WorkerStart } from './worker-program.ts';
+import { NODE_WORKER_PROGRAM, SCHED_YIELD, type WorkerStart } from './worker-program.ts';
 
 /**
  * Starts a team of `size` threads: the calling one and `size - 1` worker threads. Where they cannot be started, the team has one
@@ -17,9 +18,13 @@ import { NODE_WORKER_PROGRAM, type WorkerStart } from './worker-program.ts';
  */
 export async function createNodeTeam(size: number): Promise<ThreadTeam> {
   assertTeamSize(size);
-  const koffi = loadKoffi();
-  const koffiPath = koffi.available ? koffi.path : null;
-  return startTeam(size, (start, onReady, onEnd) => startNodeWorker({ ...start, koffiPath }, onReady, onEnd));
+  const loaded = platform() === 'win32' ? null : loadKoffi();
+  const koffi = loaded?.available ? loaded : null;
+  return startTeam(
+    size,
+    (start, onReady, onEnd) => startNodeWorker({ ...start, koffiPath: koffi?.path ?? null }, onReady, onEnd),
+    koffi?.koffi.load(null).func(SCHED_YIELD),
+  );
 }
 
 function startNodeWorker(start: WorkerStart, onReady: () => void, onEnd: (why: string) => void): TeamWorker {

@@ -25,42 +25,56 @@ export function assertTeamSize(size: number): void {
 
 /** A team of the calling thread alone. */
 export function createSingleThreadTeam(reason: string | null): ThreadTeam {
-  return new StartedTeam([], new ArrayBuffer(controlBytes(1)), reason);
+  return new StartedTeam([], new ArrayBuffer(controlBytes(1)), reason, () => {});
 }
 
 /** Starts `size - 1` workers and waits until they are ready; a team of one, with the reason, where that fails. */
-export async function startTeam(size: number, startWorker: WorkerStarter): Promise<ThreadTeam> {
+export async function startTeam(
+  size: number,
+  startWorker: WorkerStarter,
+  yieldThread: () => void = () => {},
+): Promise<ThreadTeam> {
   if (size === 1) return createSingleThreadTeam(null);
   const control = new SharedArrayBuffer(controlBytes(size));
   const workers: TeamWorker[] = [];
   let team: StartedTeam | null = null;
+  const start = (thread: number, onReady: () => void, onFailure: (error: Error) => void) => {
+    const onEnd = (why: string) => {
+      onFailure(new Error(why));
+      team?.reportEnd(thread, why);
+    };
+    workers.push(startWorker({ control, thread, spinMicroseconds: SPIN_MICROSECONDS }, onReady, onEnd));
+  };
   try {
-    await new Promise<void>((resolve, reject) => {
-      let waiting = size - 1;
-      const limit = setTimeout(
-        () =>
-          reject(new Error(`${waiting} threads did not start within ${START_LIMIT_MILLISECONDS / 1000} s`)),
-        START_LIMIT_MILLISECONDS,
-      );
-      for (let thread = 1; thread < size; thread++) {
-        const onReady = () => {
-          waiting -= 1;
-          if (waiting > 0) return;
-          clearTimeout(limit);
-          resolve();
-        };
-        const onEnd = (why: string) => {
-          clearTimeout(limit);
-          reject(new Error(why));
-          team?.lose(thread, why);
-        };
-        workers.push(startWorker({ control, thread, spinMicroseconds: SPIN_MICROSECONDS }, onReady, onEnd));
-      }
-    });
-    team = new StartedTeam(workers, control, null);
+    await allReady(size - 1, start);
+    team = new StartedTeam(workers, control, null, yieldThread);
     return team;
   } catch (error) {
     for (const worker of workers) void worker.terminate();
-    return createSingleThreadTeam(`Threads cannot be started: ${(error as Error).message}`);
+    return createSingleThreadTeam(`threads cannot be started: ${(error as Error).message}`);
+  }
+}
+
+/** Starts threads 1 to `count`. Rejects when one fails or takes too long. */
+async function allReady(
+  count: number,
+  start: (thread: number, onReady: () => void, onFailure: (error: Error) => void) => void,
+): Promise<void> {
+  let limit: ReturnType<typeof setTimeout> | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      let waiting = count;
+      limit = setTimeout(
+        () => reject(new Error(`${waiting} did not start within ${START_LIMIT_MILLISECONDS / 1000} s`)),
+        START_LIMIT_MILLISECONDS,
+      );
+      const onReady = () => {
+        waiting -= 1;
+        if (waiting === 0) resolve();
+      };
+      for (let thread = 1; thread <= count; thread++) start(thread, onReady, reject);
+    });
+  } finally {
+    clearTimeout(limit);
   }
 }

@@ -26,7 +26,7 @@ export interface ThreadTeam {
   readonly handoffMicroseconds: number;
   /**
    * A function that runs all parts at the same time, part 0 on the calling thread, and returns when all are done. It allocates
-   * nothing, and keeps kernels and their memory alive. It throws {@link ThreadLostError} when a thread fails or has ended;
+   * nothing but readings of the clock while it waits, and keeps kernels and their memory alive. It throws {@link ThreadLostError} when a thread fails or has ended;
    * UseAfterReleaseError after `dispose`.
    *
    * The calling thread spins for some microseconds, then sleeps. On the main thread of a browser, which may not sleep, it goes on
@@ -52,7 +52,7 @@ export interface TeamWorker {
 }
 
 /** How long threads spin before they sleep. Waking a sleeping thread takes about as long. */
-export const SPIN_MICROSECONDS = 30;
+export const SPIN_MICROSECONDS = 50;
 
 /** How often a waiting thread looks whether the others still live. */
 const CHECK_MILLISECONDS = 50;
@@ -81,17 +81,27 @@ export class StartedTeam implements ThreadTeam {
   readonly #workers: readonly TeamWorker[];
   readonly #words: Int32Array;
   readonly #canSleep: boolean;
+  readonly #yieldThread: () => void;
   /** Plans that nobody can run any more. */
   readonly #unused = new FinalizationRegistry<number>((plan) => this.#forget(plan));
   #plans = 0;
   #runs = 0;
   #refusal: Error | null = null;
 
-  /** @param control zeroed shared memory that the workers have been given. */
-  constructor(workers: readonly TeamWorker[], control: ArrayBufferLike, reason: string | null) {
+  /**
+   * @param control zeroed shared memory that the workers have been given.
+   * @param yieldThread lets another thread run on this core, where the host can: threads that wait for each other may share one.
+   */
+  constructor(
+    workers: readonly TeamWorker[],
+    control: ArrayBufferLike,
+    reason: string | null,
+    yieldThread: () => void,
+  ) {
     this.#workers = workers;
     this.#words = new Int32Array(control);
     this.#canSleep = workers.length > 0 && maySleep(this.#words);
+    this.#yieldThread = yieldThread;
     this.reason = reason;
     this.handoffMicroseconds = workers.length > 0 ? this.#measureHandoff() : 0;
   }
@@ -118,24 +128,17 @@ export class StartedTeam implements ThreadTeam {
     return run;
   }
 
-  /** Called when a thread has ended or cannot go on. */
-  lose(thread: number, why: string): ThreadLostError {
-    const error = new ThreadLostError(`Thread ${thread} of a team of ${this.size} is lost: ${why}`, {
-      remedy: 'Dispose the team and create another one.',
-    });
-    if (this.#refusal === null) {
-      this.#refusal = error;
-      // Frees the threads that wait for the lost one.
-      if (Atomics.compareExchange(this.#words, CONTROL.failed, 0, thread + 1) === 0) {
-        Atomics.add(this.#words, CONTROL.arrived, RELEASE_ALL);
-        Atomics.notify(this.#words, CONTROL.arrived);
-      }
-    }
-    return error;
+  /** Called by the host's events, which come between runs, when a thread has ended. */
+  reportEnd(thread: number, why: string): void {
+    if (this.#refusal !== null) return;
+    this.#lose(thread, why);
+    this.#terminate(null);
   }
 
   dispose(): void {
-    this.#refusal = new UseAfterReleaseError('A team of threads was used after dispose()');
+    this.#refusal = new UseAfterReleaseError('A team of threads was used after dispose()', {
+      remedy: 'Create another team.',
+    });
     this.#terminate(null);
   }
 
@@ -189,9 +192,16 @@ export class StartedTeam implements ThreadTeam {
     for (let thread = 1; thread < this.size; thread++) this.#post(thread, { forget: plan });
   }
 
+  /** Announces a message before it is sent: a worker returns to its event loop until it has handled all that were announced. */
   #post(thread: number, message: TeamMessage): void {
-    this.#workers[thread - 1]!.post(message);
+    const worker = this.#workers[thread - 1]!;
     Atomics.add(this.#words, CONTROL.mail + thread * THREAD_WORDS, 1);
+    try {
+      worker.post(message);
+    } catch (error) {
+      worker.post({ forget: 0 });
+      throw error;
+    }
   }
 
   #runAlone({ own }: Plan): void {
@@ -238,7 +248,7 @@ export class StartedTeam implements ThreadTeam {
     try {
       kernel.run(block);
     } catch (error) {
-      this.lose(0, `the kernel ${kernel.key} failed: ${(error as Error).message}`);
+      this.#lose(0, `the kernel ${kernel.key} failed: ${(error as Error).message}`);
       throw this.#giveUp(plan);
     }
   }
@@ -249,6 +259,7 @@ export class StartedTeam implements ThreadTeam {
     for (let turn = 1; Atomics.load(this.#words, CONTROL.arrived) < target; turn++) {
       pause();
       if (turn % TURNS_PER_CLOCK !== 0) continue;
+      this.#yieldThread();
       const now = performance.now();
       if (end === 0) end = now + SPIN_MICROSECONDS / 1000;
       else if (now > end) return false;
@@ -276,12 +287,22 @@ export class StartedTeam implements ThreadTeam {
     }
   }
 
+  /** Frees the threads that wait for a lost one. */
+  #lose(thread: number, why: string): void {
+    this.#refusal ??= new ThreadLostError(`Thread ${thread} of a team of ${this.size} is lost: ${why}`, {
+      remedy: 'Dispose the team and create another one.',
+    });
+    if (Atomics.compareExchange(this.#words, CONTROL.failed, 0, thread + 1) !== 0) return;
+    Atomics.add(this.#words, CONTROL.arrived, RELEASE_ALL);
+    Atomics.notify(this.#words, CONTROL.arrived);
+  }
+
   #loseEnded(participants: number, isLate: boolean): void {
     for (let thread = 1; thread < participants; thread++) {
       const hasBegun = Atomics.load(this.#words, CONTROL.begun + thread * THREAD_WORDS) === this.#runs;
-      if (!this.#workers[thread - 1]!.isAlive()) this.lose(thread, 'it has ended');
+      if (!this.#workers[thread - 1]!.isAlive()) this.#lose(thread, 'it has ended');
       else if (isLate && !hasBegun) {
-        this.lose(thread, `it did not begin within ${BEGIN_LIMIT_MILLISECONDS / 1000} s`);
+        this.#lose(thread, `it did not begin within ${BEGIN_LIMIT_MILLISECONDS / 1000} s`);
       }
     }
   }
@@ -289,7 +310,7 @@ export class StartedTeam implements ThreadTeam {
   #giveUp(plan: Plan): Error {
     if (this.#refusal === null) {
       const thread = Atomics.load(this.#words, CONTROL.failed) - 1;
-      this.lose(thread, readFailure(this.#words));
+      this.#lose(thread, readFailure(this.#words));
     }
     this.#terminate(plan);
     return this.#refusal!;

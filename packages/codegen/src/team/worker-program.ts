@@ -7,9 +7,12 @@ export interface WorkerStart {
   readonly thread: number;
   /** How long it spins for before it sleeps, in microseconds. */
   readonly spinMicroseconds: number;
-  /** The path from which koffi loads; null where there is none. */
+  /** The path from which koffi loads; null where there is none, or where it is not needed. */
   readonly koffiPath: string | null;
 }
+
+/** The C function that lets another thread run on this core. */
+export const SCHED_YIELD = 'int sched_yield()';
 
 /** One thread's share of a step. */
 export interface PortablePart {
@@ -31,13 +34,13 @@ export type TeamMessage =
 
 /**
  * What a worker runs, as text, because a published package cannot know where a bundler will put its files. It defines
- * `startTeamWorker(start, loadKoffi)`, which returns what handles each message.
+ * `startTeamWorker(start, koffi, yieldThread)`, which returns what handles each message.
  *
  * Between runs the worker spins, then sleeps on its bell. It can hear messages only after it has returned to its event loop; so it
  * does that when more were sent than it has handled, and the handler of the last one lets it wait for runs again.
  */
 const TEAM_WORKER = `
-function startTeamWorker({ control, thread, spinMicroseconds }, loadKoffi) {
+function startTeamWorker({ control, thread, spinMicroseconds }, koffi, yieldThread) {
   const words = new Int32Array(control);
   const own = thread * ${THREAD_WORDS};
   const [BELL, RUN, MAIL] = [own + ${CONTROL.bell}, own + ${CONTROL.run}, own + ${CONTROL.mail}];
@@ -55,6 +58,7 @@ function startTeamWorker({ control, thread, spinMicroseconds }, loadKoffi) {
     for (let turn = 1; (Atomics.load(words, word) - target | 0) < 0; turn++) {
       pause();
       if (turn % ${TURNS_PER_CLOCK} !== 0) continue;
+      yieldThread();
       const now = performance.now();
       if (end === 0) end = now + spinMicroseconds / 1000;
       else if (now > end) return false;
@@ -64,11 +68,9 @@ function startTeamWorker({ control, thread, spinMicroseconds }, loadKoffi) {
 
   function loadKernels() {
     const instances = new Map();
-    let koffi;
     let type;
     return (kernel) => {
       if (kernel.kind === 'machine-code') {
-        koffi ??= loadKoffi();
         type ??= koffi.proto('void', ['int64_t']);
         return koffi.decode(BigInt(kernel.address), type);
       }
@@ -162,7 +164,10 @@ function startTeamWorker({ control, thread, spinMicroseconds }, loadKoffi) {
 export const NODE_WORKER_PROGRAM = `'use strict';
 const { parentPort, workerData } = require('node:worker_threads');
 ${TEAM_WORKER}
-const handle = startTeamWorker(workerData, () => require(workerData.koffiPath));
+const koffi = workerData.koffiPath === null ? null : require(workerData.koffiPath);
+// koffi allocates the stack of its calls when a library is loaded; without one, the first call of a thread ends the process.
+const yieldThread = koffi === null ? () => {} : koffi.load(null).func('${SCHED_YIELD}');
+const handle = startTeamWorker(workerData, koffi, yieldThread);
 parentPort.on('message', handle);
 let name = null;
 try { name = require('node:fs').readlinkSync('/proc/thread-self'); } catch {}
@@ -173,7 +178,7 @@ parentPort.postMessage({ ready: true, name });
 export const BROWSER_WORKER_PROGRAM = `'use strict';
 ${TEAM_WORKER}
 self.onmessage = ({ data: start }) => {
-  const handle = startTeamWorker(start, () => { throw new Error('A browser runs no machine code'); });
+  const handle = startTeamWorker(start, null, () => {});
   self.onmessage = ({ data }) => handle(data);
   self.postMessage({ ready: true, name: null });
 };
