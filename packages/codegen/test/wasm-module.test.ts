@@ -1,33 +1,10 @@
 import './relaxed-simd.ts';
-import { CapabilityUnavailableError, InvalidArgumentError } from '@qedge/core';
+import { InvalidArgumentError } from '@qedge/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  compileModule,
-  createMemory,
-  encodeKernels,
-  encodeModule,
-  type GemmDescription,
-  instantiateKernels,
-  type KernelDescription,
-  kernelKey,
-  MAX_INTEGER_DEPTH,
-  moduleKey,
-  packCodes,
-  panelLayout,
-  validateKernelDescription,
-} from '../src/index.ts';
-import { webAssemblyHost } from '../src/wasm/host.ts';
+import { encodeModule, type Target, type Vector, type WasmKernel, WasmTarget } from '../src/index.ts';
 import { signedLeb128, unsignedLeb128 } from '../src/wasm/module.ts';
-
-const gemm: GemmDescription = {
-  kind: 'gemm',
-  elements: 'float32',
-  rows: 4,
-  depth: 17,
-  columns: 10,
-  epilogue: { bias: true, relu: false },
-};
+import { createWasmMemory, requireWebAssembly } from '../src/wasm/web-assembly.ts';
 
 describe('LEB128', () => {
   // WebAssembly core specification, section 5.2.2; DWARF 4, figures 22 and 23.
@@ -70,146 +47,80 @@ describe('LEB128', () => {
   });
 });
 
-describe('a generated module', () => {
-  const descriptions: KernelDescription[] = [
-    gemm,
-    { ...gemm, rows: 1, elements: 'int4' },
-    { ...gemm, elements: 'int8', epilogue: { bias: false, relu: true } },
-    { kind: 'quantize', depth: 17 },
+/** Stores `mark` through a routine, at the address in field 0 of the block. */
+function marking(firstFunction: number, mark: number): WasmKernel {
+  const target: Target<WasmKernel> = new WasmTarget('strict', firstFunction);
+  const [vector] = target.vectors('mark', 1) as [Vector];
+  const pointer = target.pointer('destination');
+  const routine = target.routine([pointer], () => {
+    target.integerConstant(vector, mark);
+    target.store(vector, { base: pointer, offset: 0 }, 1);
+  });
+  target.argument(pointer, 0);
+  target.call(routine);
+  return target.finish();
+}
+
+describe('a module', () => {
+  const kernels = [
+    { name: 'first', kernel: marking(0, 11) },
+    { name: 'second', kernel: marking(2, 22) },
   ];
 
-  it.each(['strict', 'relaxed'] as const)(
-    'is valid and exports every kernel under its key (%s)',
-    (dialect) => {
-      const bytes = encodeKernels(descriptions, dialect);
-      expect(webAssemblyHost()!.validate(bytes)).toBe(true);
-      const kernels = instantiateKernels(compileModule(bytes), createMemory(1));
-      expect([...kernels.keys()].sort()).toEqual(descriptions.map(kernelKey).sort());
-    },
-  );
-
-  it('has the same bytes whatever the order, and no kernel twice', () => {
-    const forward = encodeKernels(descriptions, 'strict');
-    expect(encodeKernels([...descriptions].reverse(), 'strict')).toEqual(forward);
-    expect(encodeKernels([...descriptions, gemm], 'strict')).toEqual(forward);
-  });
-
-  it('differs between the dialects only where numbers are multiplied and added', () => {
-    const integers = descriptions.filter((entry) => entry.kind === 'gemm' && entry.elements === 'int8');
-    expect(encodeKernels([gemm], 'strict')).not.toEqual(encodeKernels([gemm], 'relaxed'));
-    expect(integers).toHaveLength(1);
-  });
-
-  it('refuses two exports of one name', () => {
-    const empty = { parameterCount: 0, localTypes: [], code: [0x0b] };
-    expect(() =>
-      encodeModule([
-        { name: 'f', function: empty },
-        { name: 'f', function: empty },
-      ]),
-    ).toThrow(InvalidArgumentError);
-  });
-
-  it('is refused with an explanation when its bytes are damaged', () => {
-    const bytes = encodeKernels([gemm], 'strict');
-    bytes[bytes.length - 1] = 0x00;
-    expect(() => compileModule(bytes)).toThrow(CapabilityUnavailableError);
-  });
-});
-
-describe('a memory', () => {
-  it('has whole pages, and refuses lengths that are none', () => {
-    expect(createMemory(0).buffer.byteLength).toBe(65536);
-    expect(createMemory(65537).buffer.byteLength).toBe(131072);
-    for (const bad of [-1, 0.5, Number.NaN, Infinity]) {
-      expect(() => createMemory(bad)).toThrow(InvalidArgumentError);
-    }
-    expect(() => createMemory(2 ** 40)).toThrow(CapabilityUnavailableError);
-  });
-});
-
-describe('keys', () => {
-  it('are equal for equal descriptions, however they were written', () => {
-    const { kind, elements, rows, depth, columns } = gemm;
-    const reordered = { epilogue: { relu: false, bias: true }, columns, depth, rows, elements, kind };
-    expect(kernelKey(reordered)).toBe(kernelKey(gemm));
-    expect(moduleKey([gemm, { kind: 'quantize', depth: 1 }], 'strict')).toBe(
-      moduleKey([{ kind: 'quantize', depth: 1 }, reordered, gemm], 'strict'),
-    );
-  });
-
-  it('differ in every property and in the dialect', () => {
-    const variants: KernelDescription[] = [
-      gemm,
-      { ...gemm, elements: 'int8' },
-      { ...gemm, rows: 5 },
-      { ...gemm, depth: 171 },
-      { ...gemm, columns: 1 },
-      { ...gemm, epilogue: { bias: false, relu: false } },
-      { ...gemm, epilogue: { bias: true, relu: true } },
-      { ...gemm, epilogue: { bias: false, relu: true } },
-      { kind: 'quantize', depth: 17 },
-      { kind: 'quantize', depth: 18 },
-    ];
-    expect(new Set(variants.map(kernelKey)).size).toBe(variants.length);
-    expect(moduleKey([gemm], 'strict')).not.toBe(moduleKey([gemm], 'relaxed'));
-  });
-});
-
-describe('a description', () => {
-  it('is refused when a size is not a positive integer', () => {
-    for (const bad of [0, -1, 1.5, Number.NaN, 2 ** 53]) {
-      expect(() => validateKernelDescription({ ...gemm, rows: bad })).toThrow(/rows/);
-      expect(() => validateKernelDescription({ ...gemm, depth: bad })).toThrow(/depth/);
-      expect(() => validateKernelDescription({ ...gemm, columns: bad })).toThrow(/columns/);
-      expect(() => validateKernelDescription({ kind: 'quantize', depth: bad })).toThrow(/depth/);
+  it.each([false, true])('exports kernels that call their own routines (shared memory: %s)', (shared) => {
+    const { Instance, Module } = requireWebAssembly();
+    const memory = createWasmMemory(1, shared);
+    const words = new Int32Array(memory.buffer);
+    const { exports } = new Instance(new Module(encodeModule(kernels, { shared })), { arena: { memory } });
+    expect(Object.keys(exports)).toEqual(['first', 'second']);
+    words[0] = 256;
+    for (const [name, mark] of [
+      ['first', 11],
+      ['second', 22],
+    ] as const) {
+      (exports[name] as (block: number) => void)(0);
+      expect(words[64]).toBe(mark);
     }
   });
 
-  it('is refused when it names elements or a kind that do not exist', () => {
-    const wide = { ...gemm, elements: 'int16' } as unknown as GemmDescription;
-    expect(() => encodeKernels([wide], 'strict')).toThrow(/int16/);
-    const strange = { kind: 'convolution', depth: 3 } as unknown as GemmDescription;
-    expect(() => validateKernelDescription(strange)).toThrow(/convolution/);
-  });
-
-  it('gives the exact sum of the largest products at the greatest depth', () => {
-    const layout = panelLayout('int8', MAX_INTEGER_DEPTH, 1, 4);
-    const deepest: GemmDescription = {
-      ...gemm,
-      elements: 'int8',
-      rows: 1,
-      depth: MAX_INTEGER_DEPTH,
-      columns: 1,
-      epilogue: { bias: false, relu: false },
-    };
-    const a = 0;
-    const b = Math.ceil(layout.rowByteLength / 64) * 64;
-    const scales = b + layout.byteLength;
-    const c = scales + layout.paddedColumns * 4;
-    const memory = createMemory(c + 64);
-    packCodes(
-      layout,
-      new Int8Array(MAX_INTEGER_DEPTH).fill(-128),
-      new Uint8Array(memory.buffer, b, layout.byteLength),
-    );
-    new Float32Array(memory.buffer, scales, layout.paddedColumns).fill(1);
-    const kernel = instantiateKernels(compileModule(encodeKernels([deepest], 'strict')), memory).get(
-      kernelKey(deepest),
-    )!;
-    for (const code of [255, -255]) {
-      new Int16Array(memory.buffer, a, layout.paddedDepth).fill(0).fill(code, 0, MAX_INTEGER_DEPTH);
-      kernel(a, b, c, 1, scales, 0);
-      expect(new Float32Array(memory.buffer, c, 1)[0]).toBe(Math.fround(-128 * code * MAX_INTEGER_DEPTH));
+  it('is valid in every dialect', () => {
+    for (const dialect of ['strict', 'relaxed', 'relaxed-pairs'] as const) {
+      const target: Target<WasmKernel> = new WasmTarget(dialect);
+      const [a, b] = target.vectors('values', 2) as [Vector, Vector];
+      target.zero(a);
+      target.zero(b);
+      target.fma(a, b, b);
+      target.fnma(a, b, b);
+      target.store(a, { base: target.block, offset: 2 ** 31 - 1 });
+      const bytes = encodeModule([{ name: 'f', kernel: target.finish() }], { shared: false });
+      expect(requireWebAssembly().validate(bytes)).toBe(true);
     }
   });
 
-  it('is refused when an integer sum could overflow', () => {
-    const deep: GemmDescription = { ...gemm, elements: 'int8', depth: MAX_INTEGER_DEPTH };
-    expect(MAX_INTEGER_DEPTH * 255 * 128).toBeLessThan(2 ** 31);
-    expect((MAX_INTEGER_DEPTH + 1) * 255 * 128).toBeGreaterThanOrEqual(2 ** 31);
-    expect(() => validateKernelDescription(deep)).not.toThrow();
-    expect(() => validateKernelDescription({ ...deep, depth: deep.depth + 1 })).toThrow(/overflow/);
-    expect(() => validateKernelDescription({ ...gemm, depth: deep.depth + 1 })).not.toThrow();
+  it('has equal bytes for equal kernels', () => {
+    const bytes = (mark: number) =>
+      encodeModule([{ name: 'first', kernel: marking(0, mark) }], { shared: false });
+    expect(bytes(1)).toEqual(bytes(1));
+    expect(bytes(1)).not.toEqual(bytes(2));
+  });
+
+  it('refuses two exports of one name, names outside ASCII, and a kernel for another place', () => {
+    const encode = (names: readonly string[], first: number) =>
+      encodeModule(
+        names.map((name, i) => ({ name, kernel: marking(i * first, 1) })),
+        { shared: false },
+      );
+    expect(() => encode(['f', 'g'], 2)).not.toThrow();
+    expect(() => encode(['f', 'f'], 2)).toThrow(InvalidArgumentError);
+    expect(() => encode(['ä'], 2)).toThrow(InvalidArgumentError);
+    expect(() => encode(['f', 'g'], 1)).toThrow(InvalidArgumentError);
+  });
+});
+
+describe('a WebAssembly target', () => {
+  it('must not be used after its end', () => {
+    const target = new WasmTarget('strict');
+    target.finish();
+    expect(() => target.finish()).toThrow(InvalidArgumentError);
   });
 });

@@ -3,6 +3,7 @@ import { emitKernel, type KernelDescription, kernelKey } from '../kernels/famili
 import { type InterpretedKernel, InterpreterTarget } from '../target/interpreter.ts';
 import type { DotForm, TargetTraits } from '../target/target.ts';
 import { type KernelHost, type KernelMemory, type LoadedKernel, MEMORY_ALIGNMENT } from './kernel-host.ts';
+import { requireByteLength } from './require-byte-length.ts';
 import { VerifiedKernels } from './verified-kernels.ts';
 
 /** Options of {@link createInterpreterHost}. They change how operands are packed, never a result. */
@@ -70,12 +71,7 @@ class InterpreterHost implements KernelHost {
 
   createMemory(byteLength: number): KernelMemory {
     this.#assertUsable();
-    if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
-      throw new InvalidArgumentError('A memory has an impossible length', {
-        expected: 'an integer >= 0',
-        actual: byteLength,
-      });
-    }
+    requireByteLength(byteLength);
     try {
       return new InterpreterMemory(new ArrayBuffer(byteLength));
     } catch (cause) {

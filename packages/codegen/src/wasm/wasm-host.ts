@@ -6,6 +6,7 @@ import {
   type LoadedKernel,
   MEMORY_ALIGNMENT,
 } from '../host/kernel-host.ts';
+import { requireByteLength } from '../host/require-byte-length.ts';
 import { VerifiedKernels } from '../host/verified-kernels.ts';
 import { emitKernel, type KernelDescription, kernelKey } from '../kernels/families.ts';
 import type { TargetTraits } from '../target/target.ts';
@@ -124,6 +125,7 @@ class WasmHost implements KernelHost {
 
   createMemory(byteLength: number): KernelMemory {
     this.#assertUsable();
+    requireByteLength(byteLength);
     const memory = createWasmMemory(byteLength + MEMORY_ALIGNMENT, this.#shared);
     return new WasmKernelMemory(memory, this.#shared);
   }

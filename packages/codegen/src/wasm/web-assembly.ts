@@ -1,4 +1,4 @@
-import { CapabilityUnavailableError, InvalidArgumentError } from '@qedge/core';
+import { CapabilityUnavailableError } from '@qedge/core';
 
 // The parts of the WebAssembly JavaScript interface that this package uses, declared here so that neither the DOM's nor
 // another host's type library is needed. The host's own types are assignable to these.
@@ -53,15 +53,9 @@ export const WASM_PAGE_BYTES = 65536;
 /**
  * A memory of whole pages that never grows, so that its buffer stays the same.
  *
- * @throws InvalidArgumentError for an impossible length, CapabilityUnavailableError where there is too little memory.
+ * @throws CapabilityUnavailableError where there is too little memory.
  */
 export function createWasmMemory(byteLength: number, shared: boolean): WasmMemory {
-  if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
-    throw new InvalidArgumentError('A memory has an impossible length', {
-      expected: 'an integer >= 0',
-      actual: byteLength,
-    });
-  }
   const pages = Math.max(1, Math.ceil(byteLength / WASM_PAGE_BYTES));
   try {
     return new (requireWebAssembly().Memory)({ initial: pages, maximum: pages, shared });
