@@ -15,6 +15,7 @@ import type { Command } from 'commander';
 import { attachHandler, type CommandResult, defineCommand, integerOption } from '../command.ts';
 import { openModel } from '../model-input.ts';
 import { version } from '../version.ts';
+import { benchKernelsCommand } from './bench-kernels.ts';
 
 interface BenchOptions {
   readonly batch: number;
@@ -29,6 +30,7 @@ export function benchCommand(): Command {
     'time a model file against tfjs, interleaved in one run',
     'Runs the model at every precision that the file supports and on tfjs, in rounds of random order, and prints time ratios with their confidence intervals. With --history the result is kept and compared with earlier ones; a regression gives exit code 1.',
   )
+    .addCommand(benchKernelsCommand())
     .argument('<model>', '.qez file')
     .option('--batch <n>', 'samples per call', integerOption(1, 4096), 1)
     .option('--repeats <n>', 'rounds', integerOption(6, 1000), 30)

@@ -1,5 +1,5 @@
-import type { InstalledPackages } from './packages.ts';
 import type { Work } from '../work.ts';
+import type { InstalledPackages } from './packages.ts';
 import type { Peer } from './peer.ts';
 
 /** The part of `@jax-js/jax` that is used here. Arrays are consumed by a call unless `ref` is passed. */

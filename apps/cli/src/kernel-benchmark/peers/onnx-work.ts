@@ -74,7 +74,10 @@ function product({ m, n, k, a, b }: ProductWork): OnnxWork {
 function integerProduct({ m, n, k, a, b }: IntegerProductWork): OnnxWork {
   const node = { operator: 'MatMulInteger', inputs: ['x', 'b'], output: 'y' };
   const type = a instanceof Int8Array ? 'int8' : 'uint8';
-  return assemble([node], [constant('b', 'int8', [k, n], b)], constant('x', type, [m, k], a), 'int32', [m, n]);
+  return assemble([node], [constant('b', 'int8', [k, n], b)], constant('x', type, [m, k], a), 'int32', [
+    m,
+    n,
+  ]);
 }
 
 function nibbleProduct({ m, n, k, x, codes, scales }: NibbleProductWork): OnnxWork {
@@ -120,7 +123,8 @@ function convolution(work: ConvolutionWork): OnnxWork {
   for (let o = 0; o < outChannels; o++) {
     for (let i = 0; i < perGroup; i++) {
       for (let at = 0; at < kernel * kernel; at++) {
-        weights[(o * perGroup + i) * kernel * kernel + at] = work.weights[(at * perGroup + i) * outChannels + o]!;
+        weights[(o * perGroup + i) * kernel * kernel + at] =
+          work.weights[(at * perGroup + i) * outChannels + o]!;
       }
     }
   }

@@ -6,7 +6,7 @@ type Tensorflow = Awaited<ReturnType<typeof loadTensorflow>>['tf'];
 
 /** TensorFlow.js on its WebAssembly backend: SIMD, one thread (its threaded build does not start in Node). */
 export async function loadTfjsWasm(): Promise<Peer> {
-  const { tf, library } = await loadTensorflow({ prefer: ['@tensorflow/tfjs-backend-wasm'] });
+  const { tf, library } = await loadTensorflow({ prefer: ['wasm'] });
   if (tf.getBackend() !== 'wasm') throw new Error(`${library} runs on ${tf.getBackend()}`);
   return {
     name: 'tfjs-wasm',

@@ -30,10 +30,7 @@ const [FULLY_CONNECTED, FULLY_CONNECTED_OPTIONS, SCHEMA_VERSION] = [9, 8, 3];
  * A product with a constant B as a TensorFlow Lite file: one fully connected layer without bias. Field numbers: schema.fbs of
  * TensorFlow 2.17.
  */
-export function encodeTfliteProduct(
-  { Builder }: FlatbuffersModule,
-  { m, n, k, b }: ProductWork,
-): Uint8Array {
+export function encodeTfliteProduct({ Builder }: FlatbuffersModule, { m, n, k, b }: ProductWork): Uint8Array {
   const builder = new Builder(b.byteLength + 4096);
   const table = (size: number, fill: () => void) => {
     builder.startObject(size);
