@@ -194,7 +194,7 @@ export type {
   Vector,
 } from './target/target.ts';
 export { createBrowserTeam } from './team/browser-team.ts';
-export type { TeamPart, TeamPart, ThreadTeam, ThreadTeam } from './team/thread-team.ts';
+export type { TeamPart, ThreadTeam } from './team/thread-team.ts';
 export { detectWasmFeatures, type WasmFeatures } from './wasm/features.ts';
 export { encodeModule, type WasmExport, type WasmFunction, type WasmKernel } from './wasm/module.ts';
 export { WasmTarget } from './wasm/target.ts';
