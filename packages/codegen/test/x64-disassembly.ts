@@ -43,10 +43,15 @@ const CPUID_FEATURES: Readonly<Record<string, X64Feature | null>> = {
   AVX512_BF16: 'avx512Bf16',
 };
 
+/** Our feature behind a name of the disassembler; null: always there; undefined: never to be emitted. */
+export function allowedBy(cpuid: string): X64Feature | null | undefined {
+  return CPUID_FEATURES[cpuid];
+}
+
 /** The features that an instruction needs. Throws for one that these targets should never emit. */
 export function neededFeatures({ cpuid, text }: DecodedInstruction): X64Feature[] {
   return cpuid.flatMap((name) => {
-    const feature = CPUID_FEATURES[name];
+    const feature = allowedBy(name);
     if (feature === undefined) throw new Error(`${text} needs ${name}`);
     return feature === null ? [] : [feature];
   });
