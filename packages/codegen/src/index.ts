@@ -58,6 +58,7 @@ export {
   type PoolingDescription,
   type PoolingOperation,
 } from './description/pooling.ts';
+export { NIBBLE_GEMM_ARGUMENTS, type NibbleGemmBlocking, type NibbleGemmDescription } from './description/nibble-gemm.ts';
 export {
   GROUP_DEPTH,
   GROUP_PARAMETER_BYTES,
@@ -163,6 +164,20 @@ export {
   packIntegerPanels,
 } from './kernels/integer/integer-panels.ts';
 export type { KernelFamily, KernelTrial } from './kernels/kernel-family.ts';
+export {
+  defaultNibbleBlocking,
+  type NibbleProductShape,
+  nibbleBlockingCandidates,
+} from './kernels/integer/nibble-blocking.ts';
+export {
+  type NibblePanel,
+  type NibblePanelDescription,
+  type NibblePanelLayout,
+  type NibblePanelTraits,
+  type NibbleWeights,
+  nibblePanelLayout,
+  packNibblePanels,
+} from './kernels/integer/nibble-panels.ts';
 export { peakOperations } from './kernels/peak/peak-family.ts';
 export { type PoolingRequest, planPooling, poolingTileColumns } from './kernels/pooling/plan-pooling.ts';
 export {
@@ -171,6 +186,7 @@ export {
   referenceIntegerSum,
   referenceScaledSum,
 } from './reference/integer-gemm.ts';
+export { type NibbleElement, referenceNibbleSum } from './reference/nibble-gemm.ts';
 export {
   referenceQuantize,
   referenceQuantizeAsymmetric,

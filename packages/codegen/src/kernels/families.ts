@@ -7,6 +7,7 @@ import { IMAGE_TO_COLUMNS } from './convolution/image-to-columns-family.ts';
 import { ELEMENTWISE } from './elementwise/elementwise-family.ts';
 import { GEMM } from './gemm/gemm-family.ts';
 import { INTEGER_GEMM } from './integer/integer-gemm-family.ts';
+import { NIBBLE_GEMM } from './integer/nibble-gemm-family.ts';
 import { QUANTIZE_ROWS } from './integer/quantize-rows-family.ts';
 import type { KernelFamily, KernelTrial } from './kernel-family.ts';
 import { CHANNEL_SCALE } from './normalization/channel-scale-family.ts';
@@ -25,6 +26,7 @@ const FAMILIES = [
   IMAGE_TO_COLUMNS,
   POOLING,
   INTEGER_GEMM,
+  NIBBLE_GEMM,
   QUANTIZE_ROWS,
   ACTIVATION,
   SOFTMAX,
