@@ -17,7 +17,7 @@ export const ACTIVATION_ERROR_ULPS: Readonly<Record<Activation | 'exponential', 
 };
 
 /** `Phi(-a) * exp(a^2 / 2)` for a >= 0, with the distribution function Phi of the normal distribution; Abramowitz and Stegun 26.2. */
-function scaledNormalTail(a: number): number {
+export function scaledNormalTail(a: number): number {
   if (a < 3) {
     let [sum, term] = [0, a];
     for (let k = 3; k < 120; k += 2) {

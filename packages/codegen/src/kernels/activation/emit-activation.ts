@@ -169,7 +169,8 @@ function emitGelu(target: Emitter, x: Vector, scratch: readonly Vector[]): void 
   target.zero(free);
   target.float('max', x, x, free);
   target.constant(free, UNSCALE);
-  target.fnma(x, tail, free);
+  target.float('multiply', tail, tail, free);
+  target.float('subtract', x, x, tail);
 }
 
 /**
