@@ -1,11 +1,15 @@
 import { CONVOLUTION_ARGUMENTS, type ConvolutionDescription } from '../../description/convolution.ts';
 import type { Routine, Target } from '../../target/target.ts';
 import { Cursor, emitRepeated } from '../window/cursor.ts';
+import { emitColumnTiles, emitFromHere, emitImages, emitRowTiles } from '../window/emit-tiles.ts';
 import { type Tile, type TileSeries, tileAxis, tileKey } from '../window/tap-spans.ts';
 import { convolutionGeometry } from './convolution-geometry.ts';
 import { emitTile, type TileContext } from './emit-tile.ts';
 import { claimTileRegisters } from './tile-registers.ts';
 import { type Panel, panelsOfRange, type WeightPanels, weightPanels } from './weight-panels.ts';
+
+/** Cursors over tiles and of a tile (6); loops over images, groups, panels, rows, columns, and three inside a tile. */
+const MOST_POINTERS = 6 + 8;
 
 /** The loops around the tiles. The cursors move over the tiles; copies of them are handed to the tiles' code. */
 interface ConvolutionLoops {
@@ -36,23 +40,18 @@ export function emitConvolution(target: Target<unknown>, description: Convolutio
   weights.moveTo(channels.first * loops.panels.full.byteLength);
   output.moveTo(geometry.outputStart + description.channelRange.from * 4);
   const forPanels = (body: (panel: Panel) => void) => {
-    emitGroups(loops, description.groups, () => emitPanels(loops, channels, body));
+    emitGroups(loops, description.groups, () => emitPanels(loops, channels, description.groups, body));
   };
-  const images = [
-    [input, geometry.inputImageBytes],
-    [output, geometry.outputImageBytes],
-  ] as const;
-  emitRepeated(target, geometry.images, images, () => {
+  const forRows = (body: (rows: Tile) => void) => emitRowTiles(target, geometry, loops.rowTiles, loops, body);
+  const forColumns = (body: (columns: Tile) => void) => {
+    emitColumnTiles(target, geometry, loops.columnTiles, loops, body);
+  };
+  const call = (rows: Tile, columns: Tile, panel: Panel) => callTile(loops, rows, columns, panel);
+  emitImages(target, geometry, loops, () => {
     if (description.blocking.outerLoop === 'rows') {
-      emitRows(loops, (rows) => {
-        forPanels((panel) => emitColumns(loops, (columns) => callTile(loops, rows, columns, panel)));
-      });
+      forRows((rows) => forPanels((panel) => forColumns((columns) => call(rows, columns, panel))));
     } else {
-      forPanels((panel) => {
-        emitRows(loops, (rows) => {
-          emitColumns(loops, (columns) => callTile(loops, rows, columns, panel));
-        });
-      });
+      forPanels((panel) => forRows((rows) => forColumns((columns) => call(rows, columns, panel))));
     }
   });
 }
@@ -109,25 +108,19 @@ function emitGroups(
   groups: number,
   body: () => void,
 ) {
-  const groupOutputs = (panels.fullPanels * panels.full.channels + (panels.last?.channels ?? 0)) * 4;
+  const groupOutputs = panels.fullPanels * panels.full.channels + (panels.last?.channels ?? 0);
   const steps = [
     [input, context.depthChannels * 4],
-    [output, groupOutputs],
+    [output, groupOutputs * 4],
     [weights, panels.groupBytes],
   ] as const;
   emitFromHere([input, output, weights], () => emitRepeated(context.target, groups, steps, body));
 }
 
-/** Emits `body`, then brings the cursors back to where they stood before it. */
-function emitFromHere(cursors: readonly Cursor[], body: () => void): void {
-  const starts = cursors.map((cursor) => cursor.position);
-  body();
-  for (const [i, cursor] of cursors.entries()) cursor.moveTo(starts[i]!);
-}
-
 function emitPanels(
   { context, panels, weights, output }: ConvolutionLoops,
   channels: ReturnType<typeof panelsOfRange>,
+  groups: number,
   body: (panel: Panel) => void,
 ): void {
   emitFromHere([weights, output], () => {
@@ -135,45 +128,13 @@ function emitPanels(
       [weights, panels.full.byteLength],
       [output, panels.full.channels * 4],
     ] as const;
-    if (channels.full > 0) emitRepeated(context.target, channels.full, steps, () => body(panels.full));
+    // Where addresses are scarce and groups take a loop, panels do without.
+    const isLoop = groups === 1 || context.target.traits.pointers >= MOST_POINTERS;
+    const [turns, copies] = isLoop ? [channels.full, 1] : [1, channels.full];
+    for (let copy = 0; copy < copies && turns > 0; copy++) {
+      emitRepeated(context.target, turns, steps, () => body(panels.full));
+    }
     if (channels.last) body(channels.last);
-  });
-}
-
-function emitRows({ context, rowTiles, input, output }: ConvolutionLoops, body: (rows: Tile) => void): void {
-  const { target, geometry } = context;
-  emitFromHere([input, output], () => {
-    const [inputStart, outputStart] = [input.position, output.position];
-    for (const tile of rowTiles) {
-      const inputRow = tile.first * geometry.rows.stride - geometry.rows.before;
-      input.moveTo(inputStart + inputRow * geometry.inputRowBytes);
-      output.moveTo(outputStart + tile.first * geometry.outputRowBytes);
-      const steps = [
-        [input, tile.size * geometry.rows.stride * geometry.inputRowBytes],
-        [output, tile.size * geometry.outputRowBytes],
-      ] as const;
-      emitRepeated(target, tile.count, steps, () => body(tile));
-    }
-  });
-}
-
-function emitColumns(
-  { context, columnTiles, input, output }: ConvolutionLoops,
-  body: (columns: Tile) => void,
-): void {
-  const { target, geometry } = context;
-  emitFromHere([input, output], () => {
-    const [inputStart, outputStart] = [input.position, output.position];
-    for (const tile of columnTiles) {
-      const inputColumn = tile.first * geometry.columns.stride - geometry.columns.before;
-      input.moveTo(inputStart + inputColumn * geometry.inputPixelBytes);
-      output.moveTo(outputStart + tile.first * geometry.outputPixelBytes);
-      const steps = [
-        [input, tile.size * geometry.columns.stride * geometry.inputPixelBytes],
-        [output, tile.size * geometry.outputPixelBytes],
-      ] as const;
-      emitRepeated(target, tile.count, steps, () => body(tile));
-    }
   });
 }
 

@@ -2,7 +2,7 @@ import { IMAGE_TO_COLUMNS_ARGUMENTS, type ImageToColumnsDescription } from '../.
 import { windowOutput } from '../../description/window.ts';
 import type { Pointer, Routine, Target, Vector } from '../../target/target.ts';
 import { Cursor, emitRepeated } from '../window/cursor.ts';
-import { emitTiles } from '../window/emit-tiles.ts';
+import { emitColumnTiles, emitImages, emitRowTiles } from '../window/emit-tiles.ts';
 import { type Tile, tileAxis, tileKey } from '../window/tap-spans.ts';
 import { type WindowGeometry, windowGeometry } from '../window/window-geometry.ts';
 
@@ -43,10 +43,15 @@ export function emitImageToColumns(target: Target<unknown>, description: ImageTo
   const destination = new Cursor(target, target.pointer('output'));
   target.argument(source.pointer, IMAGE_TO_COLUMNS_ARGUMENTS.input);
   target.argument(destination.pointer, IMAGE_TO_COLUMNS_ARGUMENTS.output);
-  emitTiles(target, geometry, rowTiles, columnTiles, source, destination, (rows, columns) => {
-    target.copyPointer(from, source.pointer);
-    target.copyPointer(to, destination.pointer);
-    target.call(routines.get(key(rows, columns))!);
+  const cursors = { input: source, output: destination };
+  emitImages(target, geometry, cursors, () => {
+    emitRowTiles(target, geometry, rowTiles, cursors, (rows) => {
+      emitColumnTiles(target, geometry, columnTiles, cursors, (columns) => {
+        target.copyPointer(from, source.pointer);
+        target.copyPointer(to, destination.pointer);
+        target.call(routines.get(key(rows, columns))!);
+      });
+    });
   });
 }
 

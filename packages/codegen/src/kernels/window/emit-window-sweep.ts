@@ -1,6 +1,6 @@
 import type { Routine, Target, TargetTraits, Vector } from '../../target/target.ts';
 import { Cursor, emitRepeated } from './cursor.ts';
-import { emitTiles } from './emit-tiles.ts';
+import { emitColumnTiles, emitImages, emitRowTiles } from './emit-tiles.ts';
 import { type TapRun, type Tile, tileAxis, tileKey } from './tap-spans.ts';
 import type { WindowGeometry } from './window-geometry.ts';
 
@@ -103,10 +103,15 @@ export function emitWindowSweep(target: Target<unknown>, sweep: WindowSweep): vo
   const output = new Cursor(target, target.pointer('output'));
   target.argument(input.pointer, sweep.arguments.input);
   target.argument(output.pointer, sweep.arguments.output);
-  emitTiles(target, geometry, rowTiles, columnTiles, input, output, (rows, columns) => {
-    target.copyPointer(state.input.pointer, input.pointer);
-    target.copyPointer(state.output.pointer, output.pointer);
-    target.call(routines.get(key(rows, columns))!);
+  const cursors = { input, output };
+  emitImages(target, geometry, cursors, () => {
+    emitRowTiles(target, geometry, rowTiles, cursors, (rows) => {
+      emitColumnTiles(target, geometry, columnTiles, cursors, (columns) => {
+        target.copyPointer(state.input.pointer, input.pointer);
+        target.copyPointer(state.output.pointer, output.pointer);
+        target.call(routines.get(key(rows, columns))!);
+      });
+    });
   });
 }
 
