@@ -51,6 +51,7 @@ export {
   ROW_NORMALIZATION_ARGUMENTS,
   type RowNormalizationDescription,
 } from './description/normalization.ts';
+export { BANDWIDTH_ARGUMENTS, BANDWIDTH_STEP_BYTES, type BandwidthDescription } from './description/bandwidth.ts';
 export { PEAK_ARGUMENTS, type PeakDescription } from './description/peak.ts';
 export {
   POOLING_ARGUMENT_COUNT,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InterpreterTarget, type TargetTraits, WASM_TRAITS } from '../src/index.ts';
+import { BANDWIDTH } from '../src/kernels/peak/bandwidth-family.ts';
 import { PEAK, peakOperations } from '../src/kernels/peak/peak-family.ts';
 
 describe('a peak kernel', () => {
@@ -26,5 +27,24 @@ describe('a peak kernel', () => {
 
   it('refuses an operation that it does not know', () => {
     expect(() => PEAK.validate({ kind: 'peak', operation: 'add' as 'fma', turns: 1 })).toThrow(/not known/);
+  });
+});
+
+describe('a bandwidth kernel', () => {
+  it('reads every word as often as it is told', () => {
+    for (const lanes of [4, 8, 16]) {
+      const traits: TargetTraits = { ...WASM_TRAITS.strict, lanes };
+      const target = new InterpreterTarget(traits);
+      BANDWIDTH.emit(target, { kind: 'bandwidth' });
+      const trial = BANDWIDTH.trial({ kind: 'bandwidth' }, traits, 'all', 1);
+      const memory = {
+        buffer: new ArrayBuffer(trial.byteLength + 64),
+        byteOffset: 64,
+        byteLength: trial.byteLength,
+        address: 64,
+      };
+      target.finish()(memory)(trial.prepare(memory));
+      expect(trial.findError(memory)).toBeNull();
+    }
   });
 });

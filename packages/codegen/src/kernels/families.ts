@@ -12,6 +12,7 @@ import { QUANTIZE_ROWS } from './integer/quantize-rows-family.ts';
 import type { KernelFamily, KernelTrial } from './kernel-family.ts';
 import { CHANNEL_SCALE } from './normalization/channel-scale-family.ts';
 import { ROW_NORMALIZATION } from './normalization/row-normalization-family.ts';
+import { BANDWIDTH } from './peak/bandwidth-family.ts';
 import { PEAK } from './peak/peak-family.ts';
 import { POOLING } from './pooling/pooling-family.ts';
 import { REDUCTION } from './reduction/reduction-family.ts';
@@ -21,6 +22,7 @@ import { SOFTMAX } from './softmax/softmax-family.ts';
 const FAMILIES = [
   GEMM,
   PEAK,
+  BANDWIDTH,
   CONVOLUTION,
   DEPTHWISE,
   IMAGE_TO_COLUMNS,

@@ -57,7 +57,8 @@ function peakTrial(description: PeakDescription, traits: TargetTraits): KernelTr
       return address + block;
     },
     findError({ buffer, byteOffset }) {
-      const results = new (isFloat ? Float32Array : Int32Array)(buffer, byteOffset + result, traits.lanes);
+      const place = [buffer, byteOffset + result, traits.lanes] as const;
+      const results = isFloat ? new Float32Array(...place) : new Int32Array(...place);
       const lane = results.findIndex((value) => value !== expected);
       return lane < 0 ? null : `lane ${lane}: expected ${expected}, got ${results[lane]}`;
     },

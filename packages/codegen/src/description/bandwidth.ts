@@ -1,0 +1,16 @@
+/**
+ * Nothing but loads: the most that one core can read from wherever the bytes lie. The exclusive or of all vectors is stored, per
+ * lane, so that every load counts.
+ */
+export interface BandwidthDescription {
+  readonly kind: 'bandwidth';
+}
+
+/** Bytes that a bandwidth kernel reads per step. */
+export const BANDWIDTH_STEP_BYTES = 1024;
+
+/**
+ * Fields of the argument block of a bandwidth kernel: where to read, how many steps of {@link BANDWIDTH_STEP_BYTES}, how many passes
+ * over them, and where the result goes (one vector).
+ */
+export const BANDWIDTH_ARGUMENTS = { source: 0, steps: 1, passes: 2, result: 3 } as const;
