@@ -47,11 +47,12 @@ export class BrowserPages {
     return pages;
   }
 
-  /** A page whose module has run. */
-  async open(isolated: boolean): Promise<Page> {
+  /** A page whose module has run. @param policy its content security policy. */
+  async open(isolated: boolean, policy?: string): Promise<Page> {
     const page = await this.#browser.newPage();
     const { port } = this.#server.address() as AddressInfo;
-    await page.goto(`http://127.0.0.1:${port}/${isolated ? 'isolated' : 'plain'}`);
+    const query = policy === undefined ? '' : `?${encodeURIComponent(policy)}`;
+    await page.goto(`http://127.0.0.1:${port}/${isolated ? 'isolated' : 'plain'}${query}`);
     await page.waitForFunction('globalThis.ready === true');
     return page;
   }
@@ -66,11 +67,13 @@ export class BrowserPages {
 /** Serves the bundle at `/page.js` and a page that loads it anywhere else; isolated pages and what they load carry both headers. */
 function serve(folder: string): Server {
   return createServer((request, response) => {
-    if (request.url === '/isolated' || request.headers.referer?.endsWith('/isolated')) {
+    const [path, policy] = (request.url ?? '/').split('?') as [string, string?];
+    if (policy !== undefined) response.setHeader('content-security-policy', decodeURIComponent(policy));
+    if (path === '/isolated' || request.headers.referer?.includes('/isolated')) {
       response.setHeader('cross-origin-opener-policy', 'same-origin');
       response.setHeader('cross-origin-embedder-policy', 'require-corp');
     }
-    const script = request.url === '/page.js';
+    const script = path === '/page.js';
     response.setHeader('content-type', script ? 'text/javascript' : 'text/html');
     response.end(
       script
