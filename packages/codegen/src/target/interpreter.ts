@@ -3,15 +3,24 @@ import { ARGUMENT_BYTES } from '../host/argument-block.ts';
 import type { KernelMemory } from '../host/kernel-host.ts';
 import { ContractChecks } from './contract-checks.ts';
 import { fusedMultiplyAdd } from './fused-multiply-add.ts';
-import { FLOAT_OPERATIONS, INTEGER_OPERATIONS, sumOfProducts } from './lane-arithmetic.ts';
 import {
-  bfloat16Bits,
-  bfloat16Value,
-  float16Bits,
-  float16Value,
-  NARROW_BYTES,
-  roundTiesToEven,
-} from './narrow-numbers.ts';
+  BLOCK,
+  countArgument,
+  locate,
+  type Machine,
+  NARROWING,
+  readNarrow,
+  readWord,
+} from './interpreter-machine.ts';
+import {
+  addWords,
+  FLOAT_OPERATIONS,
+  INTEGER_OPERATIONS,
+  multiplyBytes,
+  shiftLane,
+  sumOfProducts,
+} from './lane-arithmetic.ts';
+import { bfloat16Value, float16Value, NARROW_BYTES, roundTiesToEven } from './narrow-numbers.ts';
 import type {
   Conversion,
   FloatOperation,
@@ -31,19 +40,8 @@ export type InterpretedKernel = (memory: KernelMemory) => (block: number) => voi
 
 type Step = (machine: Machine) => void;
 
-/** What a step works on. Vectors lie side by side; `bits` and `floats` are two views of them. */
-interface Machine {
-  readonly memory: DataView;
-  /** The address of the first byte of `memory`. */
-  readonly address: number;
-  readonly bits: Int32Array;
-  readonly floats: Float32Array;
-  readonly pointers: Float64Array;
-}
-
 /** The content of a vector that was never written, or that a call left undefined: a NaN, and a conspicuous integer. */
 const UNDEFINED_LANE = 0x7fc5a5a5;
-const BLOCK = 0 as Pointer;
 
 /**
  * A target that runs kernels step by step on plain memory: the reference for every encoder. What is undefined is made visible:
@@ -245,52 +243,32 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   copy(destination: Vector, source: Vector): void {
-    this.#setBits(destination, ({ bits }, lane) => bits[this.#at(source, lane)]!);
+    this.#combineBits(destination, source, source, (bits) => bits);
   }
 
   float(operation: FloatOperation, destination: Vector, a: Vector, b: Vector): void {
-    const apply = FLOAT_OPERATIONS[operation];
-    this.#setFloats(destination, ({ floats }, lane) => {
-      return apply(floats[this.#at(a, lane)]!, floats[this.#at(b, lane)]!);
-    });
+    this.#combineFloats(destination, a, b, FLOAT_OPERATIONS[operation]);
   }
 
   squareRoot(destination: Vector, source: Vector): void {
-    this.#setFloats(destination, ({ floats }, lane) => Math.sqrt(floats[this.#at(source, lane)]!));
+    this.#combineFloats(destination, source, source, Math.sqrt);
   }
 
   zeroNaN(destination: Vector, source: Vector): void {
-    this.#setFloats(destination, ({ floats }, lane) => {
-      const value = floats[this.#at(source, lane)]!;
-      return Number.isNaN(value) ? 0 : value;
-    });
+    this.#combineFloats(destination, source, source, (value) => (Number.isNaN(value) ? 0 : value));
   }
 
   integer(operation: IntegerOperation, destination: Vector, a: Vector, b: Vector): void {
-    const apply = INTEGER_OPERATIONS[operation];
-    this.#setBits(destination, ({ bits }, lane) => apply(bits[this.#at(a, lane)]!, bits[this.#at(b, lane)]!));
+    this.#combineBits(destination, a, b, INTEGER_OPERATIONS[operation]);
   }
 
   addWords(destination: Vector, a: Vector, b: Vector): void {
-    this.#setBits(destination, ({ bits }, lane) => {
-      const [left, right] = [bits[this.#at(a, lane)]!, bits[this.#at(b, lane)]!];
-      return ((left + right) & 0xffff) | (((left >>> 16) + (right >>> 16)) << 16);
-    });
+    this.#combineBits(destination, a, b, addWords);
   }
 
   shift(shift: Shift, width: 16 | 32, destination: Vector, source: Vector, bits: number): void {
     this.#checks.shift(shift, width, bits);
-    const apply = (value: number) => {
-      if (shift === 'left') return value << bits;
-      return shift === 'right-signed' ? value >> bits : value >>> bits;
-    };
-    this.#setBits(destination, (machine, lane) => {
-      const value = machine.bits[this.#at(source, lane)]!;
-      if (width === 32) return apply(value);
-      const [low, high] =
-        shift === 'right-unsigned' ? [value & 0xffff, value >>> 16] : [(value << 16) >> 16, value >> 16];
-      return (apply(low) & 0xffff) | (apply(high) << 16);
-    });
+    this.#combineBits(destination, source, source, (value) => shiftLane(shift, width, value, bits));
   }
 
   convert(conversion: Conversion, destination: Vector, source: Vector): void {
@@ -322,19 +300,12 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   multiplyWords(destination: Vector, a: Vector, b: Vector): void {
-    this.#setBits(destination, ({ bits }, lane) => {
-      return sumOfProducts.words(bits[this.#at(a, lane)]!, bits[this.#at(b, lane)]!);
-    });
+    this.#combineBits(destination, a, b, sumOfProducts.words);
   }
 
   multiplyBytes(destination: Vector, a: Vector, b: Vector): void {
     this.#checks.optional('multiplyBytes');
-    this.#setBits(destination, ({ bits }, lane) => {
-      const [left, right] = [bits[this.#at(a, lane)]!, bits[this.#at(b, lane)]!];
-      const low = clamp(sumOfProducts.bytes(left & 0xffff, right), -32768, 32767);
-      const high = clamp(sumOfProducts.bytes(left >>> 16, right >> 16), -32768, 32767);
-      return (low & 0xffff) | (high << 16);
-    });
+    this.#combineBits(destination, a, b, multiplyBytes);
   }
 
   dotBfloat16(accumulator: Vector, a: Vector, b: Vector): void {
@@ -416,6 +387,16 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
     });
   }
 
+  #combineBits(destination: Vector, a: Vector, b: Vector, apply: (a: number, b: number) => number): void {
+    this.#setBits(destination, ({ bits }, lane) => apply(bits[this.#at(a, lane)]!, bits[this.#at(b, lane)]!));
+  }
+
+  #combineFloats(destination: Vector, a: Vector, b: Vector, apply: (a: number, b: number) => number): void {
+    this.#setFloats(destination, ({ floats }, lane) => {
+      return apply(floats[this.#at(a, lane)]!, floats[this.#at(b, lane)]!);
+    });
+  }
+
   #eachLane(apply: (machine: Machine, lane: number) => void): void {
     const { lanes } = this.traits;
     this.#steps.push((machine) => {
@@ -427,61 +408,3 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
 function repeat(times: number, steps: readonly Step[], machine: Machine): void {
   for (let i = 0; i < times; i++) for (const step of steps) step(machine);
 }
-
-/** The place of `byteLength` bytes in the memory. @throws RangeError when they, or the base alone, are not all in it. */
-function locate(
-  { memory, address, pointers }: Machine,
-  base: Pointer,
-  offset: number,
-  byteLength: number,
-): number {
-  const start = pointers[base]! - address;
-  const at = start + offset;
-  // A base before the memory is refused even where the offset leads back: 32-bit addresses do not wrap around.
-  if (start >= 0 && at + byteLength <= memory.byteLength) return at;
-  throw new RangeError(
-    `A kernel accesses ${byteLength} bytes at ${at} of a memory of ${memory.byteLength} (base ${start}, offset ${offset}).`,
-  );
-}
-
-function countArgument(machine: Machine, index: number): number {
-  return machine.memory.getUint32(locate(machine, BLOCK, index * ARGUMENT_BYTES, ARGUMENT_BYTES), true);
-}
-
-function readWord(machine: Machine, { base, offset }: MemoryOperand, bytes: number): number {
-  return machine.memory.getInt32(locate(machine, base, offset + bytes, 4), true);
-}
-
-function readNarrow(
-  machine: Machine,
-  format: 'int8' | 'uint8' | 'int16' | 'uint16',
-  { base, offset }: MemoryOperand,
-  bytes: number,
-): number {
-  const { memory } = machine;
-  const at = locate(machine, base, offset + bytes, NARROW_BYTES[format]);
-  switch (format) {
-    case 'int8':
-      return memory.getInt8(at);
-    case 'uint8':
-      return memory.getUint8(at);
-    case 'int16':
-      return memory.getInt16(at, true);
-    case 'uint16':
-      return memory.getUint16(at, true);
-  }
-}
-
-function clamp(value: number, low: number, high: number): number {
-  return Math.max(low, Math.min(high, value));
-}
-
-/** What a lane becomes in memory, from its two readings. */
-const NARROWING: Readonly<Record<NarrowFormat, (bits: number, float: number) => number>> = {
-  int8: (bits) => clamp(bits, -128, 127),
-  uint8: (bits) => clamp(bits, 0, 255),
-  int16: (bits) => clamp(bits, -32768, 32767),
-  uint16: (bits) => clamp(bits, 0, 65535),
-  float16: (_bits, float) => float16Bits(float),
-  bfloat16: (_bits, float) => bfloat16Bits(float),
-};

@@ -1,4 +1,4 @@
-import type { DotForm, FloatOperation, IntegerOperation } from './target.ts';
+import type { DotForm, FloatOperation, IntegerOperation, Shift } from './target.ts';
 
 /** Float32 operations on single lanes; the caller rounds the result to float32, which is exact for these (no double rounding). */
 export const FLOAT_OPERATIONS: Readonly<Record<FloatOperation, (a: number, b: number) => number>> = {
@@ -32,3 +32,33 @@ export const sumOfProducts: Readonly<Record<DotForm, (a: number, b: number) => n
   },
   words: (a, b) => ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16),
 };
+
+/** The nearest value within bounds. */
+export function clamp(value: number, low: number, high: number): number {
+  return Math.max(low, Math.min(high, value));
+}
+
+/** The sums of the two halves, each modulo 2^16. */
+export function addWords(a: number, b: number): number {
+  return ((a + b) & 0xffff) | (((a >>> 16) + (b >>> 16)) << 16);
+}
+
+/** Sums of neighbouring products of the bytes of `a`, unsigned, and of `b`, signed; saturated to 16 bits. */
+export function multiplyBytes(a: number, b: number): number {
+  const low = clamp(sumOfProducts.bytes(a & 0xffff, b), -32768, 32767);
+  const high = clamp(sumOfProducts.bytes(a >>> 16, b >> 16), -32768, 32767);
+  return (low & 0xffff) | (high << 16);
+}
+
+/** A lane of 32 bits, or its two halves by themselves, shifted. */
+export function shiftLane(shift: Shift, width: 16 | 32, value: number, bits: number): number {
+  const apply = (part: number) => {
+    if (shift === 'left') return part << bits;
+    return shift === 'right-signed' ? part >> bits : part >>> bits;
+  };
+  if (width === 32) return apply(value);
+  const unsigned = shift === 'right-unsigned';
+  const low = apply(unsigned ? value & 0xffff : (value << 16) >> 16);
+  const high = apply(unsigned ? value >>> 16 : value >> 16);
+  return (low & 0xffff) | (high << 16);
+}

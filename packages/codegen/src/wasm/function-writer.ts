@@ -178,3 +178,8 @@ export class FunctionWriter {
     return { parameterCount: this.#parameterCount, localTypes: this.#localTypes, code: this.#code };
   }
 }
+
+/** Where part `part` of a vector lies, when each part takes `partBytes` bytes of memory. */
+export function partOf({ base, offset }: MemoryOperand, part: number, partBytes: number): MemoryOperand {
+  return { base, offset: offset + part * partBytes };
+}

@@ -1,3 +1,5 @@
+import type { FloatOperation, IntegerOperation, Shift } from '../target/target.ts';
+
 // WebAssembly core specification 2.0 (binary format) and the relaxed SIMD proposal, phase 5. Only what the encoder emits.
 
 /** Value types. */
@@ -86,3 +88,36 @@ export const SIMD = {
   f32x4RelaxedMultiplyAdd: 0x105,
   f32x4RelaxedNegativeMultiplyAdd: 0x106,
 } as const;
+
+/** The instruction of each operation on float32. */
+export const FLOAT: Readonly<Record<FloatOperation, number>> = {
+  add: SIMD.f32x4Add,
+  subtract: SIMD.f32x4Subtract,
+  multiply: SIMD.f32x4Multiply,
+  divide: SIMD.f32x4Divide,
+  min: SIMD.f32x4PseudoMin,
+  max: SIMD.f32x4PseudoMax,
+};
+
+/** The instruction of each operation on int32. `andNot` is absent: WebAssembly's negates the second operand, so that the operands change places. */
+export const INTEGER: Readonly<Record<Exclude<IntegerOperation, 'andNot'>, number>> = {
+  add: SIMD.i32x4Add,
+  subtract: SIMD.i32x4Subtract,
+  and: SIMD.v128And,
+  or: SIMD.v128Or,
+  xor: SIMD.v128Xor,
+};
+
+/** The instruction of each shift, by the width of the lanes. */
+export const SHIFT: Readonly<Record<16 | 32, Readonly<Record<Shift, number>>>> = {
+  16: {
+    left: SIMD.i16x8ShiftLeft,
+    'right-signed': SIMD.i16x8ShiftRightSigned,
+    'right-unsigned': SIMD.i16x8ShiftRightUnsigned,
+  },
+  32: {
+    left: SIMD.i32x4ShiftLeft,
+    'right-signed': SIMD.i32x4ShiftRightSigned,
+    'right-unsigned': SIMD.i32x4ShiftRightUnsigned,
+  },
+};

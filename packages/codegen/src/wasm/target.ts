@@ -1,6 +1,5 @@
 import { ARGUMENT_BYTES } from '../host/argument-block.ts';
 import { ContractChecks } from '../target/contract-checks.ts';
-import { NARROW_BYTES } from '../target/narrow-numbers.ts';
 import type {
   Conversion,
   FloatOperation,
@@ -14,47 +13,17 @@ import type {
   TargetTraits,
   Vector,
 } from '../target/target.ts';
-import { FunctionWriter } from './function-writer.ts';
-import { narrowToBfloat16, narrowToFloat16, widenFloat16 } from './half-floats.ts';
+import { FunctionWriter, partOf } from './function-writer.ts';
+import { widenFloat16 } from './half-floats.ts';
 import type { WasmFunction, WasmKernel } from './module.ts';
-import { OPCODE, SIMD, VALUE_TYPE } from './opcodes.ts';
+import { loadNarrowParts, storeNarrowParts } from './narrow-access.ts';
+import { FLOAT, INTEGER, OPCODE, SHIFT, SIMD, VALUE_TYPE } from './opcodes.ts';
 import { WASM_TRAITS, type WasmDialect } from './traits.ts';
 
 /** Lanes of one WebAssembly vector. */
 const PART_LANES = 4;
 const PART_BYTES = 16;
 const BLOCK = 0 as Pointer;
-
-const FLOAT: Readonly<Record<FloatOperation, number>> = {
-  add: SIMD.f32x4Add,
-  subtract: SIMD.f32x4Subtract,
-  multiply: SIMD.f32x4Multiply,
-  divide: SIMD.f32x4Divide,
-  min: SIMD.f32x4PseudoMin,
-  max: SIMD.f32x4PseudoMax,
-};
-
-/** `andNot` is absent: WebAssembly's negates the second operand, so that the operands change places. */
-const INTEGER: Readonly<Record<Exclude<IntegerOperation, 'andNot'>, number>> = {
-  add: SIMD.i32x4Add,
-  subtract: SIMD.i32x4Subtract,
-  and: SIMD.v128And,
-  or: SIMD.v128Or,
-  xor: SIMD.v128Xor,
-};
-
-const SHIFT: Readonly<Record<16 | 32, Readonly<Record<Shift, number>>>> = {
-  16: {
-    left: SIMD.i16x8ShiftLeft,
-    'right-signed': SIMD.i16x8ShiftRightSigned,
-    'right-unsigned': SIMD.i16x8ShiftRightUnsigned,
-  },
-  32: {
-    left: SIMD.i32x4ShiftLeft,
-    'right-signed': SIMD.i32x4ShiftRightSigned,
-    'right-unsigned': SIMD.i32x4ShiftRightUnsigned,
-  },
-};
 
 /**
  * Encodes a kernel as WebAssembly functions with 128-bit SIMD: the kernel itself, with the address of the argument block as its only
@@ -188,21 +157,8 @@ export class WasmTarget implements Target<WasmKernel> {
     lanes = this.traits.lanes,
   ): void {
     this.#checkAccess(memory, lanes);
-    const signed = format === 'int8' || format === 'int16';
-    if (NARROW_BYTES[format] === 2 && lanes === this.traits.lanes)
-      this.#loadWords(signed, destination, memory);
-    else this.#loadNarrowTail(format, signed, destination, memory, lanes);
-    if (format !== 'float16' && format !== 'bfloat16') return;
-    this.#checks.useTemporaries('half');
-    for (const part of this.#parts) {
-      const local = this.#writer.vector(destination, part);
-      if (format === 'float16') widenFloat16(this.#writer, local);
-      else {
-        this.#writer.get(local);
-        this.#writer.shift(SIMD.i32x4ShiftLeft, 16);
-      }
-      this.#writer.set(local);
-    }
+    if (format === 'float16' || format === 'bfloat16') this.#checks.useTemporaries('half');
+    loadNarrowParts(this.#writer, format, this.#locals(destination), memory, lanes);
   }
 
   loadPairs(format: 'int8' | 'uint8', destination: Vector, memory: MemoryOperand): void {
@@ -247,23 +203,7 @@ export class WasmTarget implements Target<WasmKernel> {
   storeNarrow(format: NarrowFormat, source: Vector, memory: MemoryOperand, lanes = this.traits.lanes): void {
     this.#checkAccess(memory, lanes);
     if (format === 'float16' || format === 'bfloat16') this.#checks.useTemporaries('half');
-    // Both halves of a pair, or twice the only part, become eight words.
-    for (const part of [0, this.#parts.at(-1)!]) {
-      const local = this.#writer.vector(source, part);
-      if (format === 'float16') narrowToFloat16(this.#writer, local);
-      else if (format === 'bfloat16') narrowToBfloat16(this.#writer, local);
-      else this.#writer.get(local);
-    }
-    const unsignedWords = format === 'uint16' || format === 'float16' || format === 'bfloat16';
-    const packed = this.#writer.newLocal(VALUE_TYPE.v128);
-    this.#writer.simd(unsignedWords ? SIMD.i16x8NarrowI32x4Unsigned : SIMD.i16x8NarrowI32x4Signed);
-    if (NARROW_BYTES[format] === 1) {
-      this.#writer.tee(packed);
-      this.#writer.get(packed);
-      this.#writer.simd(format === 'int8' ? SIMD.i8x16NarrowI16x8Signed : SIMD.i8x16NarrowI16x8Unsigned);
-    }
-    this.#writer.set(packed);
-    this.#writer.storeBytes(packed, memory, lanes * NARROW_BYTES[format]);
+    storeNarrowParts(this.#writer, format, this.#locals(source), memory, lanes);
   }
 
   moveWord(destination: MemoryOperand, source: MemoryOperand): void {
@@ -386,37 +326,6 @@ export class WasmTarget implements Target<WasmKernel> {
     return { firstFunction: this.#firstFunction, functions };
   }
 
-  #loadWords(signed: boolean, destination: Vector, memory: MemoryOperand): void {
-    for (const part of this.#parts) {
-      this.#access(signed ? SIMD.v128Load16x4Signed : SIMD.v128Load16x4Unsigned, partOf(memory, part, 8));
-      this.#set(destination, part);
-    }
-  }
-
-  /** Bytes, or fewer words than there are lanes: all at once into one vector, then widened from there. */
-  #loadNarrowTail(
-    format: NarrowFormat,
-    signed: boolean,
-    destination: Vector,
-    memory: MemoryOperand,
-    lanes: number,
-  ): void {
-    const words = this.#writer.newLocal(VALUE_TYPE.v128);
-    this.#writer.loadBytes(memory, lanes * NARROW_BYTES[format]);
-    if (NARROW_BYTES[format] === 1) {
-      this.#writer.simd(signed ? SIMD.i16x8ExtendLowI8x16Signed : SIMD.i16x8ExtendLowI8x16Unsigned);
-    }
-    this.#writer.set(words);
-    const widen = signed
-      ? [SIMD.i32x4ExtendLowI16x8Signed, SIMD.i32x4ExtendHighI16x8Signed]
-      : [SIMD.i32x4ExtendLowI16x8Unsigned, SIMD.i32x4ExtendHighI16x8Unsigned];
-    for (const part of this.#parts) {
-      this.#writer.get(words);
-      this.#writer.simd(widen[part]!);
-      this.#set(destination, part);
-    }
-  }
-
   /** Pushes `operands` of each part and applies the instructions to them. */
   #lanewise(destination: Vector, operands: readonly Vector[], ...opcodes: readonly number[]): void {
     for (const part of this.#parts) {
@@ -437,6 +346,10 @@ export class WasmTarget implements Target<WasmKernel> {
     this.#writer.loadWord(index * ARGUMENT_BYTES);
   }
 
+  #locals(vector: Vector): readonly number[] {
+    return this.#parts.map((part) => this.#writer.vector(vector, part));
+  }
+
   #get(vector: Vector, part: number): void {
     this.#writer.get(this.#writer.vector(vector, part));
   }
@@ -455,8 +368,4 @@ export class WasmTarget implements Target<WasmKernel> {
     this.#writer.get(this.#writer.pointer(base));
     this.#writer.access(opcode, offset);
   }
-}
-
-function partOf({ base, offset }: MemoryOperand, part: number, partBytes: number): MemoryOperand {
-  return { base, offset: offset + part * partBytes };
 }

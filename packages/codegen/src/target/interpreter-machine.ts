@@ -1,0 +1,74 @@
+import { ARGUMENT_BYTES } from '../host/argument-block.ts';
+import { clamp } from './lane-arithmetic.ts';
+import { bfloat16Bits, float16Bits, NARROW_BYTES } from './narrow-numbers.ts';
+import type { MemoryOperand, NarrowFormat, Pointer } from './target.ts';
+
+/** What a step works on. Vectors lie side by side; `bits` and `floats` are two views of them. */
+export interface Machine {
+  readonly memory: DataView;
+  /** The address of the first byte of `memory`. */
+  readonly address: number;
+  readonly bits: Int32Array;
+  readonly floats: Float32Array;
+  readonly pointers: Float64Array;
+}
+
+/** The pointer that holds the address of the argument block. */
+export const BLOCK = 0 as Pointer;
+
+/** The place of `byteLength` bytes in the memory. @throws RangeError when they, or the base alone, are not all in it. */
+export function locate(
+  { memory, address, pointers }: Machine,
+  base: Pointer,
+  offset: number,
+  byteLength: number,
+): number {
+  const start = pointers[base]! - address;
+  const at = start + offset;
+  // A base before the memory is refused even where the offset leads back: 32-bit addresses do not wrap around.
+  if (start >= 0 && at + byteLength <= memory.byteLength) return at;
+  throw new RangeError(
+    `A kernel accesses ${byteLength} bytes at ${at} of a memory of ${memory.byteLength} (base ${start}, offset ${offset}).`,
+  );
+}
+
+/** The count in field `index` of the argument block. */
+export function countArgument(machine: Machine, index: number): number {
+  return machine.memory.getUint32(locate(machine, BLOCK, index * ARGUMENT_BYTES, ARGUMENT_BYTES), true);
+}
+
+/** The word `bytes` after an operand. */
+export function readWord(machine: Machine, { base, offset }: MemoryOperand, bytes: number): number {
+  return machine.memory.getInt32(locate(machine, base, offset + bytes, 4), true);
+}
+
+/** The narrow integer `bytes` after an operand. */
+export function readNarrow(
+  machine: Machine,
+  format: 'int8' | 'uint8' | 'int16' | 'uint16',
+  { base, offset }: MemoryOperand,
+  bytes: number,
+): number {
+  const { memory } = machine;
+  const at = locate(machine, base, offset + bytes, NARROW_BYTES[format]);
+  switch (format) {
+    case 'int8':
+      return memory.getInt8(at);
+    case 'uint8':
+      return memory.getUint8(at);
+    case 'int16':
+      return memory.getInt16(at, true);
+    case 'uint16':
+      return memory.getUint16(at, true);
+  }
+}
+
+/** What a lane becomes in memory, from its two readings. */
+export const NARROWING: Readonly<Record<NarrowFormat, (bits: number, float: number) => number>> = {
+  int8: (bits) => clamp(bits, -128, 127),
+  uint8: (bits) => clamp(bits, 0, 255),
+  int16: (bits) => clamp(bits, -32768, 32767),
+  uint16: (bits) => clamp(bits, 0, 65535),
+  float16: (_bits, float) => float16Bits(float),
+  bfloat16: (_bits, float) => bfloat16Bits(float),
+};
