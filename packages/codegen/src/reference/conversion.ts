@@ -33,8 +33,9 @@ export function referenceHalfValue(format: 'float16' | 'bfloat16', bits: number)
 export function referenceHalfRounded(format: 'float16' | 'bfloat16', x: number): number {
   if (!Number.isFinite(x) || x === 0) return x;
   const { fractionBits, lowestExponent } = HALF_FORMATS[format];
-  let exponent = lowestExponent;
-  while (Math.abs(x) >= 2 ** (exponent + 1)) exponent++;
+  // A logarithm rounded up to an integer would be one too large.
+  const logarithm = Math.floor(Math.log2(Math.abs(x)));
+  const exponent = Math.max(lowestExponent, 2 ** logarithm > Math.abs(x) ? logarithm - 1 : logarithm);
   const unit = 2 ** (exponent - fractionBits);
   const rounded = Math.sign(x) * nearestEven(Math.abs(x) / unit) * unit;
   const largest = (2 - 2 ** -fractionBits) * 2 ** (1 - lowestExponent);
