@@ -13,6 +13,12 @@ export interface Machine {
   readonly pointers: Float64Array;
 }
 
+/** One operation, ready to run. */
+export type Step = (machine: Machine) => void;
+
+/** The content of a vector that was never written, or that a call left undefined: a NaN, and a conspicuous integer. */
+export const UNDEFINED_LANE = 0x7fc5a5a5;
+
 /** The pointer that holds the address of the argument block. */
 export const BLOCK = 0 as Pointer;
 
@@ -72,3 +78,20 @@ export const NARROWING: Readonly<Record<NarrowFormat, (bits: number, float: numb
   float16: (_bits, float) => float16Bits(float),
   bfloat16: (_bits, float) => bfloat16Bits(float),
 };
+
+/** Runs steps a number of times. */
+export function repeat(times: number, steps: readonly Step[], machine: Machine): void {
+  for (let i = 0; i < times; i++) for (const step of steps) step(machine);
+}
+
+/** Runs the steps of a routine, which sees only `pointers`; afterwards these and all vectors are undefined. */
+export function callSteps(machine: Machine, pointers: readonly Pointer[], steps: readonly Step[]): void {
+  const before = machine.pointers.slice();
+  machine.pointers.fill(Number.NaN);
+  for (const pointer of [BLOCK, ...pointers]) machine.pointers[pointer] = before[pointer]!;
+  machine.bits.fill(UNDEFINED_LANE);
+  repeat(1, steps, machine);
+  machine.pointers.set(before);
+  for (const pointer of pointers) machine.pointers[pointer] = Number.NaN;
+  machine.bits.fill(UNDEFINED_LANE);
+}

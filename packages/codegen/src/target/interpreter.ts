@@ -5,12 +5,16 @@ import { ContractChecks } from './contract-checks.ts';
 import { fusedMultiplyAdd } from './fused-multiply-add.ts';
 import {
   BLOCK,
+  callSteps,
   countArgument,
   locate,
   type Machine,
   NARROWING,
   readNarrow,
   readWord,
+  repeat,
+  type Step,
+  UNDEFINED_LANE,
 } from './interpreter-machine.ts';
 import {
   addWords,
@@ -37,11 +41,6 @@ import type {
 
 /** A kernel to be run on a memory: bound once, then called with the address of an argument block in it. */
 export type InterpretedKernel = (memory: KernelMemory) => (block: number) => void;
-
-type Step = (machine: Machine) => void;
-
-/** The content of a vector that was never written, or that a call left undefined: a NaN, and a conspicuous integer. */
-const UNDEFINED_LANE = 0x7fc5a5a5;
 
 /**
  * A target that runs kernels step by step on plain memory: the reference for every encoder. What is undefined is made visible:
@@ -134,16 +133,7 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   call(routine: Routine): void {
     this.#checks.call(routine);
     const { pointers, steps } = this.#routines[routine]!;
-    this.#steps.push((machine) => {
-      const before = machine.pointers.slice();
-      machine.pointers.fill(Number.NaN);
-      for (const pointer of [BLOCK, ...pointers]) machine.pointers[pointer] = before[pointer]!;
-      machine.bits.fill(UNDEFINED_LANE);
-      repeat(1, steps, machine);
-      machine.pointers.set(before);
-      for (const pointer of pointers) machine.pointers[pointer] = Number.NaN;
-      machine.bits.fill(UNDEFINED_LANE);
-    });
+    this.#steps.push((machine) => callSteps(machine, pointers, steps));
   }
 
   load(destination: Vector, operand: MemoryOperand, lanes = this.traits.lanes): void {
@@ -403,8 +393,4 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
       for (let lane = 0; lane < lanes; lane++) apply(machine, lane);
     });
   }
-}
-
-function repeat(times: number, steps: readonly Step[], machine: Machine): void {
-  for (let i = 0; i < times; i++) for (const step of steps) step(machine);
 }
