@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '@qedge/core';
 import type { GemmBlocking, GemmDescription } from '../../description/gemm.ts';
 import type { TargetTraits } from '../../target/target.ts';
-import { cutRows, orientGemm, WORD_BYTES } from './gemm-plan.ts';
+import { cutRows, type LeftOperand, orientGemm, WORD_BYTES } from './gemm-plan.ts';
 import { mostTileRows } from './gemm-tile.ts';
 
 /** A product whose blocking is still to be chosen. */
@@ -19,9 +19,9 @@ export const SMALLEST_CACHES: CacheSizes = { level1Bytes: 32 * 1024, level2Bytes
 /** Vectors of columns in a packed panel that serves tiles of every height well. */
 const PANEL_VECTORS = 2;
 
-/** Columns per panel that are best for a packed B which is used with different numbers of rows. */
-export function gemmPanelColumns({ lanes }: TargetTraits): number {
-  return PANEL_VECTORS * lanes;
+/** Columns per panel that are best for a packed B of `columns` columns (default: many) which is used with different numbers of rows. */
+export function gemmPanelColumns({ lanes }: TargetTraits, columns = Number.POSITIVE_INFINITY): number {
+  return Math.min(PANEL_VECTORS, Math.ceil(columns / lanes)) * lanes;
 }
 
 /** The shape of a tile. */
@@ -34,6 +34,8 @@ interface TileChoice {
 const MULTIPLY_ADDS_IN_FLIGHT = 8;
 /** A load, in units of a multiply-add. */
 const LOAD_COST = 0.6;
+/** What a load costs even when there is time for it: of two tiles that keep the units busy, the one with fewer loads wins. */
+const TRAFFIC_COST = 0.02;
 /** Per tile and pass: loading, storing, the call, in units of a multiply-add per sum. */
 const TILE_COST = 4;
 
@@ -55,16 +57,32 @@ function estimateCost(
   for (const { rows: height, count } of heights) {
     for (const { width, count: tiles } of widths) {
       const sums = height * width;
-      const step = Math.max(sums, (height + width) * LOAD_COST, MULTIPLY_ADDS_IN_FLIGHT);
+      const loads = height + width;
+      const step = Math.max(sums, loads * LOAD_COST, MULTIPLY_ADDS_IN_FLIGHT) + loads * TRAFFIC_COST;
       cost += count * tiles * (depth * step + TILE_COST * sums);
     }
   }
   return cost;
 }
 
+/** A pass this shallow spends more time on its sums than it saves. */
+const SHALLOWEST_PASS = 128;
+/** A first-level cache of eight ways whose sets repeat every 4096 bytes: every one since 2008 on x86, and most others. */
+const CACHE_WAYS = 8;
+const SET_PERIOD_BYTES = 4096;
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+/** Rows of A, read in place, whose lines stay in the first-level cache together. */
+function mostRowsWithoutConflicts({ rowBytes }: LeftOperand): number {
+  return CACHE_WAYS * (SET_PERIOD_BYTES / greatestCommonDivisor(rowBytes, SET_PERIOD_BYTES));
+}
+
 /** All tiles that fit the registers and, for a packed B, its panels; the cheapest first. */
 function rankTiles(product: GemmProduct, traits: TargetTraits): TileChoice[] {
-  const { rows, columns, depth } = orientGemm(product);
+  const { rows, columns, depth, left } = orientGemm(product);
   const { b } = product;
   const narrow = b.packed && b.format !== 'float32';
   const step = b.packed ? b.panelColumns / traits.lanes : 1;
@@ -72,8 +90,9 @@ function rankTiles(product: GemmProduct, traits: TargetTraits): TileChoice[] {
   const widest = Math.max(step, Math.ceil(vectors / step) * step);
   const choices: (TileChoice & { readonly cost: number })[] = [];
   for (let tileVectors = step; tileVectors <= Math.min(widest, traits.vectors); tileVectors += step) {
-    const most = mostTileRows(tileVectors, narrow, traits);
-    if (most === 0) break;
+    const fitting = mostTileRows(Math.min(tileVectors, vectors), narrow, traits);
+    if (fitting === 0) break;
+    const most = Math.min(fitting, mostRowsWithoutConflicts(left));
     const tileRows = Math.ceil(rows / Math.ceil(rows / most));
     choices.push({
       tileRows,
@@ -84,29 +103,37 @@ function rankTiles(product: GemmProduct, traits: TargetTraits): TileChoice[] {
   return choices.sort((left, right) => left.cost - right.cost);
 }
 
-/** A power of two that divides this many bytes puts neighbouring rows on the same few sets of the first-level cache. */
-const ALIASING_BYTES = 2048;
-
+/**
+ * Passes are as deep as the caches allow, because every pass but the first reads the sums again: the rows of A that a tile reads fill
+ * most of the first level, a panel of B takes a quarter of the second, a block of A three eighths.
+ */
 function chooseBlocking(
   product: GemmProduct,
   traits: TargetTraits,
   { tileRows, tileVectors }: TileChoice,
-  caches: CacheSizes,
+  { level1Bytes, level2Bytes }: CacheSizes,
 ): GemmBlocking {
-  const { rows, columns, depth, left } = orientGemm(product);
-  const columnBytes = tileVectors * traits.lanes * WORD_BYTES;
-  // A panel may fill the first-level cache: while one row of it is in use, the next are on their way from the second level.
-  const depthBlock = Math.max(128, Math.floor(caches.level1Bytes / columnBytes));
-  const passDepth = Math.min(depth, depthBlock);
-  const rowBlock = Math.max(tileRows, Math.floor(caches.level2Bytes / 2 / (passDepth * WORD_BYTES)));
-  const tilesAcross = columns / (tileVectors * traits.lanes);
-  const aliases = left.depthBytes === WORD_BYTES && left.rowBytes % ALIASING_BYTES === 0;
+  const { rows, depth } = orientGemm(product);
+  const tileColumns = tileVectors * traits.lanes;
+  // What is used once need not stay in a cache.
+  const deepest = rows <= tileRows ? depth : 0;
+  const depthBlock = Math.max(
+    deepest,
+    SHALLOWEST_PASS,
+    Math.min(
+      Math.floor((level1Bytes * 3) / 4 / (tileRows * WORD_BYTES)),
+      Math.floor(level2Bytes / 4 / (tileColumns * WORD_BYTES)),
+    ),
+  );
+  const passes = Math.ceil(depth / depthBlock);
+  const passBytes = Math.ceil(depth / passes) * WORD_BYTES;
+  const rowBlock = Math.max(tileRows, Math.floor((level2Bytes * 3) / 8 / passBytes));
   return {
     tileRows,
     tileVectors,
     depthBlock,
     rowBlock,
-    packA: tilesAcross >= 8 && rows > 1 && aliases,
+    packA: false,
     packB: rows > 2 * tileRows,
   };
 }
