@@ -1,4 +1,3 @@
 import { library } from '@qedge-tooling/presets/tsup';
 
-// Shims give the CommonJS build an `import.meta.url`, from which koffi is resolved.
-export default library({ shims: true });
+export default library();

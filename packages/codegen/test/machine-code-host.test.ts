@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { CapabilityUnavailableError, InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -66,6 +67,11 @@ function writeProduct(memory: KernelMemory, { rows, columns, depth }: GemmDescri
 
 const MEMORY_BYTES = 65536;
 
+const HUGE_PAGE_POLICY = '/sys/kernel/mm/transparent_hugepage/enabled';
+const HUGE_PAGES =
+  existsSync(HUGE_PAGE_POLICY) && !readFileSync(HUGE_PAGE_POLICY, 'utf8').includes('[never]');
+if (!HUGE_PAGES) console.warn('SKIPPED: memory on huge pages. This kernel has none');
+
 describe.skipIf(missing !== '')('a machine code host', () => {
   it.each(ISAS)('multiplies on %s, through the function alone', (isa) => {
     using host = createMachineCodeHost({ isa });
@@ -99,6 +105,22 @@ describe.skipIf(missing !== '')('a machine code host', () => {
       expect(bytes.every((byte) => byte === 0)).toBe(true);
     },
   );
+
+  it.skipIf(!HUGE_PAGES)('has large memory on huge pages', () => {
+    using host = createMachineCodeHost();
+    const { buffer, byteOffset, byteLength, address } = host.createMemory(32 * 2 ** 20);
+    new Uint8Array(buffer, byteOffset, byteLength).fill(1);
+    const mappings = readFileSync('/proc/self/smaps', 'utf8').split(/\n(?=[0-9a-f]+-[0-9a-f]+ )/);
+    const mapping = mappings.find((text) => {
+      const [from, to] = text
+        .split(' ', 1)[0]!
+        .split('-')
+        .map((part) => Number.parseInt(part, 16));
+      return from! <= address + byteLength / 2 && address + byteLength / 2 < to!;
+    });
+    // Room for the parts of the first and the last huge page, and for some that a fragmented machine does not have.
+    expect(Number(/AnonHugePages: +(\d+) kB/.exec(mapping!)![1])).toBeGreaterThan(16 * 1024);
+  });
 
   it('emits a kernel once, for any number of memories', () => {
     using host = createMachineCodeHost();

@@ -2,6 +2,10 @@ import { CapabilityUnavailableError, InvalidArgumentError } from '@qedge/core';
 import type { Koffi } from '@qedge/core/node';
 import { type KernelMemory, MEMORY_ALIGNMENT } from '../host/kernel-host.ts';
 
+const HUGE_PAGE_BYTES = 2 ** 21;
+/** The constant of Linux. */
+const MADV_HUGEPAGE = 14;
+
 /**
  * Memory that machine code and JavaScript share. It is a `SharedArrayBuffer`, which other threads can use and which nobody can
  * detach, and V8 never moves it; so the address holds for as long as the buffer is referenced.
@@ -26,8 +30,21 @@ export class MachineMemory implements KernelMemory {
     this.address = Math.ceil(start / MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
     this.byteOffset = this.address - start;
     this.byteLength = byteLength;
+    adviseHugePages(koffi, this.address, byteLength);
     Object.freeze(this);
   }
+}
+
+/**
+ * Asks for pages of 2 MiB inside of large memory: with pages of 4 KiB, kernels that stream through tens of megabytes wait for address
+ * translations. A hint, which a kernel without such pages refuses; nothing depends on the answer.
+ */
+function adviseHugePages(koffi: Koffi, address: number, byteLength: number): void {
+  const start = Math.ceil(address / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES;
+  const end = Math.floor((address + byteLength) / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES;
+  if (end <= start) return;
+  const madvise = koffi.load(null).func('int madvise(int64_t address, size_t bytes, int advice)');
+  madvise(start, end - start, MADV_HUGEPAGE);
 }
 
 function allocate(byteLength: number): SharedArrayBuffer {

@@ -22,7 +22,10 @@ export interface ThreadTeam {
   readonly size: number;
   /** Why there are fewer threads than were asked for; null when there are not. */
   readonly reason: string | null;
-  /** What it costs to wake all threads and to wait for them, in microseconds: the median when the team was created; 0 for one. */
+  /**
+   * What it costs to wake all threads and to wait for them, in microseconds: the lower quartile of some runs when the team was
+   * created, because a busy machine only adds to it. 0 for one thread. Threads that have just worked are still awake and cost less.
+   */
   readonly handoffMicroseconds: number;
   /**
    * A function that runs all parts at the same time, part 0 on the calling thread, and returns when all are done. It allocates
@@ -58,7 +61,7 @@ export const SPIN_MICROSECONDS = 50;
 const CHECK_MILLISECONDS = 50;
 /** How long a thread may take to begin a run before it counts as lost. */
 const BEGIN_LIMIT_MILLISECONDS = 10_000;
-const HANDOFF_SAMPLES = 15;
+const HANDOFF_SAMPLES = 32;
 
 interface Plan {
   readonly id: number;
@@ -336,7 +339,7 @@ export class StartedTeam implements ThreadTeam {
       samples.push((performance.now() - before) * 1000);
     }
     this.#forget(plan.id);
-    return samples.sort((a, b) => a - b)[HANDOFF_SAMPLES >> 1]!;
+    return samples.sort((a, b) => a - b)[HANDOFF_SAMPLES >> 2]!;
   }
 }
 
