@@ -16,6 +16,7 @@ import { attachHandler, type CommandResult, defineCommand, integerOption } from 
 import { openModel } from '../model-input.ts';
 import { version } from '../version.ts';
 import { benchKernelsCommand } from './bench-kernels.ts';
+import { benchRooflineCommand } from './bench-roofline.ts';
 
 interface BenchOptions {
   readonly batch: number;
@@ -31,6 +32,7 @@ export function benchCommand(): Command {
     'Runs the model at every precision that the file supports and on tfjs, in rounds of random order, and prints time ratios with their confidence intervals. With --history the result is kept and compared with earlier ones; a regression gives exit code 1.',
   )
     .addCommand(benchKernelsCommand())
+    .addCommand(benchRooflineCommand())
     .argument('<model>', '.qez file')
     .option('--batch <n>', 'samples per call', integerOption(1, 4096), 1)
     .option('--repeats <n>', 'rounds', integerOption(6, 1000), 30)

@@ -78,8 +78,10 @@ export const BENCHMARK_CASES: readonly BenchmarkCase[] = [
     ),
   ),
   ...[16, 32, 64].map((n) => smallProduct(n, n, n)),
-  ...[1, 2, 4, 8].map((m) => smallProduct(m, 512, 512)),
-  smallProduct(512, 8, 512),
+  ...[1, 2, 4, 8].map((m) => smallProduct(m, 128, 128)),
+  smallProduct(1, 256, 256),
+  smallProduct(8, 512, 512),
+  smallProduct(512, 8, 64),
   ...(
     [
       [1, 3],
