@@ -141,7 +141,9 @@ class WasmHost implements KernelHost {
     this.#compile(descriptions);
     return descriptions.map((description) => {
       const key = kernelKey(description);
-      this.#verified.verify(description, (scratch) => this.#bind(key, scratch as WasmKernelMemory).run);
+      if (!this.#verified.has(key)) {
+        this.#verified.verify(description, (scratch) => this.#bind(key, scratch as WasmKernelMemory).run);
+      }
       return this.#bind(key, memory);
     });
   }
