@@ -2,8 +2,8 @@ import type { Activation } from '../description/epilogue.ts';
 
 /**
  * Largest errors of the emitted activations in units of the last place of the float32 result (2^-149 for subnormal results),
- * beyond the rounding of their argument: what was measured, over all float32 numbers, rounded up. Both ways of rounding
- * a multiply-add stay below them.
+ * measured over every 11th float32 number (every 23rd for gelu, every 4096th for the exponential) and rounded up. They hold
+ * for multiply-adds that round once and for those that round twice.
  */
 export const ACTIVATION_ERROR_ULPS: Readonly<Record<Activation | 'exponential', number>> = {
   none: 0,
@@ -11,7 +11,7 @@ export const ACTIVATION_ERROR_ULPS: Readonly<Record<Activation | 'exponential', 
   relu6: 0,
   exponential: 1.1,
   sigmoid: 2.5,
-  tanh: 2.5,
+  tanh: 2.75,
   silu: 3.25,
   gelu: 4,
 };
