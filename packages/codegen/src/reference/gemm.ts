@@ -1,5 +1,6 @@
-import type { Activation, Epilogue } from '../description/epilogue.ts';
+import type { Epilogue } from '../description/epilogue.ts';
 import type { MatrixLayout } from '../description/gemm.ts';
+import { referenceActivation } from './activation.ts';
 
 /** Reads element `[row, column]` of one matrix of a batch. */
 export type ElementReader = (index: number, row: number, column: number) => number;
@@ -91,11 +92,4 @@ export function referenceSoftmaxRow(values: readonly number[]): number[] {
   const powers = values.map((value) => Math.exp(value - largest));
   const sum = powers.reduce((total, power) => total + power, 0);
   return powers.map((power) => power / sum);
-}
-
-function referenceActivation(activation: Activation, x: number): number {
-  if (activation === 'none') return x;
-  if (activation === 'relu') return x < 0 ? 0 : x;
-  if (activation === 'relu6') return x < 0 ? 0 : x > 6 ? 6 : x;
-  throw new Error(activation);
 }

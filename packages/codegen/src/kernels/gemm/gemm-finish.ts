@@ -2,6 +2,7 @@ import { GEMM_ARGUMENTS } from '../../description/gemm.ts';
 import { ARGUMENT_BYTES } from '../../host/argument-block.ts';
 import type { Pointer, Target, Vector } from '../../target/target.ts';
 import { activationScratch, emitActivation } from '../activation/emit-activation.ts';
+import { emitSoftmaxRows, softmaxVectors } from '../softmax/emit-softmax-rows.ts';
 import { type GemmPlan, WORD_BYTES } from './gemm-plan.ts';
 import { isClamp, type TileResult } from './gemm-result.ts';
 
@@ -12,7 +13,8 @@ const FINISH_OPERANDS = 2;
 export function finishVectors({ description, traits, result }: GemmPlan): number {
   const { activation, softmax } = description.epilogue;
   const needsPass = !result.direct || softmax || activation !== 'none';
-  return needsPass ? 1 + Math.max(FINISH_OPERANDS, activationScratch(activation, traits)) : 1;
+  const forRows = needsPass ? 1 + Math.max(FINISH_OPERANDS, activationScratch(activation, traits)) : 1;
+  return softmax ? Math.max(forRows, softmaxVectors(traits)) : forRows;
 }
 
 /**
@@ -64,18 +66,44 @@ export function emitFinishRows(
   vectors: readonly Vector[],
 ): void {
   const { result, scratch, rows, columns } = plan;
-  if (result.direct) return;
-  if (plan.biasAxis !== null && pointers.bias !== null) target.argument(pointers.bias, GEMM_ARGUMENTS.bias);
+  const { softmax } = plan.description.epilogue;
+  if (result.direct) {
+    if (softmax) emitSoftmax(target, plan, pointers.result, result.rowBytes, vectors);
+    return;
+  }
+  if (pointers.bias !== null) target.argument(pointers.bias, GEMM_ARGUMENTS.bias);
   target.argument(pointers.collected, GEMM_ARGUMENTS.scratch);
   target.advance(pointers.collected, scratch.collected.offset);
   const contiguous = result.columnBytes === WORD_BYTES || columns === 1;
-  target.loop(rows, () => {
-    emitFinishRow(target, plan, pointers, vectors, contiguous);
-    emitCopyRow(target, plan, pointers, vectors[0]!, contiguous);
-    target.advance(pointers.sums, scratch.sums.rowBytes);
-    target.advance(pointers.result, result.rowBytes);
-    if (plan.biasAxis === 'row' && pointers.bias !== null) target.advance(pointers.bias, WORD_BYTES);
-  });
+  const eachRow = (body: () => void) => {
+    target.loop(rows, () => {
+      body();
+      target.advance(pointers.sums, scratch.sums.rowBytes);
+      target.advance(pointers.result, result.rowBytes);
+      if (plan.biasAxis === 'row' && pointers.bias !== null) target.advance(pointers.bias, WORD_BYTES);
+    });
+    target.advance(pointers.sums, -rows * scratch.sums.rowBytes);
+    target.advance(pointers.result, -rows * result.rowBytes);
+  };
+  eachRow(() => emitFinishRow(target, plan, pointers, vectors, contiguous));
+  if (softmax) {
+    target.copyPointer(pointers.collected, pointers.sums);
+    emitSoftmax(target, plan, pointers.collected, scratch.sums.rowBytes, vectors);
+  }
+  eachRow(() => emitCopyRow(target, plan, pointers, vectors[0]!, contiguous));
+}
+
+/** Softmax over finished rows, in place. */
+function emitSoftmax(
+  target: Target<unknown>,
+  { rows, columns }: GemmPlan,
+  start: Pointer,
+  rowBytes: number,
+  vectors: readonly Vector[],
+): void {
+  const stride = rowBytes / WORD_BYTES;
+  const layout = { rows, width: columns, inputStride: stride, outputStride: stride };
+  emitSoftmaxRows(target, { input: start, output: start }, layout, vectors);
 }
 
 /** Walks over a row in vectors; the pointers, all of them moved by the bytes given per column, come back to where they were. */

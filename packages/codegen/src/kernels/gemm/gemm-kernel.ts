@@ -178,6 +178,7 @@ function emitProduct(emission: Emission): void {
   }
   cursors.left.move(-plan.depth * plan.left.depthBytes);
   cursors.right.move(-plan.depth * rightDepthBytes(plan));
+  if (plan.result.direct && !plan.description.epilogue.softmax) return;
   const { a, b, c } = emission.pointers;
   cursors.sums.copyTo(a);
   cursors.result.copyTo(b);

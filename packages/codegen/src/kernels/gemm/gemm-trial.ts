@@ -7,6 +7,7 @@ import {
 } from '../../description/gemm.ts';
 import { ARGUMENT_BYTES, setArgument, setFloatArgument } from '../../host/argument-block.ts';
 import { type KernelMemory, MEMORY_ALIGNMENT } from '../../host/kernel-host.ts';
+import { ACTIVATION_ERROR_ULPS } from '../../reference/activation.ts';
 import {
   type ElementReader,
   elementIndex,
@@ -31,6 +32,9 @@ const SAMPLED_ROWS = 9;
 const SAMPLED_COLUMNS = 9;
 /** Rounding of one float32 operation, relative to its result. */
 const UNIT_ROUNDOFF = 2 ** -24;
+const SMALLEST_NUMBER = 2 ** -149;
+/** The largest slope of any activation is that of gelu, 1.129. */
+const STEEPEST_ACTIVATION = 1.13;
 const ALPHA = 0.75;
 const BETA = -1.25;
 
@@ -275,10 +279,10 @@ function randomFor(effort: 'all' | 'sample', seed: number): Random | null {
  * How far a float32 result may be from the exact one, before the activation: `depth` products and sums, alpha, beta and bias round
  * once each (Higham 2002, section 3.1); steepness of the activation and its own error come on top.
  */
-function tolerance({ depth }: GemmDescription, magnitude: number, value: number): number {
-  const steepest = 1.13;
-  const activationUlps = 8;
-  return ((depth + 4) * magnitude * steepest + 2 * activationUlps * Math.abs(value)) * UNIT_ROUNDOFF;
+function tolerance({ depth, epilogue }: GemmDescription, magnitude: number, value: number): number {
+  const ulps = ACTIVATION_ERROR_ULPS[epilogue.activation] + 1;
+  const rounding = (depth + 4) * magnitude * STEEPEST_ACTIVATION + 2 * ulps * Math.abs(value);
+  return rounding * UNIT_ROUNDOFF + (ulps + 1) * SMALLEST_NUMBER;
 }
 
 function isExact({ epilogue }: GemmDescription, { fmaRounding }: TargetTraits): boolean {
