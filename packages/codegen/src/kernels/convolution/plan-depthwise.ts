@@ -33,15 +33,13 @@ export function planDepthwise(
   request: DepthwiseRequest,
   traits: TargetTraits,
 ): DepthwiseDescription | ConvolutionDescription {
-  const { multiplier, ...shared } = request;
+  const { batch, input, window, multiplier, epilogue, outputRows } = request;
+  const shared = { batch, input, window, epilogue, outputRows };
   if (multiplier === 1) {
     return { kind: 'depthwise', ...shared, tileColumns: depthwiseTileColumns(shared, traits)[0]! };
   }
-  const outputChannels = request.input.channels * multiplier;
+  const outputChannels = input.channels * multiplier;
   const channelRange: Range = { from: 0, count: outputChannels };
-  const groups = request.input.channels;
-  return planConvolution(
-    { kind: 'convolution', ...shared, outputChannels, groups, weights: 'float32', channelRange },
-    traits,
-  );
+  const wanted = { outputChannels, groups: input.channels, weights: 'float32', channelRange } as const;
+  return planConvolution({ kind: 'convolution', ...shared, ...wanted }, traits);
 }
