@@ -6,11 +6,9 @@ import { MachineMemory } from '../src/native/machine-memory.ts';
 import type { NarrowFormat, Pointer, Target, Vector } from '../src/target/target.ts';
 import { Avx2Target } from '../src/x64/avx2-target.ts';
 import { Avx512Target } from '../src/x64/avx512-target.ts';
+import { GUARD, GuardedPages, PAGE_BYTES } from './guarded-pages.ts';
 
-const PAGE_BYTES = 4096;
 const PAGES = 2;
-const [PROT_NONE, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS] = [0, 3, 0x22];
-const GUARD = 0xa5;
 const MAX_COUNT = 300;
 const CALLS_PER_KERNEL = 40;
 const CALLS_PER_COLLECTION = 2000;
@@ -27,29 +25,6 @@ const FORMAT_BYTES: Record<Format, number> = {
   int32: 4,
 };
 const FORMATS = Object.keys(FORMAT_BYTES) as Format[];
-
-/** Pages that may be used between two that may not. */
-class GuardedPages {
-  readonly address: number;
-  readonly bytes: Uint8Array;
-
-  constructor({ koffi }: ExecutableMemory) {
-    const library = koffi.load(null);
-    const mmap = library.func('int64_t mmap(int64_t, size_t, int, int, int, int64_t)');
-    const mprotect = library.func('int mprotect(int64_t, size_t, int)');
-    const start: number = mmap(0, (PAGES + 2) * PAGE_BYTES, PROT_NONE, MAP_PRIVATE_ANONYMOUS, -1, 0);
-    this.address = start + PAGE_BYTES;
-    if (start === -1 || mprotect(this.address, PAGES * PAGE_BYTES, PROT_READ_WRITE) !== 0) {
-      throw new Error(`No guarded pages: errno ${koffi.errno()}`);
-    }
-    this.bytes = new Uint8Array(koffi.view(BigInt(this.address), PAGES * PAGE_BYTES));
-  }
-
-  /** Where `byteLength` bytes begin that touch the first or the last guard page. */
-  place(byteLength: number, atEnd: boolean): number {
-    return atEnd ? this.bytes.byteLength - byteLength : 0;
-  }
-}
 
 /** `destination[i] = a[i] + b[i]` for `count` numbers: whole vectors in a loop, then the tail. Narrow integers saturate. */
 function emitAdd(target: Target<Uint8Array>, format: Format, count: number): Uint8Array {
@@ -155,7 +130,7 @@ export function stress(isa: 'avx512' | 'avx2', calls: number, seed: number): Str
   const type = executable.koffi.proto('void', ['int64_t']);
   const random = new Random(seed);
   const integer = (from: number, to: number) => from + random.integer(to - from + 1);
-  const pages = [0, 1, 2].map(() => new GuardedPages(executable)) as [
+  const pages = [0, 1, 2].map(() => new GuardedPages(executable.koffi, PAGES)) as [
     GuardedPages,
     GuardedPages,
     GuardedPages,

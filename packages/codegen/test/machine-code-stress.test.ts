@@ -7,10 +7,11 @@ const missing = missingMachineCode();
 if (missing) console.warn(`SKIPPED: the stress of machine code. ${missing}`);
 
 const CALLS = 100_000;
+const PRODUCTS = 5000;
 
 describe.skipIf(missing !== '')('generated code under stress', () => {
   const project = new BundledProject();
-  beforeAll(() => project.build({ stress: 'test/guard-page-stress.ts' }));
+  beforeAll(() => project.build({ stress: 'test/guard-page-stress.ts', products: 'test/product-stress.ts' }));
   afterAll(() => project.remove());
 
   const isas = missing
@@ -32,6 +33,22 @@ describe.skipIf(missing !== '')('generated code under stress', () => {
       expect(report.calls).toBe(CALLS);
       expect(report.kernels).toBeGreaterThanOrEqual(CALLS / 40);
       expect(report.collections).toBe(CALLS / 2000);
+    },
+  );
+
+  it.each(cases)(
+    `${PRODUCTS} products of %s code, each operand between guard pages (%s)`,
+    async (isa, node) => {
+      const { output, complaints, exitCode, signal } = await project.run(
+        `import { stressProducts } from './products.mjs';
+       console.log(JSON.stringify(stressProducts(${JSON.stringify(isa)}, ${PRODUCTS}, 20261122)));`,
+        { node, flags: ['--expose-gc'] },
+      );
+      expect({ exitCode, signal }, complaints).toEqual({ exitCode: 0, signal: null });
+      const report: StressReport = JSON.parse(output);
+      expect(report.wrong).toEqual([]);
+      expect(report.calls).toBe(PRODUCTS);
+      expect(report.kernels).toBeGreaterThanOrEqual(PRODUCTS / 20);
     },
   );
 });
