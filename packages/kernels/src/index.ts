@@ -1,12 +1,24 @@
-export type { Isa } from '@qedge/codegen';
+export type { BatchNormalization, Isa, Padding } from '@qedge/codegen';
 export type { CpuDeviceOptions } from './cpu/cpu-device.ts';
 export { createCpuDevice } from './cpu/portable-cpu-device.ts';
 export type { BoundKernel } from './engine/bound-kernel.ts';
+export type { ConvolutionEpilogue, ConvolutionOptions, DepthwiseOptions } from './engine/convolution.ts';
 export type { EpilogueOptions, GemmOptions } from './engine/gemm.ts';
+export { type ImageOptions, type PerAxis, type WindowOptions, windowOutputSize } from './engine/image.ts';
+export type { IntegerGemmOptions, LeftQuantization } from './engine/integer-gemm.ts';
 export type { KernelEngine, KernelEngineOptions } from './engine/kernel-engine.ts';
 export type { MatmulShape } from './engine/matmul-cache.ts';
 export { columnMajor, type MatrixOperand, type MatrixView } from './engine/matrix-view.ts';
+export type { NibbleGemmOptions } from './engine/nibble-gemm.ts';
 export type { PackedMatrix, PackMatrixOptions } from './engine/packed-matrix.ts';
+export type { PoolingOptions } from './engine/pooling.ts';
 export { createKernelEngine } from './engine/portable-engine.ts';
+export type { ProcessBatchOptions } from './engine/process-batch.ts';
+export type {
+  ActivationOptions,
+  NormalizeOptions,
+  RowOptions,
+  ScaleChannelsOptions,
+} from './engine/row-kernels.ts';
 export type { KernelWorkspace } from './engine/workspace.ts';
 export { type InferOnceOptions, inferOnce } from './infer-once.ts';

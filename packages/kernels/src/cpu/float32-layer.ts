@@ -8,7 +8,7 @@ import {
   packGemmPanels,
   type TargetTraits,
 } from '@qedge/codegen';
-import type { BlockFields } from '../engine/binding.ts';
+import { type BlockFields, blockFields } from '../engine/binding.ts';
 import { divide, type Section } from '../engine/split-work.ts';
 import type { Float32DenseStep } from '../float32-model.ts';
 import type { DenseLayer, LayerOptions, LayerPlaces } from './dense-layer.ts';
@@ -24,12 +24,12 @@ export function float32Layer(step: Float32DenseStep, { traits }: LayerOptions): 
   const panelBytes = gemmPanelBytes({ ...shape, columns: panelColumns });
   const biasOffset = Math.ceil(gemmPanelBytes(shape) / LINE_BYTES) * LINE_BYTES;
   const fields = (places: LayerPlaces, { from }: Section): BlockFields => {
-    const values = new Array<number | { float32: number }>(GEMM_ARGUMENT_COUNT).fill(0);
-    values[GEMM_ARGUMENTS.a] = places.input;
-    values[GEMM_ARGUMENTS.b] = places.weights + (from / panelColumns) * panelBytes;
-    values[GEMM_ARGUMENTS.c] = places.output + from * 4;
-    if (bias !== null) values[GEMM_ARGUMENTS.bias] = places.weights + biasOffset + from * 4;
-    return values;
+    return blockFields(GEMM_ARGUMENT_COUNT, {
+      [GEMM_ARGUMENTS.a]: places.input,
+      [GEMM_ARGUMENTS.b]: places.weights + (from / panelColumns) * panelBytes,
+      [GEMM_ARGUMENTS.c]: places.output + from * 4,
+      [GEMM_ARGUMENTS.bias]: bias === null ? 0 : places.weights + biasOffset + from * 4,
+    });
   };
   return {
     step,

@@ -10,7 +10,7 @@ import {
   QUANTIZE_ROWS_ARGUMENTS,
   type QuantizeRowsDescription,
 } from '@qedge/codegen';
-import type { BlockFields } from '../engine/binding.ts';
+import { blockFields } from '../engine/binding.ts';
 import { divide, type Section } from '../engine/split-work.ts';
 import type { IntegerDenseStep } from '../integer-model.ts';
 import type { DenseLayer, LayerOptions, LayerPlaces } from './dense-layer.ts';
@@ -44,11 +44,11 @@ export function integerLayer(
   const whole = describe(units)(1);
   const layout = integerPanelLayout(whole, traits);
   const placeProduct = (places: LayerPlaces, { from, count }: Section): ModelKernel => {
-    const fields: number[] = [];
-    fields[INTEGER_GEMM_ARGUMENTS.a] = places.codes;
-    fields[INTEGER_GEMM_ARGUMENTS.b] = places.weights + (from / layout.panelColumns) * layout.panelByteLength;
-    fields[INTEGER_GEMM_ARGUMENTS.c] = places.output + from * 4;
-    fields[INTEGER_GEMM_ARGUMENTS.rowParameters] = 0;
+    const fields = blockFields(Object.keys(INTEGER_GEMM_ARGUMENTS).length, {
+      [INTEGER_GEMM_ARGUMENTS.a]: places.codes,
+      [INTEGER_GEMM_ARGUMENTS.b]: places.weights + (from / layout.panelColumns) * layout.panelByteLength,
+      [INTEGER_GEMM_ARGUMENTS.c]: places.output + from * 4,
+    });
     return { describe: describe(count), fields, rows: null };
   };
   return {
@@ -82,12 +82,11 @@ function quantization(
     sourceRowStride: inputSize,
     codeRowStride,
   };
-  const fields: BlockFields[number][] = [];
-  fields[QUANTIZE_ROWS_ARGUMENTS.source] = places.input;
-  fields[QUANTIZE_ROWS_ARGUMENTS.codes] = places.codes;
-  fields[QUANTIZE_ROWS_ARGUMENTS.rows] = 0;
-  fields[QUANTIZE_ROWS_ARGUMENTS.parameters] = 0;
-  fields[QUANTIZE_ROWS_ARGUMENTS.scale] = { float32: input.scale };
-  fields[QUANTIZE_ROWS_ARGUMENTS.zeroPoint] = { float32: input.zeroPoint };
+  const fields = blockFields(Object.keys(QUANTIZE_ROWS_ARGUMENTS).length, {
+    [QUANTIZE_ROWS_ARGUMENTS.source]: places.input,
+    [QUANTIZE_ROWS_ARGUMENTS.codes]: places.codes,
+    [QUANTIZE_ROWS_ARGUMENTS.scale]: { float32: input.scale },
+    [QUANTIZE_ROWS_ARGUMENTS.zeroPoint]: { float32: input.zeroPoint },
+  });
   return { describe: () => description, fields, rows: { field: QUANTIZE_ROWS_ARGUMENTS.rows, perSample: 1 } };
 }

@@ -29,6 +29,9 @@ export interface KernelPart {
   readonly fields: BlockFields;
 }
 
+/** Steps that follow each other; the parts of one step run at the same time. Work that is empty has none. */
+export type KernelSteps = readonly (readonly KernelPart[])[];
+
 /** How many times its costs a handoff must save: estimates are rough, and other work wants the cores too. */
 const WORTHWHILE_GAIN = 2;
 
@@ -46,8 +49,8 @@ export function worthwhileThreads(
   return saved > WORTHWHILE_GAIN * team.handoffMicroseconds ? team.size : 1;
 }
 
-/** Writes the argument blocks of all steps and loads their kernels. @param steps the parts of one step run at the same time. */
-export function bindSteps(context: BindingContext, steps: readonly (readonly KernelPart[])[]): BoundKernel {
+/** Writes the argument blocks of all steps and loads their kernels. */
+export function bindSteps(context: BindingContext, steps: KernelSteps): BoundKernel {
   const { host, team, arena, lifetime } = context;
   const placed = steps.map((parts) => {
     return parts.map(({ description, fields }) => {
@@ -55,6 +58,14 @@ export function bindSteps(context: BindingContext, steps: readonly (readonly Ker
     });
   });
   return new BoundKernel(KernelCalls.load(host, team, placed, arena.memory), lifetime);
+}
+
+/** The fields of a block by index; those not named are 0. */
+export function blockFields(
+  count: number,
+  named: Readonly<Record<number, BlockFields[number]>>,
+): BlockFields {
+  return Array.from({ length: count }, (_, index) => named[index] ?? 0);
 }
 
 /** Writes an argument block. */

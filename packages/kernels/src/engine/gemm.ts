@@ -8,8 +8,13 @@ import {
   gemmScratchBytes,
   type MatrixLayout,
 } from '@qedge/codegen';
-import { type BindingContext, bindSteps, type KernelPart, worthwhileThreads } from './binding.ts';
-import type { BoundKernel } from './bound-kernel.ts';
+import {
+  type BindingContext,
+  blockFields,
+  type KernelPart,
+  type KernelSteps,
+  worthwhileThreads,
+} from './binding.ts';
 import { type CheckedMatrix, checkMatrix, type MatrixOperand, requireDistinct } from './matrix-view.ts';
 import {
   bytesOf,
@@ -54,11 +59,11 @@ export interface GemmOptions extends EpilogueOptions {
   readonly beta?: number;
 }
 
-/** Checks a product and binds its kernels. @throws as `KernelWorkspace.gemm`. */
-export function bindGemm(context: BindingContext, options: GemmOptions): BoundKernel {
+/** Checks a product and plans its kernels. @throws as `KernelWorkspace.gemm`. */
+export function gemmSteps(context: BindingContext, options: GemmOptions): KernelSteps {
   const product = checkGemm(context, options);
-  if (product.batch * product.m * product.n === 0) return bindSteps(context, []);
-  return bindSteps(context, [partsOfGemm(context, product)]);
+  if (product.batch * product.m * product.n === 0) return [];
+  return [partsOfGemm(context, product)];
 }
 
 /** A product whose operands were checked. */
@@ -170,15 +175,16 @@ function partOf(
     const elements = batch.from * layout.batchStride + row * layout.rowStride + column * layout.columnStride;
     return address + elements * 4;
   };
-  const fields = new Array<number | { float32: number }>(GEMM_ARGUMENT_COUNT).fill(0);
-  fields[GEMM_ARGUMENTS.a] = at(a, rows.from, 0);
-  fields[GEMM_ARGUMENTS.b] =
-    b instanceof PackedMatrix ? b.addressOf(batch.from, columns.from) : at(b, 0, columns.from);
-  fields[GEMM_ARGUMENTS.c] = at(c, rows.from, columns.from);
   const scratchBytes = gemmScratchBytes(description, host.traits);
-  if (scratchBytes > 0) fields[GEMM_ARGUMENTS.scratch] = arena.scratch(thread, scratchBytes).address;
-  if (bias !== null) fields[GEMM_ARGUMENTS.bias] = bias + columns.from * 4;
-  fields[GEMM_ARGUMENTS.alpha] = { float32: alpha };
-  fields[GEMM_ARGUMENTS.beta] = { float32: beta };
+  const fields = blockFields(GEMM_ARGUMENT_COUNT, {
+    [GEMM_ARGUMENTS.a]: at(a, rows.from, 0),
+    [GEMM_ARGUMENTS.b]:
+      b instanceof PackedMatrix ? b.addressOf(batch.from, columns.from) : at(b, 0, columns.from),
+    [GEMM_ARGUMENTS.c]: at(c, rows.from, columns.from),
+    [GEMM_ARGUMENTS.scratch]: scratchBytes > 0 ? arena.scratch(thread, scratchBytes).address : 0,
+    [GEMM_ARGUMENTS.bias]: bias === null ? 0 : bias + columns.from * 4,
+    [GEMM_ARGUMENTS.alpha]: { float32: alpha },
+    [GEMM_ARGUMENTS.beta]: { float32: beta },
+  });
   return { description, fields };
 }

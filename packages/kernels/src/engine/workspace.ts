@@ -1,8 +1,28 @@
-import type { BindingContext } from './binding.ts';
+import { type BindingContext, bindSteps, type KernelSteps } from './binding.ts';
 import type { BoundKernel } from './bound-kernel.ts';
-import { bindGemm, type GemmOptions } from './gemm.ts';
+import {
+  type ConvolutionOptions,
+  convolutionSteps,
+  type DepthwiseOptions,
+  depthwiseSteps,
+} from './convolution.ts';
+import { type GemmOptions, gemmSteps } from './gemm.ts';
+import { type IntegerGemmOptions, integerGemmSteps } from './integer-gemm.ts';
+import { type NibbleGemmOptions, nibbleGemmSteps } from './nibble-gemm.ts';
 import { requireSize } from './operands.ts';
 import { PackedMatrix, type PackMatrixOptions } from './packed-matrix.ts';
+import { type PoolingOptions, poolingSteps } from './pooling.ts';
+import { type ProcessBatchOptions, processBatchSteps } from './process-batch.ts';
+import {
+  type ActivationOptions,
+  activationSteps,
+  type NormalizeOptions,
+  normalizeSteps,
+  type RowOptions,
+  type ScaleChannelsOptions,
+  scaleChannelsSteps,
+  softmaxSteps,
+} from './row-kernels.ts';
 
 /** Array types by the name of the method that makes them. */
 type ArrayConstructor<Values> = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => Values;
@@ -79,7 +99,77 @@ export class KernelWorkspace {
    * product.run();
    */
   gemm(options: GemmOptions): BoundKernel {
-    return bindGemm(this.#context, options);
+    return this.#bind(gemmSteps, options);
+  }
+
+  /**
+   * Binds an exact product of integer codes, with int32 sums or scaled to float32. Weights are packed when it is bound.
+   *
+   * @throws as {@link gemm}.
+   */
+  integerGemm(options: IntegerGemmOptions): BoundKernel {
+    return this.#bind(integerGemmSteps, options);
+  }
+
+  /**
+   * Binds a product with 4-bit weights in groups of 32 (MatMulNBits of ONNX Runtime). Weights are packed when it is bound.
+   *
+   * @throws as {@link gemm}.
+   */
+  nibbleGemm(options: NibbleGemmOptions): BoundKernel {
+    return this.#bind(nibbleGemmSteps, options);
+  }
+
+  /**
+   * Binds a convolution with bias, batch normalisation and activation. Weights are packed when it is bound. `windowOutputSize` gives
+   * the size of the output.
+   *
+   * @throws as {@link gemm}.
+   */
+  convolution(options: ConvolutionOptions): BoundKernel {
+    return this.#bind(convolutionSteps, options);
+  }
+
+  /** Binds a depthwise convolution; as {@link convolution}. */
+  depthwise(options: DepthwiseOptions): BoundKernel {
+    return this.#bind(depthwiseSteps, options);
+  }
+
+  /** Binds a pooling over windows. @throws as {@link gemm}. */
+  pooling(options: PoolingOptions): BoundKernel {
+    return this.#bind(poolingSteps, options);
+  }
+
+  /** Binds a function of every element. @throws as {@link gemm}. */
+  activation(options: ActivationOptions): BoundKernel {
+    return this.#bind(activationSteps, options);
+  }
+
+  /** Binds a softmax over each row. @throws as {@link gemm}. */
+  softmax(options: RowOptions): BoundKernel {
+    return this.#bind(softmaxSteps, options);
+  }
+
+  /** Binds a normalisation of each row: layer normalisation, or standardisation. @throws as {@link gemm}. */
+  normalize(options: NormalizeOptions): BoundKernel {
+    return this.#bind(normalizeSteps, options);
+  }
+
+  /** Binds a scale and a shift per column, such as a batch normalisation. @throws as {@link gemm}. */
+  scaleChannels(options: ScaleChannelsOptions): BoundKernel {
+    return this.#bind(scaleChannelsSteps, options);
+  }
+
+  /** Binds a whole layer on raw samples: each is standardised, then multiplied and activated. @throws as {@link gemm}. */
+  processBatch(options: ProcessBatchOptions): BoundKernel {
+    return this.#bind(processBatchSteps, options);
+  }
+
+  #bind<Options>(
+    plan: (context: BindingContext, options: Options) => KernelSteps,
+    options: Options,
+  ): BoundKernel {
+    return bindSteps(this.#context, plan(this.#context, options));
   }
 
   #allocate<Values extends { readonly BYTES_PER_ELEMENT: number }>(
