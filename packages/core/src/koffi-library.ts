@@ -14,7 +14,11 @@ export type KoffiResult =
     }
   | { readonly available: false; readonly reason: string; readonly remedy: string };
 
+/** Pointers are of another kind before. */
+const OLDEST_MAJOR = 3;
+
 const REMEDY = 'Run `npm install koffi`';
+const UPDATE_REMEDY = 'Run `npm install koffi@3`';
 /** What Node's permission model answers. */
 const FORBIDDEN = ['ERR_DLOPEN_DISABLED', 'ERR_ACCESS_DENIED'];
 const PERMISSION_REMEDY = 'Start Node with --allow-addons, and --allow-fs-read for the folder of koffi';
@@ -31,10 +35,14 @@ export function loadKoffi(): KoffiResult {
       return {
         available: false,
         reason: 'koffi is installed but lacks load() or view()',
-        remedy: 'Run `npm install koffi@3`',
+        remedy: UPDATE_REMEDY,
       };
     }
-    return { available: true, koffi, version: String(koffi.version), path: require.resolve('koffi') };
+    const version = String(koffi.version);
+    if (!(Number.parseInt(version, 10) >= OLDEST_MAJOR)) {
+      return { available: false, reason: `koffi ${version} is too old`, remedy: UPDATE_REMEDY };
+    }
+    return { available: true, koffi, version, path: require.resolve('koffi') };
   } catch (error) {
     const forbidden = FORBIDDEN.includes((error as { code?: unknown } | undefined)?.code as string);
     return {

@@ -248,6 +248,7 @@ describe('in a process of its own', () => {
       /does not load: Cannot find the native/,
     ],
     ['of another kind', 'module.exports = { load: 1 };', /lacks load\(\)/],
+    ['too old', 'module.exports = { load() {}, view() {}, version: "2.9.0" };', /^koffi 2\.9\.0 is too old$/],
     ['made to throw something odd', 'throw undefined;', /does not load/],
   ])('files open without mapping when koffi is %s, and say so', (_, source, reason) => {
     const koffi = join(project, 'node_modules', 'koffi');
