@@ -39,6 +39,8 @@ interface PathState {
   /** Whether ymm or zmm registers were written after the last `vzeroupper`. */
   readonly isUpperDirty: boolean;
   readonly isRoutine: boolean;
+  /** Opmask registers that were written, one bit each. */
+  readonly masks: number;
 }
 
 /**
@@ -79,7 +81,7 @@ class CodeAnalysis {
   }
 
   run(): string[] {
-    this.#visit(0, { stack: [], isUpperDirty: false, isRoutine: false });
+    this.#visit(0, { stack: [], isUpperDirty: false, isRoutine: false, masks: 0 });
     for (let at = this.#work.pop(); at !== undefined; at = this.#work.pop()) this.#step(at);
     for (const name of this.#written) {
       if (!this.#saved.has(name)) this.#faults.add(`${name} is written but not saved`);
@@ -97,10 +99,11 @@ class CodeAnalysis {
     }
     if (known.stack.join() !== state.stack.join())
       this.#faults.add(`the stack differs between paths to ${at}`);
-    if (state.isUpperDirty && !known.isUpperDirty) {
-      this.#states.set(at, { ...known, isUpperDirty: true });
-      this.#work.push(at);
-    }
+    const isUpperDirty = known.isUpperDirty || state.isUpperDirty;
+    const masks = known.masks & state.masks;
+    if (isUpperDirty === known.isUpperDirty && masks === known.masks) return;
+    this.#states.set(at, { ...known, isUpperDirty, masks });
+    this.#work.push(at);
   }
 
   #step(at: number): void {
@@ -134,11 +137,7 @@ class CodeAnalysis {
         this.#visit(after, next);
         return;
       case FlowControl.Call:
-        this.#visit(Number(instruction.nearBranchTarget), {
-          stack: [],
-          isUpperDirty: false,
-          isRoutine: true,
-        });
+        this.#visit(Number(instruction.nearBranchTarget), { ...next, stack: [], isRoutine: true });
         // What a routine leaves in vector registers counts as written.
         this.#visit(after, { ...next, isUpperDirty: true });
         return;
@@ -166,19 +165,24 @@ class CodeAnalysis {
       return { ...state, stack: stack.slice(0, -1) };
     }
     if (instruction.mnemonic === Mnemonic.Vzeroupper) return { ...state, isUpperDirty: false };
-    return { ...state, isUpperDirty: this.#recordWrites(instruction) || state.isUpperDirty };
+    return this.#recordAccesses(instruction, state);
   }
 
-  /** Notes which registers change; true when ymm or zmm is among them. */
-  #recordWrites(instruction: Instruction): boolean {
+  /** Notes which registers an instruction changes, and which masks it reads. */
+  #recordAccesses(instruction: Instruction, state: PathState): PathState {
     const info = this.#info.info(instruction);
     const used = info.usedRegisters() as UsedRegister[];
     info.free();
-    let isUpperDirty = false;
+    let { isUpperDirty, masks } = state;
     for (const item of used) {
       const { register, access } = item;
       item.free();
+      const mask = register >= Register.K0 && register <= Register.K7 ? 1 << (register - Register.K0) : 0;
+      if (access !== OpAccess.Write && (mask & ~state.masks) !== 0) {
+        this.#faults.add(`a mask without content in ${this.#text(instruction)}`);
+      }
       if (!WRITES.includes(access)) continue;
+      masks |= mask;
       for (const [name, aliases] of PRESERVED) if (aliases.includes(register)) this.#written.add(name);
       if (register === Register.RDI || register === Register.EDI)
         this.#faults.add('the block pointer is written');
@@ -187,7 +191,7 @@ class CodeAnalysis {
       if (register === Register.RSP && !isCall) this.#faults.add('rsp is written');
       if (register >= Register.YMM0 && register <= Register.ZMM31) isUpperDirty = true;
     }
-    return isUpperDirty;
+    return { ...state, isUpperDirty, masks };
   }
 
   #checkEncoding(instruction: Instruction): void {

@@ -7,6 +7,7 @@ import {
   Formatter,
   FormatterSyntax,
   type Instruction,
+  Register,
 } from 'iced-x86';
 import type { X64Feature } from '../src/x64/features.ts';
 
@@ -100,7 +101,14 @@ function* decodeEach(code: Uint8Array, end: number): Generator<Instruction> {
 /** The shortest bytes for the same instructions, by the encoder that belongs to the disassembler. */
 export function encodeAgain(code: Uint8Array, end = code.length): Uint8Array {
   const encoder = new Encoder(64);
-  for (const instruction of decodeEach(code, end)) encoder.encode(instruction, instruction.ip);
+  for (const instruction of decodeEach(code, end)) {
+    // 1 asks for one byte where that is enough; as decoded, the encoder would keep four.
+    const { memoryBase, memoryDisplSize } = instruction;
+    if (memoryBase !== Register.None && memoryBase !== Register.RIP && memoryDisplSize > 1) {
+      instruction.memoryDisplSize = 1;
+    }
+    encoder.encode(instruction, instruction.ip);
+  }
   const bytes = encoder.takeBuffer();
   encoder.free();
   return bytes;
