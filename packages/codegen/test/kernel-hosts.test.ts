@@ -124,6 +124,23 @@ describe('a WebAssembly host', () => {
     expect(() => shared.load([PEAK], host.createMemory(64))).toThrow(InvalidArgumentError);
   });
 
+  it('reaches 4 GiB', () => {
+    using host = createWasmHost({ isa: 'wasm-strict' });
+    const memory = host.createMemory(2 ** 32 - MEMORY_ALIGNMENT);
+    const trial = kernelTrial(PEAK, host.traits, 'all', 3);
+    const shift = memory.byteLength - trial.byteLength;
+    const end = {
+      buffer: memory.buffer,
+      byteOffset: memory.byteOffset + shift,
+      byteLength: trial.byteLength,
+      address: memory.address + shift,
+    };
+    const [kernel] = host.load([PEAK], memory);
+    kernel!.run(trial.prepare(end));
+    expect(trial.findError(end)).toBeNull();
+    expect(() => host.createMemory(2 ** 32)).toThrow(CapabilityUnavailableError);
+  });
+
   it('gives workers all that they need to run a kernel', () => {
     using host = createWasmHost({ shared: true });
     const [kernel] = host.load([PEAK], host.createMemory(64));

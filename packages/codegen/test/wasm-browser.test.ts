@@ -36,6 +36,10 @@ describe.skipIf(BROWSER_MISSING !== '')('WebAssembly kernels in a browser', () =
     60_000,
   );
 
+  it.each(['wasm-strict', 'wasm', 'wasm-256'])('compute what the reference does: %s', async (isa) => {
+    expect(await evaluate(false, `runSampleKernels('${isa}')`)).toEqual([]);
+  });
+
   it('run on shared memory in an isolated page', async () => {
     expect(await evaluate(true, 'chooseHost({ shared: true })')).toEqual({
       isa: 'wasm',
