@@ -254,6 +254,28 @@ describe('a team that loses a thread', () => {
     },
   );
 
+  it.each(['at once', 'later'])('reports code that a worker cannot load (run %s)', async (when) => {
+    const { team } = await createTeamWithWorkers(2);
+    const { part, kernel } = createCounters(host, 2);
+    const portable = { kind: 'wasm', module: {}, memory: {}, name: 'nothing' } as const;
+    const run = team.prepare([part(0), { ...part(1), kernel: { ...kernel, portable } }]);
+    if (when === 'later') await new Promise((resolve) => setTimeout(resolve, 50));
+    const start = performance.now();
+    expect(run).toThrow(/Thread 1 of a team of 2 is lost: .*WebAssembly/);
+    expect(performance.now() - start).toBeLessThan(5000);
+    team.dispose();
+  });
+
+  it('goes on after code that cannot be sent', async () => {
+    const { team } = await createTeamWithWorkers(2);
+    const { part, kernel } = createCounters(host, 2);
+    const portable = { kind: 'wasm', module: () => {}, memory: {}, name: 'nothing' } as const;
+    expect(() => team.prepare([part(0), { ...part(1), kernel: { ...kernel, portable } }])).toThrow(/clone/);
+    const run = team.prepare([part(0), part(1)]);
+    for (let round = 0; round < 100; round++) run();
+    team.dispose();
+  });
+
   it.each([0, 1])(
     'reports a kernel that traps on thread %i, and frees the threads that wait',
     async (trapping) => {

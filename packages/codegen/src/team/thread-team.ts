@@ -282,7 +282,7 @@ export class StartedTeam implements ThreadTeam {
         if (seen < target) Atomics.wait(words, CONTROL.arrived, seen, CHECK_MILLISECONDS);
         Atomics.sub(words, CONTROL.sleepers, 1);
       }
-      if (this.#spin(target)) return;
+      if (this.#spin(target) || Atomics.load(words, CONTROL.failed) !== 0) return;
       const now = performance.now();
       if (now < nextCheck) continue;
       nextCheck = now + CHECK_MILLISECONDS;
@@ -356,5 +356,5 @@ function maySleep(words: Int32Array): boolean {
 function readFailure(words: Int32Array): string {
   const at = words.byteLength - FAILURE_TEXT_BYTES;
   const length = Atomics.load(words, at / 4);
-  return String.fromCharCode(...new Uint16Array(words.buffer, at + 4, length));
+  return String.fromCharCode(...new Uint16Array(words.buffer, at + 4, length)) || 'it failed';
 }
