@@ -42,6 +42,36 @@ describe('the choice of a kernel host', () => {
     expect(createKernelHost({ strict: true }).host.isa).toBe('interpreter');
   });
 
+  it.each([
+    ['arm64', 'linux'],
+    ['x64', 'win32'],
+    ['arm64', 'darwin'],
+  ])('says that there is no machine code for %s on %s yet', async (arch, platform) => {
+    vi.resetModules();
+    vi.doMock('node:os', async (original) => ({
+      ...(await original<typeof import('node:os')>()),
+      arch: () => arch,
+      platform: () => platform,
+    }));
+    try {
+      vi.stubEnv('QEDGE_ISA', '');
+      const { createKernelHost: create } = await import('../src/node.ts');
+      const { host, fallbacks } = create();
+      expect(host.isa).toMatch(/^wasm/);
+      expect(fallbacks[0]).toMatchObject({
+        from: 'avx512',
+        why: expect.stringContaining(`${arch} on ${platform}`),
+      });
+      expect(fallbacks[1]).toMatchObject({
+        from: 'avx2',
+        why: expect.stringContaining(`${arch} on ${platform}`),
+      });
+    } finally {
+      vi.doUnmock('node:os');
+      vi.resetModules();
+    }
+  });
+
   it('refuses values of the environment that it does not know', () => {
     vi.stubEnv('QEDGE_ISA', 'neon');
     expect(() => createKernelHost()).toThrow(InvalidArgumentError);
