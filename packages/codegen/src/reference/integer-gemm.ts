@@ -40,7 +40,11 @@ export function referenceIntegerGemm(
   for (let n = 0; n < columns; n++) {
     for (let k = 0; k < depth; k++) column[k] = b[k * columns + n]!;
     for (let m = 0; m < rows; m++) {
-      c[m * columns + n] = referenceIntegerSum(a.subarray(m * depth, (m + 1) * depth), zeroPoints[m]!, column);
+      c[m * columns + n] = referenceIntegerSum(
+        a.subarray(m * depth, (m + 1) * depth),
+        zeroPoints[m]!,
+        column,
+      );
     }
   }
   return c;

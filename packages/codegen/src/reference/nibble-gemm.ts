@@ -31,7 +31,8 @@ export function referenceNibbleSum({ codes, rowScales, nibbles, columnScales, ze
   for (let group = 0; group * GROUP_DEPTH < codes.length; group++) {
     let integers = 0;
     const end = Math.min(codes.length, (group + 1) * GROUP_DEPTH);
-    for (let k = group * GROUP_DEPTH; k < end; k++) integers += codes[k]! * (nibbles[k]! - zeroPoints[group]!);
+    for (let k = group * GROUP_DEPTH; k < end; k++)
+      integers += codes[k]! * (nibbles[k]! - zeroPoints[group]!);
     const scale = Math.fround(rowScales[group]! * columnScales[group]!);
     value = Math.fround(value + Math.fround(integers * scale));
     magnitude += Math.abs(integers * scale);

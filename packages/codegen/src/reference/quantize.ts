@@ -31,7 +31,10 @@ export function referenceSymmetricScale(x: Float32Array): number {
 }
 
 /** Codes -127..127 with the scale of {@link referenceSymmetricScale}. */
-export function referenceQuantizeSymmetric(x: Float32Array): { readonly scale: number; readonly codes: Int8Array } {
+export function referenceQuantizeSymmetric(x: Float32Array): {
+  readonly scale: number;
+  readonly codes: Int8Array;
+} {
   const scale = referenceSymmetricScale(x);
   return { scale, codes: Int8Array.from(x, (value) => centredCode(value, scale, -127, 127)) };
 }

@@ -4,7 +4,10 @@ import { needsActivationPass } from './activation-pass.ts';
 import { encodedCodeBytes } from './code-form.ts';
 
 /** What of a product a blocking is chosen for. */
-export type IntegerProductShape = Pick<IntegerGemmDescription, 'rows' | 'columns' | 'depth' | 'weights' | 'epilogue'>;
+export type IntegerProductShape = Pick<
+  IntegerGemmDescription,
+  'rows' | 'columns' | 'depth' | 'weights' | 'epilogue'
+>;
 
 /** What of a product decides the registers of a tile, besides the size of the tile. */
 export type IntegerTileOperands = Pick<IntegerGemmDescription, 'weights' | 'epilogue'>;
@@ -15,9 +18,9 @@ export type IntegerTile = Pick<IntegerGemmBlocking, 'tileRows' | 'tileVectors'>;
 /** Vector registers of a tile, by role. */
 export interface IntegerTileRegisters {
   readonly accumulators: number;
-  /** The vectors of B of one step, or one where a single row reads each only once. */
+  /** The vectors of B of one step, or one that they pass through while the values of A are held. */
   readonly b: number;
-  /** Values of A, each in every lane. */
+  /** Values of A, each in every lane: those of all rows, or one that they pass through. */
   readonly splats: number;
   /** The mask that separates the nibbles of a byte. */
   readonly masks: number;
@@ -31,18 +34,22 @@ export function integerTileRegisters(
   { tileRows, tileVectors }: IntegerTile,
   { hoistsLoads, dot, temporaries }: TargetTraits,
 ): IntegerTileRegisters {
-  const ofB = hoistsLoads ? tileVectors * (weights === 'int4' ? 2 : 1) : tileRows === 1 ? 1 : tileVectors;
+  const holdsRows = tileRows < tileVectors;
   return {
     accumulators: tileRows * tileVectors,
-    b: ofB,
-    splats: hoistsLoads ? tileRows : 1,
+    b: hoistsLoads ? tileVectors * (weights === 'int4' ? 2 : 1) : holdsRows ? 1 : tileVectors,
+    splats: hoistsLoads || holdsRows ? tileRows : 1,
     masks: weights === 'int4' && dot === 'bytes' ? 1 : 0,
     temporaries: temporaries.dot + (needsActivationPass(epilogue.activation) ? temporaries.fma : 0),
   };
 }
 
 /** Registers that a tile leaves free; negative when it does not fit. */
-export function freeRegisters(operands: IntegerTileOperands, tile: IntegerTile, traits: TargetTraits): number {
+export function freeRegisters(
+  operands: IntegerTileOperands,
+  tile: IntegerTile,
+  traits: TargetTraits,
+): number {
   const counts: number[] = Object.values(integerTileRegisters(operands, tile, traits));
   return counts.reduce((free, count) => free - count, traits.vectors);
 }
@@ -92,7 +99,11 @@ export function integerBlockingCandidates(
     .slice(0, 5);
 }
 
-function widthCandidate(shape: IntegerProductShape, traits: TargetTraits, tileVectors: number): IntegerGemmBlocking {
+function widthCandidate(
+  shape: IntegerProductShape,
+  traits: TargetTraits,
+  tileVectors: number,
+): IntegerGemmBlocking {
   const { rows, depth } = shape;
   let most = 1;
   while (most < rows && freeRegisters(shape, { tileRows: most + 1, tileVectors }, traits) >= 0) most++;

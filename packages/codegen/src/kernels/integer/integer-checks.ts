@@ -8,7 +8,10 @@ const MOST_SPAN_BYTES = 2 ** 31 - 2 ** 16;
 /** @throws InvalidArgumentError unless `value` is one of `allowed`. */
 export function requireOneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
   if (allowed.includes(value)) return;
-  throw new InvalidArgumentError(`Unknown ${name}`, { expected: allowed.map(String).join(', '), actual: String(value) });
+  throw new InvalidArgumentError(`Unknown ${name}`, {
+    expected: allowed.map(String).join(', '),
+    actual: String(value),
+  });
 }
 
 /** @throws InvalidArgumentError for a number above `most`. */

@@ -9,8 +9,8 @@ import type { KernelMemory } from '../../host/kernel-host.ts';
 import { referenceIntegerSum, referenceScaledSum } from '../../reference/integer-gemm.ts';
 import type { TargetTraits } from '../../target/target.ts';
 import type { KernelTrial } from '../kernel-family.ts';
-import { encodedCodeBytes, encodeRowZeroPoint } from './code-form.ts';
 import { findActivatedError } from './activated-error.ts';
+import { encodedCodeBytes, encodeRowZeroPoint } from './code-form.ts';
 import {
   type IntegerPanel,
   type IntegerPanelLayout,
@@ -60,7 +60,12 @@ class IntegerGemmTrial implements KernelTrial {
   readonly #layout: IntegerPanelLayout;
   readonly #weights: readonly PanelWeights[];
 
-  constructor(description: IntegerGemmDescription, traits: TargetTraits, effort: 'all' | 'sample', seed: number) {
+  constructor(
+    description: IntegerGemmDescription,
+    traits: TargetTraits,
+    effort: 'all' | 'sample',
+    seed: number,
+  ) {
     this.#description = description;
     this.#traits = traits;
     this.#effort = effort;
@@ -170,7 +175,11 @@ class IntegerGemmTrial implements KernelTrial {
   }
 }
 
-function drawWeights({ depth, weights }: IntegerGemmDescription, panel: IntegerPanel, random: Random): PanelWeights {
+function drawWeights(
+  { depth, weights }: IntegerGemmDescription,
+  panel: IntegerPanel,
+  random: Random,
+): PanelWeights {
   const codes = new Int8Array(depth * panel.columns);
   const [low, high] = weights === 'int8' ? [-128, 127] : [-8, 7];
   fillPeriodic(codes, drawCodes(random, low, high));

@@ -33,10 +33,16 @@ export function emitIntegerGemm(target: Target<unknown>, description: IntegerGem
     panels: layout.panels,
     panelByteLength: layout.panelByteLength,
     arguments: { ...fields, rows: rowScales || rowZeroPoints ? fields.rowParameters : null },
-    rowBytes: { a: aRowStride * encodedCodeBytes(target.traits), c: cRowStride * 4, rows: ROW_PARAMETER_BYTES },
+    rowBytes: {
+      a: aRowStride * encodedCodeBytes(target.traits),
+      c: cRowStride * 4,
+      rows: ROW_PARAMETER_BYTES,
+    },
   };
   const emission = { target, description, layout, registers };
-  const c = emitProductLoops(target, plan, (tile, tileRows, panel) => emitTile(emission, tile, tileRows, panel));
+  const c = emitProductLoops(target, plan, (tile, tileRows, panel) =>
+    emitTile(emission, tile, tileRows, panel),
+  );
   target.argument(c, fields.c);
   const matrix = { pointer: c, rows, columns, rowStride: cRowStride };
   const vectors = [...registers.accumulators, ...registers.b, ...registers.splats];

@@ -83,7 +83,16 @@ export function integerPanelLayout(
     byteOffset += byteLength;
   }
   const panelByteLength = panels[0]!.byteLength;
-  return { stepDepth, stepCount, vectorBytes, lanes, panelColumns, panelByteLength, panels, byteLength: byteOffset };
+  return {
+    stepDepth,
+    stepCount,
+    vectorBytes,
+    lanes,
+    panelColumns,
+    panelByteLength,
+    panels,
+    byteLength: byteOffset,
+  };
 }
 
 function placeParameters(
@@ -230,14 +239,22 @@ function checkSource(
   if (output === 'float32') expectLength('The scales', scales?.length ?? 0, [columns, 1]);
   if (epilogue.bias) expectLength('The bias values', bias?.length ?? 0, [columns]);
   if (!Number.isInteger(zeroPoint) || zeroPoint < 0 || zeroPoint > 255) {
-    throw new InvalidArgumentError('A zero point is no uint8 code', { expected: '0..255', actual: zeroPoint });
+    throw new InvalidArgumentError('A zero point is no uint8 code', {
+      expected: '0..255',
+      actual: zeroPoint,
+    });
   }
   if (weights === 'int4') checkNibbles(codes, { columns, depth, rowStride, columnStride });
 }
 
 function checkNibbles(
   codes: Int8Array,
-  { columns, depth, rowStride, columnStride }: Record<'columns' | 'depth' | 'rowStride' | 'columnStride', number>,
+  {
+    columns,
+    depth,
+    rowStride,
+    columnStride,
+  }: Record<'columns' | 'depth' | 'rowStride' | 'columnStride', number>,
 ): void {
   for (let k = 0; k < depth; k++) {
     for (let column = 0; column < columns; column++) {

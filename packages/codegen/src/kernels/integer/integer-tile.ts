@@ -82,7 +82,10 @@ export function emitIntegerSums(
   const emitSteps = (count: number, lastParts: number) => {
     for (let step = 0; step < count; step++) {
       const stepParts = step === count - 1 ? lastParts : partsPerStep;
-      const place = { aOffset: step * partsPerStep * PART_BYTES, bOffset: step * vectors * shape.bVectorBytes };
+      const place = {
+        aOffset: step * partsPerStep * PART_BYTES,
+        bOffset: step * vectors * shape.bVectorBytes,
+      };
       emitStep(target, shape, registers, sums[step % copies]!, { a, b, ...place }, stepParts);
     }
     target.advance(a, count * partsPerStep * PART_BYTES);
@@ -95,7 +98,8 @@ export function emitIntegerSums(
   const [total, ...others] = sums as [Vector[][], ...Vector[][][]];
   for (const other of others) {
     for (let row = 0; row < rows; row++) {
-      for (let v = 0; v < vectors; v++) target.integer('add', total[row]![v]!, total[row]![v]!, other[row]![v]!);
+      for (let v = 0; v < vectors; v++)
+        target.integer('add', total[row]![v]!, total[row]![v]!, other[row]![v]!);
     }
   }
   if (weights === 'int4' && dot === 'bytes') {
@@ -104,7 +108,10 @@ export function emitIntegerSums(
   return total;
 }
 
-function sliceSums(accumulators: readonly Vector[], { rows, vectors, copies }: IntegerTileShape): Vector[][][] {
+function sliceSums(
+  accumulators: readonly Vector[],
+  { rows, vectors, copies }: IntegerTileShape,
+): Vector[][][] {
   return Array.from({ length: copies }, (_, copy) =>
     Array.from({ length: rows }, (_, row) => {
       const first = (copy * rows + row) * vectors;
@@ -140,7 +147,14 @@ function emitStep(
       } else if (target.traits.dot === 'bytes') target.load(destination, memory);
       else target.loadPairs('int8', destination, memory);
     };
-    emitUpdates(target, shape, registers, sums, { base: place.a, offset: place.aOffset + part * PART_BYTES }, provide);
+    emitUpdates(
+      target,
+      shape,
+      registers,
+      sums,
+      { base: place.a, offset: place.aOffset + part * PART_BYTES },
+      provide,
+    );
   }
 }
 
@@ -168,7 +182,8 @@ function emitUpdates(
   provide: (destination: Vector, v: number) => void,
 ): void {
   const splat = (row: number) => splats[row % splats.length]!;
-  const loadValue = (row: number) => target.splat(splat(row), { base: a.base, offset: a.offset + row * aRowBytes });
+  const loadValue = (row: number) =>
+    target.splat(splat(row), { base: a.base, offset: a.offset + row * aRowBytes });
   if (splats.length >= rows) {
     for (let row = 0; row < rows; row++) loadValue(row);
     for (let v = 0; v < vectors; v++) {

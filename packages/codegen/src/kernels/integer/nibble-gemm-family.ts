@@ -8,7 +8,8 @@ import { emitNibbleGemm } from './nibble-gemm.ts';
 import { nibbleGemmTrial } from './nibble-gemm-trial.ts';
 
 function validateNibbleGemm(description: NibbleGemmDescription): void {
-  const { rows, columns, depth, aRowStride, cRowStride, scales, zeroPoints, epilogue, blocking } = description;
+  const { rows, columns, depth, aRowStride, cRowStride, scales, zeroPoints, epilogue, blocking } =
+    description;
   for (const [name, size] of Object.entries({ rows, columns, depth, ...blocking })) {
     requireInteger(`${name} of a product with nibbles`, size, 1);
   }
@@ -24,7 +25,8 @@ function validateNibbleGemm(description: NibbleGemmDescription): void {
 }
 
 function nibbleGemmKey(description: NibbleGemmDescription): string {
-  const { rows, columns, depth, aRowStride, cRowStride, scales, zeroPoints, epilogue, blocking } = description;
+  const { rows, columns, depth, aRowStride, cRowStride, scales, zeroPoints, epilogue, blocking } =
+    description;
   return [
     `nibble-gemm-${rows}x${columns}x${depth}`,
     `a${aRowStride}-c${cRowStride}`,

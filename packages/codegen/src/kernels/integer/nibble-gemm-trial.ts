@@ -59,7 +59,12 @@ class NibbleGemmTrial implements KernelTrial {
   readonly #layout: NibblePanelLayout;
   readonly #weights: readonly PanelWeights[];
 
-  constructor(description: NibbleGemmDescription, traits: TargetTraits, effort: 'all' | 'sample', seed: number) {
+  constructor(
+    description: NibbleGemmDescription,
+    traits: TargetTraits,
+    effort: 'all' | 'sample',
+    seed: number,
+  ) {
     this.#description = description;
     this.#traits = traits;
     this.#effort = effort;
@@ -70,7 +75,10 @@ class NibbleGemmTrial implements KernelTrial {
     this.#operands = {
       a: this.#regions.place('A', rows * aRowStride * encodedGroupCodeBytes(traits)),
       b: this.#regions.place('B', this.#layout.byteLength),
-      groupParameters: this.#regions.place('the group parameters', rows * this.#layout.groups * GROUP_PARAMETER_BYTES),
+      groupParameters: this.#regions.place(
+        'the group parameters',
+        rows * this.#layout.groups * GROUP_PARAMETER_BYTES,
+      ),
       c: this.#regions.place('C', ((rows - 1) * cRowStride + columns) * 4),
     };
     const random = new Random(seed);

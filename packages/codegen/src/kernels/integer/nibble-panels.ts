@@ -54,7 +54,10 @@ export interface NibblePanelLayout {
 }
 
 /** Lays out nibble weights for a target. */
-export function nibblePanelLayout(description: NibblePanelDescription, { lanes }: NibblePanelTraits): NibblePanelLayout {
+export function nibblePanelLayout(
+  description: NibblePanelDescription,
+  { lanes }: NibblePanelTraits,
+): NibblePanelLayout {
   const { columns, depth, scales, zeroPoints, epilogue, blocking } = description;
   const groups = Math.ceil(depth / GROUP_DEPTH);
   const scaleBytes = scales === 'float32' ? 4 : 2;
@@ -117,7 +120,10 @@ export function packNibblePanels(
       const column = panel.firstColumn + c;
       for (let group = 0; group < layout.groups; group++) {
         const start = panel.byteOffset + group * panel.groupBytes;
-        const nibbles = source.nibbles.subarray((column * layout.groups + group) * 16, (column * layout.groups + group + 1) * 16);
+        const nibbles = source.nibbles.subarray(
+          (column * layout.groups + group) * 16,
+          (column * layout.groups + group + 1) * 16,
+        );
         packGroup(target, start + c * 4, panel.vectors * layout.lanes * 4, nibbles, places);
         writeGroupParameters(view, layout, panel, { start, c, column, group }, source);
       }
@@ -191,7 +197,11 @@ function checkSource(
   expectLength('The nibbles', nibbles.length, columns * groups * 16);
   expectLength('The scales', scales.length, columns * groups);
   expectLength('The panels', target.byteLength, byteLength);
-  expectLength('The zero points', zeroPoints?.length ?? 0, given === 'given' ? columns * Math.ceil(groups / 2) : 0);
+  expectLength(
+    'The zero points',
+    zeroPoints?.length ?? 0,
+    given === 'given' ? columns * Math.ceil(groups / 2) : 0,
+  );
   if (epilogue.bias) expectLength('The bias values', bias?.length ?? 0, columns);
   if (scales instanceof (format === 'float32' ? Float32Array : Uint16Array)) return;
   throw new InvalidArgumentError('The scales of nibble weights have the wrong type', {

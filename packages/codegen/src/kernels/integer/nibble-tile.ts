@@ -2,7 +2,7 @@ import type { NibbleGemmBlocking, NibbleGemmDescription } from '../../descriptio
 import { GROUP_DEPTH, GROUP_PARAMETER_BYTES } from '../../description/quantize-rows.ts';
 import type { Target, Vector } from '../../target/target.ts';
 import { encodedGroupCodeBytes } from './code-form.ts';
-import { nibbleArithmetic, type NibbleTileOperands, nibbleTileRegisters } from './nibble-blocking.ts';
+import { type NibbleTileOperands, nibbleArithmetic, nibbleTileRegisters } from './nibble-blocking.ts';
 import { CHUNKS_PER_GROUP, type NibblePanel, type NibblePanelLayout } from './nibble-panels.ts';
 import type { ProductPositions } from './product-loops.ts';
 
@@ -73,8 +73,21 @@ export function emitNibbleSums(
     });
   const sums = grid(registers.accumulators, 0);
   const halves = nibbleArithmetic(target.traits) === 'dot-bytes' ? 2 : 1;
-  const integers = Array.from({ length: halves }, (_, half) => grid(registers.integers, half * rows * panel.vectors));
-  const emission = { target, description, layout, panel, registers, positions, rows, aRowBytes, sums, integers };
+  const integers = Array.from({ length: halves }, (_, half) =>
+    grid(registers.integers, half * rows * panel.vectors),
+  );
+  const emission = {
+    target,
+    description,
+    layout,
+    panel,
+    registers,
+    positions,
+    rows,
+    aRowBytes,
+    sums,
+    integers,
+  };
   for (const sum of sums.flat()) target.zero(sum);
   emitMasks(emission);
   target.loop(layout.groups, () => {
@@ -101,7 +114,8 @@ function emitMasks({ target, registers: { masks } }: TileEmission): void {
 
 /** Sums start at -8 times the sum of the codes of A, which makes every nibble w count as w - 8; int16 sums start at 0. */
 function emitStartGroup({ target, description, positions, integers, rows, layout }: TileEmission): void {
-  const startsLater = nibbleArithmetic(target.traits) === 'multiply-bytes' || description.zeroPoints === 'given';
+  const startsLater =
+    nibbleArithmetic(target.traits) === 'multiply-bytes' || description.zeroPoints === 'given';
   for (const [half, grid] of integers.entries()) {
     for (let row = 0; row < rows; row++) {
       for (const [v, sum] of grid[row]!.entries()) {
@@ -124,7 +138,8 @@ function emitChunks(emission: TileEmission): void {
   const chunkBytes = panel.vectors * layout.lanes * 4;
   const aChunkBytes = chunkCodeBytes(target);
   if (target.traits.unroll > 1) {
-    for (let chunk = 0; chunk < CHUNKS_PER_GROUP; chunk++) emitChunk(emission, chunk * aChunkBytes, chunk * chunkBytes);
+    for (let chunk = 0; chunk < CHUNKS_PER_GROUP; chunk++)
+      emitChunk(emission, chunk * aChunkBytes, chunk * chunkBytes);
     target.advance(positions.a, groupCodes);
     target.advance(positions.b, CHUNKS_PER_GROUP * chunkBytes);
     return;
@@ -151,7 +166,8 @@ function emitChunk(emission: TileEmission, aOffset: number, bOffset: number): vo
   const words = nibbleArithmetic(target.traits) === 'dot-words';
   const parts = words ? 4 : 2;
   for (let part = 0; part < parts; part++) {
-    for (let v = 0; v < panel.vectors; v++) emitNibbles(emission, part, registers.nibbles[v]!, registers.packed[v]!);
+    for (let v = 0; v < panel.vectors; v++)
+      emitNibbles(emission, part, registers.nibbles[v]!, registers.packed[v]!);
     emitProducts(emission, part, aOffset + part * (words ? PART_BYTES : GROUP_DEPTH / 2));
   }
 }

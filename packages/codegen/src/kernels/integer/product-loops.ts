@@ -16,7 +16,12 @@ export interface ProductPlan<Panel extends ColumnPanel> {
   /** Bytes from one panel to the next. */
   readonly panelByteLength: number;
   /** Fields of the argument block; `rows` is null where nothing else belongs to the rows. */
-  readonly arguments: { readonly a: number; readonly b: number; readonly c: number; readonly rows: number | null };
+  readonly arguments: {
+    readonly a: number;
+    readonly b: number;
+    readonly c: number;
+    readonly rows: number | null;
+  };
   /** Bytes from one row to the next. */
   readonly rowBytes: { readonly a: number; readonly c: number; readonly rows: number };
 }
@@ -59,7 +64,11 @@ function claimPositions(
   plan: Pick<ProductPlan<ColumnPanel>, 'arguments'>,
   owner: string,
 ): ProductPositions {
-  const [a, b, c] = ['a', 'b', 'c'].map((name) => target.pointer(`${owner} ${name}`)) as [Pointer, Pointer, Pointer];
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => target.pointer(`${owner} ${name}`)) as [
+    Pointer,
+    Pointer,
+    Pointer,
+  ];
   return { a, b, c, rows: plan.arguments.rows === null ? a : target.pointer(`${owner} rows`) };
 }
 
@@ -81,7 +90,11 @@ function defineTiles<Panel extends ColumnPanel>(
   for (const { rows } of blocks.flatMap(({ runs }) => runs)) {
     for (const panel of [panels[0]!, panels.at(-1)!]) {
       const key = tileKey(rows, panel);
-      if (!routines.has(key)) routines.set(key, target.routine(pointers, () => emitTile(tile, rows, panel)));
+      if (!routines.has(key))
+        routines.set(
+          key,
+          target.routine(pointers, () => emitTile(tile, rows, panel)),
+        );
     }
   }
   return routines;

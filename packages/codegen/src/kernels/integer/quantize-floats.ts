@@ -1,5 +1,9 @@
-import { GROUP_DEPTH, GROUP_PARAMETER_BYTES, QUANTIZE_ROWS_ARGUMENTS } from '../../description/quantize-rows.ts';
 import { ROW_PARAMETER_BYTES } from '../../description/integer-gemm.ts';
+import {
+  GROUP_DEPTH,
+  GROUP_PARAMETER_BYTES,
+  QUANTIZE_ROWS_ARGUMENTS,
+} from '../../description/quantize-rows.ts';
 import { ARGUMENT_BYTES } from '../../host/argument-block.ts';
 import type { NarrowFormat, Target, Vector } from '../../target/target.ts';
 import { encodeRowZeroPoint } from './code-form.ts';
@@ -27,7 +31,13 @@ interface CodeScale {
 
 /** The scale and zero point of the argument block, for uint8 codes. */
 export function emitStaticScale(target: Target<unknown>): CodeScale {
-  const [scale, low, high, offset, value] = target.vectors('scale', 5) as [Vector, Vector, Vector, Vector, Vector];
+  const [scale, low, high, offset, value] = target.vectors('scale', 5) as [
+    Vector,
+    Vector,
+    Vector,
+    Vector,
+    Vector,
+  ];
   const field = (index: number) => ({ base: target.block, offset: index * ARGUMENT_BYTES });
   target.splat(scale, field(QUANTIZE_ROWS_ARGUMENTS.scale));
   target.splat(value, field(QUANTIZE_ROWS_ARGUMENTS.zeroPoint));
@@ -49,7 +59,12 @@ function emitRange(
 }
 
 /** Loads up to a vector of numbers as int32 codes. */
-function emitCodeVector(target: Target<unknown>, row: RowPositions, { scale, low, high, offset, value }: CodeScale, count: number): void {
+function emitCodeVector(
+  target: Target<unknown>,
+  row: RowPositions,
+  { scale, low, high, offset, value }: CodeScale,
+  count: number,
+): void {
   target.load(value, { base: row.source, offset: 0 }, count);
   target.float('divide', value, value, scale);
   target.zeroNaN(value, value);
@@ -59,7 +74,13 @@ function emitCodeVector(target: Target<unknown>, row: RowPositions, { scale, low
   if (offset !== null) target.integer('add', value, value, offset);
 }
 
-function storeCodes(target: Target<unknown>, row: RowPositions, format: NarrowFormat, value: Vector, count: number): void {
+function storeCodes(
+  target: Target<unknown>,
+  row: RowPositions,
+  format: NarrowFormat,
+  value: Vector,
+  count: number,
+): void {
   target.storeNarrow(format, value, { base: row.codes, offset: 0 }, count);
   target.advance(row.source, count * 4);
   target.advance(row.codes, count * row.codeBytes);
@@ -83,7 +104,12 @@ export function emitCodes(target: Target<unknown>, row: RowPositions, scale: Cod
 }
 
 /** Combines all lanes, so that each holds the result. The operation must not depend on the order. */
-function emitReduction(target: Target<unknown>, combine: (other: Vector) => void, vector: Vector, other: Vector): void {
+function emitReduction(
+  target: Target<unknown>,
+  combine: (other: Vector) => void,
+  vector: Vector,
+  other: Vector,
+): void {
   for (let mask = 1; mask < target.traits.lanes; mask *= 2) {
     target.exchange(other, vector, mask);
     combine(other);
@@ -113,14 +139,29 @@ function emitSymmetricScale(
   emitBound(target, 'max', scale, SMALLEST_NORMAL_FLOAT32, value);
 }
 
-function emitBound(target: Target<unknown>, operation: 'min' | 'max', vector: Vector, bound: number, scratch: Vector): void {
+function emitBound(
+  target: Target<unknown>,
+  operation: 'min' | 'max',
+  vector: Vector,
+  bound: number,
+  scratch: Vector,
+): void {
   target.constant(scratch, bound);
   target.float(operation, vector, vector, scratch);
 }
 
 /** The registers of symmetric codes: -127..127, and what is added to them. */
-function claimSymmetric(target: Target<unknown>, codeOffset: number): CodeScale & { readonly magnitude: Vector } {
-  const [scale, low, high, value, magnitude] = target.vectors('scale', 5) as [Vector, Vector, Vector, Vector, Vector];
+function claimSymmetric(
+  target: Target<unknown>,
+  codeOffset: number,
+): CodeScale & { readonly magnitude: Vector } {
+  const [scale, low, high, value, magnitude] = target.vectors('scale', 5) as [
+    Vector,
+    Vector,
+    Vector,
+    Vector,
+    Vector,
+  ];
   const offset = codeOffset === 0 ? null : target.vectors('offset', 1)[0]!;
   target.constant(low, -LARGEST_SIGNED_CODE);
   target.constant(high, LARGEST_SIGNED_CODE);
@@ -145,7 +186,13 @@ export function emitSymmetricRow(target: Target<unknown>): (row: RowPositions) =
 
 /** Rows with a scale and zero point each. */
 export function emitAsymmetricRow(target: Target<unknown>): (row: RowPositions) => void {
-  const [scale, low, high, offset, value] = target.vectors('scale', 5) as [Vector, Vector, Vector, Vector, Vector];
+  const [scale, low, high, offset, value] = target.vectors('scale', 5) as [
+    Vector,
+    Vector,
+    Vector,
+    Vector,
+    Vector,
+  ];
   const registers = { scale, low, high, offset, value };
   return (row) => {
     emitAsymmetricScale(target, row, registers);

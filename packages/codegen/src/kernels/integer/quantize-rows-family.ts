@@ -1,5 +1,5 @@
-import { requireInteger } from '../../description/require-integer.ts';
 import type { QuantizeRowsDescription } from '../../description/quantize-rows.ts';
+import { requireInteger } from '../../description/require-integer.ts';
 import type { KernelFamily } from '../kernel-family.ts';
 import { paddedCodeDepth } from './code-form.ts';
 import { requireOneOf, requireSpan } from './integer-checks.ts';

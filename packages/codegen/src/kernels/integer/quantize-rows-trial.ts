@@ -8,7 +8,11 @@ import {
 } from '../../description/quantize-rows.ts';
 import { ARGUMENT_BYTES, setArgument, setFloatArgument } from '../../host/argument-block.ts';
 import type { KernelMemory } from '../../host/kernel-host.ts';
-import { referenceQuantize, referenceQuantizeAsymmetric, referenceQuantizeSymmetric } from '../../reference/quantize.ts';
+import {
+  referenceQuantize,
+  referenceQuantizeAsymmetric,
+  referenceQuantizeSymmetric,
+} from '../../reference/quantize.ts';
 import type { TargetTraits } from '../../target/target.ts';
 import type { KernelTrial } from '../kernel-family.ts';
 import { encodedCodeBytes, encodedGroupCodeBytes, encodeRowZeroPoint, paddedCodeDepth } from './code-form.ts';
@@ -116,8 +120,12 @@ class QuantizeRowsTrial implements KernelTrial {
     const parameters = this.#regions.view(memory, this.#parameters);
     const first = row * expected.parameters.length * 8;
     for (const [i, [scale, word]] of expected.parameters.entries()) {
-      const actual = [parameters.getFloat32(first + i * 8, true), parameters.getInt32(first + i * 8 + 4, true)];
-      if (actual[0] !== scale || actual[1] !== word) return `parameters ${i}: expected ${scale}, ${word}, got ${actual}`;
+      const actual = [
+        parameters.getFloat32(first + i * 8, true),
+        parameters.getInt32(first + i * 8 + 4, true),
+      ];
+      if (actual[0] !== scale || actual[1] !== word)
+        return `parameters ${i}: expected ${scale}, ${word}, got ${actual}`;
     }
     if (row === ROW_DRAWS.length - 1) return null;
     const [start, end] = [row * codeRowStride + paddedCodeDepth(mode, depth), (row + 1) * codeRowStride];
@@ -133,14 +141,18 @@ class QuantizeRowsTrial implements KernelTrial {
       return { codes, parameters: [] };
     }
     const x = this.#regions.floats(memory, this.#source).subarray(start, start + depth);
-    if (mode === 'static') return { codes: referenceQuantize(x, TRIAL_SCALE, this.#zeroPoint), parameters: [] };
+    if (mode === 'static')
+      return { codes: referenceQuantize(x, TRIAL_SCALE, this.#zeroPoint), parameters: [] };
     if (mode === 'row-asymmetric') {
       const { scale, zeroPoint, codes } = referenceQuantizeAsymmetric(x);
       return { codes, parameters: [[scale, encodeRowZeroPoint(zeroPoint)]] };
     }
     if (mode === 'row-symmetric') {
       const { scale, codes } = referenceQuantizeSymmetric(x);
-      return { codes: Array.from(codes, (code) => code + 128), parameters: [[scale, encodeRowZeroPoint(128)]] };
+      return {
+        codes: Array.from(codes, (code) => code + 128),
+        parameters: [[scale, encodeRowZeroPoint(128)]],
+      };
     }
     return expectedGroups(x);
   }
@@ -171,6 +183,7 @@ function expectedGroups(x: Float32Array): ExpectedRow {
 }
 
 function parameterBytes({ mode, depth }: QuantizeRowsDescription): number {
-  if (mode === 'group-symmetric') return ROW_DRAWS.length * Math.ceil(depth / GROUP_DEPTH) * GROUP_PARAMETER_BYTES;
+  if (mode === 'group-symmetric')
+    return ROW_DRAWS.length * Math.ceil(depth / GROUP_DEPTH) * GROUP_PARAMETER_BYTES;
   return mode === 'row-symmetric' || mode === 'row-asymmetric' ? ROW_DRAWS.length * ROW_PARAMETER_BYTES : 0;
 }

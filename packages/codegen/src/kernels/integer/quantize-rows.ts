@@ -2,7 +2,13 @@ import { QUANTIZE_ROWS_ARGUMENTS, type QuantizeRowsDescription } from '../../des
 import type { Pointer, Target } from '../../target/target.ts';
 import { encodedCodeBytes, encodedGroupCodeBytes, paddedCodeDepth } from './code-form.ts';
 import { emitByteRow } from './quantize-bytes.ts';
-import { emitGroupRow, emitStaticScale, emitSymmetricRow, emitAsymmetricRow, emitCodes } from './quantize-floats.ts';
+import {
+  emitAsymmetricRow,
+  emitCodes,
+  emitGroupRow,
+  emitStaticScale,
+  emitSymmetricRow,
+} from './quantize-floats.ts';
 
 /** The positions of a row in all that a quantize-rows kernel reads and writes, and the layout of the row. */
 export interface RowPositions {
@@ -29,7 +35,8 @@ export function emitQuantizeRows(target: Target<unknown>, description: QuantizeR
   const codes = argument('codes', fields.codes);
   const writesParameters = !['static', 'uint8', 'int8'].includes(mode);
   const parameters = writesParameters ? argument('parameters', fields.parameters) : codes;
-  const codeBytes = mode === 'group-symmetric' ? encodedGroupCodeBytes(target.traits) : encodedCodeBytes(target.traits);
+  const codeBytes =
+    mode === 'group-symmetric' ? encodedGroupCodeBytes(target.traits) : encodedCodeBytes(target.traits);
   const paddedDepth = paddedCodeDepth(mode, depth);
   const row = { source, codes, parameters, depth, paddedDepth, codeBytes };
   const emitRow = rowEmitter(target, description);

@@ -1,4 +1,4 @@
-import { MEMORY_ALIGNMENT, type KernelMemory } from '../../host/kernel-host.ts';
+import { type KernelMemory, MEMORY_ALIGNMENT } from '../../host/kernel-host.ts';
 
 const GUARD_BYTES = 128;
 /** As int8, uint8, int32 and float32 a number that no result of a trial is likely to be. */
@@ -65,7 +65,9 @@ export class TrialRegions {
 
   /** Where a byte of an output that no result covers has changed; null when none has. */
   findGapError(memory: KernelMemory, region: TrialRegion, start: number, end: number): string | null {
-    const at = this.bytes(memory, region).subarray(start, end).findIndex((byte) => byte !== GUARD_BYTE);
+    const at = this.bytes(memory, region)
+      .subarray(start, end)
+      .findIndex((byte) => byte !== GUARD_BYTE);
     return at < 0 ? null : `byte ${start + at} of ${region.name}, which is no result, was overwritten`;
   }
 
