@@ -146,7 +146,7 @@ describe('activations of a dense set of all float32 numbers', () => {
       const pointer = target.pointer('x');
       target.argument(pointer, 0);
       target.load(x, { base: pointer, offset: 0 });
-      emitExponential(target, x, scratch);
+      emitExponential(target, [x], scratch);
       target.store(x, { base: pointer, offset: 0 });
       const memory = { buffer: new ArrayBuffer(256), byteOffset: 0, byteLength: 256, address: 64 };
       setArgument(new DataView(memory.buffer), 0, 0, memory.address + 64);

@@ -8,7 +8,7 @@ import type { Activation } from '../../description/epilogue.ts';
 import { requireInteger } from '../../description/require-integer.ts';
 import { requireKnown, requireSpan } from '../../description/row-layout.ts';
 import { ACTIVATION_ERROR_ULPS, referenceActivation } from '../../reference/activation.ts';
-import type { Target, Vector } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
 import {
   arrayTrial,
   drawFloats,
@@ -16,28 +16,24 @@ import {
   readFloat32,
   unitInLastPlace,
 } from '../elements/array-trial.ts';
-import { emitElementLoop, WORD_BYTES, wordsAt } from '../elements/element-loop.ts';
+import { emitElementLoop, emitLoad, emitStore, WORD_BYTES } from '../elements/element-loop.ts';
+import { claimableVectors } from '../elements/vector-group.ts';
 import type { KernelFamily } from '../kernel-family.ts';
-import { ACTIVATIONS, activationScratch, emitActivation } from './emit-activation.ts';
-
-/** Vectors per turn of a loop over elements: code of activations is long enough to hide the loop. */
-export function portionsPerTurn(activation: Activation): number {
-  return ['none', 'relu', 'relu6'].includes(activation) ? 4 : 2;
-}
+import { ACTIVATIONS, emitActivation, planActivation } from './emit-activation.ts';
 
 function emitActivations(target: Target<unknown>, { activation, length }: ActivationDescription): void {
-  const [value] = target.vectors('value', 1) as [Vector];
-  const scratch = target.vectors('scratch', activationScratch(activation, target.traits));
+  const plan = planActivation(activation, claimableVectors(target.traits));
+  const values = target.vectors('values', plan.values);
+  const scratch = target.vectors('scratch', plan.scratch);
   const [input, output] = [target.pointer('input'), target.pointer('output')];
   target.argument(input, ACTIVATION_ARGUMENTS.input);
   target.argument(output, ACTIVATION_ARGUMENTS.output);
   const streams = [input, output].map((pointer) => ({ pointer, elementBytes: WORD_BYTES }));
-  emitElementLoop(target, length, streams, portionsPerTurn(activation), (portions) => {
-    for (const portion of portions) {
-      target.load(value, wordsAt(input, portion), portion.lanes);
-      emitActivation(target, activation, [value], scratch);
-      target.store(value, wordsAt(output, portion), portion.lanes);
-    }
+  emitElementLoop(target, length, streams, plan.values, (portions) => {
+    const group = values.slice(0, portions.length);
+    for (const [v, value] of group.entries()) emitLoad(target, value, input, portions[v]!);
+    emitActivation(target, activation, group, scratch);
+    for (const [v, value] of group.entries()) emitStore(target, value, output, portions[v]!);
   });
 }
 

@@ -1,6 +1,12 @@
 import type { Activation } from '../../description/epilogue.ts';
 import type { Target, TargetTraits, Vector } from '../../target/target.ts';
 import {
+  eachVectorGroup,
+  GroupOperations,
+  MOST_TOGETHER,
+  type VectorGroup,
+} from '../elements/vector-group.ts';
+import {
   NORMAL_TAIL,
   NORMAL_TAIL_CENTRE,
   NORMAL_TAIL_END,
@@ -15,9 +21,9 @@ import {
   emitScaledExponential,
 } from './emit-exponential.ts';
 
-type Emitter = Target<unknown>;
-type EmitOne = (target: Emitter, x: Vector, scratch: readonly Vector[]) => void;
-type EmitAll = (target: Emitter, values: readonly Vector[], scratch: readonly Vector[]) => void;
+/** Replaces the values of a group by their activations. */
+type EmitGroup = (target: GroupOperations, x: VectorGroup, scratch: readonly VectorGroup[]) => void;
+type EmitAll = (target: Target<unknown>, values: readonly Vector[], scratch: readonly Vector[]) => void;
 
 const UNSCALE = 2 ** -EXPONENTIAL_SCALE;
 /** From here on `sigmoid(x)` rounds to 1. */
@@ -31,23 +37,23 @@ const MAGNITUDE_BITS = 0x7fff_ffff;
 /** Keeps 12 bits of the significand, so that the square is exact. */
 const HIGH_HALF_BITS = 0xffff_f000;
 
-function emitMax(target: Emitter, x: Vector, bound: number, scratch: Vector): void {
+function emitMax(target: GroupOperations, x: VectorGroup, bound: number, scratch: VectorGroup): void {
   target.constant(scratch, bound);
   target.float('max', x, x, scratch);
 }
 
-function emitMin(target: Emitter, x: Vector, bound: number, scratch: Vector): void {
+function emitMin(target: GroupOperations, x: VectorGroup, bound: number, scratch: VectorGroup): void {
   target.constant(scratch, bound);
   target.float('min', x, x, scratch);
 }
 
-function emitRelu(target: Emitter, values: readonly Vector[], scratch: readonly Vector[]): void {
+function emitRelu(target: Target<unknown>, values: readonly Vector[], scratch: readonly Vector[]): void {
   const [bound] = scratch as readonly [Vector, ...Vector[]];
   target.zero(bound);
   for (const x of values) target.float('max', x, x, bound);
 }
 
-function emitRelu6(target: Emitter, values: readonly Vector[], scratch: readonly Vector[]): void {
+function emitRelu6(target: Target<unknown>, values: readonly Vector[], scratch: readonly Vector[]): void {
   emitRelu(target, values, scratch);
   const [bound] = scratch as readonly [Vector, ...Vector[]];
   target.constant(bound, 6);
@@ -55,8 +61,13 @@ function emitRelu6(target: Emitter, values: readonly Vector[], scratch: readonly
 }
 
 /** `x = 2^64 * e / (1 + e)`, `e = exp(x)`: no cancellation on either side, and exact scaling of the subnormal end. */
-function emitScaledSigmoid(target: Emitter, x: Vector, scratch: readonly Vector[], lowest: number): void {
-  const [a, b] = scratch as readonly [Vector, Vector];
+function emitScaledSigmoid(
+  target: GroupOperations,
+  x: VectorGroup,
+  scratch: readonly VectorGroup[],
+  lowest: number,
+): void {
+  const [a, b] = scratch as readonly [VectorGroup, VectorGroup];
   emitMax(target, x, lowest, a);
   emitMin(target, x, SIGMOID_END, a);
   emitScaledExponential(target, x, scratch);
@@ -66,15 +77,15 @@ function emitScaledSigmoid(target: Emitter, x: Vector, scratch: readonly Vector[
   target.float('divide', x, x, a);
 }
 
-function emitSigmoid(target: Emitter, x: Vector, scratch: readonly Vector[]): void {
+function emitSigmoid(target: GroupOperations, x: VectorGroup, scratch: readonly VectorGroup[]): void {
   emitScaledSigmoid(target, x, scratch, EXPONENTIAL_LOWEST);
   target.constant(scratch[0]!, UNSCALE);
   target.float('multiply', x, x, scratch[0]!);
 }
 
 /** `x * sigmoid(x)`. The product overflows for x > 2^64, where the result is x: `min(product, max(x, 0))` gives both. */
-function emitSilu(target: Emitter, x: Vector, scratch: readonly Vector[]): void {
-  const [a, b, , sigmoid] = scratch as readonly [Vector, Vector, Vector, Vector];
+function emitSilu(target: GroupOperations, x: VectorGroup, scratch: readonly VectorGroup[]): void {
+  const [a, b, , sigmoid] = scratch as readonly [VectorGroup, VectorGroup, VectorGroup, VectorGroup];
   target.copy(sigmoid, x);
   emitScaledSigmoid(target, sigmoid, scratch.slice(0, EXPONENTIAL_SCRATCH), SILU_LOWEST);
   target.copy(b, x);
@@ -88,8 +99,8 @@ function emitSilu(target: Emitter, x: Vector, scratch: readonly Vector[]): void 
 }
 
 /** `m / (m + 2)` with `m = exp(2 |x|) - 1`, which is exact to its last bits near 0 too; then the sign of x. */
-function emitTanh(target: Emitter, x: Vector, scratch: readonly Vector[]): void {
-  const [power, a, b, sign] = scratch as readonly [Vector, Vector, Vector, Vector];
+function emitTanh(target: GroupOperations, x: VectorGroup, scratch: readonly VectorGroup[]): void {
+  const [power, a, b, sign] = scratch as readonly [VectorGroup, VectorGroup, VectorGroup, VectorGroup];
   target.integerConstant(a, SIGN_BIT);
   target.integer('and', sign, x, a);
   target.integer('xor', x, x, sign);
@@ -107,7 +118,12 @@ function emitTanh(target: Emitter, x: Vector, scratch: readonly Vector[]): void 
 }
 
 /** `min(|x|, end)` into `destination`. */
-function emitMagnitude(target: Emitter, destination: Vector, x: Vector, scratch: Vector): void {
+function emitMagnitude(
+  target: GroupOperations,
+  destination: VectorGroup,
+  x: VectorGroup,
+  scratch: VectorGroup,
+): void {
   target.integerConstant(scratch, MAGNITUDE_BITS);
   target.integer('and', destination, x, scratch);
   emitMin(target, destination, NORMAL_TAIL_END, scratch);
@@ -117,10 +133,10 @@ function emitMagnitude(target: Emitter, destination: Vector, x: Vector, scratch:
  * Leaves `-high^2 / 2` in `argument`, where `high` is the upper half of `min(|x|, end)`: exact, unlike the square of all of it.
  */
 function emitHighSquare(
-  target: Emitter,
-  argument: Vector,
-  x: Vector,
-  [a, b]: readonly [Vector, Vector],
+  target: GroupOperations,
+  argument: VectorGroup,
+  x: VectorGroup,
+  [a, b]: readonly [VectorGroup, VectorGroup],
 ): void {
   emitMagnitude(target, a, x, b);
   target.integerConstant(b, HIGH_HALF_BITS);
@@ -132,10 +148,10 @@ function emitHighSquare(
 
 /** Adds what {@link emitHighSquare} left out of `-|x|^2 / 2`: with `low = |x| - high` that is `-low * |x| + low^2 / 2`. */
 function emitLowSquare(
-  target: Emitter,
-  argument: Vector,
-  x: Vector,
-  [a, b]: readonly [Vector, Vector],
+  target: GroupOperations,
+  argument: VectorGroup,
+  x: VectorGroup,
+  [a, b]: readonly [VectorGroup, VectorGroup],
 ): void {
   emitMagnitude(target, a, x, b);
   target.integerConstant(b, HIGH_HALF_BITS);
@@ -151,8 +167,8 @@ function emitLowSquare(
  * `x * Phi(x) = max(x, 0) - a * Phi(-a)` with `a = |x|` and `a * Phi(-a) = exp(-a^2 / 2) * s * p(centre - s)`, `s = a / (offset + a)`:
  * the relative error stays small down to subnormal results.
  */
-function emitGelu(target: Emitter, x: Vector, scratch: readonly Vector[]): void {
-  const [power, a, b, tail] = scratch as readonly [Vector, Vector, Vector, Vector];
+function emitGelu(target: GroupOperations, x: VectorGroup, scratch: readonly VectorGroup[]): void {
+  const [power, a, b, tail] = scratch as readonly [VectorGroup, VectorGroup, VectorGroup, VectorGroup];
   emitHighSquare(target, tail, x, [a, b]);
   emitScaledExponential(target, tail, [power, a, b], (argument) =>
     emitLowSquare(target, argument, x, [a, b]),
@@ -173,39 +189,55 @@ function emitGelu(target: Emitter, x: Vector, scratch: readonly Vector[]): void 
   target.float('subtract', x, x, tail);
 }
 
-/**
- * Values follow each other with the same scratch registers: no value depends on another, so that a processor that renames registers
- * overlaps them.
- */
-function oneByOne(emit: EmitOne): EmitAll {
-  return (target, values, scratch) => {
-    for (const x of values) emit(target, x, scratch);
+/** As many values at a time as there is scratch for. */
+function inGroups(emit: EmitGroup, scratchEach: number) {
+  const emitAll: EmitAll = (target, values, scratch) => {
+    const operations = new GroupOperations(target);
+    eachVectorGroup(values, scratch, scratchEach, (x, groups) => emit(operations, x, groups));
   };
+  return { emit: emitAll, scratch: scratchEach };
 }
 
 const EMITTERS: Readonly<Record<Activation, { readonly emit: EmitAll; readonly scratch: number }>> = {
   none: { emit: () => {}, scratch: 0 },
   relu: { emit: emitRelu, scratch: 1 },
   relu6: { emit: emitRelu6, scratch: 1 },
-  sigmoid: { emit: oneByOne(emitSigmoid), scratch: EXPONENTIAL_SCRATCH },
-  tanh: { emit: oneByOne(emitTanh), scratch: EXPONENTIAL_SCRATCH + 1 },
-  gelu: { emit: oneByOne(emitGelu), scratch: EXPONENTIAL_SCRATCH + 1 },
-  silu: { emit: oneByOne(emitSilu), scratch: EXPONENTIAL_SCRATCH + 1 },
+  sigmoid: inGroups(emitSigmoid, EXPONENTIAL_SCRATCH),
+  tanh: inGroups(emitTanh, EXPONENTIAL_SCRATCH + 1),
+  gelu: inGroups(emitGelu, EXPONENTIAL_SCRATCH + 1),
+  silu: inGroups(emitSilu, EXPONENTIAL_SCRATCH + 1),
 };
 
 /** The activations by name. */
 export const ACTIVATIONS = Object.keys(EMITTERS) as readonly Activation[];
 
-/** Scratch registers that {@link emitActivation} needs; more are of no use. */
+/**
+ * Scratch registers that {@link emitActivation} needs for one value at a time. With those for several values it computes as many in
+ * lockstep, which is faster; `relu` and `relu6` need no more than these for any number.
+ */
 export function activationScratch(activation: Activation, _traits: TargetTraits): number {
   return EMITTERS[activation].scratch;
+}
+
+/** How a kernel divides its free registers: values that are activated together, and scratch. */
+export interface ActivationPlan {
+  readonly values: number;
+  readonly scratch: number;
+}
+
+/** The fastest division of `available` registers. The least possible is one value with its scratch, whether available or not. */
+export function planActivation(activation: Activation, available: number): ActivationPlan {
+  const { scratch } = EMITTERS[activation];
+  if (scratch <= 1) return { values: Math.max(1, Math.min(MOST_TOGETHER, available - scratch)), scratch };
+  const values = Math.max(1, Math.min(MOST_TOGETHER, Math.floor(available / (1 + scratch))));
+  return { values, scratch: values * scratch };
 }
 
 /**
  * Replaces each lane of `values` by its activation. NaN stays NaN, and `relu` keeps -0; the largest errors are those of
  * `ACTIVATION_ERROR_ULPS`.
  *
- * @param scratch {@link activationScratch} registers, none of them among `values`; undefined afterwards.
+ * @param scratch {@link activationScratch} registers or a multiple, none of them among `values`; undefined afterwards.
  */
 export function emitActivation(
   target: Target<unknown>,

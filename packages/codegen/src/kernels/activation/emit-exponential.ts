@@ -1,4 +1,5 @@
 import type { Target, Vector } from '../../target/target.ts';
+import { eachVectorGroup, GroupOperations, type VectorGroup } from '../elements/vector-group.ts';
 import { EXPONENTIAL_TAIL } from './activation-coefficients.ts';
 
 /** Registers that {@link emitExponential} and {@link emitReducedExponential} need beside their argument. */
@@ -20,15 +21,13 @@ const MANTISSA_BITS = 23;
 const LN2_HIGH = 0x0b17 / 2 ** 12;
 const LN2_LOW = Math.fround(Math.LN2 - LN2_HIGH);
 
-type Emitter = Target<unknown>;
-
 /** `destination` or `spare`, whichever ends up holding the polynomial in `x`, constant term first; the other is overwritten. */
 export function emitPolynomial(
-  target: Emitter,
+  target: GroupOperations,
   coefficients: readonly number[],
-  x: Vector,
-  [first, second]: readonly [Vector, Vector],
-): readonly [value: Vector, free: Vector] {
+  x: VectorGroup,
+  [first, second]: readonly [VectorGroup, VectorGroup],
+): readonly [value: VectorGroup, free: VectorGroup] {
   let [value, free] = [first, second];
   target.constant(value, coefficients.at(-1)!);
   for (const coefficient of coefficients.slice(0, -1).toReversed()) {
@@ -46,12 +45,12 @@ export function emitPolynomial(
  * The caller sees to it that `-126 <= n + scale <= 127`. A NaN makes `m` a NaN and `power` anything.
  */
 export function emitReducedExponential(
-  target: Emitter,
-  x: Vector,
-  power: Vector,
-  scratch: readonly [Vector, Vector],
+  target: GroupOperations,
+  x: VectorGroup,
+  power: VectorGroup,
+  scratch: readonly [VectorGroup, VectorGroup],
   scale: number,
-  correct: (reduced: Vector) => void = () => {},
+  correct: (reduced: VectorGroup) => void = () => {},
 ): void {
   const [a, b] = scratch;
   target.constant(power, ROUNDING_SHIFT);
@@ -69,19 +68,19 @@ export function emitReducedExponential(
   target.copy(free, x);
   target.fma(x, tail, free);
   // The shift drops what the rounding added, because its bits below the exponent of 2^23 are zero there.
-  target.shift('left', 32, power, power, MANTISSA_BITS);
+  target.shift('left', power, power, MANTISSA_BITS);
   target.integerConstant(free, (EXPONENT_BIAS + scale) << MANTISSA_BITS);
   target.integer('add', power, power, free);
 }
 
 /** Leaves `exp(x) * 2^EXPONENTIAL_SCALE` in `x`, for `-104 <= x <= 40`; NaN stays NaN. */
 export function emitScaledExponential(
-  target: Emitter,
-  x: Vector,
-  scratch: readonly Vector[],
-  correct?: (reduced: Vector) => void,
+  target: GroupOperations,
+  x: VectorGroup,
+  scratch: readonly VectorGroup[],
+  correct?: (reduced: VectorGroup) => void,
 ): void {
-  const [power, a, b] = scratch as readonly [Vector, Vector, Vector];
+  const [power, a, b] = scratch as readonly [VectorGroup, VectorGroup, VectorGroup];
   emitReducedExponential(target, x, power, [a, b], EXPONENTIAL_SCALE, correct);
   target.constant(a, 1);
   target.float('add', x, x, a);
@@ -89,14 +88,22 @@ export function emitScaledExponential(
 }
 
 /**
- * `x = exp(x)` in every lane, for x from -infinity to 40 (softmax has none above 0); NaN stays NaN.
+ * `exp` of every lane of `values`, for numbers from -infinity to 40 (softmax has none above 0); NaN stays NaN.
  *
- * @param scratch {@link EXPONENTIAL_SCRATCH} registers.
+ * @param scratch {@link EXPONENTIAL_SCRATCH} registers for each value that is to be computed together with others, at least for one.
  */
-export function emitExponential(target: Emitter, x: Vector, scratch: readonly Vector[]): void {
-  target.constant(scratch[0]!, EXPONENTIAL_LOWEST);
-  target.float('max', x, x, scratch[0]!);
-  emitScaledExponential(target, x, scratch);
-  target.constant(scratch[0]!, 2 ** -EXPONENTIAL_SCALE);
-  target.float('multiply', x, x, scratch[0]!);
+export function emitExponential(
+  target: Target<unknown>,
+  values: readonly Vector[],
+  scratch: readonly Vector[],
+): void {
+  const operations = new GroupOperations(target);
+  eachVectorGroup(values, scratch, EXPONENTIAL_SCRATCH, (x, groups) => {
+    const [bound] = groups as readonly [VectorGroup, ...VectorGroup[]];
+    operations.constant(bound, EXPONENTIAL_LOWEST);
+    operations.float('max', x, x, bound);
+    emitScaledExponential(operations, x, groups);
+    operations.constant(bound, 2 ** -EXPONENTIAL_SCALE);
+    operations.float('multiply', x, x, bound);
+  });
 }

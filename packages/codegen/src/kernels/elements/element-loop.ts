@@ -1,4 +1,4 @@
-import type { Pointer, Target } from '../../target/target.ts';
+import type { Pointer, Target, Vector } from '../../target/target.ts';
 
 /** Bytes of an element of most operands: float32 or int32. */
 export const WORD_BYTES = 4;
@@ -23,9 +23,24 @@ export function portionsOf(length: number, lanes: number, first = 0): Portion[] 
   }));
 }
 
-/** A vector's worth of words at a stream's pointer, as far as `body` of {@link emitElementLoop} needs an operand. */
-export function wordsAt(pointer: Pointer, { element }: Portion): { base: Pointer; offset: number } {
-  return { base: pointer, offset: element * WORD_BYTES };
+/** Loads a portion of words; lanes beyond it become 0. */
+export function emitLoad(
+  target: Target<unknown>,
+  destination: Vector,
+  base: Pointer,
+  { element, lanes }: Portion,
+): void {
+  target.load(destination, { base, offset: element * WORD_BYTES }, lanes);
+}
+
+/** Stores a portion of words. */
+export function emitStore(
+  target: Target<unknown>,
+  source: Vector,
+  base: Pointer,
+  { element, lanes }: Portion,
+): void {
+  target.store(source, { base, offset: element * WORD_BYTES }, lanes);
 }
 
 /**

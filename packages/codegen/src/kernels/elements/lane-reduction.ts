@@ -1,5 +1,5 @@
 import type { Pointer, Target, Vector } from '../../target/target.ts';
-import { emitElementLoop, type Portion, portionsOf, WORD_BYTES, wordsAt } from './element-loop.ts';
+import { emitElementLoop, emitLoad, type Portion, portionsOf, WORD_BYTES } from './element-loop.ts';
 
 /**
  * Sums run in this many lanes on every target, element i in lane i modulo 16, so that their bits do not depend on how many
@@ -23,22 +23,48 @@ export function emitSumLanes(target: Target<unknown>, sums: readonly Vector[], s
   }
 }
 
+/** A portion of a row, and the register of the sum that it belongs to. */
+export interface SummedPortion {
+  readonly portion: Portion;
+  readonly sum: Vector;
+}
+
 /**
- * Emits `body` for a row in the order that {@link SUM_LANES} asks for; `sum` is the register of the sum that each
- * portion belongs to. A turn covers 16 elements or a multiple.
+ * Emits `body` for a row in the order that {@link SUM_LANES} asks for, for up to `portionsPerTurn` portions at a time; a turn
+ * covers 16 elements or a multiple.
  */
 export function emitSumLoop(
   target: Target<unknown>,
   width: number,
   pointers: readonly Pointer[],
   sums: readonly Vector[],
-  body: (portion: Portion, sum: Vector) => void,
+  portionsPerTurn: number,
+  body: (portions: readonly SummedPortion[]) => void,
 ): void {
   for (const sum of sums) target.zero(sum);
   const streams = pointers.map((pointer) => ({ pointer, elementBytes: WORD_BYTES }));
-  emitElementLoop(target, width, streams, Math.max(sums.length, 2), (portions) => {
-    for (const [v, portion] of portions.entries()) body(portion, sums[v % sums.length]!);
+  const perTurn = Math.ceil(portionsPerTurn / sums.length) * sums.length;
+  emitElementLoop(target, width, streams, perTurn, (portions) => {
+    const summed = portions.map((portion, v) => ({ portion, sum: sums[v % sums.length]! }));
+    for (let at = 0; at < summed.length; at += portionsPerTurn) body(summed.slice(at, at + portionsPerTurn));
   });
+}
+
+/** Adds up a row; every lane of the first of `sums` then holds the sum. */
+export function emitRowSum(
+  target: Target<unknown>,
+  row: Pointer,
+  width: number,
+  sums: readonly Vector[],
+  scratch: Vector,
+): void {
+  emitSumLoop(target, width, [row], sums, 4, (portions) => {
+    for (const { portion, sum } of portions) {
+      emitLoad(target, scratch, row, portion);
+      target.float('add', sum, sum, scratch);
+    }
+  });
+  emitSumLanes(target, sums, scratch);
 }
 
 /**
@@ -65,7 +91,7 @@ export function emitRowMaximum(
   for (const accumulator of accumulators) target.constant(accumulator, Number.NEGATIVE_INFINITY);
   const whole = width - (width % lanes);
   const compare = (portion: Portion, accumulator: Vector) => {
-    target.load(scratch, wordsAt(row, portion));
+    emitLoad(target, scratch, row, portion);
     target.float('max', accumulator, accumulator, scratch);
   };
   const stream = { pointer: row, elementBytes: WORD_BYTES };

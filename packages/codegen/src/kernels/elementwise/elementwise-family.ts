@@ -10,10 +10,11 @@ import { requireKnown, requireSpan } from '../../description/row-layout.ts';
 import { ARGUMENT_BYTES } from '../../host/argument-block.ts';
 import { referenceElementwise } from '../../reference/elementwise.ts';
 import type { FloatOperation, Target, Vector } from '../../target/target.ts';
-import { expectActivation, portionsPerTurn } from '../activation/activation-family.ts';
-import { ACTIVATIONS, activationScratch, emitActivation } from '../activation/emit-activation.ts';
+import { expectActivation } from '../activation/activation-family.ts';
+import { ACTIVATIONS, emitActivation, planActivation } from '../activation/emit-activation.ts';
 import { arrayTrial, drawFloats, readFloat32 } from '../elements/array-trial.ts';
-import { emitElementLoop, emitRowLoop, WORD_BYTES, wordsAt } from '../elements/element-loop.ts';
+import { emitElementLoop, emitLoad, emitRowLoop, emitStore, WORD_BYTES } from '../elements/element-loop.ts';
+import { claimableVectors } from '../elements/vector-group.ts';
 import type { KernelFamily } from '../kernel-family.ts';
 
 /** What each operation does with `a` (scaled first for `scale-and-add`) and `b`. */
@@ -29,9 +30,11 @@ const OPERATIONS: Readonly<Record<ElementwiseOperation, FloatOperation>> = {
 
 function emitElementwise(target: Target<unknown>, description: ElementwiseDescription): void {
   const { operation, rows, width, aStride, bStride, outputStride, activation } = description;
-  const [value, other] = target.vectors('operands', 2) as [Vector, Vector];
+  const plan = planActivation(activation, claimableVectors(target.traits) - 2);
+  const values = target.vectors('values', plan.values);
+  const scratch = target.vectors('scratch', plan.scratch);
+  const [other] = target.vectors('other operand', 1) as [Vector];
   const [alpha] = target.vectors('alpha', operation === 'scale-and-add' ? 1 : 0);
-  const scratch = target.vectors('scratch', activationScratch(activation, target.traits));
   const claim = (name: 'a' | 'b' | 'output') => {
     const pointer = target.pointer(name);
     target.argument(pointer, ELEMENTWISE_ARGUMENTS[name]);
@@ -48,15 +51,16 @@ function emitElementwise(target: Target<unknown>, description: ElementwiseDescri
     { pointer: output, bytes: outputStride * WORD_BYTES },
   ].filter(({ bytes }) => bytes > 0);
   emitRowLoop(target, rows, strides, () => {
-    emitElementLoop(target, width, streams, portionsPerTurn(activation), (portions) => {
-      for (const portion of portions) {
-        target.load(value, wordsAt(a, portion), portion.lanes);
-        target.load(other, wordsAt(b, portion), portion.lanes);
+    emitElementLoop(target, width, streams, plan.values, (portions) => {
+      const group = values.slice(0, portions.length);
+      for (const [v, value] of group.entries()) {
+        emitLoad(target, value, a, portions[v]!);
+        emitLoad(target, other, b, portions[v]!);
         if (alpha !== undefined) target.float('multiply', value, value, alpha);
         target.float(OPERATIONS[operation], value, value, other);
-        emitActivation(target, activation, [value], scratch);
-        target.store(value, wordsAt(output, portion), portion.lanes);
       }
+      emitActivation(target, activation, group, scratch);
+      for (const [v, value] of group.entries()) emitStore(target, value, output, portions[v]!);
     });
   });
 }

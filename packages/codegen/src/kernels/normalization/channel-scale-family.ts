@@ -6,16 +6,19 @@ import {
 } from '../../description/normalization.ts';
 import { requireKnown, requireRowLayout } from '../../description/row-layout.ts';
 import type { Target, Vector } from '../../target/target.ts';
-import { expectActivation, portionsPerTurn } from '../activation/activation-family.ts';
-import { ACTIVATIONS, activationScratch, emitActivation } from '../activation/emit-activation.ts';
+import { expectActivation } from '../activation/activation-family.ts';
+import { ACTIVATIONS, emitActivation, planActivation } from '../activation/emit-activation.ts';
 import { arrayTrial, drawFloats, readFloat32 } from '../elements/array-trial.ts';
-import { emitElementLoop, emitRowLoop, WORD_BYTES, wordsAt } from '../elements/element-loop.ts';
+import { emitElementLoop, emitLoad, emitRowLoop, emitStore, WORD_BYTES } from '../elements/element-loop.ts';
+import { claimableVectors } from '../elements/vector-group.ts';
 import type { KernelFamily } from '../kernel-family.ts';
 
 function emitChannelScale(target: Target<unknown>, description: ChannelScaleDescription): void {
   const { rows, width, inputStride, outputStride, activation } = description;
-  const [value, parameter] = target.vectors('value and parameter', 2) as [Vector, Vector];
-  const scratch = target.vectors('scratch', activationScratch(activation, target.traits));
+  const plan = planActivation(activation, claimableVectors(target.traits) - 1);
+  const values = target.vectors('values', plan.values);
+  const scratch = target.vectors('scratch', plan.scratch);
+  const [parameter] = target.vectors('parameter', 1) as [Vector];
   const claim = (name: keyof typeof CHANNEL_SCALE_ARGUMENTS) => {
     const pointer = target.pointer(name);
     target.argument(pointer, CHANNEL_SCALE_ARGUMENTS[name]);
@@ -28,16 +31,17 @@ function emitChannelScale(target: Target<unknown>, description: ChannelScaleDesc
     { pointer: output, bytes: outputStride * WORD_BYTES },
   ];
   emitRowLoop(target, rows, strides, () => {
-    emitElementLoop(target, width, streams, portionsPerTurn(activation), (portions) => {
-      for (const portion of portions) {
-        target.load(value, wordsAt(input, portion), portion.lanes);
-        target.load(parameter, wordsAt(scale, portion), portion.lanes);
+    emitElementLoop(target, width, streams, plan.values, (portions) => {
+      const group = values.slice(0, portions.length);
+      for (const [v, value] of group.entries()) {
+        emitLoad(target, value, input, portions[v]!);
+        emitLoad(target, parameter, scale, portions[v]!);
         target.float('multiply', value, value, parameter);
-        target.load(parameter, wordsAt(shift, portion), portion.lanes);
+        emitLoad(target, parameter, shift, portions[v]!);
         target.float('add', value, value, parameter);
-        emitActivation(target, activation, [value], scratch);
-        target.store(value, wordsAt(output, portion), portion.lanes);
       }
+      emitActivation(target, activation, group, scratch);
+      for (const [v, value] of group.entries()) emitStore(target, value, output, portions[v]!);
     });
   });
 }

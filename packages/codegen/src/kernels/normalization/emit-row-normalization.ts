@@ -3,9 +3,10 @@ import {
   type RowNormalizationDescription,
 } from '../../description/normalization.ts';
 import type { Pointer, Target, Vector } from '../../target/target.ts';
-import { activationScratch, emitActivation } from '../activation/emit-activation.ts';
-import { emitElementLoop, emitRowLoop, WORD_BYTES, wordsAt } from '../elements/element-loop.ts';
-import { emitSumLanes, emitSumLoop, sumVectors } from '../elements/lane-reduction.ts';
+import { emitActivation, planActivation } from '../activation/emit-activation.ts';
+import { emitElementLoop, emitLoad, emitRowLoop, emitStore, WORD_BYTES } from '../elements/element-loop.ts';
+import { emitRowSum, emitSumLanes, emitSumLoop, sumVectors } from '../elements/lane-reduction.ts';
+import { claimableVectors } from '../elements/vector-group.ts';
 
 interface RowPointers {
   readonly input: Pointer;
@@ -17,6 +18,8 @@ interface RowPointers {
 
 interface RowVectors {
   readonly value: Vector;
+  /** `value` and others. */
+  readonly values: readonly Vector[];
   readonly factor: Vector;
   readonly sums: readonly Vector[];
   readonly scratch: readonly Vector[];
@@ -29,11 +32,7 @@ function emitMean(
   row: Pointer,
   { value, factor, sums }: RowVectors,
 ): void {
-  emitSumLoop(target, width, [row], sums, (portion, sum) => {
-    target.load(value, wordsAt(row, portion), portion.lanes);
-    target.float('add', sum, sum, value);
-  });
-  emitSumLanes(target, sums, value);
+  emitRowSum(target, row, width, sums, value);
   target.constant(factor, width);
   target.float('divide', factor, sums[0]!, factor);
 }
@@ -45,13 +44,15 @@ function emitCentre(
   { input, output }: RowPointers,
   { value, factor, sums }: RowVectors,
 ): void {
-  emitSumLoop(target, width, [input, output], sums, (portion, sum) => {
-    target.load(value, wordsAt(input, portion), portion.lanes);
-    target.float('subtract', value, value, factor);
-    target.store(value, wordsAt(output, portion), portion.lanes);
-    // Lanes beyond the row hold minus the mean: reading back zeroes them.
-    if (portion.lanes < target.traits.lanes) target.load(value, wordsAt(output, portion), portion.lanes);
-    target.fma(sum, value, value);
+  emitSumLoop(target, width, [input, output], sums, 4, (portions) => {
+    for (const { portion, sum } of portions) {
+      emitLoad(target, value, input, portion);
+      target.float('subtract', value, value, factor);
+      emitStore(target, value, output, portion);
+      // Lanes beyond the row hold minus the mean: reading back zeroes them.
+      if (portion.lanes < target.traits.lanes) emitLoad(target, value, output, portion);
+      target.fma(sum, value, value);
+    }
   });
   emitSumLanes(target, sums, value);
 }
@@ -78,25 +79,25 @@ function emitScale(
   target: Target<unknown>,
   { width, activation }: RowNormalizationDescription,
   { output, gamma, beta }: RowPointers,
-  { value, factor, sums, scratch }: RowVectors,
+  { values, factor, sums, scratch }: RowVectors,
 ): void {
   const parameter = sums[0]!;
   const streams = [output, gamma, beta]
     .filter((pointer) => pointer !== null)
     .map((pointer) => ({ pointer, elementBytes: WORD_BYTES }));
-  emitElementLoop(target, width, streams, 2, (portions) => {
-    for (const portion of portions) {
-      target.load(value, wordsAt(output, portion), portion.lanes);
-      target.float('multiply', value, value, factor);
-      if (gamma !== null && beta !== null) {
-        target.load(parameter, wordsAt(gamma, portion), portion.lanes);
-        target.float('multiply', value, value, parameter);
-        target.load(parameter, wordsAt(beta, portion), portion.lanes);
-        target.float('add', value, value, parameter);
-      }
-      emitActivation(target, activation, [value], scratch);
-      target.store(value, wordsAt(output, portion), portion.lanes);
+  emitElementLoop(target, width, streams, values.length, (portions) => {
+    const group = values.slice(0, portions.length);
+    for (const [v, y] of group.entries()) {
+      emitLoad(target, y, output, portions[v]!);
+      target.float('multiply', y, y, factor);
+      if (gamma === null || beta === null) continue;
+      emitLoad(target, parameter, gamma, portions[v]!);
+      target.float('multiply', y, y, parameter);
+      emitLoad(target, parameter, beta, portions[v]!);
+      target.float('add', y, y, parameter);
     }
+    emitActivation(target, activation, group, scratch);
+    for (const [v, y] of group.entries()) emitStore(target, y, output, portions[v]!);
   });
 }
 
@@ -117,12 +118,12 @@ export function emitRowNormalization(
     gamma: affine ? claim('gamma') : null,
     beta: affine ? claim('beta') : null,
   };
-  const [value, factor, ...sums] = target.vectors(
-    'value, factor and sums',
-    2 + sumVectors(target.traits.lanes),
-  ) as [Vector, Vector, ...Vector[]];
-  const scratch = target.vectors('scratch', activationScratch(activation, target.traits));
-  const vectors: RowVectors = { value, factor, sums, scratch };
+  const sums = target.vectors('sums', sumVectors(target.traits.lanes));
+  const [factor] = target.vectors('factor', 1) as [Vector];
+  const plan = planActivation(activation, claimableVectors(target.traits) - sums.length - 1);
+  const values = target.vectors('values', plan.values);
+  const scratch = target.vectors('scratch', plan.scratch);
+  const vectors: RowVectors = { value: values[0]!, values, factor, sums, scratch };
   const strides = [
     { pointer: pointers.input, bytes: inputStride * WORD_BYTES },
     { pointer: pointers.output, bytes: outputStride * WORD_BYTES },

@@ -8,14 +8,8 @@ import { requireInteger } from '../../description/require-integer.ts';
 import { requireKnown, requireSpan } from '../../description/row-layout.ts';
 import type { Target, Vector } from '../../target/target.ts';
 import { arrayTrial, drawFloats, readFloat32 } from '../elements/array-trial.ts';
-import { emitRowLoop, WORD_BYTES, wordsAt } from '../elements/element-loop.ts';
-import {
-  emitRowMaximum,
-  emitSumLanes,
-  emitSumLoop,
-  SUM_LANES,
-  sumVectors,
-} from '../elements/lane-reduction.ts';
+import { emitRowLoop, WORD_BYTES } from '../elements/element-loop.ts';
+import { emitRowMaximum, emitRowSum, SUM_LANES, sumVectors } from '../elements/lane-reduction.ts';
 import type { KernelFamily } from '../kernel-family.ts';
 
 const UNIT_ROUNDOFF = 2 ** -24;
@@ -37,11 +31,7 @@ function emitReduction(
   ];
   emitRowLoop(target, rows, strides, () => {
     if (operation === 'sum') {
-      emitSumLoop(target, width, [input], sums, (portion, sum) => {
-        target.load(value, wordsAt(input, portion), portion.lanes);
-        target.float('add', sum, sum, value);
-      });
-      emitSumLanes(target, sums, value);
+      emitRowSum(target, input, width, sums, value);
     } else {
       emitRowMaximum(target, input, width, results, value);
       // -0 becomes +0.

@@ -10,13 +10,15 @@ import type { Target } from '../../target/target.ts';
 import { arrayTrial, drawFloats, readFloat32 } from '../elements/array-trial.ts';
 import { WORD_BYTES } from '../elements/element-loop.ts';
 import { SUM_LANES } from '../elements/lane-reduction.ts';
+import { claimableVectors } from '../elements/vector-group.ts';
 import type { KernelFamily } from '../kernel-family.ts';
-import { emitSoftmaxRows, softmaxVectors } from './emit-softmax-rows.ts';
+import { emitSoftmaxRows, usefulSoftmaxVectors } from './emit-softmax-rows.ts';
 
 const UNIT_ROUNDOFF = 2 ** -24;
 
 function emitSoftmax(target: Target<unknown>, description: SoftmaxDescription): void {
-  const vectors = target.vectors('values, scratch and sums', softmaxVectors(target.traits));
+  const count = usefulSoftmaxVectors(target.traits, claimableVectors(target.traits));
+  const vectors = target.vectors('values, scratch and sums', count);
   const [input, output] = [target.pointer('input'), target.pointer('output')];
   target.argument(input, SOFTMAX_ARGUMENTS.input);
   target.argument(output, SOFTMAX_ARGUMENTS.output);
