@@ -34,6 +34,7 @@ export {
   type GemmRightOperand,
   type MatrixLayout,
 } from './description/gemm.ts';
+export { GEMV_ARGUMENTS, type GemvBlocking, type GemvDescription } from './description/gemv.ts';
 export {
   INTEGER_GEMM_ARGUMENTS,
   type IntegerGemmBlocking,
@@ -141,6 +142,7 @@ export {
   gemmScratchBytes,
   packGemmPanels,
 } from './kernels/gemm/gemm-panels.ts';
+export { defaultGemvBlocking } from './kernels/gemv/gemv-blocking.ts';
 export {
   defaultCodeRowStride,
   encodedCodeBytes,

@@ -6,6 +6,7 @@ import { CONVOLUTION, DEPTHWISE } from './convolution/convolution-family.ts';
 import { IMAGE_TO_COLUMNS } from './convolution/image-to-columns-family.ts';
 import { ELEMENTWISE } from './elementwise/elementwise-family.ts';
 import { GEMM } from './gemm/gemm-family.ts';
+import { GEMV } from './gemv/gemv-family.ts';
 import { INTEGER_GEMM } from './integer/integer-gemm-family.ts';
 import { NIBBLE_GEMM } from './integer/nibble-gemm-family.ts';
 import { QUANTIZE_ROWS } from './integer/quantize-rows-family.ts';
@@ -21,6 +22,7 @@ import { SOFTMAX } from './softmax/softmax-family.ts';
 /** Every family, one line each. A description's type is the union of theirs. */
 const FAMILIES = [
   GEMM,
+  GEMV,
   PEAK,
   BANDWIDTH,
   CONVOLUTION,

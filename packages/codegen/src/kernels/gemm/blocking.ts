@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '@qedge/core';
 import type { GemmBlocking, GemmDescription } from '../../description/gemm.ts';
 import type { TargetTraits } from '../../target/target.ts';
-import { cutRows, type LeftOperand, orientGemm, WORD_BYTES } from './gemm-plan.ts';
+import { cutTiles, type LeftOperand, orientGemm, WORD_BYTES } from './gemm-plan.ts';
 import { mostTileRows } from './gemm-tile.ts';
 
 /** A product whose blocking is still to be chosen. */
@@ -46,7 +46,7 @@ function estimateCost(
   vectors: number,
   depth: number,
 ): number {
-  const heights = cutRows(rows, tileRows, rows).flatMap(({ runs }) => runs);
+  const heights = cutTiles(rows, tileRows);
   const whole = Math.floor(vectors / tileVectors);
   const rest = vectors % tileVectors;
   const widths = [

@@ -34,7 +34,7 @@ function validateLayout(name: string, layout: MatrixLayout, rows: number, column
 }
 
 /** Two results at one place would depend on the order of stores. */
-function validateResult({ batch, rows, columns, c }: GemmDescription): void {
+function validateResult({ batch, rows, columns, c }: Omit<GemmDescription, 'kind' | 'blocking'>): void {
   const [rowSpan, columnSpan] = [(rows - 1) * c.rowStride, (columns - 1) * c.columnStride];
   const distinct =
     (rows === 1 || c.rowStride > 0) &&
@@ -48,8 +48,9 @@ function validateResult({ batch, rows, columns, c }: GemmDescription): void {
   });
 }
 
-function validateGemm(description: GemmDescription): void {
-  const { batch, rows, columns, depth, a, b, c, alpha, beta, epilogue, blocking } = description;
+/** What products of any kind have in common. @throws InvalidArgumentError. */
+export function validateProduct(description: Omit<GemmDescription, 'kind' | 'blocking'>): void {
+  const { batch, rows, columns, depth, a, b, c, alpha, beta, epilogue } = description;
   requireInteger('batch of a product', batch, 1);
   requireInteger('rows of a product', rows, 1);
   requireInteger('columns of a product', columns, 1);
@@ -66,6 +67,11 @@ function validateGemm(description: GemmDescription): void {
   requireName('alpha', alpha, ['one', 'argument']);
   requireName('beta', beta, ['zero', 'one', 'argument']);
   requireName('activation', epilogue.activation, ACTIVATIONS);
+}
+
+function validateGemm(description: GemmDescription): void {
+  validateProduct(description);
+  const { blocking } = description;
   for (const name of ['tileRows', 'tileVectors', 'depthBlock', 'rowBlock'] as const) {
     requireInteger(`${name} of a product`, blocking[name], 1);
   }

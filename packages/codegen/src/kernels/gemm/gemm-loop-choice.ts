@@ -53,7 +53,7 @@ export function movingPositions(
   };
 }
 
-/** Address registers in use at the deepest place: inside the depth loop of a tile. */
+/** Address registers in use at the deepest place: inside the depth loop of a tile, or the inner loop of packing. */
 function pointerCount(plan: GemmPlan, loops: LoopChoice): number {
   const moving = movingPositions(plan, loops);
   const hasBias = plan.biasAxis !== null;
@@ -66,12 +66,12 @@ function pointerCount(plan: GemmPlan, loops: LoopChoice): number {
     moving.result && !plan.result.direct,
     moving.bias && hasBias,
     hasBias,
-    loops.runs,
-    plan.fullTiles > 1,
     loops.batch,
     loops.passes,
     loops.blocks,
   ];
+  const packs = plan.packLeft !== 'none' || plan.packRight !== 'none';
+  const innerLoops = Math.max([loops.runs, plan.fullTiles > 1].filter(Boolean).length, packs ? 2 : 0);
   const tilePointersAndDepth = 4;
-  return tilePointersAndDepth + used.filter(Boolean).length;
+  return tilePointersAndDepth + used.filter(Boolean).length + innerLoops;
 }

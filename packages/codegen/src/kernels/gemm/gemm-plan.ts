@@ -239,13 +239,28 @@ function chooseRightPacking(
   return blocks.length === 1 && blocks[0]!.count === 1 ? 'panel' : 'block';
 }
 
-/** Cuts rows into tiles of nearly equal height, tall ones first, and groups the tiles into blocks. */
-export function cutRows(rows: number, tileRows: number, rowBlock: number): readonly RowBlocks[] {
+/** Cuts rows into tiles whose heights differ by at most one, the tall ones first. */
+export function cutTiles(rows: number, tileRows: number): readonly TileRun[] {
   const tiles = Math.ceil(rows / tileRows);
   const short = Math.floor(rows / tiles);
-  let tallLeft = rows % tiles;
+  const tall = rows % tiles;
+  const runs = [
+    { rows: short + 1, count: tall },
+    { rows: short, count: tiles - tall },
+  ];
+  return runs.filter(({ count }) => count > 0);
+}
+
+/** Groups the tiles of {@link cutTiles} into blocks of at most `rowBlock` rows, or of one tile. */
+export function cutRows(rows: number, tileRows: number, rowBlock: number): readonly RowBlocks[] {
+  const cut = cutTiles(rows, tileRows);
+  if (rowBlock >= rows) return [{ count: 1, rows, runs: cut }];
+  const short = cut.at(-1)!.rows;
+  const tiles = cut.reduce((sum, { count }) => sum + count, 0);
+  let tallLeft = cut.length === 2 ? cut[0]!.count : 0;
   let shortLeft = tiles - tallLeft;
-  const perBlock = Math.ceil(tiles / Math.ceil(tiles / Math.max(1, Math.floor(rowBlock / tileRows))));
+  const most = Math.max(1, Math.floor(rowBlock / cut[0]!.rows));
+  const perBlock = Math.ceil(tiles / Math.ceil(tiles / most));
   const blocks: RowBlocks[] = [];
   while (tallLeft + shortLeft > 0) {
     const tall = Math.min(tallLeft, perBlock);
