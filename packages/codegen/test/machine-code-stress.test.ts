@@ -7,7 +7,7 @@ const missing = missingMachineCode();
 if (missing) console.warn(`SKIPPED: the stress of machine code. ${missing}`);
 
 const CALLS = 100_000;
-const PRODUCTS = 5000;
+const PRODUCTS = 2000;
 
 describe.skipIf(missing !== '')('generated code under stress', () => {
   const project = new BundledProject();

@@ -4,7 +4,7 @@ import type { TeamReport } from './team-page.ts';
 
 if (BROWSER_MISSING) console.warn(`SKIPPED: teams in a browser. ${BROWSER_MISSING}`);
 
-const ROUNDS = 2000;
+const ROUNDS = 1000;
 
 describe.skipIf(BROWSER_MISSING !== '')('a team in a browser', () => {
   let pages: BrowserPages;
@@ -30,7 +30,6 @@ describe.skipIf(BROWSER_MISSING !== '')('a team in a browser', () => {
   it.each([
     ['inPage', 2],
     ['inPage', 3],
-    ['inWorker', 2],
     ['inWorker', 4],
   ] as const)('shares memory in an isolated page (%s, %i threads)', async (place, size) => {
     const report = await run(place, size, true);
