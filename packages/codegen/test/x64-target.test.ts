@@ -1,9 +1,11 @@
 import { CapabilityUnavailableError } from '@qedge/core';
 import { describe, expect, it } from 'vitest';
+import { emitKernel } from '../src/kernels/families.ts';
 import type { Target, Vector } from '../src/target/target.ts';
 import { Avx2Target } from '../src/x64/avx2-target.ts';
 import { Avx512Target } from '../src/x64/avx512-target.ts';
 import { AREA_WORDS, operationCases } from './operation-cases.ts';
+import { SAMPLE_KERNELS } from './sample-kernels.ts';
 import { findCodeFaults } from './x64-code-faults.ts';
 import { Disassembler } from './x64-disassembly.ts';
 import { ALL_FEATURES, x64Profiles } from './x64-machine.ts';
@@ -27,6 +29,11 @@ describe.each(profiles.map((profile) => [profile.name, profile] as const))(
       for (const { name, program } of operationCases(createTarget().traits)) {
         expect(findCodeFaults(program(createTarget()), allowed), name).toEqual([]);
       }
+    });
+
+    it.each(Object.entries(SAMPLE_KERNELS))('keeps them in whole kernels: %s', (_kernel, description) => {
+      const target = createTarget();
+      expect(findCodeFaults(emitKernel(target, description), allowed)).toEqual([]);
     });
 
     it('saves preserved registers when they are used, and only then', () => {

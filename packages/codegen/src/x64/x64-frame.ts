@@ -13,7 +13,10 @@ import {
 } from './registers.ts';
 import { type CallingConvention, SYSTEM_V } from './system-v.ts';
 
-/** Heads of loops start at a multiple of this, so that the decoder fetches them in whole lines. */
+/**
+ * Heads of loops start at a multiple of this: a line of the decoders and micro-operation caches of Intel's cores. On Zen 4 no
+ * alignment from 1 to 64 made a measurable difference.
+ */
 const LOOP_ALIGNMENT = 32;
 /** A cache line, to which the whole code must be aligned. */
 const CODE_ALIGNMENT = 64;
@@ -205,6 +208,7 @@ export abstract class X64Frame {
 
   /** Emits what must happen once before the body. */
   protected abstract emitPrologue(prologue: Assembler): void;
+
   /** The register that conversions of 16-bit floats may use where `temporaries.half` is 1; null where it is 0. */
   protected get halfTemporary(): VectorRegister | null {
     return this.#halfTemporary;
