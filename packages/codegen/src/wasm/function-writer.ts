@@ -43,6 +43,7 @@ export class FunctionWriter {
   readonly #code: number[] = [];
   readonly #pointers = new Map<Pointer, number>();
   readonly #vectors = new Map<string, number>();
+  readonly #constants = new Map<number, number>();
 
   /** @param parameters the pointers that the function is called with, in order. */
   constructor(parameters: readonly Pointer[]) {
@@ -93,10 +94,21 @@ export class FunctionWriter {
     this.emit(OPCODE.simdPrefix, ...unsignedLeb128(opcode), ...immediates);
   }
 
-  /** The same 32 bits in every lane. */
+  /**
+   * The same 32 bits in every lane. V8 builds a constant from three instructions wherever it stands, so each is built once, at the
+   * start of the function, and is then a register or a word on the stack; zero is one instruction.
+   */
   splatConstant(bits: number): void {
-    const bytes = [bits & 255, (bits >>> 8) & 255, (bits >>> 16) & 255, bits >>> 24];
-    this.simd(SIMD.v128Const, ...bytes, ...bytes, ...bytes, ...bytes);
+    if (bits === 0) {
+      this.simd(SIMD.v128Const, ...new Array<number>(VECTOR_BYTES).fill(0));
+      return;
+    }
+    let local = this.#constants.get(bits);
+    if (local === undefined) {
+      local = this.newLocal(VALUE_TYPE.v128);
+      this.#constants.set(bits, local);
+    }
+    this.get(local);
   }
 
   shift(opcode: number, bits: number): void {
@@ -174,8 +186,17 @@ export class FunctionWriter {
   }
 
   finish(): WasmFunction {
-    this.emit(OPCODE.end);
-    return { parameterCount: this.#parameterCount, localTypes: this.#localTypes, code: this.#code };
+    const code: number[] = [];
+    for (const [bits, local] of this.#constants) {
+      const bytes = [bits & 255, (bits >>> 8) & 255, (bits >>> 16) & 255, bits >>> 24];
+      code.push(OPCODE.simdPrefix, SIMD.v128Const, ...bytes, ...bytes, ...bytes, ...bytes);
+      code.push(OPCODE.localSet, ...unsignedLeb128(local));
+    }
+    return {
+      parameterCount: this.#parameterCount,
+      localTypes: this.#localTypes,
+      code: [...code, ...this.#code, OPCODE.end],
+    };
   }
 }
 

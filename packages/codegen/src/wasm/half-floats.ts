@@ -5,7 +5,6 @@ import { SIMD, VALUE_TYPE } from './opcodes.ts';
 // multiplication (widening) or let the hardware round subnormals by an addition (narrowing); see Giesen, "Half to float done quick"
 // and "float->half variants" (public domain). Exact for subnormals, infinities and every rounding; a NaN stays a NaN.
 
-const SIGN = 0x80000000;
 const INFINITY = 0x7f800000;
 /** 2^112, the distance between the exponents of the two formats. */
 const EXPONENT_DISTANCE = 0x77800000;
@@ -43,11 +42,11 @@ export function widenFloat16(writer: FunctionWriter, local: number): void {
 export function narrowToFloat16(writer: FunctionWriter, local: number): void {
   const magnitude = writer.newLocal(VALUE_TYPE.v128);
   writer.get(local);
-  writer.splatConstant(~SIGN);
+  writer.splatConstant(0x7fffffff);
   writer.simd(SIMD.v128And);
   writer.tee(magnitude);
   // Normal: rebias the exponent, add just under half of the last unit, and one more where that unit is odd.
-  writer.splatConstant(0xfff - 0x38000000);
+  writer.splatConstant((0xfff - 0x38000000) >>> 0);
   writer.simd(SIMD.i32x4Add);
   addOddBit(writer, magnitude, 13);
   writer.shift(SIMD.i32x4ShiftRightUnsigned, 13);
