@@ -13,7 +13,7 @@ export interface ConvolutionBlocking {
   readonly tileVectors: number;
   /**
    * What the outer loop runs over. `channels`: each panel of weights is read once and the image once per panel; `rows`: each row of the
-   * image is read once and the weights once per row.
+   * image (of a pointwise window: each tile) is read once and the weights once per row.
    */
   readonly outerLoop: 'channels' | 'rows';
 }

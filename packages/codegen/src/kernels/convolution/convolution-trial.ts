@@ -86,11 +86,9 @@ export function convolutionTrial(
     outputChannels,
     groups,
     weightBytes: convolutionWeightBytes(description, traits.lanes),
-    draw: (drawn, random) => {
+    draw: (drawn, random, packed) => {
       drawn.draw(random, weights, depth * outputChannels, outputChannels, epilogue);
-      const packed = new Uint8Array(convolutionWeightBytes(description, traits.lanes));
       packConvolutionWeights(description, traits.lanes, drawn.weights, drawn.bias, packed);
-      return packed;
     },
     writes: ({ row, channel }) => inRange(outputRows, row) && inRange(channelRange, channel),
   });
@@ -110,11 +108,9 @@ export function depthwiseTrial(
     outputChannels: channels,
     groups: channels,
     weightBytes: depthwiseWeightBytes(description, traits.lanes),
-    draw: (drawn, random) => {
+    draw: (drawn, random, packed) => {
       drawn.draw(random, 'float32', window.height * window.width * channels, channels, epilogue);
-      const packed = new Uint8Array(depthwiseWeightBytes(description, traits.lanes));
       packDepthwiseWeights(description, traits.lanes, drawn.weights, drawn.bias, packed);
-      return packed;
     },
     writes: ({ row }) => inRange(outputRows, row),
   });
@@ -126,7 +122,7 @@ interface WeightedKind {
   readonly groups: number;
   readonly weightBytes: number;
   /** Draws weights and bias and packs them. */
-  readonly draw: (drawn: TrialWeights, random: Random) => Uint8Array;
+  readonly draw: (drawn: TrialWeights, random: Random, packed: Uint8Array) => void;
   readonly writes: (place: OutputPlace) => boolean;
 }
 
@@ -153,8 +149,8 @@ function weightedTrial(
     arguments: CONVOLUTION_ARGUMENTS,
     effort,
     seed,
-    weights: (random) => draw(drawn, random),
     weightBytes,
+    writeWeights: (random, packed) => draw(drawn, random, packed),
     expect: (x, place) => {
       if (!writes(place)) return null;
       const sum = referenceConvolutionSum(reference, x, drawn.weights, place);

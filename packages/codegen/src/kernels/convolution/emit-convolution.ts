@@ -3,6 +3,7 @@ import type { Routine, Target } from '../../target/target.ts';
 import { Cursor, emitRepeated } from '../window/cursor.ts';
 import { emitColumnTiles, emitFromHere, emitImages, emitRowTiles } from '../window/emit-tiles.ts';
 import { type Tile, type TileSeries, tileAxis, tileKey } from '../window/tap-spans.ts';
+import { isPointwise } from '../window/window-geometry.ts';
 import { convolutionGeometry } from './convolution-geometry.ts';
 import { emitTile, type TileContext } from './emit-tile.ts';
 import { claimTileRegisters } from './tile-registers.ts';
@@ -48,10 +49,13 @@ export function emitConvolution(target: Target<unknown>, description: Convolutio
   };
   const call = (rows: Tile, columns: Tile, panel: Panel) => callTile(loops, rows, columns, panel);
   emitImages(target, geometry, loops, () => {
-    if (description.blocking.outerLoop === 'rows') {
-      forRows((rows) => forPanels((panel) => forColumns((columns) => call(rows, columns, panel))));
-    } else {
+    if (description.blocking.outerLoop === 'channels') {
       forPanels((panel) => forRows((rows) => forColumns((columns) => call(rows, columns, panel))));
+    } else if (isPointwise(description.window)) {
+      // All pixels are one row: too many to be read again for every panel.
+      forRows((rows) => forColumns((columns) => forPanels((panel) => call(rows, columns, panel))));
+    } else {
+      forRows((rows) => forPanels((panel) => forColumns((columns) => call(rows, columns, panel))));
     }
   });
 }

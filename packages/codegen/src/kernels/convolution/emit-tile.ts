@@ -8,6 +8,9 @@ import type { WindowGeometry } from '../window/window-geometry.ts';
 import type { TileRegisters } from './tile-registers.ts';
 import { type Panel, WEIGHT_BYTES } from './weight-panels.ts';
 
+/** So many multiply-adds in a turn of the innermost loop hide what the loop itself costs. */
+const SUMS_PER_TURN = 16;
+
 /** What all tiles of a convolution share. */
 export interface TileContext {
   readonly target: Target<unknown>;
@@ -112,7 +115,8 @@ function emitTaps(
       [input, 4],
       [weights, channel],
     ] as const;
-    const unroll = Math.min(target.traits.unroll, times);
+    const sums = pixels.length * shape.panel.vectors;
+    const unroll = Math.min(target.traits.unroll, times, Math.ceil(SUMS_PER_TURN / sums));
     emitRepeated(target, times, steps, (run) => emitChannel(context, pixels, run * 4, run * channel), unroll);
   };
   if (tapBytes === depthChannels * 4) {

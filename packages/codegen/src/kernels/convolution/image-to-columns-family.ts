@@ -26,8 +26,8 @@ function imageToColumnsTrial(
     arguments: IMAGE_TO_COLUMNS_ARGUMENTS,
     effort,
     seed,
-    weights: () => null,
     weightBytes: 0,
+    writeWeights: () => {},
     expect: (x, place) => {
       const tap = Math.floor(place.channel / input.channels);
       const [row, column] = [Math.floor(tap / window.width), tap % window.width];

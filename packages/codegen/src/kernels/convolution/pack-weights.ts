@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '@qedge/core';
 import type { DepthwiseDescription, WeightFormat } from '../../description/convolution.ts';
 import { bfloat16Bits, float16Bits } from '../../target/narrow-numbers.ts';
 import { sweepBlockBytes } from '../window/emit-window-sweep.ts';
-import { type PackedConvolution, WEIGHT_BYTES, weightPanels } from './weight-panels.ts';
+import { type PackedConvolution, weightPanels } from './weight-panels.ts';
 
 /** Bytes of the packed weights (and bias) of a convolution for vectors of `lanes` lanes. */
 export function convolutionWeightBytes(description: PackedConvolution, lanes: number): number {
@@ -41,6 +41,7 @@ export function packConvolutionWeights(
       if (bias) writer.writeFloats(bias, from, panel.channels, width);
     }
   }
+  writer.finish();
 }
 
 /** Bytes of the packed weights (and bias) of a depthwise convolution for vectors of `lanes` lanes. */
@@ -80,6 +81,7 @@ export function packDepthwiseWeights(
     }
     if (bias) writer.writeFloats(bias, first, count, lanes);
   }
+  writer.finish();
 }
 
 function requireLength(name: string, actual: number, expected: number): void {
@@ -87,14 +89,22 @@ function requireLength(name: string, actual: number, expected: number): void {
   throw new InvalidArgumentError(`The ${name} of a convolution have another length`, { expected, actual });
 }
 
-/** Writes numbers one after the other, little-endian. */
+/** Writes numbers one after the other. Every row that it is given fills whole words of four bytes. */
 class WeightWriter {
-  readonly #view: DataView;
+  readonly #target: Uint8Array;
+  /** The target itself where it is aligned, else a copy. */
+  readonly #words: Float32Array;
+  readonly #halves: Uint16Array;
   readonly #format: WeightFormat;
-  #at = 0;
+  #word = 0;
 
   constructor(target: Uint8Array, format: WeightFormat) {
-    this.#view = new DataView(target.buffer, target.byteOffset, target.byteLength);
+    const { byteOffset, byteLength } = target;
+    const buffer = byteOffset % 4 === 0 ? target.buffer : new ArrayBuffer(byteLength);
+    const start = buffer === target.buffer ? byteOffset : 0;
+    this.#target = target;
+    this.#words = new Float32Array(buffer, start, byteLength / 4);
+    this.#halves = new Uint16Array(buffer, start, byteLength / 2);
     this.#format = format;
   }
 
@@ -105,17 +115,22 @@ class WeightWriter {
       return;
     }
     const bits = this.#format === 'float16' ? float16Bits : bfloat16Bits;
-    for (let i = 0; i < width; i++) {
-      this.#view.setUint16(this.#at, i < count ? bits(values[first + i]!) : 0, true);
-      this.#at += WEIGHT_BYTES[this.#format];
-    }
+    const at = this.#word * 2;
+    for (let i = 0; i < count; i++) this.#halves[at + i] = bits(values[first + i]!);
+    this.#halves.fill(0, at + count, at + width);
+    this.#word += width / 2;
   }
 
   /** Writes `count` of `values` from `first` as float32, then zeros up to `width` numbers. */
   writeFloats(values: Float32Array, first: number, count: number, width: number): void {
-    for (let i = 0; i < width; i++) {
-      this.#view.setFloat32(this.#at, i < count ? values[first + i]! : 0, true);
-      this.#at += 4;
-    }
+    const at = this.#word;
+    for (let i = 0; i < count; i++) this.#words[at + i] = values[first + i]!;
+    this.#words.fill(0, at + count, at + width);
+    this.#word += width;
+  }
+
+  finish(): void {
+    if (this.#words.buffer === this.#target.buffer) return;
+    this.#target.set(new Uint8Array(this.#words.buffer));
   }
 }

@@ -21,9 +21,10 @@ export interface ImageTrial {
   readonly arguments: { readonly input: number; readonly weights?: number; readonly output: number };
   readonly effort: 'all' | 'sample';
   readonly seed: number;
-  /** Bytes that the argument `weights` points at; drawn before the input. */
-  readonly weights: (random: Random) => Uint8Array | null;
+  /** Bytes that the argument `weights` points at. */
   readonly weightBytes: number;
+  /** Draws and writes them. */
+  readonly writeWeights: (random: Random, target: Uint8Array) => void;
   /** What the kernel writes, or null where it must write nothing. `input` is what it read. */
   readonly expect: (input: Float32Array, place: OutputPlace) => ExpectedOutput | null;
 }
@@ -65,9 +66,15 @@ export function imageTrial(trial: ImageTrial): KernelTrial {
     prepare(memory) {
       const { buffer, byteOffset, address } = memory;
       const random = new Random(trial.seed);
-      new Float32Array(buffer, byteOffset, outputAt / 4 - GUARD_WORDS).fill(OUTSIDE);
-      const weights = trial.weights(random);
-      if (weights) new Uint8Array(buffer, byteOffset + weightsAt, trial.weightBytes).set(weights);
+      const gaps = [
+        [0, inputAt],
+        [inputAt + inputWords * 4, weightsAt],
+        [weightsAt + trial.weightBytes, outputAt - guardBytes],
+      ] as const;
+      for (const [start, end] of gaps) {
+        new Float32Array(buffer, byteOffset + start, (end - start) / 4).fill(OUTSIDE);
+      }
+      trial.writeWeights(random, new Uint8Array(buffer, byteOffset + weightsAt, trial.weightBytes));
       fillRandom(inputOf(memory), random);
       new Uint32Array(buffer, byteOffset + outputAt - guardBytes, outputWords + 2 * GUARD_WORDS).fill(GUARD);
       const view = new DataView(buffer);

@@ -44,15 +44,16 @@ export function tapSpan(axis: WindowAxis, first: number, size: number, tap: numb
 
 function tapRuns(axis: WindowAxis, first: number, size: number): TapRun[] {
   const runs: TapRun[] = [];
+  let last: TapRun | null = null;
   for (let tap = 0; tap < axis.taps; tap++) {
-    const span = tapSpan(axis, first, size, tap);
-    const last = runs.at(-1);
-    if (span.to === span.from) continue;
-    if (last && last.tap + last.count === tap && last.from === span.from && last.to === span.to) {
-      runs[runs.length - 1] = { ...last, count: last.count + 1 };
-    } else {
-      runs.push({ tap, count: 1, ...span });
-    }
+    const { from, to } = tapSpan(axis, first, size, tap);
+    if (to === from) continue;
+    const continues: boolean =
+      last !== null && last.tap + last.count === tap && last.from === from && last.to === to;
+    const run: TapRun = continues ? { ...last!, count: last!.count + 1 } : { tap, count: 1, from, to };
+    if (continues) runs.pop();
+    runs.push(run);
+    last = run;
   }
   return runs;
 }
@@ -62,6 +63,27 @@ export function tileKey({ size, runs }: Tile): string {
   return `${size}:${runs.map(({ tap, count, from, to }) => [tap, count, from, to].join('.')).join(',')}`;
 }
 
+/** True for tiles that the same code serves. */
+function isSameCode(a: Tile, b: Tile): boolean {
+  if (a.size !== b.size || a.runs.length !== b.runs.length) return false;
+  return a.runs.every((run, i) => {
+    const other = b.runs[i]!;
+    return (
+      run.tap === other.tap && run.count === other.count && run.from === other.from && run.to === other.to
+    );
+  });
+}
+
+/** True when no tap of a tile of `size` positions from `first` meets the padding. */
+function isInside(
+  { cells, taps, stride, dilation, before }: WindowAxis,
+  first: number,
+  size: number,
+): boolean {
+  const start = first * stride - before;
+  return start >= 0 && start + (size - 1) * stride + (taps - 1) * dilation < cells;
+}
+
 /**
  * Divides `count` output positions from `from` into as few tiles as possible of at most `most` positions, of sizes that differ by at
  * most one (large ones first), and gathers equal neighbours.
@@ -69,15 +91,15 @@ export function tileKey({ size, runs }: Tile): string {
 export function tileAxis(axis: WindowAxis, from: number, count: number, most: number): TileSeries[] {
   const tiles = Math.ceil(count / most);
   const larger = count % tiles;
-  const series: TileSeries[] = [];
+  const series: { first: number; size: number; runs: readonly TapRun[]; count: number }[] = [];
   let first = from;
   for (let i = 0; i < tiles; i++) {
     const size = Math.floor(count / tiles) + (i < larger ? 1 : 0);
-    const tile: Tile = { first, size, runs: tapRuns(axis, first, size) };
+    const inside: TapRun = { tap: 0, count: axis.taps, from: 0, to: size };
+    const runs = isInside(axis, first, size) ? [inside] : tapRuns(axis, first, size);
     const last = series.at(-1);
-    if (last && tileKey(last) === tileKey(tile))
-      series[series.length - 1] = { ...last, count: last.count + 1 };
-    else series.push({ ...tile, count: 1 });
+    if (last && isSameCode(last, { first, size, runs })) last.count++;
+    else series.push({ first, size, runs, count: 1 });
     first += size;
   }
   return series;
