@@ -1,7 +1,7 @@
 import { GEMM_ARGUMENTS } from '../../description/gemm.ts';
 import { ARGUMENT_BYTES } from '../../host/argument-block.ts';
 import type { Pointer, Target, Vector } from '../../target/target.ts';
-import { activationScratch, emitActivation } from '../activation/emit-activation.ts';
+import { activationScratch, emitActivation, planActivation } from '../activation/emit-activation.ts';
 import { emitSoftmaxRows, softmaxVectors } from '../softmax/emit-softmax-rows.ts';
 import { type GemmPlan, WORD_BYTES } from './gemm-plan.ts';
 import { isClamp, type TileResult } from './gemm-result.ts';
@@ -30,9 +30,9 @@ export function emitTileActivation(
 ): void {
   const { activation } = plan.description.epilogue;
   if (activation === 'none' || isClamp(plan)) return;
-  const scratchCount = activationScratch(activation, target.traits);
-  const scratch = vectors.slice(0, scratchCount);
-  const values = vectors.slice(scratchCount);
+  const registers = planActivation(activation, vectors.length);
+  const scratch = vectors.slice(0, registers.scratch);
+  const values = vectors.slice(registers.scratch, registers.scratch + registers.values);
   const { lanes } = target.traits;
   const existing = (v: number) => (v === width - 1 ? tailLanes : lanes);
   const place = (v: number) => ({ base: c, offset: v * lanes * WORD_BYTES });
