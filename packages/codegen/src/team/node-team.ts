@@ -38,7 +38,8 @@ function startNodeWorker(start: WorkerStart, onReady: () => void, onEnd: (why: s
   let hasEnded = false;
   let taskPath: string | null = null;
   worker.on('message', ({ name }: { readonly name: string | null }) => {
-    taskPath = name === null ? null : `/proc/${name}`;
+    // Where the file system may not be read, nothing exists.
+    taskPath = name !== null && existsSync(`/proc/${name}`) ? `/proc/${name}` : null;
     worker.unref();
     onReady();
   });

@@ -12,7 +12,8 @@ export interface TeamPart {
 }
 
 /**
- * Threads that run kernels together on shared memory. Other threads never keep a process alive.
+ * Threads that run kernels together on shared memory. Only the thread that created the team uses it; the others never keep a process
+ * alive.
  *
  * Giving work to a team pays when it saves more than it costs: work that takes `t` microseconds on one thread should be divided
  * among `n` threads when `t * (1 - 1 / n) > handoffMicroseconds`, and run on the calling thread otherwise.
@@ -202,6 +203,7 @@ export class StartedTeam implements ThreadTeam {
     try {
       worker.post(message);
     } catch (error) {
+      // Something must come, or the worker would wait for it.
       worker.post({ forget: 0 });
       throw error;
     }
