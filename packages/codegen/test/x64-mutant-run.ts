@@ -2,7 +2,8 @@ import { InterpreterTarget } from '../src/target/interpreter.ts';
 import { type OperationCase, operationCases, type Program } from './operation-cases.ts';
 import { CASE_BYTES, findDifference, type OperationBackend } from './operation-runner.ts';
 import { openX64Machine, type X64Machine, x64Profiles } from './x64-machine.ts';
-import { withMutation, X64_MUTATIONS, type X64Mutation } from './x64-mutations.ts';
+import { withMutation, type X64Mutation } from './x64-mutation.ts';
+import { X64_MUTATIONS } from './x64-mutations.ts';
 
 /** Memory around what a program may touch, so that most mistakes do not end the process. */
 const SLACK_BYTES = 65536;

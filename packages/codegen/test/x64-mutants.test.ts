@@ -7,7 +7,8 @@ import { findCodeFaults } from './x64-code-faults.ts';
 import { Disassembler, encodeAgain } from './x64-disassembly.ts';
 import { ALL_FEATURES, openX64Machine, x64Profiles } from './x64-machine.ts';
 import { findNoticed } from './x64-mutant-run.ts';
-import { changedRow, withMutation, X64_MUTATIONS, type X64Mutation } from './x64-mutations.ts';
+import { changedRow, withMutation, type X64Mutation } from './x64-mutation.ts';
+import { X64_MUTATIONS } from './x64-mutations.ts';
 import {
   emitRow,
   isMemoryOnly,

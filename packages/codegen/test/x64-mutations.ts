@@ -2,121 +2,22 @@ import { Assembler } from '../src/x64/assembler.ts';
 import { Avx512Target } from '../src/x64/avx512-target.ts';
 import { CodeBuffer } from '../src/x64/code-buffer.ts';
 import { InstructionEncoder } from '../src/x64/instruction-encoder.ts';
-import { INSTRUCTIONS as I, type OperandForm, VectorInstruction } from '../src/x64/instructions.ts';
+import { INSTRUCTIONS as I } from '../src/x64/instructions.ts';
 import { Memory, maskRegister, merging, r14, rbx, UNMASKED, ZEROING } from '../src/x64/registers.ts';
 import { X64Frame } from '../src/x64/x64-frame.ts';
 import { X64Target } from '../src/x64/x64-target.ts';
-
-/** A plausible mistake in an encoder or a target, and what notices it. */
-export interface X64Mutation {
-  readonly name: string;
-  /** The target id whose code is wrong; others need not be. */
-  readonly profile: string;
-  /** Names of operation cases that must fail. */
-  readonly cases: readonly string[];
-  /** Part of a fault that the analysis of the code must report, instead of running it. */
-  readonly fault?: string;
-  /** True when running it may end the process. */
-  readonly mayCrash?: boolean;
-  /** Breaks the encoder. Returns a function that mends it. */
-  readonly apply: () => () => void;
-}
-
-type AnyMethod = (...values: never[]) => unknown;
-
-/** Replaces a method of all instances. */
-function replaced<Owner extends object, Name extends keyof Owner>(
-  owner: Owner,
-  name: Name,
-  change: (original: Owner[Name]) => Owner[Name],
-): () => () => void {
-  return () => {
-    const original = owner[name];
-    owner[name] = change(original);
-    return () => {
-      owner[name] = original;
-    };
-  };
-}
-
-const FORM_METHODS = ['rm', 'mr', 'rvm', 'rmi', 'mri', 'rvmi', 'vmi', 'kvmi'] as const;
-type AnyRow = VectorInstruction<OperandForm, never>;
-
-/** Another row wherever `from` is asked for. */
-function exchangedRows(pairs: readonly (readonly [AnyRow, AnyRow])[]): () => () => void {
-  const rows = new Map(pairs);
-  const changes = FORM_METHODS.map((name) =>
-    replaced(Assembler.prototype as unknown as Record<string, AnyMethod>, name, (original) => {
-      return function (this: Assembler, row: AnyRow, ...rest: never[]) {
-        return original.call(this, (rows.get(row) ?? row) as never, ...rest);
-      } as AnyMethod;
-    }),
-  );
-  return () => {
-    const mend = changes.map((change) => change());
-    return () => {
-      for (const restore of mend.reverse()) restore();
-    };
-  };
-}
-
-/** A copy of a row with other fields. */
-export function changedRow(row: AnyRow, fields: Partial<Record<keyof AnyRow, unknown>>): AnyRow {
-  return Object.assign(Object.create(VectorInstruction.prototype) as AnyRow, row, fields);
-}
-
-/** A row with other fields wherever it is used. */
-function withRow(row: AnyRow, fields: Partial<Record<keyof AnyRow, unknown>>): () => () => void {
-  return exchangedRows([[row, changedRow(row, fields)]]);
-}
-
-/** Other words in the constants behind the code. */
-function withConstant(from: number, to: number): () => () => void {
-  return replaced(Assembler.prototype, 'constant', (original) => {
-    return function (this: Assembler, ...words: readonly number[]) {
-      return original.apply(
-        this,
-        words.map((word) => (word === from ? to : word)),
-      );
-    };
-  });
-}
-
-/** Another immediate operand of one row. */
-function withImmediate(
-  form: 'rmi' | 'mri' | 'rvmi',
-  row: AnyRow,
-  change: (immediate: number) => number,
-): () => () => void {
-  const at = form === 'rvmi' ? 5 : 4;
-  return replaced(Assembler.prototype as unknown as Record<string, AnyMethod>, form, (original) => {
-    return function (this: Assembler, ...operands: never[]) {
-      const changed: unknown[] = [...operands];
-      if (operands[0] === row) changed[at] = change(operands[at]!);
-      return original.apply(this, changed as never[]);
-    } as AnyMethod;
-  });
-}
-
-/** What is passed on as the mask of loads or stores. */
-function withMasking(form: 'rm' | 'mr', row: AnyRow, change: (masking: number) => number): () => () => void {
-  return replaced(Assembler.prototype as unknown as Record<string, AnyMethod>, form, (original) => {
-    return function (this: Assembler, ...operands: never[]) {
-      const changed: unknown[] = [...operands];
-      if (operands[0] === row && operands.length > 4) changed[4] = change(operands[4]!);
-      return original.apply(this, changed as never[]);
-    } as AnyMethod;
-  });
-}
-
-function both(...changes: readonly (() => () => void)[]): () => () => void {
-  return () => {
-    const mend = changes.map((change) => change());
-    return () => {
-      for (const restore of mend.reverse()) restore();
-    };
-  };
-}
+import {
+  type AnyMethod,
+  type AnyRow,
+  both,
+  exchangedRows,
+  replaced,
+  withConstant,
+  withImmediate,
+  withMasking,
+  withRow,
+  type X64Mutation,
+} from './x64-mutation.ts';
 
 const [AVX512, AVX2, AVX2_STRICT] = ['avx512-vnni-bf16', 'avx2', 'avx2-strict'];
 const EVERY_POINTER = 'access through every pointer with offsets of every length';
@@ -486,13 +387,3 @@ const CONTROL: readonly X64Mutation[] = [
 
 /** One list, for the test and for the processes that it starts. */
 export const X64_MUTATIONS: readonly X64Mutation[] = [...ARITHMETIC, ...MEMORY, ...NARROWING, ...CONTROL];
-
-/** What `emit` makes while the encoder is broken. */
-export function withMutation<Result>(mutation: X64Mutation, emit: () => Result): Result {
-  const mend = mutation.apply();
-  try {
-    return emit();
-  } finally {
-    mend();
-  }
-}
