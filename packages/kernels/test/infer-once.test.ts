@@ -14,7 +14,7 @@ const { graph, weights } = randomModel({ sizes: [6, 4], seed: 1 });
 
 describe('inferOnce', () => {
   it('returns the output with latency and energy', async () => {
-    using device = await createCpuDevice({ tier: 'wasm' });
+    using device = await createCpuDevice({ isa: 'wasm-strict' });
     using model = await device.compile(graph, weights, { precision: 'float32', maxBatch: 2 });
     const input = randomInput(6, 2, 1);
     const clock = new ManualClock();
@@ -38,7 +38,7 @@ describe('inferOnce', () => {
   });
 
   it('has no energy without a power figure, and passes the errors of run on', async () => {
-    using device = await createCpuDevice({ tier: 'reference' });
+    using device = await createCpuDevice({ isa: 'interpreter' });
     using model = await device.compile(graph, weights, { precision: 'float32', maxBatch: 2 });
     expect((await inferOnce(model, randomInput(6, 1, 1), 1)).energy).toBeNull();
     for (const batch of [1.5, 0, -1, 3, 2 ** 40]) {

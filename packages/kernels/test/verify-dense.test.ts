@@ -1,109 +1,113 @@
-import { compileModule, createMemory, encodeKernels, instantiateKernels, kernelKey } from '@qedge/codegen';
+import { createKernelHost } from '@qedge/codegen/node';
 import { BudgetExceededError, VerificationError } from '@qedge/core';
 import { describe, expect, it } from 'vitest';
-import { type DensePlan, planModel } from '../src/cpu/model-plan.ts';
+import { type PlannedDense, planModel, planSteps } from '../src/cpu/model-plan.ts';
 import { verifyDense } from '../src/cpu/verify-dense.ts';
-import { packWeights } from '../src/cpu/wasm-model.ts';
+import { Arena } from '../src/engine/arena.ts';
+import { writeBlock } from '../src/engine/binding.ts';
+import { KernelCalls } from '../src/engine/kernel-calls.ts';
 import { loadFloat32Model } from '../src/float32-model.ts';
 import { loadIntegerModel } from '../src/integer-model.ts';
 import { randomModel } from '../src/testing/index.ts';
 
-const MAX_BATCH = 4;
+const BATCH = 4;
 
-/** A packed layer whose batches run one row at a time, with a chance to spoil the arena or the kernel. */
+/** A packed layer, with a chance to spoil the memory or the kernel. */
 function layer(precision: 'float32' | 'int8' | 'int4', units: number) {
+  const { host } = createKernelHost({ isa: 'wasm-strict' });
   const { graph, weights } = randomModel({ sizes: [10, units], seed: 1 });
   const source =
     precision === 'float32'
-      ? loadFloat32Model('cpu', graph, weights, { precision, maxBatch: MAX_BATCH })
+      ? loadFloat32Model('cpu', graph, weights, { precision, maxBatch: BATCH })
       : loadIntegerModel(graph, weights, precision);
-  const plan = planModel(source, precision, MAX_BATCH, 'strict');
-  const memory = createMemory(plan.byteLength);
-  packWeights(plan, memory.buffer);
-  const kernels = instantiateKernels(compileModule(encodeKernels(plan.kernels, 'strict')), memory);
-  const dense = plan.steps[0] as DensePlan;
-  const gemm = kernels.get(kernelKey(dense.gemms[0]!))!;
-  const execute = (batch: number) => {
-    const { quantize } = dense;
-    if (quantize) {
-      const convert = kernels.get(kernelKey(quantize.description))!;
-      convert(dense.inputAddress, quantize.codesAddress, batch, quantize.parametersAddress);
-    }
-    const a = quantize?.codesAddress ?? dense.inputAddress;
-    gemm(a, dense.panelsAddress, dense.outputAddress, batch, dense.scalesAddress, dense.biasAddress);
+  const plan = planModel(source, { precision, maxBatch: BATCH, traits: host.traits });
+  const dataBytes = plan.weightBytes + plan.bufferBytes;
+  const arena = new Arena(host.createMemory(dataBytes + 1024));
+  arena.allocate(dataBytes, 'weights and activations');
+  const dense = plan.layers[0] as PlannedDense;
+  const { buffer, byteOffset, address } = arena.memory;
+  const packed = new Uint8Array(buffer, byteOffset + dense.weights, dense.layer.weightBytes);
+  dense.layer.pack(packed);
+  const callsOf = (batch: number) => {
+    const steps = planSteps(dense, address, 1).map((step) => {
+      return step.map(({ describe, fields, rows }) => {
+        const withRows = fields.map((field, index) =>
+          index === rows?.field ? batch * rows.perSample : field,
+        );
+        return { description: describe(batch), block: writeBlock(arena, withRows).address };
+      });
+    });
+    return KernelCalls.load(host, null, steps, arena.memory);
   };
-  return { dense, memory, execute };
+  return { dense, memory: arena.memory, packed, callsOf };
 }
 
 describe.each(['float32', 'int8', 'int4'] as const)('verification at %s', (precision) => {
   it.each([1, 9, 100])('accepts a right kernel with %i units', (units) => {
-    const { dense, memory, execute } = layer(precision, units);
-    expect(() => verifyDense(dense, { execute }, memory.buffer, MAX_BATCH, 'strict')).not.toThrow();
+    const { dense, memory, callsOf } = layer(precision, units);
+    expect(() => verifyDense(dense, callsOf(BATCH), memory, BATCH, true)).not.toThrow();
   });
 
-  it('refuses panels that are not the weights, and names the layer', () => {
-    const { dense, memory, execute } = layer(precision, 9);
-    new Uint8Array(memory.buffer, dense.panelsAddress, dense.layout.byteLength).reverse();
-    const verify = () => verifyDense(dense, { execute }, memory.buffer, MAX_BATCH, 'strict');
+  it('refuses weights that were packed wrongly, and names the layer', () => {
+    const { dense, memory, packed, callsOf } = layer(precision, 9);
+    packed.reverse();
+    const verify = () => verifyDense(dense, callsOf(BATCH), memory, BATCH, true);
     expect(verify).toThrow(VerificationError);
     expect(verify).toThrow(/"dense 1"/);
   });
 
   it('refuses a wrong last column', () => {
-    const { dense, memory, execute } = layer(precision, 100);
-    const spoiled = (batch: number) => {
-      execute(batch);
-      const output = new Float32Array(memory.buffer, dense.outputAddress, batch * 100);
-      output[99] = output[99]! + 0.01;
+    const { dense, memory, callsOf } = layer(precision, 100);
+    const calls = callsOf(BATCH);
+    const output = new Float32Array(memory.buffer, memory.byteOffset + dense.output, BATCH * 100);
+    const spoiled = {
+      run() {
+        calls.run();
+        output[99] = output[99]! + 0.01;
+      },
     };
-    const verify = () => verifyDense(dense, { execute: spoiled }, memory.buffer, MAX_BATCH, 'relaxed');
-    expect(verify).toThrow(VerificationError);
+    expect(() => verifyDense(dense, spoiled, memory, BATCH, false)).toThrow(VerificationError);
   });
 
   it('refuses a kernel that leaves out the last row of a batch', () => {
-    const { dense, memory, execute } = layer(precision, 9);
-    const lazy = { execute: (batch: number) => execute(Math.min(batch, 3)) };
-    expect(() => verifyDense(dense, lazy, memory.buffer, MAX_BATCH, 'strict')).toThrow(VerificationError);
+    const { dense, memory, callsOf } = layer(precision, 9);
+    expect(() => verifyDense(dense, callsOf(BATCH - 1), memory, BATCH, true)).toThrow(VerificationError);
   });
 });
 
 describe('a plan', () => {
   const { graph, weights } = randomModel({ sizes: [30, 20, 9, 5], seed: 2, softmax: true });
   const source = loadIntegerModel(graph, weights, 'int8');
+  const { traits } = createKernelHost({ isa: 'wasm-strict' }).host;
 
   it('keeps weights, and buffers that are in use together, apart', () => {
-    const plan = planModel(source, 'int8', 7, 'strict');
-    expect(plan.byteLength).toBe(plan.weightBytes + plan.bufferBytes);
-    for (const step of plan.steps) {
-      if (step.kind === 'softmax') continue;
-      const { inputSize, units } = step.step;
+    const plan = planModel(source, { precision: 'int8', maxBatch: 7, traits });
+    for (const planned of plan.layers) {
+      if (planned.kind === 'softmax') continue;
+      const { layer: dense, input, codes, output } = planned;
+      const { inputSize, units } = dense.step;
       const ranges = [
-        [step.inputAddress, 7 * inputSize * 4],
-        [step.quantize!.codesAddress, 7 * step.layout.rowByteLength],
-        [step.outputAddress, 7 * units * 4],
+        [input, 7 * inputSize * 4],
+        [codes, 7 * dense.codeBytes],
+        [output, 7 * units * 4],
       ].sort((a, b) => a[0]! - b[0]!);
       expect(ranges[0]![0]).toBeGreaterThanOrEqual(plan.weightBytes);
-      ranges.forEach(([address, bytes], i) => {
-        expect(address! + bytes!).toBeLessThanOrEqual(ranges[i + 1]?.[0] ?? plan.byteLength);
+      ranges.forEach(([start, bytes], i) => {
+        expect(start! + bytes!).toBeLessThanOrEqual(
+          ranges[i + 1]?.[0] ?? plan.weightBytes + plan.bufferBytes,
+        );
       });
     }
   });
 
-  it('generates the kernels that batches up to maxBatch need, and no others', () => {
-    const single = planModel(source, 'int8', 1, 'strict').kernels.map(kernelKey);
-    expect(single).toEqual([
-      'gemm-int8-1x30x20-bias-relu',
-      'quantize-30',
-      'gemm-int8-1x20x9-bias-relu',
-      'quantize-20',
-      'gemm-int8-1x9x5-bias',
-      'quantize-9',
-    ]);
-    const heights = planModel(source, 'int8', 3, 'strict').kernels.filter((kernel) => kernel.kind === 'gemm');
-    expect([...new Set(heights.map(({ rows }) => rows))]).toEqual([1, 2, 3]);
+  it('counts the operations of a sample', () => {
+    const plan = planModel(source, { precision: 'int8', maxBatch: 1, traits });
+    expect(plan.operations).toBe(2 * (30 * 20 + 20 * 9 + 9 * 5));
   });
 
   it('refuses what does not fit 2 GiB', () => {
-    expect(() => planModel(source, 'int8', 2 ** 24, 'strict')).toThrow(BudgetExceededError);
+    expect(() => planModel(source, { precision: 'int8', maxBatch: 2 ** 24, traits })).toThrow(
+      BudgetExceededError,
+    );
   });
 });

@@ -1,6 +1,9 @@
+import { createKernelHost, createNodeTeam } from '@qedge/codegen/node';
 import type { Device } from '@qedge/core';
 import { openMachine } from '../engine/open-machine.ts';
 import { CpuDevice, type CpuDeviceOptions } from './cpu-device.ts';
+
+const NODE = { createHost: createKernelHost, createTeam: createNodeTeam };
 
 /**
  * A device that runs model graphs on the CPU: float32, int8 and int4, through kernels generated for the model's shapes: machine code for
@@ -17,5 +20,5 @@ import { CpuDevice, type CpuDeviceOptions } from './cpu-device.ts';
  * model.run(input, output, 1);
  */
 export async function createCpuDevice(options: CpuDeviceOptions = {}): Promise<Device> {
-  return new CpuDevice(await openMachine(options));
+  return new CpuDevice(await openMachine(NODE, options));
 }

@@ -1,6 +1,9 @@
-import { createKernelHost } from '@qedge/codegen';
+import { createBrowserTeam, createKernelHost } from '@qedge/codegen';
 import type { Device } from '@qedge/core';
+import { openMachine } from '../engine/open-machine.ts';
 import { CpuDevice, type CpuDeviceOptions } from './cpu-device.ts';
+
+const PORTABLE = { createHost: createKernelHost, createTeam: createBrowserTeam };
 
 /**
  * A device that runs model graphs on the CPU: float32, int8 and int4, through WebAssembly kernels generated for the model's shapes.
@@ -17,5 +20,5 @@ import { CpuDevice, type CpuDeviceOptions } from './cpu-device.ts';
  * model.run(input, output, 1);
  */
 export async function createCpuDevice(options: CpuDeviceOptions = {}): Promise<Device> {
-  return new CpuDevice({ ...createKernelHost(options), team: null });
+  return new CpuDevice(await openMachine(PORTABLE, options));
 }

@@ -102,7 +102,7 @@ function checkGemm(context: BindingContext, options: GemmOptions): CheckedGemm {
   };
   const a = checkMatrix('a', options.a, { batch, rows: m, columns: k }, options.transposeA);
   const c = checkMatrix('c', options.c, { batch, rows: m, columns: n });
-  requireDistinct('c', { batch, rows: m, columns: n }, c.layout);
+  if (batch * m * n > 0) requireDistinct('c', { batch, rows: m, columns: n }, c.layout);
   const ranges = [a.range];
   let b: Operand | PackedMatrix;
   if (options.b instanceof PackedMatrix) {

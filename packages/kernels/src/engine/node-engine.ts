@@ -1,6 +1,9 @@
+import { createKernelHost, createNodeTeam } from '@qedge/codegen/node';
 import { KernelEngine, type KernelEngineOptions } from './kernel-engine.ts';
 import { openMachine } from './open-machine.ts';
 import { RULES } from './tuner.ts';
+
+const NODE = { createHost: createKernelHost, createTeam: createNodeTeam };
 
 /**
  * Creates an engine for single products, convolutions and other kernels: machine code for AVX-512 or AVX2 first, else WebAssembly,
@@ -13,5 +16,5 @@ import { RULES } from './tuner.ts';
  * const c = engine.matmul(a, b, { m, n, k });
  */
 export async function createKernelEngine(options: KernelEngineOptions = {}): Promise<KernelEngine> {
-  return new KernelEngine({ ...(await openMachine(options)), tuner: RULES });
+  return new KernelEngine({ ...(await openMachine(NODE, options)), tuner: RULES });
 }

@@ -1,9 +1,8 @@
-import type { Isa, KernelHost, ThreadTeam } from '@qedge/codegen';
-import { createKernelHost, createNodeTeam } from '@qedge/codegen/node';
+import type { Isa, KernelHost, KernelHostChoice, KernelHostOptions, ThreadTeam } from '@qedge/codegen';
 import type { Fallback } from '@qedge/core';
 import { requireSize } from './operands.ts';
 
-/** What executes kernels in Node. */
+/** What executes kernels. */
 export interface Machine {
   readonly host: KernelHost;
   /** Null for one thread. */
@@ -18,19 +17,25 @@ export interface MachineOptions {
   readonly threads?: number;
 }
 
+/** What an entry of this package can offer. */
+export interface MachineKit {
+  createHost(options: KernelHostOptions): KernelHostChoice;
+  createTeam(size: number): Promise<ThreadTeam>;
+}
+
 /**
  * Opens the fastest host within the request, and threads.
  *
  * @throws CapabilityUnavailableError when what `isa` or `QEDGE_ISA` names is not there, InvalidArgumentError for impossible options.
  */
-export async function openMachine(options: MachineOptions): Promise<Machine> {
+export async function openMachine(kit: MachineKit, options: MachineOptions): Promise<Machine> {
   const { threads = 1 } = options;
   requireSize('threads', threads, 1);
-  const { host, fallbacks } = createKernelHost({ ...options, shared: threads > 1 });
-  // Private memory was reported by the host already.
+  const { host, fallbacks } = kit.createHost({ ...options, shared: threads > 1 });
+  // Private memory was reported with the host already.
   if (threads === 1 || !sharesMemory(host)) return { host, team: null, fallbacks };
   try {
-    const team = await createNodeTeam(threads);
+    const team = await kit.createTeam(threads);
     if (team.reason === null) return { host, team, fallbacks };
     const lost = { from: `${threads} threads`, to: 'one thread', why: team.reason };
     return { host, team: null, fallbacks: [...fallbacks, lost] };

@@ -1,10 +1,14 @@
-import { createKernelHost } from '@qedge/codegen';
+import { createBrowserTeam, createKernelHost } from '@qedge/codegen';
 import { KernelEngine, type KernelEngineOptions } from './kernel-engine.ts';
+import { openMachine } from './open-machine.ts';
 import { RULES } from './tuner.ts';
+
+const PORTABLE = { createHost: createKernelHost, createTeam: createBrowserTeam };
 
 /**
  * Creates an engine for single products, convolutions and other kernels, on WebAssembly, or on the interpreter where there is none.
- * The function of this name in `@qedge/kernels/node` has machine code and threads too.
+ * The function of this name in `@qedge/kernels/node` has machine code, and threads of Node,
+ * too; here, threads are Web Workers in pages that are cross-origin isolated.
  *
  * @throws CapabilityUnavailableError when what `isa` or `QEDGE_ISA` names is not there; InvalidArgumentError for an unknown name, and for
  *   `strict` with an instruction set that has no strict arithmetic.
@@ -18,5 +22,5 @@ import { RULES } from './tuner.ts';
  * product.run();
  */
 export async function createKernelEngine(options: KernelEngineOptions = {}): Promise<KernelEngine> {
-  return new KernelEngine({ ...createKernelHost(options), team: null, tuner: RULES });
+  return new KernelEngine({ ...(await openMachine(PORTABLE, options)), tuner: RULES });
 }
