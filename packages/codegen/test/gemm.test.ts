@@ -70,8 +70,8 @@ describe('products equal the reference on every target', () => {
 
   // The interpreters need a hundred times as long for a product.
   it.each([
-    ['compiled', 150, false],
-    ['interpreted', 25, true],
+    ['compiled', 100, false],
+    ['interpreted', 20, true],
   ])(
     'for random layouts, batches, panels, factors, epilogues and blockings (%s)',
     (_, numRuns, interpreted) => {
