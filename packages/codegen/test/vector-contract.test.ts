@@ -266,13 +266,18 @@ describe('reductions', () => {
   });
 
   it('to a sum run in 16 lanes on every strict host, halved at the end', () => {
-    const row = Array.from({ length: 100 }, (_, i) => Math.fround(Math.exp(i % 23) * (i % 2 ? -1 : 1)));
-    const lanes = new Float32Array(16);
-    for (const [i, x] of row.entries()) lanes[i % 16] = lanes[i % 16]! + x;
-    for (let half = 8; half >= 1; half /= 2) {
-      for (let lane = 0; lane < half; lane++) lanes[lane] = lanes[lane]! + lanes[lane + half]!;
-    }
-    for (const host of hosts) expect(run(host, 'sum', row), host.name).toBe(lanes[0]);
+    const row = Array.from({ length: 1000 }, (_, i) => Math.fround(Math.sin(i * i) * 1000 ** Math.cos(i)));
+    const sumIn = (laneCount: number) => {
+      const lanes = new Float32Array(laneCount);
+      for (const [i, x] of row.entries()) lanes[i % laneCount] = lanes[i % laneCount]! + x;
+      for (let half = laneCount / 2; half >= 1; half /= 2) {
+        for (let lane = 0; lane < half; lane++) lanes[lane] = lanes[lane]! + lanes[lane + half]!;
+      }
+      return lanes[0]!;
+    };
+    // The numbers tell the orders apart.
+    for (const other of [1, 4, 8, 32]) expect(sumIn(other)).not.toBe(sumIn(16));
+    for (const host of hosts) expect(run(host, 'sum', row), host.name).toBe(sumIn(16));
   });
 });
 
