@@ -120,7 +120,7 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
     expect(names).toEqual(
       expect.arrayContaining([
         'koffi',
-        'wasm-simd',
+        'wasm-strict',
         'threads',
         'webgpu',
         'cuda',
@@ -135,7 +135,7 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       expect(capability.reason).not.toBe('');
     }
     expect(
-      capabilities.find((capability: { name: string }) => capability.name === 'wasm-simd').available,
+      capabilities.find((capability: { name: string }) => capability.name === 'wasm-strict').available,
     ).toBe(true);
   });
 

@@ -8,8 +8,8 @@ import {
   throwIfCancelled,
   type WeightSource,
 } from '@qedge/core';
-import { createCpuDevice } from '@qedge/kernels';
 import {
+  createCpuDevice,
   loadTensorflow,
   probeCapabilities,
   requestNodeGpu,

@@ -1,16 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Capability } from '@qedge/core';
-import { loadKoffi } from '@qedge/memory/node';
+import { loadKoffi } from '@qedge/core/node';
 import { describe, expect, it } from 'vitest';
 import { probeCapabilities } from '../src/node.ts';
 import { callInChild } from '../src/probe/call-in-child.ts';
-import { cpuFeatures } from '../src/probe/cpu-features.ts';
+import { probeCpuFeatures, probeKernelTarget } from '../src/probe/kernel-targets.ts';
 import { listCudaDevices } from '../src/probe/native-probes.ts';
-import { probeWasmRelaxedSimd } from '../src/probe/wasm-features.ts';
 import { packageFolder } from './packages-on-disk.ts';
 
 const NAMES = [
@@ -18,8 +17,11 @@ const NAMES = [
   'cpu-features',
   'executable-memory',
   'koffi',
-  'wasm-simd',
-  'wasm-relaxed-simd',
+  'avx512',
+  'avx2',
+  'wasm-256',
+  'wasm',
+  'wasm-strict',
   'threads',
   'webgpu',
   'cuda',
@@ -48,7 +50,7 @@ describe('probeCapabilities', () => {
     const found = byName(capabilities);
     expect(found.node).toMatchObject({ available: true });
     expect(found.node!.reason).toContain(process.versions.node);
-    expect(found['wasm-simd']).toMatchObject({ available: true });
+    expect(found['wasm-strict']).toMatchObject({ available: true });
     expect(found.threads).toMatchObject({ available: true });
     expect(found['tfjs-cpu']).toMatchObject({ available: true, reason: 'TensorFlow.js 4.22.0, backend cpu' });
     expect(found['tfjs-wasm']).toMatchObject({
@@ -122,7 +124,34 @@ describe('probeCapabilities', () => {
   it('knows that V8 turned relaxed SIMD on in Node 22', async () => {
     const available = Number(process.versions.node.split('.')[0]) >= 22;
     const flagged = process.execArgv.some((flag) => flag.includes('relaxed-simd'));
-    expect(probeWasmRelaxedSimd().available).toBe(available || flagged);
+    expect(probeKernelTarget('wasm').available).toBe(available || flagged);
+  });
+
+  it('finds machine code where the processor has the instructions, and says why not elsewhere', () => {
+    const flags = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
+    const possible = process.platform === 'linux' && process.arch === 'x64' && loadKoffi().available;
+    for (const [isa, flag] of [
+      ['avx512', 'avx512vl'],
+      ['avx2', 'fma'],
+    ] as const) {
+      const found = probeKernelTarget(isa);
+      expect(found).toMatchObject({ name: isa, available: possible && flags.includes(flag) });
+      if (found.available) expect(found.reason).toMatch(/^machine code runs, vectors of (256|512) bits/);
+    }
+    if (possible) expect(probeCpuFeatures().reason).toMatch(/fma.*L1 \d+ KiB/);
+  });
+
+  it('gives the reason where QEDGE_NATIVE forbids machine code', () => {
+    const kept = process.env.QEDGE_NATIVE;
+    process.env.QEDGE_NATIVE = '0';
+    try {
+      const found = probeKernelTarget('avx2');
+      expect(found).toMatchObject({ available: false, remedy: expect.stringContaining('QEDGE_NATIVE') });
+      expect(found.reason).toContain('QEDGE_NATIVE=0');
+    } finally {
+      if (kept === undefined) delete process.env.QEDGE_NATIVE;
+      else process.env.QEDGE_NATIVE = kept;
+    }
   });
 });
 
@@ -134,7 +163,7 @@ describe('the cuda probe', () => {
 
   it.skipIf(missing !== '')('reads devices and versions through the C interface of the driver', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'qedge-cuda-'));
-    const from = dirname(createRequire(import.meta.url).resolve('@qedge/memory/package.json'));
+    const from = dirname(createRequire(import.meta.url).resolve('@qedge/core/package.json'));
     const ask = (name: string, initStatus: number, deviceCount: number) => {
       const [library, source] = [join(folder, `${name}.so`), join(folder, `${name}.c`)];
       writeFileSync(
@@ -158,17 +187,6 @@ describe('the cuda probe', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
-  });
-});
-
-describe('cpuFeatures', () => {
-  it('reads the flags of x64 and of arm64, and nothing from a text without them', () => {
-    const x64 =
-      'processor : 0\nmodel name\t: AMD EPYC\nflags\t\t: fpu sse4_2 avx2 avx fma avx512f\n\nprocessor : 1\n';
-    expect(cpuFeatures(x64, 'x64')).toEqual(['sse4_2', 'avx', 'avx2', 'fma', 'avx512f']);
-    expect(cpuFeatures('Features\t: fp asimd asimddp sve\n', 'arm64')).toEqual(['asimd', 'asimddp', 'sve']);
-    expect(cpuFeatures('', 'x64')).toEqual([]);
-    expect(cpuFeatures(x64, 'riscv64')).toEqual([]);
   });
 });
 

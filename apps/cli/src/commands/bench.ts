@@ -8,8 +8,7 @@ import {
 } from '@qedge/bench';
 import { appendHistory, describeMachine, readHistory } from '@qedge/bench/node';
 import { type CompiledModel, type Precision, Random, UnsupportedError } from '@qedge/core';
-import { createCpuDevice } from '@qedge/kernels';
-import { loadTensorflow } from '@qedge/kernels/node';
+import { createCpuDevice, loadTensorflow } from '@qedge/kernels/node';
 import { createTfjsDevice } from '@qedge/kernels/tfjs';
 import type { Command } from 'commander';
 import { attachHandler, type CommandResult, defineCommand, integerOption } from '../command.ts';

@@ -10,8 +10,7 @@ import {
   type WeightSource,
   wilsonInterval,
 } from '@qedge/core';
-import { createCpuDevice } from '@qedge/kernels';
-import { loadTensorflow } from '@qedge/kernels/node';
+import { createCpuDevice, loadTensorflow } from '@qedge/kernels/node';
 import { createTfjsDevice } from '@qedge/kernels/tfjs';
 import { EnergyMeter } from '@qedge/power';
 import { openPowerSource, processCpuTime } from '@qedge/power/node';

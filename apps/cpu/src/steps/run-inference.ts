@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { computeLogits, type Tensorflow } from '@qedge/compression/tfjs';
 import type { CompiledModel, Device, Precision } from '@qedge/core';
-import { createCpuDevice } from '@qedge/kernels';
+import { createCpuDevice } from '@qedge/kernels/node';
 import { createTfjsDevice } from '@qedge/kernels/tfjs';
 import { type LazyModel, planFromGraph, poolForGraph, type TensorPool } from '@qedge/memory';
 import { openModelFile } from '@qedge/memory/node';

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { type Capability, throwIfCancelled } from '@qedge/core';
 import { nodeGpuRemedy, nodeGpuRequest, openNodeGpu, SWIFTSHADER_MANIFEST } from '../webgpu/node-gpu.ts';
 import { type ChildOptions, type ChildOutcome, callInChild } from './call-in-child.ts';
-import { probeCpuFeatures } from './cpu-features.ts';
+import { KERNEL_TARGETS, probeCpuFeatures, probeKernelTarget } from './kernel-targets.ts';
 import {
   callThroughKoffi,
   listCudaDevices,
@@ -14,7 +14,6 @@ import {
 } from './native-probes.ts';
 import { INSTALL_SPECIFIERS, type LookupOptions, lookupBase, packageLoader } from './optional-package.ts';
 import { probeThreads } from './threads.ts';
-import { probeWasmRelaxedSimd, probeWasmSimd } from './wasm-features.ts';
 
 /** Options of {@link probeCapabilities}. */
 export interface ProbeOptions extends LookupOptions {
@@ -30,8 +29,8 @@ export interface ProbeOptions extends LookupOptions {
  * why not and what to do about it. Native libraries are tried in short-lived child processes, two at a time: one that
  * crashes or hangs is reported, and nothing else happens.
  *
- * @returns `node`, `cpu-features`, `executable-memory`, `koffi`, `wasm-simd`, `wasm-relaxed-simd`, `threads`, `webgpu`,
- *   `cuda`, `tfjs-cpu`, `tfjs-wasm`, `tfjs-node`, `tfjs-node-gpu`, `onnxruntime-node`, in this order.
+ * @returns `node`, `cpu-features`, `executable-memory`, `koffi`, then the targets of generated kernels (`avx512`, `avx2`, `wasm-256`, `wasm`,
+ *   `wasm-strict`), `threads`, `webgpu`, `cuda`, `tfjs-cpu`, `tfjs-wasm`, `tfjs-node`, `tfjs-node-gpu`, `onnxruntime-node`, in this order.
  * @throws CancelledError when the signal is aborted, InvalidArgumentError when `from` is not an absolute path.
  */
 export async function probeCapabilities(options: ProbeOptions = {}): Promise<Capability[]> {
@@ -44,8 +43,7 @@ export async function probeCapabilities(options: ProbeOptions = {}): Promise<Cap
     probeCpuFeatures,
     () => probeExecutableMemory(koffi),
     async () => packageCapability('koffi', 'koffi', await callInChild(callThroughKoffi, null, koffi)),
-    probeWasmSimd,
-    probeWasmRelaxedSimd,
+    ...KERNEL_TARGETS.map((isa) => () => probeKernelTarget(isa)),
     probeThreads,
     () => probeWebGpu(child, options.allowSoftware ?? false),
     () => probeCuda(koffi),
