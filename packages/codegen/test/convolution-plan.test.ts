@@ -58,7 +58,7 @@ function packed(
   weights: Float32Array,
   bias: Float32Array | null,
 ) {
-  const target = new Uint8Array(convolutionWeightBytes(description, traits.lanes));
+  const target = new Uint8Array(convolutionWeightBytes(description, traits.lanes)).fill(0xff);
   packConvolutionWeights(description, traits.lanes, weights, bias, target);
   return target;
 }
@@ -76,6 +76,14 @@ describe('packing', () => {
       packed(description, Float32Array.of(1, 2, 3), Float32Array.of(4, 5, 6)).buffer,
     );
     expect([...words]).toEqual([1, 2, 3, 0, 0, 0, 0, 0, 4, 5, 6, 0, 0, 0, 0, 0]);
+  });
+
+  it('writes the same bytes at any address', () => {
+    const description = planConvolution({ ...base, weights: 'bfloat16' }, traits);
+    const expected = packed(description, ramp(9 * 3 * 20), ramp(20));
+    const odd = new Uint8Array(expected.length + 1).subarray(1);
+    packConvolutionWeights(description, traits.lanes, ramp(9 * 3 * 20), ramp(20), odd);
+    expect(odd).toEqual(expected);
   });
 
   it('refuses arrays of other lengths', () => {

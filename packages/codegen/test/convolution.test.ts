@@ -6,10 +6,16 @@ import {
   type ConvolutionDescription,
   type ConvolutionRequest,
   convolutionBlockings,
+  createInterpreterHost,
+  emitKernel,
+  InterpreterTarget,
   type KernelDescription,
+  kernelKey,
   kernelTrial,
   planConvolution,
   planDepthwise,
+  planPooling,
+  type TargetTraits,
   type WeightFormat,
   type Window,
   windowOutput,
@@ -149,6 +155,29 @@ describe('convolution', () => {
     expect(errors).toEqual([]);
   });
 
+  it('agrees where loops are unrolled, loads are hoisted or sums are rounded once', () => {
+    const machineCode = { vectors: 31, pointers: 13, fmaRounding: 'once', unroll: 4 } as const;
+    const imitated: TargetTraits[] = [
+      { ...interpreterTraits(16), ...machineCode, id: 'like-avx512' },
+      { ...interpreterTraits(8), ...machineCode, vectors: 15, id: 'like-avx2' },
+      { ...interpreterTraits(4), vectors: 15, hoistsLoads: true, id: 'like-v8' },
+    ];
+    for (const traits of imitated) {
+      for (const channels of [1, 3, 5, 6, 7]) {
+        const wanted = request([4, 15, channels], 2 * traits.lanes + 1, squareWindow(3, 1), { batch: 2 });
+        const pooling = { ...wanted, kind: 'pooling', operation: 'average' } as const;
+        const descriptions: KernelDescription[] = [
+          ...convolutionBlockings(wanted, traits, 3).map((blocking) => ({ ...wanted, blocking })),
+          planDepthwise({ ...wanted, multiplier: 1 }, traits),
+          planPooling(pooling, traits),
+        ];
+        for (const description of descriptions) {
+          expect(interpretTrial(traits, description), `${traits.id}: ${kernelKey(description)}`).toBeNull();
+        }
+      }
+    }
+  });
+
   it('gives the same bits whatever the blocking', () => {
     const wanted = request([5, 7, 3], 34, squareWindow(3, 1), {
       epilogue: { bias: true, activation: 'silu', softmax: false },
@@ -171,6 +200,19 @@ describe('convolution', () => {
     for (const [i, output] of outputs.entries()) expect(output, strict[i]!.name).toEqual(outputs[0]);
   });
 });
+
+function interpreterTraits(lanes: 4 | 8 | 16): TargetTraits {
+  return createInterpreterHost({ lanes }).traits;
+}
+
+/** What is wrong with a kernel that is interpreted as for a target with these traits. */
+function interpretTrial(traits: TargetTraits, description: KernelDescription): string | null {
+  const trial = kernelTrial(description, traits, 'all', 2);
+  const buffer = new ArrayBuffer(trial.byteLength);
+  const memory = { buffer, byteOffset: 0, byteLength: buffer.byteLength, address: 64 };
+  emitKernel(new InterpreterTarget(traits), description)(memory)(trial.prepare(memory));
+  return trial.findError(memory);
+}
 
 /** The output of a trial's run, as bits. */
 function runOutput(host: VectorHost['host'], description: ConvolutionDescription): Uint32Array {

@@ -16,5 +16,7 @@ export function poolingTileColumns(
 
 /** A pooling with the tile width that is usually fastest. */
 export function planPooling(request: PoolingRequest, traits: TargetTraits): PoolingDescription {
-  return { ...request, tileColumns: poolingTileColumns(request, traits)[0]! };
+  const { kind, operation, batch, input, window, outputRows } = request;
+  const tileColumns = poolingTileColumns(request, traits)[0]!;
+  return { kind, operation, batch, input, window, outputRows, tileColumns };
 }
