@@ -10,13 +10,19 @@ export interface WasmFeatures {
   readonly simd: boolean;
   /** Relaxed SIMD: multiply-add that may be fused. */
   readonly relaxedSimd: boolean;
+  /** Whether the optimiser moves the loads of a loop turn to its start, as V8 does in Node 20 and 22. */
+  readonly hoistsLoads: boolean;
 }
 
-/** Finds out by letting the host validate two tiny modules; takes microseconds and runs nothing. */
+/**
+ * Finds out by letting the host validate two tiny modules; takes microseconds and runs nothing. Engines that move loads are told by
+ * their age: those without `RegExp.escape` are older than V8 13.6, Firefox 134 and Safari 18.2.
+ */
 export function detectWasmFeatures(): WasmFeatures {
   const engine = webAssembly();
   const accepts = (dialect: WasmDialect) => engine?.validate(probeModule(dialect)) ?? false;
-  return { simd: accepts('strict'), relaxedSimd: accepts('relaxed') };
+  const isOld = (RegExp as { readonly escape?: unknown }).escape === undefined;
+  return { simd: accepts('strict'), relaxedSimd: accepts('relaxed'), hoistsLoads: isOld };
 }
 
 /** `vector += vector * vector` at address 0: the smallest kernel that differs between the dialects. */

@@ -18,7 +18,7 @@ import { widenFloat16 } from './half-floats.ts';
 import type { WasmFunction, WasmKernel } from './module.ts';
 import { loadNarrowParts, storeNarrowParts } from './narrow-access.ts';
 import { FLOAT, INTEGER, OPCODE, SHIFT, SIMD, VALUE_TYPE } from './opcodes.ts';
-import { WASM_TRAITS, type WasmDialect } from './traits.ts';
+import { type WasmDialect, wasmTraits } from './traits.ts';
 
 /** Lanes of one WebAssembly vector. */
 const PART_LANES = 4;
@@ -46,11 +46,14 @@ export class WasmTarget implements Target<WasmKernel> {
   #vectorCount = 0;
   #pointerCount = 1;
 
-  /** @param firstFunction the index in the module that the kernel's first function will have. */
-  constructor(dialect: WasmDialect, firstFunction = 0) {
+  /**
+   * @param firstFunction the index in the module that the kernel's first function will have.
+   * @param hoistsLoads whether the engine moves loads; see `WasmFeatures`.
+   */
+  constructor(dialect: WasmDialect, firstFunction = 0, hoistsLoads = false) {
     this.#relaxed = dialect !== 'strict';
     this.#firstFunction = firstFunction;
-    this.traits = WASM_TRAITS[dialect];
+    this.traits = wasmTraits(dialect, hoistsLoads);
     this.#parts = this.traits.lanes === PART_LANES ? [0] : [0, 1];
     this.#checks = new ContractChecks(this.traits);
   }

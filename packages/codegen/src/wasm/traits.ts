@@ -9,48 +9,46 @@ import type { TargetTraits } from '../target/target.ts';
  */
 export type WasmDialect = 'strict' | 'relaxed' | 'relaxed-pairs';
 
+const TRAITS = {
+  vectors: 15,
+  pointers: 16,
+  dot: 'words',
+  multiplyBytes: false,
+  dotBfloat16: false,
+  hoistsLoads: false,
+  unroll: 1,
+} as const;
+
 /**
- * Traits of each dialect. The narrowest host (x86-64 before AVX-512) has 16 vector registers, of which V8 keeps one. Engines with
- * relaxed SIMD are new enough not to hoist loads. Addresses beyond the general registers go to the stack at little cost.
+ * Traits of each dialect on a current engine. The narrowest host (x86-64 before AVX-512) has 16 vector registers, of which V8 keeps
+ * one. Addresses beyond the general registers go to the stack at little cost.
  */
 export const WASM_TRAITS: Readonly<Record<WasmDialect, TargetTraits>> = {
   strict: {
+    ...TRAITS,
     id: 'wasm-strict',
     lanes: 4,
-    vectors: 15,
-    pointers: 16,
     temporaries: { fma: 1, dot: 1, half: 3 },
     fmaRounding: 'twice',
-    dot: 'words',
-    multiplyBytes: false,
-    dotBfloat16: false,
-    hoistsLoads: true,
-    unroll: 1,
   },
   relaxed: {
+    ...TRAITS,
     id: 'wasm',
     lanes: 4,
-    vectors: 15,
-    pointers: 16,
     temporaries: { fma: 0, dot: 1, half: 3 },
     fmaRounding: 'host',
-    dot: 'words',
-    multiplyBytes: false,
-    dotBfloat16: false,
-    hoistsLoads: false,
-    unroll: 1,
   },
   'relaxed-pairs': {
+    ...TRAITS,
     id: 'wasm-256',
     lanes: 8,
-    vectors: 15,
-    pointers: 16,
     temporaries: { fma: 0, dot: 1, half: 3 },
     fmaRounding: 'host',
-    dot: 'words',
-    multiplyBytes: false,
-    dotBfloat16: false,
-    hoistsLoads: false,
-    unroll: 1,
   },
 };
+
+/** Traits of a dialect on an engine that moves loads, or does not: what is best there has a name of its own. */
+export function wasmTraits(dialect: WasmDialect, hoistsLoads: boolean): TargetTraits {
+  const traits = WASM_TRAITS[dialect];
+  return hoistsLoads ? { ...traits, id: `${traits.id}-hoisting`, hoistsLoads } : traits;
+}

@@ -10,10 +10,10 @@ import { requireByteLength } from '../host/require-byte-length.ts';
 import { VerifiedKernels } from '../host/verified-kernels.ts';
 import { emitKernel, type KernelDescription, kernelKey } from '../kernels/families.ts';
 import type { TargetTraits } from '../target/target.ts';
-import { detectWasmFeatures } from './features.ts';
+import { detectWasmFeatures, type WasmFeatures } from './features.ts';
 import { encodeModule, MEMORY_IMPORT, type WasmExport } from './module.ts';
 import { WasmTarget } from './target.ts';
-import { WASM_TRAITS, type WasmDialect } from './traits.ts';
+import { type WasmDialect, wasmTraits } from './traits.ts';
 import {
   compileWasmModule,
   createWasmMemory,
@@ -41,7 +41,10 @@ const DIALECT: Readonly<Record<WasmIsa, WasmDialect>> = {
 };
 
 /** Why the host cannot run kernels in this way, or null where it can. */
-export function whyNotWasm(isa: WasmIsa, features = detectWasmFeatures()): string | null {
+export function whyNotWasm(
+  isa: WasmIsa,
+  features: Pick<WasmFeatures, 'simd' | 'relaxedSimd'> = detectWasmFeatures(),
+): string | null {
   if (!features.simd) return 'this host does not validate WebAssembly SIMD';
   if (isa === 'wasm-strict' || features.relaxedSimd) return null;
   return 'this host does not validate WebAssembly relaxed SIMD (Node 22 and newer do; Node 20 with --experimental-wasm-relaxed-simd)';
@@ -83,7 +86,7 @@ export function createWasmHost(options: WasmHostOptions = {}): KernelHost {
       remedy: 'Serve the page with the COOP and COEP headers, or do without threads (shared: false).',
     });
   }
-  return new WasmHost(isa, shared);
+  return new WasmHost(isa, shared, features.hoistsLoads);
 }
 
 /** Address 0 and the bytes after it stay unused, so that a forgotten argument does not point at data. */
@@ -115,9 +118,9 @@ class WasmHost implements KernelHost {
   readonly #verified: VerifiedKernels;
   #disposed = false;
 
-  constructor(isa: WasmIsa, shared: boolean) {
+  constructor(isa: WasmIsa, shared: boolean, hoistsLoads: boolean) {
     this.isa = isa;
-    this.traits = WASM_TRAITS[DIALECT[isa]];
+    this.traits = wasmTraits(DIALECT[isa], hoistsLoads);
     this.strict = this.traits.fmaRounding === 'twice';
     this.#shared = shared;
     this.#verified = new VerifiedKernels(this);
@@ -169,7 +172,10 @@ class WasmHost implements KernelHost {
     const kernels: WasmExport[] = [];
     let functions = 0;
     for (const [name, description] of missing) {
-      const kernel = emitKernel(new WasmTarget(DIALECT[this.isa], functions), description);
+      const kernel = emitKernel(
+        new WasmTarget(DIALECT[this.isa], functions, this.traits.hoistsLoads),
+        description,
+      );
       functions += kernel.functions.length;
       kernels.push({ name, kernel });
     }
