@@ -12,6 +12,7 @@ import {
   createInterpreterHost,
   createKernelHost,
   createWasmHost,
+  detectWasmFeatures,
   emitKernel,
   InterpreterTarget,
   type Isa,
@@ -22,6 +23,7 @@ import {
   MEMORY_ALIGNMENT,
   type Target,
 } from '../src/index.ts';
+import { wasmTraits } from '../src/wasm/traits.ts';
 import { whyNotWasm } from '../src/wasm/wasm-host.ts';
 
 const PEAK: KernelDescription = { kind: 'peak', operation: 'fma', turns: 5 };
@@ -154,6 +156,22 @@ describe('a WebAssembly host', () => {
     expect(whyNotWasm('wasm-256', { simd: true, relaxedSimd: false })).toMatch(/relaxed/);
     expect(whyNotWasm('wasm-strict', { simd: true, relaxedSimd: false })).toBeNull();
     expect(() => createWasmHost({ isa: 'avx2' as 'wasm' })).toThrow(InvalidArgumentError);
+  });
+});
+
+describe('the traits of WebAssembly', () => {
+  it('tell engines that hoist loads from others, by name too, so that no tuning is taken from one to the other', () => {
+    const { hoistsLoads } = detectWasmFeatures();
+    expect(hoistsLoads).toBe(Number(process.versions.v8.split('.')[0]) < 13);
+    const names = (['strict', 'relaxed', 'relaxed-pairs'] as const).flatMap((dialect) =>
+      [false, true].map((hoists) => {
+        const traits = wasmTraits(dialect, hoists);
+        expect(traits.hoistsLoads).toBe(hoists);
+        return traits.id;
+      }),
+    );
+    expect(new Set(names).size).toBe(6);
+    expect(createWasmHost({ isa: 'wasm-strict' }).traits).toEqual(wasmTraits('strict', hoistsLoads));
   });
 });
 
