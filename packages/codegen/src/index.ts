@@ -4,6 +4,11 @@ export {
   type ActivationDescription,
 } from './description/activation.ts';
 export {
+  BANDWIDTH_ARGUMENTS,
+  BANDWIDTH_STEP_BYTES,
+  type BandwidthDescription,
+} from './description/bandwidth.ts';
+export {
   CONVERSION_ARGUMENT_COUNT,
   CONVERSION_ARGUMENTS,
   type ConversionDescription,
@@ -45,6 +50,11 @@ export {
   ROW_PARAMETER_BYTES,
 } from './description/integer-gemm.ts';
 export {
+  NIBBLE_GEMM_ARGUMENTS,
+  type NibbleGemmBlocking,
+  type NibbleGemmDescription,
+} from './description/nibble-gemm.ts';
+export {
   CHANNEL_SCALE_ARGUMENT_COUNT,
   CHANNEL_SCALE_ARGUMENTS,
   type ChannelScaleDescription,
@@ -52,7 +62,6 @@ export {
   ROW_NORMALIZATION_ARGUMENTS,
   type RowNormalizationDescription,
 } from './description/normalization.ts';
-export { BANDWIDTH_ARGUMENTS, BANDWIDTH_STEP_BYTES, type BandwidthDescription } from './description/bandwidth.ts';
 export { PEAK_ARGUMENTS, type PeakDescription } from './description/peak.ts';
 export {
   POOLING_ARGUMENT_COUNT,
@@ -60,7 +69,6 @@ export {
   type PoolingDescription,
   type PoolingOperation,
 } from './description/pooling.ts';
-export { NIBBLE_GEMM_ARGUMENTS, type NibbleGemmBlocking, type NibbleGemmDescription } from './description/nibble-gemm.ts';
 export {
   GROUP_DEPTH,
   GROUP_PARAMETER_BYTES,
@@ -77,11 +85,11 @@ export type { RowLayout } from './description/row-layout.ts';
 export { SOFTMAX_ARGUMENT_COUNT, SOFTMAX_ARGUMENTS, type SoftmaxDescription } from './description/softmax.ts';
 export {
   type ImageShape,
+  type IndexRange,
   NO_PADDING,
   type Padding,
-  type Range,
+  type SlidingWindow,
   samePadding,
-  type Window,
   windowOutput,
 } from './description/window.ts';
 export { RegisterBudgetError, ThreadLostError } from './errors.ts';
@@ -166,7 +174,6 @@ export {
   type PanelTraits,
   packIntegerPanels,
 } from './kernels/integer/integer-panels.ts';
-export type { KernelFamily, KernelTrial } from './kernels/kernel-family.ts';
 export {
   defaultNibbleBlocking,
   type NibbleProductShape,
@@ -181,6 +188,7 @@ export {
   nibblePanelLayout,
   packNibblePanels,
 } from './kernels/integer/nibble-panels.ts';
+export type { KernelFamily, KernelTrial } from './kernels/kernel-family.ts';
 export { peakOperations } from './kernels/peak/peak-family.ts';
 export { type PoolingRequest, planPooling, poolingTileColumns } from './kernels/pooling/plan-pooling.ts';
 export {

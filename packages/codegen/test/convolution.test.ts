@@ -15,9 +15,9 @@ import {
   planConvolution,
   planDepthwise,
   planPooling,
+  type SlidingWindow,
   type TargetTraits,
   type WeightFormat,
-  type Window,
   windowOutput,
 } from '../src/index.ts';
 import { findTrialError } from './trial-errors.ts';
@@ -41,7 +41,7 @@ const FORMATS: readonly WeightFormat[] = ['float32', 'float16', 'bfloat16'];
 function request(
   [height, width, channels]: readonly [number, number, number],
   outputChannels: number,
-  window: Window,
+  window: SlidingWindow,
   others: Partial<ConvolutionRequest> = {},
 ): ConvolutionRequest {
   const input = { height, width, channels };

@@ -42,17 +42,30 @@ function isRefused(name: KernelName, change: Change): boolean {
 }
 
 const MUTANTS: readonly (readonly [string, Change, readonly KernelName[]])[] = [
-  ['fma and fnma are swapped', (t) => ({ fma: t.fnma, fnma: t.fma }), ['product', 'softmax']],
+  [
+    'fma and fnma are swapped',
+    (t) => ({ fma: t.fnma, fnma: t.fma }),
+    ['product', 'convolution', 'depthwise convolution', 'softmax'],
+  ],
   ['dot forgets the accumulator', (t) => ({ dot: t.multiplyWords }), ['integer product']],
   [
     'accumulators are not cleared',
     () => ({ zero: () => {} }),
-    ['product', 'integer product', 'quantisation', 'softmax'],
+    ['product', 'integer product', 'quantisation', 'convolution', 'depthwise convolution', 'softmax'],
   ],
   [
     'a tail stores whole vectors',
     (t) => ({ store: (v, m) => t.store(v, m) }),
-    ['product', 'integer product', 'quantisation', 'pooling', 'softmax', 'float16 to float32'],
+    [
+      'product',
+      'integer product',
+      'quantisation',
+      'pooling',
+      'convolution',
+      'depthwise convolution',
+      'softmax',
+      'float16 to float32',
+    ],
   ],
   [
     'a tail drops its last lane',
@@ -62,7 +75,16 @@ const MUTANTS: readonly (readonly [string, Change, readonly KernelName[]])[] = [
         else if (lanes > 1) t.store(v, m, lanes - 1);
       },
     }),
-    ['product', 'integer product', 'quantisation', 'pooling', 'softmax', 'float16 to float32'],
+    [
+      'product',
+      'integer product',
+      'quantisation',
+      'pooling',
+      'convolution',
+      'depthwise convolution',
+      'softmax',
+      'float16 to float32',
+    ],
   ],
   [
     'a tail of narrow numbers drops its last lane',
@@ -82,6 +104,8 @@ const MUTANTS: readonly (readonly [string, Change, readonly KernelName[]])[] = [
       'integer product',
       'quantisation',
       'pooling',
+      'convolution',
+      'depthwise convolution',
       'softmax',
       'float16 to float32',
       'float32 to float16',
@@ -95,6 +119,8 @@ const MUTANTS: readonly (readonly [string, Change, readonly KernelName[]])[] = [
       'integer product',
       'quantisation',
       'pooling',
+      'convolution',
+      'depthwise convolution',
       'softmax',
       'float16 to float32',
       'float32 to float16',
@@ -108,6 +134,8 @@ const MUTANTS: readonly (readonly [string, Change, readonly KernelName[]])[] = [
       'integer product',
       'quantisation',
       'pooling',
+      'convolution',
+      'depthwise convolution',
       'softmax',
       'float16 to float32',
       'float32 to float16',
@@ -116,12 +144,12 @@ const MUTANTS: readonly (readonly [string, Change, readonly KernelName[]])[] = [
   [
     'max becomes min',
     (t) => ({ float: (o, d, a, b) => t.float(o === 'max' ? 'min' : o, d, a, b) }),
-    ['product', 'quantisation', 'pooling', 'softmax'],
+    ['product', 'quantisation', 'pooling', 'convolution', 'depthwise convolution', 'softmax'],
   ],
   [
     'a sum becomes a difference',
     (t) => ({ float: (o, d, a, b) => t.float(o === 'add' ? 'subtract' : o, d, a, b) }),
-    ['product', 'softmax'],
+    ['product', 'convolution', 'depthwise convolution', 'softmax'],
   ],
   [
     'a quotient is turned over',
@@ -136,6 +164,8 @@ const MUTANTS: readonly (readonly [string, Change, readonly KernelName[]])[] = [
       'integer product',
       'quantisation',
       'pooling',
+      'convolution',
+      'depthwise convolution',
       'softmax',
       'float16 to float32',
       'float32 to float16',

@@ -1,13 +1,19 @@
 import fc from 'fast-check';
-import { type ImageShape, type Padding, type Range, type Window, windowOutput } from '../src/index.ts';
+import {
+  type ImageShape,
+  type IndexRange,
+  type Padding,
+  type SlidingWindow,
+  windowOutput,
+} from '../src/index.ts';
 
 /** An image and a window with at least one output. */
 export interface WindowCase {
   readonly batch: number;
   readonly input: ImageShape;
-  readonly window: Window;
+  readonly window: SlidingWindow;
   /** Some of the output rows, or all. */
-  readonly outputRows: Range;
+  readonly outputRows: IndexRange;
 }
 
 const side = fc.integer({ min: 0, max: 3 });
@@ -15,7 +21,7 @@ const padding: fc.Arbitrary<Padding> = fc.record({ top: side, left: side, bottom
 const step = fc.integer({ min: 1, max: 3 });
 const taps = fc.oneof(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 7 }));
 
-const window: fc.Arbitrary<Window> = fc.record({
+const window: fc.Arbitrary<SlidingWindow> = fc.record({
   height: taps,
   width: taps,
   strideHeight: step,
@@ -43,7 +49,7 @@ export function windowCases(channels: number): fc.Arbitrary<WindowCase> {
       const rows = fc.integer({ min: 0, max: height - 1 }).chain((from) => {
         return fc.record({ from: fc.constant(from), count: fc.integer({ min: 1, max: height - from }) });
       });
-      const all: Range = { from: 0, count: height };
+      const all: IndexRange = { from: 0, count: height };
       return fc.record({
         batch: fc.constant(batch),
         input: fc.constant(image),
@@ -54,7 +60,7 @@ export function windowCases(channels: number): fc.Arbitrary<WindowCase> {
 }
 
 /** A window of `size` x `size` taps, step 1, with as much padding around the image as `around`. */
-export function squareWindow(size: number, around = 0, others: Partial<Window> = {}): Window {
+export function squareWindow(size: number, around = 0, others: Partial<SlidingWindow> = {}): SlidingWindow {
   return {
     height: size,
     width: size,

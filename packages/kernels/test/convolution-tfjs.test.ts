@@ -8,9 +8,9 @@ import {
   planConvolution,
   planDepthwise,
   planPooling,
+  type SlidingWindow,
   samePadding,
   setArgument,
-  type Window,
   windowOutput,
 } from '@qedge/codegen';
 import { createKernelHost } from '@qedge/codegen/node';
@@ -91,7 +91,7 @@ const shapes: fc.Arbitrary<TensorflowShape> = fc
   })
   .map((shape) => (shape.dilation > 1 ? { ...shape, stride: 1 } : shape));
 
-function windowOf({ taps, stride, dilation, pad, height, width }: TensorflowShape): Window {
+function windowOf({ taps, stride, dilation, pad, height, width }: TensorflowShape): SlidingWindow {
   const window = {
     height: taps[0],
     width: taps[1],

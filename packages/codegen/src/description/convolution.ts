@@ -1,5 +1,5 @@
 import type { Epilogue } from './epilogue.ts';
-import type { ImageShape, Range, Window } from './window.ts';
+import type { ImageShape, IndexRange, SlidingWindow } from './window.ts';
 
 /** How packed weights are stored. The narrow formats are widened to float32 when they are read; sums are float32 in any case. */
 export type WeightFormat = 'float32' | 'float16' | 'bfloat16';
@@ -32,7 +32,7 @@ export interface ConvolutionDescription {
   /** Images per call, 1 or more. */
   readonly batch: number;
   readonly input: ImageShape;
-  readonly window: Window;
+  readonly window: SlidingWindow;
   readonly outputChannels: number;
   /** Input and output channels are divided into as many groups; an output reads the inputs of its own group. */
   readonly groups: number;
@@ -40,12 +40,12 @@ export interface ConvolutionDescription {
   /** Softmax is refused. */
   readonly epilogue: Epilogue;
   /** The output rows that the kernel computes; the others stay as they are. One kernel per thread takes a part of them. */
-  readonly outputRows: Range;
+  readonly outputRows: IndexRange;
   /**
    * The output channels that the kernel computes: all, or, of a convolution with one group, a range that starts at a panel and ends
    * at one or at the last channel.
    */
-  readonly channelRange: Range;
+  readonly channelRange: IndexRange;
   readonly blocking: ConvolutionBlocking;
 }
 
@@ -64,10 +64,10 @@ export interface DepthwiseDescription {
   readonly kind: 'depthwise';
   readonly batch: number;
   readonly input: ImageShape;
-  readonly window: Window;
+  readonly window: SlidingWindow;
   /** Softmax is refused. */
   readonly epilogue: Epilogue;
-  readonly outputRows: Range;
+  readonly outputRows: IndexRange;
   /** Most output columns that are computed together in registers. */
   readonly tileColumns: number;
 }
@@ -81,7 +81,7 @@ export interface ImageToColumnsDescription {
   readonly kind: 'image-to-columns';
   readonly batch: number;
   readonly input: ImageShape;
-  readonly window: Window;
+  readonly window: SlidingWindow;
 }
 
 /** Fields of the argument block of `image-to-columns`. */

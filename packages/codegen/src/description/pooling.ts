@@ -1,4 +1,4 @@
-import type { ImageShape, Range, Window } from './window.ts';
+import type { ImageShape, IndexRange, SlidingWindow } from './window.ts';
 
 /**
  * - `max`: the largest of the cells inside the image. NaNs are passed over, as TensorFlow.js does; a window of NaNs only, or
@@ -18,9 +18,9 @@ export interface PoolingDescription {
   readonly operation: PoolingOperation;
   readonly batch: number;
   readonly input: ImageShape;
-  readonly window: Window;
+  readonly window: SlidingWindow;
   /** The output rows that the kernel computes; the others stay as they are. */
-  readonly outputRows: Range;
+  readonly outputRows: IndexRange;
   /** Most output columns that are computed together in registers. */
   readonly tileColumns: number;
 }

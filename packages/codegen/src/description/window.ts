@@ -12,7 +12,7 @@ export interface Padding {
 export const NO_PADDING: Padding = { top: 0, left: 0, bottom: 0, right: 0 };
 
 /** A window that slides over the rows and columns of an image: its taps, the step, the distance between taps, the padding. */
-export interface Window {
+export interface SlidingWindow {
   readonly height: number;
   readonly width: number;
   readonly strideHeight: number;
@@ -30,7 +30,7 @@ export interface ImageShape {
 }
 
 /** Neighbouring rows (or channels) of an output. */
-export interface Range {
+export interface IndexRange {
   readonly from: number;
   readonly count: number;
 }
@@ -55,7 +55,7 @@ function positions(
 /** Rows and columns of the output of a window; below 1 where the window is larger than the padded image. */
 export function windowOutput(
   image: Pick<ImageShape, 'height' | 'width'>,
-  window: Window,
+  window: SlidingWindow,
 ): { readonly height: number; readonly width: number } {
   const { height, width, strideHeight, strideWidth, dilationHeight, dilationWidth, padding } = window;
   return {
@@ -76,7 +76,7 @@ function samePaddingOfAxis(cells: number, taps: number, stride: number, dilation
  */
 export function samePadding(
   image: Pick<ImageShape, 'height' | 'width'>,
-  window: Omit<Window, 'padding'>,
+  window: Omit<SlidingWindow, 'padding'>,
   oddCell: 'after' | 'before' = 'after',
 ): Padding {
   const rows = samePaddingOfAxis(image.height, window.height, window.strideHeight, window.dilationHeight);
@@ -102,7 +102,7 @@ export function requireImage(name: string, { height, width, channels }: ImageSha
 }
 
 /** Refuses a window that has no output on an image. @throws InvalidArgumentError. */
-export function requireWindow(image: ImageShape, window: Window): void {
+export function requireWindow(image: ImageShape, window: SlidingWindow): void {
   requireImage('input', image);
   for (const field of ['height', 'width'] as const) requireInteger(`window ${field}`, window[field], 1);
   for (const field of ['strideHeight', 'strideWidth', 'dilationHeight', 'dilationWidth'] as const) {
@@ -121,7 +121,7 @@ export function requireWindow(image: ImageShape, window: Window): void {
 }
 
 /** Refuses a range outside of `0..total - 1` or without elements. @throws InvalidArgumentError. */
-export function requireRange(name: string, { from, count }: Range, total: number): void {
+export function requireRange(name: string, { from, count }: IndexRange, total: number): void {
   requireInteger(`first of ${name}`, from, 0);
   requireInteger(`number of ${name}`, count, 1);
   if (from + count <= total) return;
@@ -132,7 +132,7 @@ export function requireRange(name: string, { from, count }: Range, total: number
 }
 
 /** Canonical text of an image and a window, for keys of kernels. */
-export function windowKey({ height, width, channels }: ImageShape, window: Window): string {
+export function windowKey({ height, width, channels }: ImageShape, window: SlidingWindow): string {
   const { padding: p } = window;
   return [
     `${height}x${width}x${channels}`,

@@ -2,7 +2,7 @@
  * Plain-loop meaning of the windowed kernels. Shares no code with `kernels/` and knows nothing of panels, tiles or vectors.
  * float32 sums are rounded after every product and every addition, in the order that strict kernels promise.
  */
-import type { ImageShape, Window } from '../description/window.ts';
+import type { ImageShape, SlidingWindow } from '../description/window.ts';
 
 /** An output of a convolution, before bias and activation. */
 export interface ReferenceSum {
@@ -25,7 +25,7 @@ export interface OutputPlace {
 /** Calls `visit` with every cell of a window that lies in the image, rows then columns ascending. */
 function eachCell(
   input: ImageShape,
-  window: Window,
+  window: SlidingWindow,
   { row, column }: OutputPlace,
   visit: (inputRow: number, inputColumn: number, windowRow: number, windowColumn: number) => void,
 ): void {
@@ -72,7 +72,7 @@ export function referenceConvolutionSum(
 /** The sizes of a convolution. */
 export interface ReferenceConvolution {
   readonly input: ImageShape;
-  readonly window: Window;
+  readonly window: SlidingWindow;
   readonly outputChannels: number;
   readonly groups: number;
 }
@@ -80,7 +80,7 @@ export interface ReferenceConvolution {
 /** One output of max pooling; NaNs are passed over, -Infinity where there is nothing else. */
 export function referenceMaximum(
   input: ImageShape,
-  window: Window,
+  window: SlidingWindow,
   x: Float32Array,
   place: OutputPlace,
 ): number {
@@ -95,7 +95,7 @@ export function referenceMaximum(
 /** One output of average pooling, float32 steps; divided by the cells in the image or, with `countPadding`, by all taps. */
 export function referenceAverage(
   input: ImageShape,
-  window: Window,
+  window: SlidingWindow,
   countPadding: boolean,
   x: Float32Array,
   place: OutputPlace,
@@ -111,7 +111,7 @@ export function referenceAverage(
 /** The value that tap (`windowRow`, `windowColumn`) of a window meets; 0 in the padding. */
 export function referenceWindowValue(
   input: ImageShape,
-  window: Window,
+  window: SlidingWindow,
   x: Float32Array,
   place: OutputPlace,
   windowRow: number,

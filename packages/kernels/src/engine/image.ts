@@ -2,8 +2,8 @@ import {
   type ImageShape,
   NO_PADDING,
   type Padding,
+  type SlidingWindow,
   samePadding,
-  type Window,
   windowOutput,
 } from '@qedge/codegen';
 import { InvalidArgumentError } from '@qedge/core';
@@ -38,7 +38,10 @@ export interface WindowOptions {
 }
 
 /** The window of some options on an image. @throws InvalidArgumentError for impossible numbers. */
-export function resolveWindow(image: Pick<ImageShape, 'height' | 'width'>, options: WindowOptions): Window {
+export function resolveWindow(
+  image: Pick<ImageShape, 'height' | 'width'>,
+  options: WindowOptions,
+): SlidingWindow {
   const [height, width] = perAxis('window', options.window);
   const [strideHeight, strideWidth] = perAxis('stride', options.stride ?? 1);
   const [dilationHeight, dilationWidth] = perAxis('dilation', options.dilation ?? 1);
@@ -64,7 +67,7 @@ export function windowOutputSize(
 export function checkImages(options: ImageOptions & WindowOptions): {
   readonly batch: number;
   readonly input: ImageShape;
-  readonly window: Window;
+  readonly window: SlidingWindow;
 } {
   const { batch = 1, height, width, channels } = options;
   for (const [name, size] of Object.entries({ batch, height, width, channels })) requireSize(name, size, 1);
@@ -81,7 +84,7 @@ function perAxis(name: string, value: PerAxis): readonly [number, number] {
 
 function resolvePadding(
   image: Pick<ImageShape, 'height' | 'width'>,
-  window: Omit<Window, 'padding'>,
+  window: Omit<SlidingWindow, 'padding'>,
   padding: NonNullable<WindowOptions['padding']>,
 ): Padding {
   if (padding === 'valid') return NO_PADDING;

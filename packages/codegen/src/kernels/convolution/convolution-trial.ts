@@ -6,7 +6,7 @@ import {
   type WeightFormat,
 } from '../../description/convolution.ts';
 import type { Epilogue } from '../../description/epilogue.ts';
-import type { Range } from '../../description/window.ts';
+import type { IndexRange } from '../../description/window.ts';
 import { ACTIVATION_ERROR_ULPS, referenceActivation } from '../../reference/activation.ts';
 import {
   type OutputPlace,
@@ -30,7 +30,7 @@ const UNIT_ROUNDOFF = 2 ** -24;
 /** No activation multiplies an error of its argument by more (gelu near 1.4). */
 const STEEPEST_ACTIVATION = 1.13;
 
-const inRange = ({ from, count }: Range, index: number) => index >= from && index < from + count;
+const inRange = ({ from, count }: IndexRange, index: number) => index >= from && index < from + count;
 
 /** The nearest numbers that the format can hold. */
 function roundToFormat(values: Float32Array, format: WeightFormat): Float32Array {

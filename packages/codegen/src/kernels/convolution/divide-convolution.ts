@@ -1,5 +1,5 @@
 import type { ConvolutionDescription } from '../../description/convolution.ts';
-import type { Range } from '../../description/window.ts';
+import type { IndexRange } from '../../description/window.ts';
 
 /** Rows per part below which a part has too many edges to be worth a thread. */
 const FEWEST_ROWS = 2;
@@ -8,9 +8,9 @@ const FEWEST_ROWS = 2;
  * Divides `total` neighbouring things from `from` into at most `parts` ranges of whole multiples of `step` (but for the last), whose
  * sizes differ by at most one step. Fewer ranges when there are fewer steps.
  */
-export function divideRange({ from, count }: Range, parts: number, step = 1): Range[] {
+export function divideRange({ from, count }: IndexRange, parts: number, step = 1): IndexRange[] {
   const steps = Math.ceil(count / step);
-  const ranges: Range[] = [];
+  const ranges: IndexRange[] = [];
   let first = 0;
   for (let i = 0; i < Math.min(parts, steps); i++) {
     const last = Math.round(((i + 1) * steps) / Math.min(parts, steps));

@@ -1,6 +1,6 @@
 import type { ConvolutionDescription, DepthwiseDescription } from '../../description/convolution.ts';
 import type { Epilogue } from '../../description/epilogue.ts';
-import type { ImageShape, Range, Window } from '../../description/window.ts';
+import type { ImageShape, IndexRange, SlidingWindow } from '../../description/window.ts';
 import type { TargetTraits } from '../../target/target.ts';
 import { sweepTileColumns } from '../window/plan-sweep.ts';
 import { windowGeometry } from '../window/window-geometry.ts';
@@ -10,11 +10,11 @@ import { planConvolution } from './plan-convolution.ts';
 export interface DepthwiseRequest {
   readonly batch: number;
   readonly input: ImageShape;
-  readonly window: Window;
+  readonly window: SlidingWindow;
   /** Outputs per channel. */
   readonly multiplier: number;
   readonly epilogue: Epilogue;
-  readonly outputRows: Range;
+  readonly outputRows: IndexRange;
 }
 
 /** Tile widths of a depthwise convolution with multiplier 1: the candidates of a search by measurement. Never empty. */
@@ -39,7 +39,7 @@ export function planDepthwise(
     return { kind: 'depthwise', ...shared, tileColumns: depthwiseTileColumns(shared, traits)[0]! };
   }
   const outputChannels = input.channels * multiplier;
-  const channelRange: Range = { from: 0, count: outputChannels };
+  const channelRange: IndexRange = { from: 0, count: outputChannels };
   const wanted = { outputChannels, groups: input.channels, weights: 'float32', channelRange } as const;
   return planConvolution({ kind: 'convolution', ...shared, ...wanted }, traits);
 }

@@ -1,11 +1,16 @@
-import { type ImageShape, type Range, type Window, windowOutput } from '../../description/window.ts';
+import {
+  type ImageShape,
+  type IndexRange,
+  type SlidingWindow,
+  windowOutput,
+} from '../../description/window.ts';
 import type { WindowAxis } from './tap-spans.ts';
 
 /** Where the pixels of a windowed kernel lie, in bytes. */
 export interface WindowGeometry {
   readonly rows: WindowAxis;
   readonly columns: WindowAxis;
-  readonly outputRows: Range;
+  readonly outputRows: IndexRange;
   readonly outputColumns: number;
   readonly images: number;
   /** From the input's (output's) start to the first image that `rows` and `columns` describe. */
@@ -23,9 +28,9 @@ export interface WindowGeometry {
 export function windowGeometry(
   batch: number,
   input: ImageShape,
-  window: Window,
+  window: SlidingWindow,
   outputChannels: number,
-  outputRows: Range,
+  outputRows: IndexRange,
 ): WindowGeometry {
   const output = windowOutput(input, window);
   const { padding } = window;
@@ -61,7 +66,7 @@ export function windowGeometry(
 }
 
 /** True where every output pixel reads the input pixel at its own place and no other. */
-export function isPointwise({ height, width, strideHeight, strideWidth, padding }: Window): boolean {
+export function isPointwise({ height, width, strideHeight, strideWidth, padding }: SlidingWindow): boolean {
   const { top, left, bottom, right } = padding;
   return Math.max(height, width, strideHeight, strideWidth) === 1 && top + left + bottom + right === 0;
 }
