@@ -31,7 +31,7 @@ function expectRow(row: readonly number[]) {
   const largest = row.reduce((most, x) => Math.max(most, x), Number.NEGATIVE_INFINITY);
   return (column: number) => {
     const value = results[column]!;
-    const steps = Math.min(Math.abs(row[column]! - largest), 128) + row.length / SUM_LANES + 14;
+    const steps = Math.min(Math.abs(row[column]! - largest), 128) + row.length / SUM_LANES + 18;
     return { value, tolerance: value * steps * UNIT_ROUNDOFF + 2 ** -148 };
   };
 }
