@@ -1,6 +1,6 @@
 /// <reference types="@webgpu/types" />
 export { createCpuDevice } from './cpu/node-cpu-device.ts';
-export { createKernelEngine } from './engine/node-engine.ts';
+export { createKernelEngine, type NodeKernelEngineOptions } from './engine/node-engine.ts';
 export {
   type LoadedOnnxRuntime,
   type LoadOnnxRuntimeOptions,

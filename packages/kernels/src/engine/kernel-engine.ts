@@ -15,8 +15,8 @@ export interface KernelEngineOptions {
   /** True: float32 results have the same bits on every host and instruction set; multiply-adds round twice. Default false. */
   readonly strict?: boolean;
   /**
-   * `measure`: the first use of a shape measures a few blockings, for at most 10 ms. `off` (default): blockings come from rules.
-   * Bits do not depend on it.
+   * `measure`: the first use of a shape measures a few ways to cut it, for about 10 ms. `off` (default): rules choose. Bits do not depend
+   * on it.
    */
   readonly tuning?: 'off' | 'measure';
 }

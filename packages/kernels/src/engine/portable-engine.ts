@@ -1,7 +1,7 @@
 import { createBrowserTeam, createKernelHost } from '@qedge/codegen';
 import { KernelEngine, type KernelEngineOptions } from './kernel-engine.ts';
+import { chooseTuner } from './measuring-tuner.ts';
 import { openMachine } from './open-machine.ts';
-import { RULES } from './tuner.ts';
 
 const PORTABLE = { createHost: createKernelHost, createTeam: createBrowserTeam };
 
@@ -22,5 +22,5 @@ const PORTABLE = { createHost: createKernelHost, createTeam: createBrowserTeam }
  * product.run();
  */
 export async function createKernelEngine(options: KernelEngineOptions = {}): Promise<KernelEngine> {
-  return new KernelEngine({ ...(await openMachine(PORTABLE, options)), tuner: RULES });
+  return new KernelEngine({ ...(await openMachine(PORTABLE, options)), tuner: chooseTuner(options.tuning) });
 }
