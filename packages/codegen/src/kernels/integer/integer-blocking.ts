@@ -64,7 +64,7 @@ export function accumulatorCopies({ tileRows, tileVectors }: IntegerTile, availa
   return sums < 8 && 2 * sums <= available ? 2 : 1;
 }
 
-const WIDTHS = [1, 2, 3, 4, 6, 8];
+const WIDTHS = [1, 2, 3, 4, 5, 6, 8];
 
 /** Bytes of a block of A that stays in the second-level cache beside a panel. */
 const ROW_BLOCK_BYTES = 256 * 1024;
@@ -95,7 +95,7 @@ export function integerBlockingCandidates(
   const widths = tileVectors === undefined ? WIDTHS.filter(useful) : [tileVectors];
   return widths
     .map((width) => widthCandidate(shape, traits, width))
-    .sort((left, right) => loadsPerDot(shape, left) - loadsPerDot(shape, right))
+    .sort((left, right) => overheadPerDot(shape, left, traits) - overheadPerDot(shape, right, traits))
     .slice(0, 5);
 }
 
@@ -113,8 +113,18 @@ function widthCandidate(
   return { tileRows, tileVectors, rowBlock: Math.min(rowBlock, rows) };
 }
 
-/** Loads from memory for each dot product: the lower, the less a tile waits for the first-level cache. */
-function loadsPerDot({ rows }: IntegerProductShape, { tileRows, tileVectors }: IntegerGemmBlocking): number {
+/**
+ * Instructions besides the dot products, for each of them: a value of A takes one and is shared by the vectors of a panel; a vector of B
+ * is shared by the rows of a tile, and takes more where it must be widened or unpacked.
+ */
+function overheadPerDot(
+  { rows, columns, weights }: IntegerProductShape,
+  { tileRows, tileVectors }: IntegerGemmBlocking,
+  { lanes, dot }: TargetTraits,
+): number {
   const height = rows / Math.ceil(rows / tileRows);
-  return (height + tileVectors) / (height * tileVectors);
+  const vectors = Math.ceil(columns / lanes);
+  const panels = Math.ceil(vectors / tileVectors);
+  const perVector = weights === 'int4' ? 3 : dot === 'words' ? 2 : 1;
+  return (perVector * vectors + height * panels) / (height * vectors);
 }

@@ -10,7 +10,8 @@ export type NibbleTileOperands = Pick<NibbleGemmDescription, 'scales'>;
 
 /**
  * How a target multiplies a nibble by a code:
- * - `dot-bytes`: four bytes at once into int32; low and high nibbles have sums of their own;
+ * - `dot-bytes`: four bytes at once into int32. A byte of weights holds two columns, `16 h + l`. One sum takes the low nibbles, one the
+ *   whole bytes; the difference is 16 times the sum of the high nibbles, so that these need not be separated;
  * - `multiply-bytes`: two bytes at once into int16, which cannot saturate: a group adds 16 products of at most 15 * 127;
  * - `dot-words`: two 16-bit numbers at once into int32.
  */
@@ -28,10 +29,11 @@ export interface NibbleTileRegisters {
   readonly accumulators: number;
   /** Sums of integers of one group. */
   readonly integers: number;
-  readonly packed: number;
-  readonly nibbles: number;
-  /** Values of A in every lane, and products. */
+  /** Vectors of weights of one slice, packed and as numbers. */
+  readonly weights: number;
+  /** Values of A in every lane, then a product where it does not go straight into a sum. */
   readonly values: number;
+  /** Separates the lowest nibbles. */
   readonly masks: number;
   /** What the target claims for the operations of the tile. */
   readonly temporaries: number;
@@ -48,11 +50,10 @@ export function nibbleTileRegisters(
   const tile = tileRows * tileVectors;
   return {
     accumulators: tile,
-    integers: arithmetic === 'dot-bytes' ? 2 * tile : tile,
-    packed: tileVectors,
-    nibbles: tileVectors,
+    integers: tile,
+    weights: arithmetic === 'dot-words' ? 2 * tileVectors : tileVectors,
     values: traits.hoistsLoads ? 4 * tileRows : arithmetic === 'multiply-bytes' ? 2 : 1,
-    masks: arithmetic === 'dot-words' ? 1 : 2,
+    masks: 1,
     temporaries: fma + (arithmetic === 'multiply-bytes' ? 0 : dot) + (scales === 'float16' ? half : 0),
   };
 }
@@ -67,7 +68,7 @@ export function freeNibbleRegisters(
   return counts.reduce((free, count) => free - count, traits.vectors);
 }
 
-const WIDTHS = [1, 2, 3, 4];
+const WIDTHS = [1, 2, 3, 4, 6, 8];
 
 /**
  * A blocking that is good without measuring. `tileVectors` fixes the width of the panels, where several products share packed weights.
@@ -102,7 +103,10 @@ export function nibbleBlockingCandidates(
   return candidates.sort((left, right) => workPerProduct(left) - workPerProduct(right));
 }
 
-/** Loads and unpacking for each product of vectors: weights are shared by the rows of a tile, values of A by its vectors. */
+/**
+ * Work besides each product of vectors: weights are unpacked for all rows of a tile, values of A are loaded for all its vectors. The
+ * factors are measured.
+ */
 function workPerProduct({ tileRows, tileVectors }: NibbleGemmBlocking): number {
-  return 2 / tileRows + 1 / tileVectors;
+  return 1.5 / tileRows + 2 / tileVectors;
 }

@@ -33,8 +33,8 @@ export function emitNibbleGemm(target: Target<unknown>, description: NibbleGemmD
     },
   };
   const c = emitProductLoops(target, plan, (positions, tileRows, panel) => {
-    const sums = emitNibbleSums(target, description, layout, panel, registers, positions, tileRows);
-    emitResult(target, description, sums, panel, positions, registers.nibbles[0]!);
+    const sums = emitNibbleSums({ target, description, layout, panel, registers, positions, rows: tileRows });
+    emitResult(target, description, sums, panel, positions, registers.weights[0]!);
   });
   target.argument(c, fields.c);
   const matrix = { pointer: c, rows, columns, rowStride: cRowStride };

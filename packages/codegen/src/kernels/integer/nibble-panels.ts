@@ -13,10 +13,20 @@ export type NibblePanelDescription = Pick<
 /** What of a target decides how nibbles are packed for it. */
 export type NibblePanelTraits = Pick<TargetTraits, 'lanes' | 'dot' | 'multiplyBytes'>;
 
-/** Vectors of nibbles that hold one group of 32 for as many columns as there are lanes. */
-export const CHUNKS_PER_GROUP = 4;
-/** Depth of one such vector. */
-const CHUNK_DEPTH = 8;
+/**
+ * How a group of 32 lies in vectors of nibbles, one slice of the depth after the other. Where codes of A are bytes, a slice has four
+ * depths and a vector of nibbles holds two vectors of columns; where they are words, a slice has eight depths of each vector of columns.
+ */
+interface SliceForm {
+  readonly slices: number;
+  readonly columnVectors: 1 | 2;
+}
+
+function sliceForm(traits: NibblePanelTraits): SliceForm {
+  return groupCodeForm(traits) === 'bytes'
+    ? { slices: GROUP_DEPTH / 4, columnVectors: 2 }
+    : { slices: GROUP_DEPTH / 8, columnVectors: 1 };
+}
 
 /** One panel: neighbouring columns whose weights lie together. */
 export interface NibblePanel {
@@ -26,6 +36,8 @@ export interface NibblePanel {
   readonly vectors: number;
   readonly byteOffset: number;
   readonly byteLength: number;
+  /** Vectors of nibbles of one slice. */
+  readonly sliceVectors: number;
   /** Bytes from one group to the next. */
   readonly groupBytes: number;
   /** Bytes from the start of a group to its scales and, where they are given, its zero points (one uint8 per column). */
@@ -34,13 +46,17 @@ export interface NibblePanel {
 }
 
 /**
- * The layout of packed nibbles. A panel holds its groups in ascending order, then (where there is one) the bias. A group holds four
- * chunks, in each one vector of nibbles after the other, then its scales and zero points. A lane of a chunk holds eight weights of
- * its column. Where codes of A are bytes, byte t of chunk p holds depth `4 p + t` in its low half and `16 + 4 p + t` in its high half; where
- * they are words, 16-bit number w of chunk p holds, from the low nibble up, depths `8 p + w`, `+ 2`, `+ 4`, `+ 6`.
+ * The layout of packed nibbles. A panel holds its groups in ascending order, then (where there is one) the bias. A group holds its slices,
+ * in each one vector of nibbles after the other, then its scales and zero points.
+ *
+ * Where codes of A are bytes, byte t of lane i of vector p of slice s holds depth `4 s + t`: in its low half that of column i of the
+ * panel's vector 2 p, in its high half that of vector 2 p + 1. Where they are words, 16-bit number w of lane i of vector v of slice s
+ * holds, from the low nibble up, depths `8 s + w`, `+ 2`, `+ 4`, `+ 6` of column i of vector v.
  */
 export interface NibblePanelLayout {
   readonly groups: number;
+  /** Slices of a group. */
+  readonly slices: number;
   readonly lanes: number;
   /** Bytes of one float32 or float16 scale. */
   readonly scaleBytes: 2 | 4;
@@ -56,35 +72,58 @@ export interface NibblePanelLayout {
 /** Lays out nibble weights for a target. */
 export function nibblePanelLayout(
   description: NibblePanelDescription,
-  { lanes }: NibblePanelTraits,
+  traits: NibblePanelTraits,
 ): NibblePanelLayout {
-  const { columns, depth, scales, zeroPoints, epilogue, blocking } = description;
-  const groups = Math.ceil(depth / GROUP_DEPTH);
-  const scaleBytes = scales === 'float32' ? 4 : 2;
+  const { columns, depth, scales, blocking } = description;
+  const { lanes } = traits;
   const panelColumns = blocking.tileVectors * lanes;
   const panels: NibblePanel[] = [];
   let byteOffset = 0;
   for (let firstColumn = 0; firstColumn < columns; firstColumn += panelColumns) {
     const panelWidth = Math.min(panelColumns, columns - firstColumn);
-    const vectors = Math.ceil(panelWidth / lanes);
-    const scalesOffset = vectors * lanes * 4 * CHUNKS_PER_GROUP;
-    const zeroPointsOffset = scalesOffset + vectors * lanes * scaleBytes;
-    const groupBytes = roundUp(zeroPointsOffset + (zeroPoints === 'given' ? vectors * lanes : 0), lanes * 4);
-    const byteLength = roundUp(groups * groupBytes + (epilogue.bias ? vectors * lanes * 4 : 0), 64);
-    panels.push({
-      firstColumn,
-      columns: panelWidth,
-      vectors,
-      byteOffset,
-      byteLength,
-      groupBytes,
-      scalesOffset,
-      zeroPointsOffset,
-    });
-    byteOffset += byteLength;
+    const panel = placePanel(description, traits, firstColumn, panelWidth, byteOffset);
+    panels.push(panel);
+    byteOffset += panel.byteLength;
   }
-  const panelByteLength = panels[0]!.byteLength;
-  return { groups, lanes, scaleBytes, panelColumns, panelByteLength, panels, byteLength: byteOffset };
+  return {
+    groups: Math.ceil(depth / GROUP_DEPTH),
+    slices: sliceForm(traits).slices,
+    lanes,
+    scaleBytes: scales === 'float32' ? 4 : 2,
+    panelColumns,
+    panelByteLength: panels[0]!.byteLength,
+    panels,
+    byteLength: byteOffset,
+  };
+}
+
+function placePanel(
+  { depth, scales, zeroPoints, epilogue }: NibblePanelDescription,
+  traits: NibblePanelTraits,
+  firstColumn: number,
+  columns: number,
+  byteOffset: number,
+): NibblePanel {
+  const { lanes } = traits;
+  const { slices, columnVectors } = sliceForm(traits);
+  const vectors = Math.ceil(columns / lanes);
+  const sliceVectors = Math.ceil(vectors / columnVectors);
+  const scalesOffset = slices * sliceVectors * lanes * 4;
+  const zeroPointsOffset = scalesOffset + vectors * lanes * (scales === 'float32' ? 4 : 2);
+  const parametersEnd = zeroPointsOffset + (zeroPoints === 'given' ? vectors * lanes : 0);
+  const groupBytes = roundUp(parametersEnd, lanes * 4);
+  const groups = Math.ceil(depth / GROUP_DEPTH);
+  return {
+    firstColumn,
+    columns,
+    vectors,
+    byteOffset,
+    byteLength: roundUp(groups * groupBytes + (epilogue.bias ? vectors * lanes * 4 : 0), 64),
+    sliceVectors,
+    groupBytes,
+    scalesOffset,
+    zeroPointsOffset,
+  };
 }
 
 /** Weights as ONNX Runtime's `MatMulNBits` holds them, and the bias. */
@@ -113,18 +152,17 @@ export function packNibblePanels(
   const layout = nibblePanelLayout(description, traits);
   checkSource(description, layout, source, target);
   target.fill(0);
-  const places = nibblePlaces(traits);
+  const bytes = groupCodeForm(traits) === 'bytes';
   const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
   for (const panel of layout.panels) {
     for (let c = 0; c < panel.columns; c++) {
       const column = panel.firstColumn + c;
       for (let group = 0; group < layout.groups; group++) {
         const start = panel.byteOffset + group * panel.groupBytes;
-        const nibbles = source.nibbles.subarray(
-          (column * layout.groups + group) * 16,
-          (column * layout.groups + group + 1) * 16,
-        );
-        packGroup(target, start + c * 4, panel.vectors * layout.lanes * 4, nibbles, places);
+        const from = (column * layout.groups + group) * NIBBLE_BYTES;
+        const nibbles = source.nibbles.subarray(from, from + NIBBLE_BYTES);
+        if (bytes) packPairedGroup(target, start, layout, panel, c, nibbles);
+        else packWordGroup(target, start, layout, panel, c, nibbles);
         writeGroupParameters(view, layout, panel, { start, c, column, group }, source);
       }
       const biasAt = panel.byteOffset + layout.groups * panel.groupBytes + c * 4;
@@ -133,39 +171,43 @@ export function packNibblePanels(
   }
 }
 
-/** Where the weight of each depth of a group lies: chunk, byte within the lane, and shift within the byte. */
-interface NibblePlace {
-  readonly chunk: number;
-  readonly byte: number;
-  readonly shift: 0 | 4;
+/** Bytes of the 32 weights of a group. */
+const NIBBLE_BYTES = GROUP_DEPTH / 2;
+
+function nibbleAt(nibbles: Uint8Array, depth: number): number {
+  return (nibbles[depth >> 1]! >> (depth % 2 === 0 ? 0 : 4)) & 15;
 }
 
-function nibblePlaces(traits: NibblePanelTraits): readonly NibblePlace[] {
-  const bytes = groupCodeForm(traits) === 'bytes';
-  return Array.from({ length: GROUP_DEPTH }, (_, depth) => {
-    if (bytes) {
-      const half = GROUP_DEPTH / 2;
-      const within = depth % half;
-      return { chunk: Math.floor(within / 4), byte: within % 4, shift: depth < half ? 0 : 4 };
-    }
-    const within = depth % CHUNK_DEPTH;
-    const nibble = Math.floor(within / 2);
-    const byte = (within % 2) * 2 + Math.floor(nibble / 2);
-    return { chunk: Math.floor(depth / CHUNK_DEPTH), byte, shift: nibble % 2 === 0 ? 0 : 4 };
-  });
-}
-
-function packGroup(
+function packPairedGroup(
   target: Uint8Array,
   start: number,
-  chunkBytes: number,
+  { lanes }: NibblePanelLayout,
+  { sliceVectors }: NibblePanel,
+  c: number,
   nibbles: Uint8Array,
-  places: readonly NibblePlace[],
+): void {
+  const vector = Math.floor(c / lanes);
+  const shift = vector % 2 === 0 ? 0 : 4;
+  const at = start + ((vector >> 1) * lanes + (c % lanes)) * 4;
+  for (let depth = 0; depth < GROUP_DEPTH; depth++) {
+    target[at + (depth >> 2) * sliceVectors * lanes * 4 + (depth & 3)]! |= nibbleAt(nibbles, depth) << shift;
+  }
+}
+
+function packWordGroup(
+  target: Uint8Array,
+  start: number,
+  { lanes }: NibblePanelLayout,
+  { sliceVectors }: NibblePanel,
+  c: number,
+  nibbles: Uint8Array,
 ): void {
   for (let depth = 0; depth < GROUP_DEPTH; depth++) {
-    const { chunk, byte, shift } = places[depth]!;
-    const nibble = (nibbles[depth >> 1]! >> (depth % 2 === 0 ? 0 : 4)) & 15;
-    target[start + chunk * chunkBytes + byte]! |= nibble << shift;
+    const within = depth % 8;
+    const nibble = within >> 1;
+    const byte = (within & 1) * 2 + (nibble >> 1);
+    const at = start + (depth >> 3) * sliceVectors * lanes * 4 + c * 4 + byte;
+    target[at]! |= nibbleAt(nibbles, depth) << (nibble % 2 === 0 ? 0 : 4);
   }
 }
 
