@@ -38,14 +38,18 @@ const WORTHWHILE_GAIN = 2;
 /** Operations per lane and microsecond of a core with two multiply-add units at 3 GHz: an upper bound, so that threads start late. */
 const OPERATIONS_PER_LANE = 12_000;
 
+/** What so many operations take on one thread at least. */
+export function fewestMicroseconds({ traits }: Pick<KernelHost, 'traits'>, operations: number): number {
+  return operations / (traits.lanes * OPERATIONS_PER_LANE);
+}
+
 /** How many threads a work of so many operations is worth: all of the team, or one where handing over would take too long. */
 export function worthwhileThreads(
   { host, team }: Pick<BindingContext, 'host' | 'team'>,
   operations: number,
 ): number {
   if (team === null) return 1;
-  const microseconds = operations / (host.traits.lanes * OPERATIONS_PER_LANE);
-  const saved = microseconds * (1 - 1 / team.size);
+  const saved = fewestMicroseconds(host, operations) * (1 - 1 / team.size);
   return saved > WORTHWHILE_GAIN * team.handoffMicroseconds ? team.size : 1;
 }
 

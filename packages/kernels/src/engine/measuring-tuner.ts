@@ -13,8 +13,10 @@ import {
   type NibbleGemmBlocking,
   type NibbleGemmDescription,
   nibbleBlockingCandidates,
+  windowOutput,
 } from '@qedge/codegen';
 import { InvalidArgumentError } from '@qedge/core';
+import { fewestMicroseconds } from './binding.ts';
 import { fastestCandidate } from './measure-blocking.ts';
 import { cacheSizes, RULES, type Tuner } from './tuner.ts';
 
@@ -24,12 +26,11 @@ export interface TuningMemory {
   set(key: string, blocking: object): void;
 }
 
-/** Operations of what is measured in place of a larger work: some 100 microseconds of machine code. */
-const MEASURED_OPERATIONS = 2e7;
-/** Rows are cut first: a tile of them is the same anywhere. */
-const MEASURED_ROWS = 96;
-const MEASURED_COLUMNS = 256;
-const MEASURED_CHANNELS = 64;
+/**
+ * A work that takes longer than this on a fast core cannot be run often enough within the time of a search; rules choose for it, and
+ * they know caches, which a smaller work in its place would not show.
+ */
+const LONGEST_MICROSECONDS = 500;
 
 /** Measures a few blockings when a shape is first used, and remembers the fastest. */
 export class MeasuringTuner implements Tuner {
@@ -40,44 +41,46 @@ export class MeasuringTuner implements Tuner {
   }
 
   gemmBlocking(host: KernelHost, product: GemmProduct): GemmBlocking {
-    const measured = { ...product, ...smallerProduct(product), batch: 1 };
-    const sized = { ...measured, ...denseStrides(measured) };
     const candidates = gemmBlockingCandidates(product, host.traits, cacheSizes(host));
-    return this.#choose(host, product, candidates, (blocking) => ({ ...sized, blocking }));
+    const operations = product.batch * productOperations(product);
+    return this.#choose(host, product, operations, candidates, (blocking) => ({ ...product, blocking }));
   }
 
   integerGemmBlocking(
     host: KernelHost,
     product: Omit<IntegerGemmDescription, 'blocking'>,
   ): IntegerGemmBlocking {
-    const size = smallerProduct(product);
-    const measured = { ...product, ...size, cRowStride: size.columns };
     const candidates = integerBlockingCandidates(product, host.traits);
-    return this.#choose(host, product, candidates, (blocking) => ({ ...measured, blocking }));
+    const describe = (blocking: IntegerGemmBlocking) => ({ ...product, blocking });
+    return this.#choose(host, product, productOperations(product), candidates, describe);
   }
 
   nibbleGemmBlocking(host: KernelHost, product: Omit<NibbleGemmDescription, 'blocking'>): NibbleGemmBlocking {
-    const size = smallerProduct(product);
-    const measured = { ...product, ...size, cRowStride: size.columns };
     const candidates = nibbleBlockingCandidates(product, host.traits);
-    return this.#choose(host, product, candidates, (blocking) => ({ ...measured, blocking }));
+    const describe = (blocking: NibbleGemmBlocking) => ({ ...product, blocking });
+    return this.#choose(host, product, productOperations(product), candidates, describe);
   }
 
   convolutionBlocking(host: KernelHost, request: ConvolutionRequest): ConvolutionBlocking {
-    const measured = smallerConvolution(request);
     const candidates = convolutionBlockings(request, host.traits);
-    return this.#choose(host, request, candidates, (blocking) => ({ ...measured, blocking }));
+    const { batch, input, window, outputChannels, groups } = request;
+    const output = windowOutput(input, window);
+    const depth = window.height * window.width * (input.channels / groups);
+    const operations = 2 * batch * output.height * output.width * outputChannels * depth;
+    return this.#choose(host, request, operations, candidates, (blocking) => ({ ...request, blocking }));
   }
 
   #choose<Blocking extends object>(
     host: KernelHost,
     work: object,
+    operations: number,
     candidates: readonly Blocking[],
     describe: (blocking: Blocking) => KernelDescription,
   ): Blocking {
     const [first] = candidates as readonly [Blocking, ...Blocking[]];
     // An interpreted kernel takes milliseconds, and how it is cut makes no difference.
     if (candidates.length === 1 || host.isa === 'interpreter') return first;
+    if (fewestMicroseconds(host, operations) > LONGEST_MICROSECONDS) return first;
     const key = `${host.isa}${host.strict ? ' strict' : ''} ${JSON.stringify(work)}`;
     const known = this.#memory.get(key);
     // What is remembered may come from a file: nothing but a candidate of today is taken from it.
@@ -89,43 +92,12 @@ export class MeasuringTuner implements Tuner {
   }
 }
 
-interface ProductSize {
-  readonly rows: number;
-  readonly columns: number;
-  readonly depth: number;
-}
-
-/** A part of a product that is large enough to be measured. The depth stays: blockings depend on it most. */
-function smallerProduct({ rows, columns, depth }: ProductSize): Pick<ProductSize, 'rows' | 'columns'> {
-  if (2 * rows * columns * depth <= MEASURED_OPERATIONS) return { rows, columns };
-  const fewerRows = Math.min(rows, MEASURED_ROWS);
-  const affordable = Math.floor(MEASURED_OPERATIONS / (2 * fewerRows * depth));
-  return { rows: fewerRows, columns: Math.min(columns, Math.max(MEASURED_COLUMNS, affordable)) };
-}
-
-/** The rows of B and C as close as the part of the product allows, so that little memory has to be filled. */
-function denseStrides({ b, c, columns }: GemmProduct): Pick<GemmProduct, 'b' | 'c'> {
-  const close = { rowStride: columns, columnStride: 1, batchStride: 0 };
-  return {
-    b: b.packed || b.columnStride !== 1 ? b : { packed: false, ...close },
-    c: c.columnStride === 1 ? close : c,
-  };
-}
-
-/** One image with fewer channels and rows. */
-function smallerConvolution(request: ConvolutionRequest): ConvolutionRequest {
-  const { input, outputChannels, groups, outputRows } = request;
-  if (groups > 1) return { ...request, batch: 1 };
-  const channels = Math.min(input.channels, MEASURED_CHANNELS);
-  const outputs = Math.min(outputChannels, MEASURED_COLUMNS);
-  return {
-    ...request,
-    batch: 1,
-    input: { ...input, channels },
-    outputChannels: outputs,
-    channelRange: { from: 0, count: outputs },
-    outputRows: { from: 0, count: Math.min(outputRows.count, 8) },
-  };
+function productOperations({
+  rows,
+  columns,
+  depth,
+}: Readonly<Record<'rows' | 'columns' | 'depth', number>>): number {
+  return 2 * rows * columns * depth;
 }
 
 /** The tuner of an option. @throws InvalidArgumentError for an unknown one. */
