@@ -36,17 +36,17 @@ const MULTIPLY_ADDS_IN_FLIGHT = 8;
 const LOAD_COST = 0.6;
 /** What a load costs even when there is time for it: of two tiles that keep the units busy, the one with fewer loads wins. */
 const TRAFFIC_COST = 0.02;
-/** Per tile and pass: loading, storing, the call, in units of a multiply-add per sum. */
+/** Loading, storing and the call of a tile, in units of a multiply-add per sum: in its only pass, and in every pass more. */
 const TILE_COST = 4;
+const PASS_COST = 10;
 
 /** Estimated multiply-adds' worth of time of all tiles. */
 function estimateCost(
   { tileRows, tileVectors }: TileChoice,
-  rows: number,
+  { rows, depth }: { readonly rows: number; readonly depth: number },
   vectors: number,
-  depth: number,
+  passes: number,
 ): number {
-  const heights = cutTiles(rows, tileRows);
   const whole = Math.floor(vectors / tileVectors);
   const rest = vectors % tileVectors;
   const widths = [
@@ -54,12 +54,12 @@ function estimateCost(
     { width: rest, count: rest > 0 ? 1 : 0 },
   ];
   let cost = 0;
-  for (const { rows: height, count } of heights) {
+  for (const { rows: height, count } of cutTiles(rows, tileRows)) {
     for (const { width, count: tiles } of widths) {
       const sums = height * width;
       const loads = height + width;
       const step = Math.max(sums, loads * LOAD_COST, MULTIPLY_ADDS_IN_FLIGHT) + loads * TRAFFIC_COST;
-      cost += count * tiles * (depth * step + TILE_COST * sums);
+      cost += count * tiles * (depth * step + (TILE_COST + PASS_COST * (passes - 1)) * sums);
     }
   }
   return cost;
@@ -81,61 +81,82 @@ function mostRowsWithoutConflicts({ rowBytes }: LeftOperand): number {
 }
 
 /** All tiles that fit the registers and, for a packed B, its panels; the cheapest first. */
-function rankTiles(product: GemmProduct, traits: TargetTraits): TileChoice[] {
-  const { rows, columns, depth, left } = orientGemm(product);
+function rankTiles(product: GemmProduct, traits: TargetTraits, caches: CacheSizes): TileChoice[] {
+  const oriented = orientGemm(product);
   const { b } = product;
   const narrow = b.packed && b.format !== 'float32';
   const step = b.packed ? b.panelColumns / traits.lanes : 1;
-  const vectors = Math.ceil(columns / traits.lanes);
+  const vectors = Math.ceil(oriented.columns / traits.lanes);
   const widest = Math.max(step, Math.ceil(vectors / step) * step);
   const choices: (TileChoice & { readonly cost: number })[] = [];
   for (let tileVectors = step; tileVectors <= Math.min(widest, traits.vectors); tileVectors += step) {
     const fitting = mostTileRows(Math.min(tileVectors, vectors), narrow, traits);
     if (fitting === 0) break;
-    const most = Math.min(fitting, mostRowsWithoutConflicts(left));
-    const tileRows = Math.ceil(rows / Math.ceil(rows / most));
-    choices.push({
-      tileRows,
-      tileVectors,
-      cost: estimateCost({ tileRows, tileVectors }, rows, vectors, depth),
-    });
+    const most = Math.min(fitting, mostRowsWithoutConflicts(oriented.left));
+    const tileRows = Math.ceil(oriented.rows / Math.ceil(oriented.rows / most));
+    const tile = { tileRows, tileVectors };
+    const passes = Math.ceil(oriented.depth / chooseDepth(oriented, traits, tile, caches));
+    choices.push({ ...tile, cost: estimateCost(tile, oriented, vectors, passes) });
   }
   return choices.sort((left, right) => left.cost - right.cost);
 }
 
 /**
  * Passes are as deep as the caches allow, because every pass but the first reads the sums again: the rows of A that a tile reads fill
- * most of the first level, a panel of B takes a quarter of the second, a block of A three eighths.
+ * most of the first level, a panel of B takes a quarter of the second.
  */
+function chooseDepth(
+  { rows, depth }: { readonly rows: number; readonly depth: number },
+  { lanes }: TargetTraits,
+  { tileRows, tileVectors }: TileChoice,
+  { level1Bytes, level2Bytes }: CacheSizes,
+): number {
+  // What is used once need not stay in a cache.
+  if (rows <= tileRows) return depth;
+  const forRows = Math.floor((level1Bytes * 3) / 4 / (tileRows * WORD_BYTES));
+  const forPanel = Math.floor(level2Bytes / 4 / (tileVectors * lanes * WORD_BYTES));
+  return Math.max(SHALLOWEST_PASS, Math.min(forRows, forPanel));
+}
+
+/** A block of A takes three eighths of the second-level cache. */
 function chooseBlocking(
   product: GemmProduct,
   traits: TargetTraits,
-  { tileRows, tileVectors }: TileChoice,
-  { level1Bytes, level2Bytes }: CacheSizes,
+  tile: TileChoice,
+  caches: CacheSizes,
 ): GemmBlocking {
-  const { rows, depth } = orientGemm(product);
-  const tileColumns = tileVectors * traits.lanes;
-  // What is used once need not stay in a cache.
-  const deepest = rows <= tileRows ? depth : 0;
-  const depthBlock = Math.max(
-    deepest,
-    SHALLOWEST_PASS,
-    Math.min(
-      Math.floor((level1Bytes * 3) / 4 / (tileRows * WORD_BYTES)),
-      Math.floor(level2Bytes / 4 / (tileColumns * WORD_BYTES)),
-    ),
-  );
-  const passes = Math.ceil(depth / depthBlock);
-  const passBytes = Math.ceil(depth / passes) * WORD_BYTES;
-  const rowBlock = Math.max(tileRows, Math.floor((level2Bytes * 3) / 8 / passBytes));
+  const oriented = orientGemm(product);
+  const { rows, depth } = oriented;
+  const depthBlock = chooseDepth(oriented, traits, tile, caches);
+  const passDepth = Math.ceil(depth / Math.ceil(depth / depthBlock));
+  const rowBlock = Math.floor((caches.level2Bytes * 3) / 8 / (passDepth * WORD_BYTES));
+  const isReused = rows > 2 * tile.tileRows;
   return {
-    tileRows,
-    tileVectors,
+    ...tile,
     depthBlock,
-    rowBlock,
+    rowBlock: Math.max(tile.tileRows, rowBlock),
     packA: false,
-    packB: rows > 2 * tileRows,
+    packB: isReused && !readsWellInPlace(oriented, traits, tile, passDepth, caches),
   };
+}
+
+/** Bytes of neighbouring lines that a processor fetches well wherever they lie. */
+const WELL_FETCHED_BYTES = 256;
+
+/** Whether tiles can read a row-major B again and again without packing it. */
+function readsWellInPlace(
+  { columns, depth, right }: ReturnType<typeof orientGemm>,
+  { lanes }: TargetTraits,
+  { tileVectors }: TileChoice,
+  passDepth: number,
+  { level1Bytes, level2Bytes }: CacheSizes,
+): boolean {
+  if (right.kind === 'panels') return true;
+  if (right.columnBytes !== WORD_BYTES) return false;
+  if (depth * columns * WORD_BYTES <= level1Bytes / 2) return true;
+  const wayBytes = level2Bytes / CACHE_WAYS;
+  const rowsTogether = CACHE_WAYS * (wayBytes / greatestCommonDivisor(right.depthBytes, wayBytes));
+  return tileVectors * lanes * WORD_BYTES >= WELL_FETCHED_BYTES && rowsTogether >= passDepth;
 }
 
 /**
@@ -167,7 +188,7 @@ export function gemmBlockingCandidates(
   traits: TargetTraits,
   caches: CacheSizes = SMALLEST_CACHES,
 ): readonly GemmBlocking[] {
-  const tiles = rankTiles(product, traits).slice(0, 4);
+  const tiles = rankTiles(product, traits, caches).slice(0, 4);
   if (tiles.length === 0) {
     throw new InvalidArgumentError('No tile of a product fits the registers', {
       expected: `panels of at most ${traits.vectors} vectors, with room for operands`,

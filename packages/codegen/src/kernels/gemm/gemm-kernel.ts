@@ -3,7 +3,7 @@ import type { Pointer, Routine, Target, Vector } from '../../target/target.ts';
 import { Cursor } from './cursor.ts';
 import { emitFinishRows, emitTileActivation, finishVectors } from './gemm-finish.ts';
 import { chooseLoops, type LoopChoice, movingPositions } from './gemm-loop-choice.ts';
-import { emitPackLeft, emitPackPanel, emitScratchAddress, type PackingRegisters } from './gemm-packing.ts';
+import { emitPackLeft, emitPackPanel, type PackingRegisters } from './gemm-packing.ts';
 import { type DepthPass, type GemmPlan, planGemm, type RowBlocks, WORD_BYTES } from './gemm-plan.ts';
 import { emitFinishSums, emitLoadSums, emitStoreSums, emitZeroSums } from './gemm-result.ts';
 import { emitDepth, type Tile, type TileOperands, tileRegisters } from './gemm-tile.ts';
@@ -118,12 +118,14 @@ function claimCursors(target: Target<unknown>, plan: GemmPlan, loops: LoopChoice
   };
 }
 
+/** Columns of full tiles, and of the last one. */
+function tileWidths({ fullTiles, tileColumns, tailColumns }: GemmPlan): number[] {
+  return [...(fullTiles > 0 ? [tileColumns] : []), ...(tailColumns > 0 ? [tailColumns] : [])];
+}
+
 /** Every tile body that the kernel calls, once per place that calls it. */
 function tileVariants(plan: GemmPlan, loops?: LoopChoice): TileVariant[] {
-  const widths = [
-    ...(plan.fullTiles > 0 ? [plan.tileColumns] : []),
-    ...(plan.tailColumns > 0 ? [plan.tailColumns] : []),
-  ];
+  const widths = tileWidths(plan);
   const places = (rolled: boolean, count: number) => (rolled || !loops ? 1 : count);
   return plan.depthPasses.flatMap((pass) =>
     repeat(places(loops?.passes ?? true, pass.count), () =>
@@ -148,9 +150,16 @@ function variantKey({ rows, columns, pass }: TileVariant): string {
   return [rows, columns, pass.depth, pass.first, pass.last].join();
 }
 
-/** Bodies that are called from several places become routines; the others are written where they are needed. */
+/** Packing a panel is a routine; so are tile bodies that are called from several places, the others are written where they are needed. */
 function defineRoutines(emission: Emission, routines: Map<string, Routine>): void {
   const { target, plan, loops, pointers } = emission;
+  for (const { depth } of plan.packRight === 'none' ? [] : plan.depthPasses) {
+    for (const columns of tileWidths(plan)) {
+      const key = packKey(columns, depth);
+      const pack = () => emitPackPanel(target, plan, packingRegisters(emission), columns, depth);
+      if (!routines.has(key)) routines.set(key, target.routine([pointers.a, pointers.b], pack));
+    }
+  }
   const places = new Map<string, { variant: TileVariant; count: number }>();
   for (const variant of tileVariants(plan, loops)) {
     const key = variantKey(variant);
@@ -227,16 +236,32 @@ function packingRegisters({ pointers, vectors }: Emission): PackingRegisters {
   return { source: pointers.a, destination: pointers.b, vectors };
 }
 
+/** Packs all panels of a pass. While it does, the pointer to C is free to walk through B. */
 function emitPackAllPanels(emission: Emission, pass: DepthPass): void {
-  const { target, plan, cursors } = emission;
-  const registers = packingRegisters(emission);
-  cursors.right.copyTo(registers.source);
-  emitScratchAddress(target, registers.destination, plan.scratch.right.offset);
-  emitRepeated(target, plan.fullTiles > 1, plan.fullTiles, () => {
-    const moved = emitPackPanel(target, plan, registers, plan.tileColumns, pass.depth);
-    target.advance(registers.source, rightTileBytes(plan) - moved);
+  const { target, plan, cursors, pointers } = emission;
+  const panelBytes = pass.depth * plan.panelRowBytes;
+  cursors.right.copyTo(pointers.c);
+  const packPanel = (columns: number) => {
+    target.copyPointer(pointers.a, pointers.c);
+    cursors.rightTile.copyTo(pointers.b);
+    callPack(emission, columns, pass.depth);
+  };
+  emitRepeated(target, true, plan.fullTiles, () => {
+    packPanel(plan.tileColumns);
+    target.advance(pointers.c, rightTileBytes(plan));
+    cursors.rightTile.move(panelBytes);
   });
-  if (plan.tailColumns > 0) emitPackPanel(target, plan, registers, plan.tailColumns, pass.depth);
+  if (plan.tailColumns > 0) packPanel(plan.tailColumns);
+  cursors.rightTile.move(-plan.fullTiles * panelBytes);
+}
+
+function packKey(columns: number, depth: number): string {
+  return `pack ${columns},${depth}`;
+}
+
+/** Packs the panel at `a` to `b`. */
+function callPack({ target, routines }: Emission, columns: number, depth: number): void {
+  target.call(routines.get(packKey(columns, depth))!);
 }
 
 function emitBlock(emission: Emission, pass: DepthPass, block: RowBlocks): void {
@@ -263,12 +288,11 @@ function emitBlock(emission: Emission, pass: DepthPass, block: RowBlocks): void 
 
 /** All rows of a block times one panel of `columns` columns. */
 function emitPanel(emission: Emission, pass: DepthPass, block: RowBlocks, columns: number): void {
-  const { target, plan, loops, cursors } = emission;
+  const { target, plan, loops, cursors, pointers } = emission;
   if (plan.packRight === 'panel') {
-    const registers = packingRegisters(emission);
-    cursors.right.copyTo(registers.source);
-    emitScratchAddress(target, registers.destination, plan.scratch.right.offset);
-    emitPackPanel(target, plan, registers, columns, pass.depth);
+    cursors.right.copyTo(pointers.a);
+    cursors.rightTile.copyTo(pointers.b);
+    callPack(emission, columns, pass.depth);
   }
   const leftRowBytes = tileOperands(plan, columns).left.rowBytes;
   const move = (rows: number) => {

@@ -53,7 +53,7 @@ export function movingPositions(
   };
 }
 
-/** Address registers in use at the deepest place: inside the depth loop of a tile, or the inner loop of packing. */
+/** Address registers in use at the deepest place: inside the depth loop of a tile, or the inner loop of packing A. */
 function pointerCount(plan: GemmPlan, loops: LoopChoice): number {
   const moving = movingPositions(plan, loops);
   const hasBias = plan.biasAxis !== null;
@@ -70,8 +70,8 @@ function pointerCount(plan: GemmPlan, loops: LoopChoice): number {
     loops.passes,
     loops.blocks,
   ];
-  const packs = plan.packLeft !== 'none' || plan.packRight !== 'none';
-  const innerLoops = Math.max([loops.runs, plan.fullTiles > 1].filter(Boolean).length, packs ? 2 : 0);
+  const tileLoops = [loops.runs, plan.fullTiles > 1].filter(Boolean).length;
+  const innerLoops = Math.max(tileLoops, plan.packLeft === 'none' ? 0 : 2);
   const tilePointersAndDepth = 4;
   return tilePointersAndDepth + used.filter(Boolean).length + innerLoops;
 }

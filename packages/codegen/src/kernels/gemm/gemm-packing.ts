@@ -5,6 +5,9 @@ import { type GemmPlan, WORD_BYTES } from './gemm-plan.ts';
 /** Vectors that a copy loop moves per turn. */
 const COPY_VECTORS = 4;
 
+/** Words of a cache line. */
+const GROUP_WORDS = 16;
+
 /** What packing works with: both pointers are left somewhere else; the vectors are overwritten. */
 export interface PackingRegisters {
   readonly source: Pointer;
@@ -83,7 +86,6 @@ function emitCopyWords(
 
 /**
  * Packs `columns` columns (at most a panel) of B, `depth` deep, from `source` to `destination`; columns that do not exist become 0.
- * Leaves `destination` behind the panel. Returns how far `source` moved, in bytes.
  */
 export function emitPackPanel(
   target: Target<unknown>,
@@ -91,15 +93,16 @@ export function emitPackPanel(
   registers: PackingRegisters,
   columns: number,
   depth: number,
-): number {
+): void {
   const { right, panelRowBytes } = plan;
-  if (right.kind !== 'matrix') return 0;
+  if (right.kind !== 'matrix') return;
+  if (right.columnBytes !== WORD_BYTES) {
+    emitPackWords(target, plan, registers, columns, depth);
+    return;
+  }
   const { source, destination } = registers;
-  const step =
-    right.columnBytes === WORD_BYTES
-      ? (turn: number) => emitPackContiguous(target, plan, registers, columns, turn)
-      : (turn: number) => emitPackWords(target, plan, registers, columns, turn);
-  const unroll = right.columnBytes === WORD_BYTES ? Math.min(depth, target.traits.unroll) : 1;
+  const unroll = Math.min(depth, target.traits.unroll);
+  const step = (turn: number) => emitPackContiguous(target, plan, registers, columns, turn);
   target.loop(Math.floor(depth / unroll), () => {
     for (let turn = 0; turn < unroll; turn++) step(turn);
     target.advance(source, unroll * right.depthBytes);
@@ -107,8 +110,6 @@ export function emitPackPanel(
   });
   const rest = depth % unroll;
   for (let turn = 0; turn < rest; turn++) step(turn);
-  target.advance(destination, rest * panelRowBytes);
-  return (depth - rest) * right.depthBytes;
 }
 
 /** One row of a panel whose columns are neighbours in B. */
@@ -131,24 +132,50 @@ function emitPackContiguous(
   }
 }
 
-/** One row of a panel whose columns lie apart in B. */
+/**
+ * Packs columns that lie apart in B, a cache line's worth of each at a time: one word of every column would touch as many lines, all of
+ * them on few sets of the cache when the distance is a power of two.
+ */
 function emitPackWords(
   target: Target<unknown>,
-  { right, vectorBytes, tileColumns, panelRowBytes }: GemmPlan,
-  { source, destination, vectors }: PackingRegisters,
+  plan: GemmPlan,
+  registers: PackingRegisters,
   columns: number,
-  turn: number,
+  depth: number,
 ): void {
+  const { right, panelRowBytes } = plan;
   if (right.kind !== 'matrix') return;
-  const row = turn * panelRowBytes;
-  if (columns < tileColumns) {
-    target.zero(vectors[0]!);
-    for (let offset = 0; offset < panelRowBytes; offset += vectorBytes) {
-      target.store(vectors[0]!, { base: destination, offset: row + offset });
-    }
-  }
-  for (let column = 0; column < columns; column++) {
-    const from = { base: source, offset: turn * right.depthBytes + column * right.columnBytes };
-    target.moveWord({ base: destination, offset: row + column * WORD_BYTES }, from);
+  const { source, destination } = registers;
+  const packGroup = (words: number) => {
+    emitZeroPadding(target, plan, registers, columns, words);
+    target.loop(columns, () => {
+      for (let word = 0; word < words; word++) {
+        const from = { base: source, offset: word * right.depthBytes };
+        target.moveWord({ base: destination, offset: word * panelRowBytes }, from);
+      }
+      target.advance(source, right.columnBytes);
+      target.advance(destination, WORD_BYTES);
+    });
+    target.advance(source, words * right.depthBytes - columns * right.columnBytes);
+    target.advance(destination, words * panelRowBytes - columns * WORD_BYTES);
+  };
+  const groups = Math.floor(depth / GROUP_WORDS);
+  if (groups > 0) target.loop(groups, () => packGroup(GROUP_WORDS));
+  const rest = depth - groups * GROUP_WORDS;
+  if (rest > 0) packGroup(rest);
+}
+
+/** Zeroes `words` rows of a panel that has columns which do not exist. */
+function emitZeroPadding(
+  target: Target<unknown>,
+  { vectorBytes, tileColumns, panelRowBytes }: GemmPlan,
+  { destination, vectors }: PackingRegisters,
+  columns: number,
+  words: number,
+): void {
+  if (columns === tileColumns) return;
+  target.zero(vectors[0]!);
+  for (let offset = 0; offset < words * panelRowBytes; offset += vectorBytes) {
+    target.store(vectors[0]!, { base: destination, offset });
   }
 }
