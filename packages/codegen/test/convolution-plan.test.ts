@@ -334,6 +334,15 @@ describe('descriptions', () => {
     expect(() => host.load([tile], host.createMemory(64))).toThrow(RegisterBudgetError);
   });
 
+  it('cannot be planned for a range of channels that cuts a vector', () => {
+    const plan = (from: number, count: number) => () =>
+      planConvolution({ ...base, channelRange: { from, count } }, traits);
+    expect(plan(8, 12)).not.toThrow();
+    expect(plan(8, 8)).not.toThrow();
+    expect(plan(4, 16)).toThrow(InvalidArgumentError);
+    expect(plan(0, 10)).toThrow(InvalidArgumentError);
+  });
+
   it('have a key each', () => {
     const variants: KernelDescription[] = [
       good,

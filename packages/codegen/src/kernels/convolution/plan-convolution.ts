@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from '@qedge/core';
 import type { ConvolutionBlocking, ConvolutionDescription } from '../../description/convolution.ts';
 import type { TargetTraits } from '../../target/target.ts';
 import { type TileSeries, tileAxis } from '../window/tap-spans.ts';
@@ -14,8 +15,9 @@ const MOST_VECTORS = 4;
 const MOST_TILE_ROWS = 4;
 /** Rows that are wider are cut into good tiles one by one. */
 const NARROW_COLUMNS = 14;
-/** Sums in flight that hide the latency of a multiply-add. */
-const SUMS_IN_FLIGHT = 8;
+/** Sums in flight that hide the latency of a multiply-add on two units; each that is missing costs a part of a slot. */
+const SUMS_IN_FLIGHT = 12;
+const WAITING_SLOTS = 0.35;
 /** Loading a vector of weights from the second-level cache takes as long as so many multiply-adds. */
 const WEIGHT_SLOTS = 3;
 /** Cost of entering and leaving a tile, in multiply-adds, beside that per sum. */
@@ -36,6 +38,8 @@ const CANDIDATES = 8;
 /**
  * Blockings of a convolution for a target, the one that a simple cost model likes best first: the candidates of a search by
  * measurement. Never empty.
+ *
+ * @throws InvalidArgumentError for a range of channels that no panel fits.
  */
 export function convolutionBlockings(
   request: ConvolutionRequest,
@@ -54,11 +58,18 @@ export function convolutionBlockings(
       }
     }
   }
+  if (priced.length === 0) {
+    const { from, count } = request.channelRange;
+    throw new InvalidArgumentError('A range of output channels cuts a vector', {
+      expected: `ends at multiples of ${traits.lanes} or at ${request.outputChannels}`,
+      actual: `channels ${from} to ${from + count}`,
+    });
+  }
   priced.sort((a, b) => a.cost - b.cost);
   return priced.slice(0, most).map(({ blocking }) => blocking);
 }
 
-/** A convolution with the blocking that the cost model likes best. */
+/** A convolution with the blocking that the cost model likes best. @throws as {@link convolutionBlockings}. */
 export function planConvolution(request: ConvolutionRequest, traits: TargetTraits): ConvolutionDescription {
   return { ...request, blocking: convolutionBlockings(request, traits, 1)[0]! };
 }
@@ -126,8 +137,10 @@ function tileCost(rows: TileSeries, columns: TileSeries, vectors: number, depthC
   for (const row of rows.runs) {
     for (const column of columns.runs) {
       const pixels = (row.to - row.from) * (column.to - column.from);
-      const slots = Math.max(pixels * vectors, pixels + vectors, vectors * WEIGHT_SLOTS, SUMS_IN_FLIGHT);
-      cost += row.count * column.count * depthChannels * slots;
+      const sums = pixels * vectors;
+      const slots = Math.max(sums, pixels + vectors, vectors * WEIGHT_SLOTS);
+      const waiting = Math.max(0, SUMS_IN_FLIGHT - sums) * WAITING_SLOTS;
+      cost += row.count * column.count * depthChannels * (slots + waiting);
     }
   }
   return cost;
