@@ -1,8 +1,10 @@
 import { InvalidArgumentError } from '@qedge/core';
+import { ARGUMENT_BYTES } from '../host/argument-block.ts';
 import { RegisterBudget } from './register-budget.ts';
-import type { MemoryOperand, Routine, Shift, TargetTraits } from './target.ts';
+import type { MemoryOperand, Routine, TargetTraits } from './target.ts';
 
-const LONGEST_OFFSET = 2 ** 31 - 1;
+/** Offsets, distances and counts are signed 32-bit integers in code. */
+const LARGEST = 2 ** 31 - 1;
 
 function refuse(what: string, expected: string, actual: unknown): never {
   throw new InvalidArgumentError(`A kernel emits ${what}`, { expected, actual });
@@ -83,30 +85,30 @@ export class ContractChecks {
   }
 
   times(times: number): void {
-    checkInteger('a loop with an impossible count', times, 0, LONGEST_OFFSET);
+    checkInteger('a loop with an impossible count', times, 0, LARGEST);
   }
 
   field(index: number): void {
-    checkInteger('an argument with an impossible index', index, 0, LONGEST_OFFSET / 8);
+    checkInteger('an argument with an impossible index', index, 0, Math.floor(LARGEST / ARGUMENT_BYTES));
   }
 
   scale(scale: number): void {
-    checkInteger('an advance with an impossible scale', scale, 1, LONGEST_OFFSET);
+    checkInteger('an advance with an impossible scale', scale, 1, LARGEST);
   }
 
   bytes(bytes: number): void {
-    checkInteger('an advance that does not fit 32 bits', bytes, -LONGEST_OFFSET - 1, LONGEST_OFFSET);
+    checkInteger('an advance that does not fit 32 bits', bytes, -LARGEST - 1, LARGEST);
   }
 
   memory(memory: MemoryOperand): void {
-    checkInteger('an access with an impossible offset', memory.offset, 0, LONGEST_OFFSET);
+    checkInteger('an access with an impossible offset', memory.offset, 0, LARGEST);
   }
 
   lanes(lanes: number): void {
     checkInteger('an access to an impossible number of lanes', lanes, 1, this.#traits.lanes);
   }
 
-  shift(_shift: Shift, width: 16 | 32, bits: number): void {
+  shift(width: 16 | 32, bits: number): void {
     checkInteger('a shift by an impossible number of bits', bits, 0, width - 1);
   }
 

@@ -257,7 +257,7 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   shift(shift: Shift, width: 16 | 32, destination: Vector, source: Vector, bits: number): void {
-    this.#checks.shift(shift, width, bits);
+    this.#checks.shift(width, bits);
     this.#combineBits(destination, source, source, (value) => shiftLane(shift, width, value, bits));
   }
 

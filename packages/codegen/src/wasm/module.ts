@@ -92,29 +92,45 @@ export function encodeModule(
   const functions = kernels.flatMap(({ kernel }) => kernel.functions);
   const arities = [...new Set(functions.map((entry) => entry.parameterCount))];
   const limits = memory.shared ? SHARED_PAGES : ONE_PAGE_OR_MORE;
-  const parts = [
+  return concatenate([
     MAGIC_AND_VERSION,
-    section(SECTION.type, sequence(arities.map(functionType))),
-    section(
+    ...section(SECTION.type, sequence(arities.map((count) => [functionType(count)]))),
+    ...section(
       SECTION.import,
-      sequence([[...text(MEMORY_IMPORT.module), ...text(MEMORY_IMPORT.name), MEMORY_KIND, ...limits]]),
+      sequence([[text(MEMORY_IMPORT.module), text(MEMORY_IMPORT.name), [MEMORY_KIND], limits]]),
     ),
-    section(
+    ...section(
       SECTION.function,
-      sequence(functions.map((entry) => unsignedLeb128(arities.indexOf(entry.parameterCount)))),
+      sequence(functions.map((entry) => [unsignedLeb128(arities.indexOf(entry.parameterCount))])),
     ),
-    section(
+    ...section(
       SECTION.export,
       sequence(
         kernels.map(({ name, kernel }) => {
           const index = kernel.firstFunction + kernel.functions.length - 1;
-          return [...text(name), FUNCTION_KIND, ...unsignedLeb128(index)];
+          return [text(name), [FUNCTION_KIND], unsignedLeb128(index)];
         }),
       ),
     ),
-    section(SECTION.code, sequence(functions.map(functionBody))),
-  ];
-  return Uint8Array.from(parts.flat());
+    ...section(SECTION.code, sequence(functions.map(functionBody))),
+  ]);
+}
+
+/** Bytes in pieces, so that long code is copied once. */
+type Pieces = readonly (readonly number[])[];
+
+function byteLengthOf(pieces: Pieces): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
+}
+
+function concatenate(pieces: Pieces): Uint8Array {
+  const bytes = new Uint8Array(byteLengthOf(pieces));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
 }
 
 function checkKernels(kernels: readonly WasmExport[]): void {
@@ -134,12 +150,12 @@ function checkKernels(kernels: readonly WasmExport[]): void {
   }
 }
 
-function section(id: number, content: number[]): number[] {
-  return [id, ...unsignedLeb128(content.length), ...content];
+function section(id: number, content: Pieces): Pieces {
+  return [[id, ...unsignedLeb128(byteLengthOf(content))], ...content];
 }
 
-function sequence(items: readonly (readonly number[])[]): number[] {
-  return [...unsignedLeb128(items.length), ...items.flat()];
+function sequence(items: readonly Pieces[]): Pieces {
+  return [unsignedLeb128(items.length), ...items.flat()];
 }
 
 function text(value: string): number[] {
@@ -151,16 +167,21 @@ function text(value: string): number[] {
 }
 
 function functionType(parameterCount: number): number[] {
-  return [FUNCTION_TYPE, ...sequence(Array.from({ length: parameterCount }, () => [VALUE_TYPE.i32])), 0];
+  return [
+    FUNCTION_TYPE,
+    ...unsignedLeb128(parameterCount),
+    ...new Array<number>(parameterCount).fill(VALUE_TYPE.i32),
+    0,
+  ];
 }
 
-function functionBody({ localTypes, code }: WasmFunction): number[] {
+function functionBody({ localTypes, code }: WasmFunction): Pieces {
   const groups: { type: number; count: number }[] = [];
   for (const type of localTypes) {
     const last = groups.at(-1);
     if (last?.type === type) last.count++;
     else groups.push({ type, count: 1 });
   }
-  const locals = sequence(groups.map(({ type, count }) => [...unsignedLeb128(count), type]));
-  return [...unsignedLeb128(locals.length + code.length), ...locals, ...code];
+  const locals = sequence(groups.map(({ type, count }) => [[...unsignedLeb128(count), type]]));
+  return [unsignedLeb128(byteLengthOf(locals) + code.length), ...locals, code];
 }

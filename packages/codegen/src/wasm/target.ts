@@ -264,7 +264,7 @@ export class WasmTarget implements Target<WasmKernel> {
   }
 
   shift(shift: Shift, width: 16 | 32, destination: Vector, source: Vector, bits: number): void {
-    this.#checks.shift(shift, width, bits);
+    this.#checks.shift(width, bits);
     for (const part of this.#parts) {
       this.#get(source, part);
       this.#writer.shift(SHIFT[width][shift], bits);

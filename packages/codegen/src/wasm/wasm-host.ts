@@ -54,6 +54,9 @@ export function whyNotWasm(
  * Runs kernels as WebAssembly. Works in browsers and on every server runtime. A memory is one linear memory of up to 4 GiB that never
  * grows; it is freed when nothing refers to it. Accesses outside of it trap.
  *
+ * Engines translate a kernel quickly first and optimise it once it is hot. The check before the first use runs the quick translation;
+ * inside `withRevectorizer` of `./node` the optimised one.
+ *
  * @example
  * using host = createWasmHost({ isa: 'wasm-strict' });
  * const memory = host.createMemory(1 << 20);
