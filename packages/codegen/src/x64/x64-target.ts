@@ -184,7 +184,7 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
   }
 
   shift(shift: Shift, width: 16 | 32, destination: Vector, source: Vector, bits: number): void {
-    this.checks.shift(shift, width, bits);
+    this.checks.shift(width, bits);
     const row = SHIFT_INSTRUCTIONS[width][shift];
     this.assembler.vmi(row, this.length, vectorOf(destination), vectorOf(source), bits);
   }
