@@ -1,6 +1,4 @@
 import {
-  type Activation,
-  type BatchNormalization,
   CONVOLUTION_ARGUMENT_COUNT,
   CONVOLUTION_ARGUMENTS,
   type ConvolutionDescription,
@@ -9,14 +7,14 @@ import {
   depthwiseWeightBytes,
   divideConvolution,
   divideRange,
-  foldBatchNormalization,
+  isPointwiseGemm,
   packConvolutionWeights,
   packDepthwiseWeights,
   planDepthwise,
   type WeightFormat,
   windowOutput,
 } from '@qedge/codegen';
-import { InvalidArgumentError, ShapeMismatchError } from '@qedge/core';
+import { InvalidArgumentError } from '@qedge/core';
 import {
   type BindingContext,
   blockFields,
@@ -24,19 +22,12 @@ import {
   type KernelSteps,
   worthwhileThreads,
 } from './binding.ts';
+import { type ConvolutionEpilogue, type FoldedWeights, foldWeights } from './convolution-weights.ts';
+import { gemmSteps } from './gemm.ts';
 import { checkImages, type ImageOptions, type WindowOptions } from './image.ts';
 import { bytesOf, requireDisjoint, requireSize, requireVector } from './operands.ts';
+import { PackedMatrix } from './packed-matrix.ts';
 import { divide } from './split-work.ts';
-
-/** What follows a convolution before its result is stored: batch normalisation (folded into the weights), bias, activation. */
-export interface ConvolutionEpilogue {
-  /** `[outputChannels]`. Copied; any array. */
-  readonly bias?: Float32Array;
-  /** Parameters `[outputChannels]`; applied to the result with its bias, before the activation. */
-  readonly batchNormalization?: BatchNormalization;
-  /** Default `none`. */
-  readonly activation?: Activation;
-}
 
 /** A convolution of images `[batch, height, width, inputChannels]` into `[batch, outputHeight, outputWidth, outputChannels]`. */
 export interface ConvolutionOptions extends ImageOptions, WindowOptions, ConvolutionEpilogue {
@@ -84,14 +75,12 @@ export function convolutionSteps(context: BindingContext, options: ConvolutionOp
     outputRows: { from: 0, count: windowOutput(input, window).height },
     channelRange: { from: 0, count: outputChannels },
   } as const;
+  const depth = window.height * window.width * (input.channels / groups);
+  const folded = foldWeights(options, outputChannels, depth);
+  const images = placeImages(context, options, request, outputChannels);
+  if (isPointwiseGemm(request)) return pointwiseSteps(context, options, folded);
   const description = { ...request, blocking: tuner.convolutionBlocking(host, request) };
-  return windowSteps(
-    context,
-    options,
-    description,
-    outputChannels,
-    window.height * window.width * (input.channels / groups),
-  );
+  return windowSteps(context, description, images, folded);
 }
 
 /** Checks a depthwise convolution and plans its kernels. @throws as `KernelWorkspace.depthwise`. */
@@ -103,7 +92,8 @@ export function depthwiseSteps(context: BindingContext, options: DepthwiseOption
   const request = { batch, input, window, multiplier, epilogue: describeEpilogue(options), outputRows };
   const description = planDepthwise(request, context.host.traits);
   const outputChannels = input.channels * multiplier;
-  return windowSteps(context, options, description, outputChannels, window.height * window.width);
+  const folded = foldWeights(options, outputChannels, window.height * window.width);
+  return windowSteps(context, description, placeImages(context, options, request, outputChannels), folded);
 }
 
 function describeEpilogue({ bias, batchNormalization, activation = 'none' }: ConvolutionEpilogue) {
@@ -112,39 +102,49 @@ function describeEpilogue({ bias, batchNormalization, activation = 'none' }: Con
 
 type WindowKernel = ConvolutionDescription | DepthwiseDescription;
 
-/** @param depth weights per output. */
+/** Addresses of images, and the bytes from one to the next. */
+interface PlacedImages {
+  readonly input: number;
+  readonly output: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+}
+
+function placeImages(
+  { arena }: BindingContext,
+  { input, output }: { readonly input: Float32Array; readonly output: Float32Array },
+  request: Pick<WindowKernel, 'batch' | 'input' | 'window'>,
+  outputChannels: number,
+): PlacedImages {
+  const { batch, input: image, window } = request;
+  const size = windowOutput(image, window);
+  const inputElements = image.height * image.width * image.channels;
+  const outputElements = size.height * size.width * outputChannels;
+  const placed = {
+    input: requireVector(arena, 'input', 'Float32Array', input, batch * inputElements),
+    output: requireVector(arena, 'output', 'Float32Array', output, batch * outputElements),
+    inputBytes: inputElements * 4,
+    outputBytes: outputElements * 4,
+  };
+  requireDisjoint(bytesOf('output', output), [bytesOf('input', input)]);
+  return placed;
+}
+
 function windowSteps(
   context: BindingContext,
-  options: ConvolutionOptions | DepthwiseOptions,
   whole: WindowKernel,
-  outputChannels: number,
-  depth: number,
+  images: PlacedImages,
+  folded: FoldedWeights,
 ): KernelSteps {
-  const { arena } = context;
-  const { batch, input, window } = whole;
-  const output = windowOutput(input, window);
-  const imageElements = output.height * output.width * outputChannels;
-  const addresses = {
-    input: requireVector(
-      arena,
-      'input',
-      'Float32Array',
-      options.input,
-      batch * input.height * input.width * input.channels,
-    ),
-    output: requireVector(arena, 'output', 'Float32Array', options.output, batch * imageElements),
-  };
-  requireDisjoint(bytesOf('output', options.output), [bytesOf('input', options.input)]);
-  const weights = packWeights(context, options, whole, outputChannels, depth);
-  const threads = worthwhileThreads(context, 2 * batch * imageElements * depth);
-  const strides = { input: input.height * input.width * input.channels * 4, output: imageElements * 4 };
+  const weights = packWeights(context, folded, whole);
+  const threads = worthwhileThreads(context, whole.batch * (images.outputBytes / 4) * 2 * folded.depth);
   const parts = divideWindows(whole, threads, context.host.traits.lanes).map(
     ({ description, image }): KernelPart => ({
       description,
       fields: blockFields(CONVOLUTION_ARGUMENT_COUNT, {
-        [CONVOLUTION_ARGUMENTS.input]: addresses.input + image * strides.input,
+        [CONVOLUTION_ARGUMENTS.input]: images.input + image * images.inputBytes,
         [CONVOLUTION_ARGUMENTS.weights]: weights,
-        [CONVOLUTION_ARGUMENTS.output]: addresses.output + image * strides.output,
+        [CONVOLUTION_ARGUMENTS.output]: images.output + image * images.outputBytes,
       }),
     }),
   );
@@ -170,42 +170,36 @@ function divideWindows(
   return descriptions.map((description) => ({ description, image: 0 }));
 }
 
-/** Folds, packs and places the weights. @returns their address. */
+/** Packs and places the weights. @returns their address. */
 function packWeights(
   { host, arena }: BindingContext,
-  { weights, bias, batchNormalization }: ConvolutionOptions | DepthwiseOptions,
+  { weights, bias }: FoldedWeights,
   whole: WindowKernel,
-  outputChannels: number,
-  depth: number,
 ): number {
   const { lanes } = host.traits;
-  if (!(weights instanceof Float32Array) || weights.length !== depth * outputChannels) {
-    throw new ShapeMismatchError('The weights do not fit the convolution', {
-      expected: `a Float32Array of ${depth * outputChannels} numbers`,
-      actual: `${weights?.constructor.name} of ${weights?.length}`,
-    });
-  }
-  if (bias !== undefined && bias.length !== outputChannels) {
-    throw new ShapeMismatchError('bias has the wrong length', {
-      expected: outputChannels,
-      actual: bias.length,
-    });
-  }
-  if (batchNormalization !== undefined && batchNormalization.mean.length !== outputChannels) {
-    throw new ShapeMismatchError('The batch normalisation does not fit the output channels', {
-      expected: outputChannels,
-      actual: batchNormalization.mean.length,
-    });
-  }
-  const folded =
-    batchNormalization === undefined
-      ? { weights, bias: bias ?? null }
-      : foldBatchNormalization(weights, bias ?? null, batchNormalization);
   const byteLength =
     whole.kind === 'convolution' ? convolutionWeightBytes(whole, lanes) : depthwiseWeightBytes(whole, lanes);
   const { byteOffset, address } = arena.allocate(byteLength, 'packed weights');
   const target = new Uint8Array(arena.memory.buffer, byteOffset, byteLength);
-  if (whole.kind === 'convolution') packConvolutionWeights(whole, lanes, folded.weights, folded.bias, target);
-  else packDepthwiseWeights(whole, lanes, folded.weights, folded.bias, target);
+  if (whole.kind === 'convolution') packConvolutionWeights(whole, lanes, weights, bias, target);
+  else packDepthwiseWeights(whole, lanes, weights, bias, target);
   return address;
+}
+
+/** A whole convolution of single pixels is a product, whose kernel reads weights in larger blocks. */
+function pointwiseSteps(
+  context: BindingContext,
+  options: ConvolutionOptions,
+  folded: FoldedWeights,
+): KernelSteps {
+  const { batch = 1, height, width, channels, outputChannels, input, output } = options;
+  const { weightFormat = 'float32', activation = 'none' } = options;
+  const [m, k, n] = [batch * height * width, channels, outputChannels];
+  const b = PackedMatrix.pack(context, { k, n, b: folded.weights, format: weightFormat });
+  const product = { m, n, k, a: input, b, c: output, activation };
+  if (folded.bias === null) return gemmSteps(context, product);
+  const { byteOffset } = context.arena.allocate(n * 4, 'a bias');
+  const bias = new Float32Array(context.arena.memory.buffer, byteOffset, n);
+  bias.set(folded.bias);
+  return gemmSteps(context, { ...product, bias });
 }
