@@ -30,12 +30,18 @@ interface TileChoice {
   readonly tileVectors: number;
 }
 
-/** Multiply-adds that must be under way to hide the latency of one: four cycles on two units. */
-const MULTIPLY_ADDS_IN_FLIGHT = 8;
+/** Multiply-adds that must be under way to hide the latency of one: four cycles on two units, and some to spare. */
+const MULTIPLY_ADDS_IN_FLIGHT = 10;
 /** A load, in units of a multiply-add. */
 const LOAD_COST = 0.6;
-/** What a load costs even when there is time for it: of two tiles that keep the units busy, the one with fewer loads wins. */
-const TRAFFIC_COST = 0.02;
+/**
+ * What loads cost even when there is time for them: of two tiles that keep the units busy, the one with less traffic wins. Rows of A
+ * come from the first-level cache, a panel of B from the second.
+ */
+const LEFT_COST = 0.06;
+const RIGHT_COST = 0.09;
+/** What a second width of tiles costs, as a share of everything: its code, and the cache that it needs. */
+const REST_COST = 0.003;
 /** Loading, storing and the call of a tile, in units of a multiply-add per sum: in its only pass, and in every pass more. */
 const TILE_COST = 4;
 const PASS_COST = 10;
@@ -58,11 +64,12 @@ function estimateCost(
     for (const { width, count: tiles } of widths) {
       const sums = height * width;
       const loads = height + width;
-      const step = Math.max(sums, loads * LOAD_COST, MULTIPLY_ADDS_IN_FLIGHT) + loads * TRAFFIC_COST;
+      const step =
+        Math.max(sums, loads * LOAD_COST, MULTIPLY_ADDS_IN_FLIGHT) + height * LEFT_COST + width * RIGHT_COST;
       cost += count * tiles * (depth * step + (TILE_COST + PASS_COST * (passes - 1)) * sums);
     }
   }
-  return cost;
+  return rest > 0 ? cost * (1 + REST_COST) : cost;
 }
 
 /** A pass this shallow spends more time on its sums than it saves. */
@@ -98,7 +105,8 @@ function rankTiles(product: GemmProduct, traits: TargetTraits, caches: CacheSize
     const passes = Math.ceil(oriented.depth / chooseDepth(oriented, traits, tile, caches));
     choices.push({ ...tile, cost: estimateCost(tile, oriented, vectors, passes) });
   }
-  return choices.sort((left, right) => left.cost - right.cost);
+  choices.sort((left, right) => left.cost - right.cost);
+  return choices.map(({ tileRows, tileVectors }) => ({ tileRows, tileVectors }));
 }
 
 /**
@@ -118,7 +126,9 @@ function chooseDepth(
   return Math.max(SHALLOWEST_PASS, Math.min(forRows, forPanel));
 }
 
-/** A block of A takes three eighths of the second-level cache. */
+/**
+ * A block of A takes three sixteenths of the second-level cache, where it shares sets with a panel, and pages lie anywhere.
+ */
 function chooseBlocking(
   product: GemmProduct,
   traits: TargetTraits,
@@ -129,7 +139,7 @@ function chooseBlocking(
   const { rows, depth } = oriented;
   const depthBlock = chooseDepth(oriented, traits, tile, caches);
   const passDepth = Math.ceil(depth / Math.ceil(depth / depthBlock));
-  const rowBlock = Math.floor((caches.level2Bytes * 3) / 8 / (passDepth * WORD_BYTES));
+  const rowBlock = Math.floor((caches.level2Bytes * 3) / 16 / (passDepth * WORD_BYTES));
   const isReused = rows > 2 * tile.tileRows;
   return {
     ...tile,
@@ -141,7 +151,7 @@ function chooseBlocking(
 }
 
 /** Bytes of neighbouring lines that a processor fetches well wherever they lie. */
-const WELL_FETCHED_BYTES = 256;
+const WELL_FETCHED_BYTES = 128;
 
 /** Whether tiles can read a row-major B again and again without packing it. */
 function readsWellInPlace(
@@ -153,7 +163,9 @@ function readsWellInPlace(
 ): boolean {
   if (right.kind === 'panels') return true;
   if (right.columnBytes !== WORD_BYTES) return false;
-  if (depth * columns * WORD_BYTES <= level1Bytes / 2) return true;
+  const bytes = depth * columns * WORD_BYTES;
+  if (bytes <= level1Bytes / 2) return true;
+  if (bytes > level2Bytes / 2) return false;
   const wayBytes = level2Bytes / CACHE_WAYS;
   const rowsTogether = CACHE_WAYS * (wayBytes / greatestCommonDivisor(right.depthBytes, wayBytes));
   return tileVectors * lanes * WORD_BYTES >= WELL_FETCHED_BYTES && rowsTogether >= passDepth;
