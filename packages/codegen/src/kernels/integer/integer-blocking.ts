@@ -64,10 +64,10 @@ export function accumulatorCopies({ tileRows, tileVectors }: IntegerTile, availa
   return sums < 8 && 2 * sums <= available ? 2 : 1;
 }
 
-const WIDTHS = [1, 2, 3, 4, 5, 6, 8];
+const WIDTHS = [1, 2, 3, 4, 6, 8];
 
 /** Bytes of a block of A that stays in the second-level cache beside a panel. */
-const ROW_BLOCK_BYTES = 256 * 1024;
+const ROW_BLOCK_BYTES = 512 * 1024;
 
 /**
  * A blocking that is good without measuring. `tileVectors` fixes the width of the panels, where several products share packed weights.

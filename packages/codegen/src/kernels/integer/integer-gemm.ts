@@ -84,6 +84,7 @@ function emitTile(emission: Emission, tile: ProductPositions, rows: number, pane
     bVectorBytes: layout.vectorBytes,
     copies: accumulatorCopies({ tileRows: rows, tileVectors: panel.vectors }, registers.accumulators.length),
   };
+  emitPrefetch(emission, tile, rows, panel);
   const sums = emitIntegerSums(target, shape, registers, tile);
   const place = {
     b: tile.b,
@@ -94,4 +95,19 @@ function emitTile(emission: Emission, tile: ProductPositions, rows: number, pane
     columns: panel.columns,
   };
   emitIntegerResult(target, description, sums, place, [registers.b[0]!, registers.splats[0]!]);
+}
+
+/** Fetches the lines of C that the tile will write, while it computes: C is larger than the caches that its operands fit. */
+function emitPrefetch(
+  { target, description }: Emission,
+  tile: ProductPositions,
+  rows: number,
+  panel: IntegerPanel,
+): void {
+  for (let row = 0; row < rows; row++) {
+    for (let v = 0; v < panel.vectors; v++) {
+      const offset = (row * description.cRowStride + v * target.traits.lanes) * 4;
+      target.prefetch({ base: tile.c, offset }, true);
+    }
+  }
 }

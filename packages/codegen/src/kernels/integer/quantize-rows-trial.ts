@@ -18,11 +18,12 @@ import type { KernelTrial } from '../kernel-family.ts';
 import { encodedCodeBytes, encodedGroupCodeBytes, encodeRowZeroPoint, paddedCodeDepth } from './code-form.ts';
 import { type TrialRegion, TrialRegions } from './trial-regions.ts';
 
-/** Rows of a trial: ordinary numbers, zeros, special numbers among ordinary ones, ties, the largest and the smallest numbers. */
+/** Rows of a trial: ordinary numbers, zeros, special numbers, NaN among ordinary ones, ties, the largest and the smallest numbers. */
 const ROW_DRAWS: readonly ((random: Random) => number)[] = [
   (random) => random.normal() * 3,
   () => 0,
   (random) => SPECIALS[random.integer(SPECIALS.length)]!,
+  (random) => (random.integer(3) === 0 ? Number.NaN : random.normal()),
   (random) => (random.integer(512) - 256.5) * TRIAL_SCALE,
   (random) => random.normal() * 2e38,
   (random) => random.normal() * 2 ** -140,
