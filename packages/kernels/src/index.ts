@@ -5,6 +5,7 @@ export type { BoundKernel } from './engine/bound-kernel.ts';
 export type { ConvolutionOptions, DepthwiseOptions } from './engine/convolution.ts';
 export type { ConvolutionEpilogue } from './engine/convolution-weights.ts';
 export type { EpilogueOptions, GemmOptions } from './engine/gemm.ts';
+export type { GemvOptions } from './engine/gemv.ts';
 export { type ImageOptions, type PerAxis, type WindowOptions, windowOutputSize } from './engine/image.ts';
 export type { IntegerGemmOptions, LeftQuantization } from './engine/integer-gemm.ts';
 export type { KernelEngine, KernelEngineOptions } from './engine/kernel-engine.ts';

@@ -416,10 +416,51 @@ function checkProcessBatch(engine: KernelEngine): void {
   expect(input).toEqual(kept);
 }
 
+function checkVectorProducts(engine: KernelEngine): void {
+  for (const [rows, columns] of [
+    [1, 1],
+    [5, 16],
+    [33, 70],
+    [70, 33],
+    [3, 0],
+    [0, 3],
+  ] as const) {
+    const space = engine.workspace(SPACE);
+    const weights = normals(rows * columns, 1);
+    const [matrix, transposed] = [space.float32(rows * columns), space.float32(rows * columns)];
+    matrix.set(weights);
+    transposed.set(weights.map((_, at) => weights[(at % rows) * columns + Math.floor(at / rows)]!));
+    const [vector, bias, result] = [space.float32(columns), space.float32(rows), space.float32(rows)];
+    vector.set(normals(columns, 2));
+    bias.set(normals(rows, 3));
+    const old = normals(rows, 4);
+    const expected = Float64Array.from({ length: rows }, (_, i) => {
+      const sum = vector.reduce((total, value, j) => total + value * weights[i * columns + j]!, 0);
+      return Math.max(0, 0.5 * sum - 2 * old[i]! + bias[i]!);
+    });
+    const common = { rows, columns, vector, result, alpha: 0.5, beta: -2, bias, activation: 'relu' } as const;
+    const ways = [
+      () => space.gemv({ ...common, matrix }),
+      () => space.gemv({ ...common, matrix: transposed, transpose: true }),
+      () =>
+        space.gemv({
+          ...common,
+          matrix: space.packMatrix({ k: columns, n: rows, b: weights, transposeB: true }),
+        }),
+    ];
+    for (const way of rows * columns === 0 ? ways.slice(0, 2) : ways) {
+      result.set(old);
+      way().run();
+      expectClose(result, expected, 5e-6);
+    }
+  }
+}
+
 const CHECKS: Readonly<Record<string, (engine: KernelEngine) => void>> = {
   'exact and scaled products of codes': checkIntegerProducts,
   'products of numbers that are quantised row by row': checkQuantisedProducts,
   'products with nibble weights': checkNibbleProducts,
+  'products with a vector': checkVectorProducts,
   convolutions: checkConvolutions,
   'depthwise convolutions and pooling': checkDepthwiseAndPooling,
   'activations, softmax and normalisations': checkRowKernels,

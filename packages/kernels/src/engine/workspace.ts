@@ -7,6 +7,7 @@ import {
   depthwiseSteps,
 } from './convolution.ts';
 import { type GemmOptions, gemmSteps } from './gemm.ts';
+import { type GemvOptions, gemvSteps } from './gemv.ts';
 import { type IntegerGemmOptions, integerGemmSteps } from './integer-gemm.ts';
 import { type NibbleGemmOptions, nibbleGemmSteps } from './nibble-gemm.ts';
 import { requireSize } from './operands.ts';
@@ -100,6 +101,16 @@ export class KernelWorkspace {
    */
   gemm(options: GemmOptions): BoundKernel {
     return this.#bind(gemmSteps, options);
+  }
+
+  /**
+   * Binds the product of a matrix with a vector. Row-major matrices are multiplied as they lie, with sums in 16 lanes; their bits
+   * differ from those of {@link gemm}.
+   *
+   * @throws as {@link gemm}.
+   */
+  gemv(options: GemvOptions): BoundKernel {
+    return this.#bind(gemvSteps, options);
   }
 
   /**
