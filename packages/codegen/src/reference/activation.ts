@@ -1,9 +1,9 @@
 import type { Activation } from '../description/epilogue.ts';
 
 /**
- * Bounds of the errors of the emitted activations in units of the last place of the float32 result (2^-149 for subnormal results).
- * They are what was measured over hundreds of millions of float32 numbers, with a margin, and hold for multiply-adds that round
- * once and for those that round twice.
+ * Bounds of the errors of the emitted activations in units of the last place of the float32 result (2^-149 for subnormal results),
+ * for multiply-adds that round once and for those that round twice. Measured: sigmoid 2.41, tanh 2.68, silu 3.29, gelu 4.70 over
+ * every float32 number of magnitude 2^-12 to 128 and every 11th other (23rd for gelu); exponential 1.05 over every 97th.
  */
 export const ACTIVATION_ERROR_ULPS: Readonly<Record<Activation | 'exponential', number>> = {
   none: 0,
@@ -13,7 +13,7 @@ export const ACTIVATION_ERROR_ULPS: Readonly<Record<Activation | 'exponential', 
   sigmoid: 2.75,
   tanh: 3,
   silu: 3.5,
-  gelu: 4.75,
+  gelu: 5,
 };
 
 /** `Phi(-a) * exp(a^2 / 2)` for a >= 0, with the distribution function Phi of the normal distribution; Abramowitz and Stegun 26.2. */
