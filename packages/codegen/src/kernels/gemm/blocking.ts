@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '@qedge/core';
 import type { GemmBlocking, GemmDescription } from '../../description/gemm.ts';
 import type { TargetTraits } from '../../target/target.ts';
-import { cutTiles, type LeftOperand, orientGemm, WORD_BYTES } from './gemm-plan.ts';
+import { cutTiles, type LeftOperand, type OrientedGemm, orientGemm, WORD_BYTES } from './gemm-plan.ts';
 import { mostTileRows } from './gemm-tile.ts';
 
 /** A product whose blocking is still to be chosen. */
@@ -155,7 +155,7 @@ const WELL_FETCHED_BYTES = 128;
 
 /** Whether tiles can read a row-major B again and again without packing it. */
 function readsWellInPlace(
-  { columns, depth, right }: ReturnType<typeof orientGemm>,
+  { columns, depth, right }: OrientedGemm,
   { lanes }: TargetTraits,
   { tileVectors }: TileChoice,
   passDepth: number,

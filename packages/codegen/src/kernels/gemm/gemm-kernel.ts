@@ -52,7 +52,7 @@ interface Emission {
 export function emitGemm(target: Target<unknown>, description: GemmDescription): void {
   const plan = planGemm(description, target.traits);
   const loops = chooseLoops(plan);
-  const vectors = claimVectors(target, plan);
+  const vectors = claimVectors(target, plan, loops);
   const pointers = claimTilePointers(target, plan);
   const cursors = claimCursors(target, plan, loops);
   const routines = new Map<string, Routine>();
@@ -73,11 +73,12 @@ function emitRepeated(target: Target<unknown>, rolled: boolean, times: number, b
 }
 
 /** As many registers as the largest tile and the finish need. Tiles are limited by what `tileRegisters` allows. */
-function claimVectors(target: Target<unknown>, plan: GemmPlan): Vector[] {
+function claimVectors(target: Target<unknown>, plan: GemmPlan, loops: LoopChoice): Vector[] {
   const narrow = plan.right.kind === 'panels' && plan.right.format !== 'float32';
   const sums = { rows: 0, vectors: 0 };
   let needed = finishVectors(plan);
-  for (const { rows, columns } of tileVariants(plan)) {
+  for (const { variant } of tilePlaces(plan, loops).values()) {
+    const { rows, columns } = variant;
     const vectors = Math.ceil(columns / target.traits.lanes);
     const registers = tileRegisters({ rows, vectors, narrow }, target.traits);
     // Without room the claim below fails, and says what was asked for.
@@ -123,27 +124,27 @@ function tileWidths({ fullTiles, tileColumns, tailColumns }: GemmPlan): number[]
   return [...(fullTiles > 0 ? [tileColumns] : []), ...(tailColumns > 0 ? [tailColumns] : [])];
 }
 
-/** Every tile body that the kernel calls, once per place that calls it. */
-function tileVariants(plan: GemmPlan, loops?: LoopChoice): TileVariant[] {
-  const widths = tileWidths(plan);
-  const places = (rolled: boolean, count: number) => (rolled || !loops ? 1 : count);
-  return plan.depthPasses.flatMap((pass) =>
-    repeat(places(loops?.passes ?? true, pass.count), () =>
-      plan.rowBlocks.flatMap((block) =>
-        repeat(places(loops?.blocks ?? true, block.count), () =>
-          widths.flatMap((columns) =>
-            block.runs.flatMap(({ rows, count }) =>
-              repeat(places(loops?.runs ?? true, count), () => ({ rows, columns, pass })),
-            ),
-          ),
-        ).flat(),
-      ),
-    ).flat(),
-  );
-}
-
-function repeat<Item>(count: number, make: () => Item): Item[] {
-  return Array.from({ length: count }, make);
+/** Every tile body that the kernel needs, and how many places in the code call it, by {@link variantKey}. */
+function tilePlaces(
+  plan: GemmPlan,
+  loops: LoopChoice,
+): ReadonlyMap<string, { readonly variant: TileVariant; readonly count: number }> {
+  const places = new Map<string, { variant: TileVariant; count: number }>();
+  const copies = (rolled: boolean, count: number) => (rolled ? 1 : count);
+  for (const pass of plan.depthPasses) {
+    for (const block of plan.rowBlocks) {
+      for (const { rows, count } of block.runs) {
+        const added =
+          copies(loops.passes, pass.count) * copies(loops.blocks, block.count) * copies(loops.runs, count);
+        for (const columns of tileWidths(plan)) {
+          const variant = { rows, columns, pass };
+          const key = variantKey(variant);
+          places.set(key, { variant, count: (places.get(key)?.count ?? 0) + added });
+        }
+      }
+    }
+  }
+  return places;
 }
 
 function variantKey({ rows, columns, pass }: TileVariant): string {
@@ -160,12 +161,7 @@ function defineRoutines(emission: Emission, routines: Map<string, Routine>): voi
       if (!routines.has(key)) routines.set(key, target.routine([pointers.a, pointers.b], pack));
     }
   }
-  const places = new Map<string, { variant: TileVariant; count: number }>();
-  for (const variant of tileVariants(plan, loops)) {
-    const key = variantKey(variant);
-    places.set(key, { variant, count: (places.get(key)?.count ?? 0) + 1 });
-  }
-  for (const [key, { variant, count }] of places) {
+  for (const [key, { variant, count }] of tilePlaces(plan, loops)) {
     if (count < 2) continue;
     const { a, b, c, bias } = pointers;
     const given = bias !== null && variant.pass.last ? [a, b, c, bias] : [a, b, c];
@@ -351,7 +347,7 @@ function emitTile({ target, plan, vectors, pointers }: Emission, { rows, columns
   const registers = tileRegisters({ rows, vectors: width, narrow }, target.traits)!;
   const others = vectors.slice(rows * width);
   const tile: Tile = {
-    accumulators: repeat(rows, () => 0).map((_, row) => vectors.slice(row * width, (row + 1) * width)),
+    accumulators: Array.from({ length: rows }, (_, row) => vectors.slice(row * width, (row + 1) * width)),
     held: registers.held,
     heldVectors: others.slice(0, registers.heldCount),
     passingVectors: others.slice(registers.heldCount, registers.heldCount + registers.passingCount),

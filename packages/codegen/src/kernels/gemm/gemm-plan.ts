@@ -157,8 +157,26 @@ function requirePanels(right: RightOperand, tileColumns: number, { lanes }: Targ
   });
 }
 
+/** A product as it is computed: the described one or its transpose. */
+export interface OrientedGemm {
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+  readonly left: LeftOperand;
+  readonly right: RightOperand;
+  readonly result: {
+    readonly rowBytes: number;
+    readonly columnBytes: number;
+    readonly batchBytes: number;
+    /** True when the elements of a row are neighbours. */
+    readonly contiguous: boolean;
+  };
+  /** The axis along which a bias varies. */
+  readonly biasAxis: 'column' | 'row';
+}
+
 /** The product with C's rows contiguous where that can be had by computing the transposed product, `C' = B' A'`. */
-export function orientGemm(description: Omit<GemmDescription, 'blocking'>) {
+export function orientGemm(description: Omit<GemmDescription, 'blocking'>): OrientedGemm {
   const { rows, columns, depth, b, c, epilogue } = description;
   const a = leftOperand(GEMM_ARGUMENTS.a, description.a);
   const rowContiguous = c.columnStride === 1 || columns === 1;
@@ -177,7 +195,7 @@ export function orientGemm(description: Omit<GemmDescription, 'blocking'>) {
       left: a,
       right: rightOperand(description),
       result,
-      biasAxis: 'column' as const,
+      biasAxis: 'column',
     };
   }
   return {
@@ -186,14 +204,14 @@ export function orientGemm(description: Omit<GemmDescription, 'blocking'>) {
     depth,
     left: leftOperand(GEMM_ARGUMENTS.b, { ...b, rowStride: b.columnStride, columnStride: b.rowStride }),
     right: {
-      kind: 'matrix' as const,
+      kind: 'matrix',
       argument: a.argument,
       depthBytes: a.depthBytes,
       columnBytes: a.rowBytes,
       batchBytes: a.batchBytes,
     },
     result: { ...result, rowBytes: result.columnBytes, columnBytes: result.rowBytes, contiguous: true },
-    biasAxis: 'row' as const,
+    biasAxis: 'row',
   };
 }
 
@@ -208,14 +226,10 @@ function leftOperand(argument: number, { rowStride, columnStride, batchStride }:
 
 function rightOperand({ b, columns }: Omit<GemmDescription, 'blocking'>): RightOperand {
   const argument = GEMM_ARGUMENTS.b;
-  if (b.packed)
-    return {
-      kind: 'panels',
-      argument,
-      format: b.format,
-      panelColumns: b.panelColumns,
-      batchBytes: b.batchBytes,
-    };
+  if (b.packed) {
+    const { format, panelColumns, batchBytes } = b;
+    return { kind: 'panels', argument, format, panelColumns, batchBytes };
+  }
   return {
     kind: 'matrix',
     argument,
