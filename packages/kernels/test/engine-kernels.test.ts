@@ -384,6 +384,39 @@ function checkRowKernels(engine: KernelEngine): void {
   expect(input).toEqual(values.map((value) => Math.max(0, value)));
 }
 
+function checkElements(engine: KernelEngine): void {
+  const length = 77;
+  const [left, right] = [normals(length, 1), normals(length, 2)];
+  const space = engine.workspace(SPACE);
+  const [a, b, output] = [space.float32(length), space.float32(length), space.float32(length)];
+  a.set(left);
+  b.set(right);
+  space.combine({ operation: 'add', a, b, output, activation: 'relu' }).run();
+  expect(output).toEqual(left.map((value, i) => Math.max(0, Math.fround(value + right[i]!))));
+  space.combine({ operation: 'scale-and-add', alpha: -3, a, b }).run();
+  expect(a).toEqual(left.map((value, i) => Math.fround(-3 * value) + right[i]!));
+  const halves = space.uint16(length);
+  space.convert({ from: 'float32', to: 'float16', input: b, output: halves }).run();
+  space.convert({ from: 'float16', to: 'float32', input: halves, output }).run();
+  // float16 has 11 significant bits.
+  output.forEach(
+    (value, i) =>
+      void expect(Math.abs(value - right[i]!)).toBeLessThanOrEqual(Math.abs(right[i]!) * 2 ** -11),
+  );
+  const signed = space.int8(length);
+  const quantization = { scale: 0.03125, zeroPoint: -5 };
+  space.convert({ from: 'float32', to: 'int8', input: b, output: signed, ...quantization }).run();
+  const code = (value: number) => {
+    const scaled = value / 0.03125;
+    const below = Math.floor(scaled);
+    const nearest = scaled - below === 0.5 ? below + (below % 2 === 0 ? 0 : 1) : Math.round(scaled);
+    return Math.max(-128, Math.min(127, nearest - 5));
+  };
+  expect([...signed]).toEqual([...right].map(code));
+  space.convert({ from: 'int8', to: 'float32', input: signed, output, ...quantization }).run();
+  expect(output).toEqual(Float32Array.from(signed, (each) => (each + 5) * 0.03125));
+}
+
 function checkProcessBatch(engine: KernelEngine): void {
   const [samples, features, outputs] = [5, 33, 12];
   const space = engine.workspace(SPACE);
@@ -464,6 +497,7 @@ const CHECKS: Readonly<Record<string, (engine: KernelEngine) => void>> = {
   convolutions: checkConvolutions,
   'depthwise convolutions and pooling': checkDepthwiseAndPooling,
   'activations, softmax and normalisations': checkRowKernels,
+  'operations and conversions of elements': checkElements,
   'layers on raw samples': checkProcessBatch,
 };
 

@@ -116,6 +116,22 @@ describe('a workspace', () => {
     expect(() => space.packMatrix({ k: 0, n: 3, b: new Float32Array(0) })).toThrow(InvalidArgumentError);
   });
 
+  it('refuses impossible conversions', async () => {
+    const space = await open();
+    const [input, output] = [space.float32(4), space.int8(4)];
+    const convert = { from: 'float32', to: 'int8', input, output } as const;
+    expect(() => space.convert({ ...convert, from: 'float64' as 'float32' })).toThrow(/"from" is not known/);
+    expect(() => space.convert({ ...convert, to: 'uint8' })).toThrow(/^output has the wrong type/);
+    expect(() => space.convert({ ...convert, output: space.int8(3) })).toThrow(ShapeMismatchError);
+    for (const wrong of [{ scale: 0 }, { scale: Number.NaN }, { zeroPoint: 128 }, { zeroPoint: 0.5 }]) {
+      expect(() => space.convert({ ...convert, ...wrong })).toThrow(InvalidArgumentError);
+    }
+    const half = input.subarray(1, 3);
+    expect(() =>
+      space.combine({ operation: 'add', a: input.subarray(0, 2), b: half, output: half.subarray(0, 2) }),
+    ).toThrow(/^output overlaps a/);
+  });
+
   it('refuses impossible products of codes', async () => {
     const space = await open();
     const [a, sums, c] = [space.uint8(8), space.int32(6), space.float32(6)];

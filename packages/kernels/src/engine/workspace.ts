@@ -6,6 +6,7 @@ import {
   type DepthwiseOptions,
   depthwiseSteps,
 } from './convolution.ts';
+import { type CombineOptions, type ConvertOptions, combineSteps, convertSteps } from './element-kernels.ts';
 import { type GemmOptions, gemmSteps } from './gemm.ts';
 import { type GemvOptions, gemvSteps } from './gemv.ts';
 import { type IntegerGemmOptions, integerGemmSteps } from './integer-gemm.ts';
@@ -169,6 +170,16 @@ export class KernelWorkspace {
   /** Binds a scale and a shift per column, such as a batch normalisation. @throws as {@link gemm}. */
   scaleChannels(options: ScaleChannelsOptions): BoundKernel {
     return this.#bind(scaleChannelsSteps, options);
+  }
+
+  /** Binds an operation on the elements of two arrays. @throws as {@link gemm}. */
+  combine(options: CombineOptions): BoundKernel {
+    return this.#bind(combineSteps, options);
+  }
+
+  /** Binds a conversion between number formats. @throws as {@link gemm}. */
+  convert(options: ConvertOptions): BoundKernel {
+    return this.#bind(convertSteps, options);
   }
 
   /** Binds a whole layer on raw samples: each is standardised, then multiplied and activated. @throws as {@link gemm}. */
