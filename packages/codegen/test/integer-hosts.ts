@@ -33,7 +33,7 @@ function keepMemory(create: (byteLength: number) => KernelMemory): (byteLength: 
 }
 
 /** Forms that the interpreter imitates: those that no other host of this machine may have, and that of AVX2. */
-const IMITATED = [
+export const INTERPRETED_FORMS = [
   { lanes: 16, dot: 'bytes' },
   { lanes: 8, dot: 'bytes' },
   { lanes: 8, dot: 'words' },
@@ -46,7 +46,7 @@ const IMITATED = [
  * @param options.strict whether machine code with strict float arithmetic is among them.
  */
 export function openIntegerHosts({ strict }: { readonly strict: boolean }): IntegerHost[] {
-  const interpreters = IMITATED.map((form) => ({
+  const interpreters = INTERPRETED_FORMS.map((form) => ({
     name: `interpreter with ${form.lanes} lanes of ${form.dot}`,
     host: createInterpreterHost(form),
   }));
