@@ -175,10 +175,10 @@ function runProduct(engine: KernelEngine, product: Product): Uint8Array {
         const { y, error } = row[j]!;
         const actual = elementOf(c, t, i, j);
         const [value, allowed] = softmax ? [Math.exp(y - largest) / total, 2 * worst + 2e-6] : [y, error];
-        expect(
-          Math.abs(actual - value),
-          `[${t}, ${i}, ${j}]: ${actual} instead of ${value}`,
-        ).toBeLessThanOrEqual(allowed);
+        // An expectation per element would take most of the time.
+        if (!(Math.abs(actual - value) <= allowed)) {
+          expect.fail(`[${t}, ${i}, ${j}]: ${actual} instead of ${value} ± ${allowed}`);
+        }
         const at = t * c.batchStride! + i * c.rowStride + j * c.columnStride!;
         expected[16 + at] = actual;
       }
@@ -191,7 +191,7 @@ function runProduct(engine: KernelEngine, product: Product): Uint8Array {
 
 describe('products of an engine', () => {
   describe.each(presentIsas())('on %s', (isa: Isa) => {
-    const numRuns = isa === 'interpreter' ? 40 : 120;
+    const numRuns = isa === 'interpreter' ? 40 : 100;
 
     it('are right for every shape, layout and epilogue, and write nothing else', async () => {
       using engine = await eagerEngine(isa, 1);
@@ -209,7 +209,7 @@ describe('products of an engine', () => {
           const [alone, ...shared] = engines.map((engine) => runProduct(engine, product));
           for (const bytes of shared) expect(bytes).toEqual(alone);
         }),
-        { seed: 8, numRuns: 25 },
+        { seed: 8, numRuns: 20 },
       );
       for (const engine of engines) engine.dispose();
     });

@@ -23,10 +23,9 @@ function expectClose(actual: Float32Array, expected: ArrayLike<number>, toleranc
   expect(actual.length).toBe(expected.length);
   for (let i = 0; i < expected.length; i++) {
     const allowed = tolerance * Math.max(1, Math.abs(expected[i]!));
-    expect(
-      Math.abs(actual[i]! - expected[i]!),
-      `element ${i}: ${actual[i]} instead of ${expected[i]}`,
-    ).toBeLessThanOrEqual(allowed);
+    if (!(Math.abs(actual[i]! - expected[i]!) <= allowed)) {
+      expect.fail(`element ${i}: ${actual[i]} instead of ${expected[i]} ± ${allowed}`);
+    }
   }
 }
 
