@@ -38,7 +38,7 @@ interface PanelWeights extends IntegerWeightColumns {
 
 /**
  * A run of an integer product. Row 0 of A is all 255 and column 0 of each panel all -128 (or -8): the largest sum that can be. With
- * `sample`, only some panels hold weights that are known; the others hold arbitrary bytes.
+ * `sample`, only some panels have weights of their own; the others repeat the first.
  */
 export function integerGemmTrial(
   description: IntegerGemmDescription,
@@ -96,7 +96,7 @@ class IntegerGemmTrial implements KernelTrial {
     const a = this.#codes(memory);
     fillPeriodic(a, drawCodes(random, 0, 255));
     a.fill(255, 0, aRowStride);
-    this.#packWeights(this.#regions.bytes(memory, this.#operands.b), random);
+    this.#packWeights(this.#regions.bytes(memory, this.#operands.b));
     const parameters = this.#regions.view(memory, this.#operands.rowParameters);
     for (let row = 0; row < rows; row++) {
       const zeroPoint = row === 0 ? 0 : random.integer(256);
@@ -161,12 +161,16 @@ class IntegerGemmTrial implements KernelTrial {
     return new Uint16Array(memory.buffer, memory.byteOffset + a.offset, a.byteLength / 2);
   }
 
-  #packWeights(target: Uint8Array, random: Random): void {
-    if (this.#weights.length < this.#layout.panels.length) fillPeriodic(target, () => random.integer(256));
+  /** Packs the panels that are looked at; the others, none of them the first or the last, repeat the first. */
+  #packWeights(target: Uint8Array): void {
     for (const weights of this.#weights) {
       const { byteOffset, byteLength, columns } = weights.panel;
       const part = { ...this.#description, columns };
       packIntegerPanels(part, this.#traits, weights, target.subarray(byteOffset, byteOffset + byteLength));
+    }
+    const known = new Set(this.#weights.map(({ panel }) => panel));
+    for (const panel of this.#layout.panels) {
+      if (!known.has(panel)) target.copyWithin(panel.byteOffset, 0, panel.byteLength);
     }
   }
 

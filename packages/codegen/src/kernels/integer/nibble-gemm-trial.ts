@@ -37,7 +37,7 @@ interface PanelWeights extends NibbleWeights {
 
 /**
  * A run of a product with nibble weights. Row 0 of A is all 127 and column 0 of each panel all 15: the largest integers that can be. With
- * `sample`, only some panels hold weights that are known; the others hold arbitrary bytes.
+ * `sample`, only some panels have weights of their own; the others repeat the first.
  */
 export function nibbleGemmTrial(
   description: NibbleGemmDescription,
@@ -95,13 +95,7 @@ class NibbleGemmTrial implements KernelTrial {
     const random = new Random(this.#seed + 1);
     this.#regions.fillGuards(memory, [this.#operands.c]);
     this.#writeCodes(memory, random);
-    const b = this.#regions.bytes(memory, this.#operands.b);
-    if (this.#weights.length < this.#layout.panels.length) fillPeriodic(b, () => random.integer(256));
-    for (const weights of this.#weights) {
-      const { byteOffset, byteLength, columns } = weights.panel;
-      const part = { ...this.#description, columns };
-      packNibblePanels(part, this.#traits, weights, b.subarray(byteOffset, byteOffset + byteLength));
-    }
+    this.#packWeights(this.#regions.bytes(memory, this.#operands.b));
     const block = this.#regions.view(memory, this.#block);
     for (const [name, region] of Object.entries(this.#operands)) {
       setArgument(block, 0, NIBBLE_GEMM_ARGUMENTS[name as Operand], this.#regions.address(memory, region));
@@ -124,6 +118,19 @@ class NibbleGemmTrial implements KernelTrial {
       if (gap !== null) return gap;
     }
     return this.#regions.findGuardError(memory);
+  }
+
+  /** Packs the panels that are looked at; the others, none of them the first or the last, repeat the first. */
+  #packWeights(target: Uint8Array): void {
+    for (const weights of this.#weights) {
+      const { byteOffset, byteLength, columns } = weights.panel;
+      const part = { ...this.#description, columns };
+      packNibblePanels(part, this.#traits, weights, target.subarray(byteOffset, byteOffset + byteLength));
+    }
+    const known = new Set(this.#weights.map(({ panel }) => panel));
+    for (const panel of this.#layout.panels) {
+      if (!known.has(panel)) target.copyWithin(panel.byteOffset, 0, panel.byteLength);
+    }
   }
 
   /** Codes, zeros behind the depth, a scale and a start value for each group. */
