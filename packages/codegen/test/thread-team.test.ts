@@ -266,6 +266,18 @@ describe('a team that loses a thread', () => {
     team.dispose();
   });
 
+  it('wakes a sleeping worker for what it is sent, although it takes part in no run', async () => {
+    const { team, workers } = await createTeamWithWorkers(3);
+    const { part, kernel } = createCounters(host, 3);
+    const ended = new Promise((resolve) => workers[1]!.once('exit', resolve));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const portable = { kind: 'wasm', module: {}, memory: {}, name: 'nothing' } as const;
+    team.prepare([part(0), part(1), { ...part(2), kernel: { ...kernel, portable } }]);
+    await ended;
+    expect(() => team.prepare([part(0)])).toThrow(/Thread 2 of a team of 3 is lost: .*WebAssembly/);
+    team.dispose();
+  });
+
   it('goes on after code that cannot be sent', async () => {
     const { team } = await createTeamWithWorkers(2);
     const { part, kernel } = createCounters(host, 2);

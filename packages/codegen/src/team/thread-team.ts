@@ -60,8 +60,12 @@ export const SPIN_MICROSECONDS = 50;
 
 /** How often a waiting thread looks whether the others still live. */
 const CHECK_MILLISECONDS = 50;
-/** How long a thread may take to begin a run before it counts as lost. */
+/**
+ * How long a thread may take to begin a run before it counts as lost. Counted in looks, not by the clock, so that a process that was
+ * stopped (by a debugger, a frozen container) loses none.
+ */
 const BEGIN_LIMIT_MILLISECONDS = 10_000;
+const BEGIN_LIMIT_CHECKS = BEGIN_LIMIT_MILLISECONDS / CHECK_MILLISECONDS;
 const HANDOFF_SAMPLES = 32;
 
 interface Plan {
@@ -196,7 +200,10 @@ export class StartedTeam implements ThreadTeam {
     for (let thread = 1; thread < this.size; thread++) this.#post(thread, { forget: plan });
   }
 
-  /** Announces a message before it is sent: a worker returns to its event loop until it has handled all that were announced. */
+  /**
+   * Announces a message before it is sent: a worker returns to its event loop until it has handled all that were announced. It is
+   * woken for that, or else messages to a worker that takes part in no run would pile up.
+   */
   #post(thread: number, message: TeamMessage): void {
     const worker = this.#workers[thread - 1]!;
     Atomics.add(this.#words, CONTROL.mail + thread * THREAD_WORDS, 1);
@@ -206,6 +213,8 @@ export class StartedTeam implements ThreadTeam {
       // Something must come, or the worker would wait for it.
       worker.post({ forget: 0 });
       throw error;
+    } finally {
+      this.#ring(thread);
     }
   }
 
@@ -224,7 +233,10 @@ export class StartedTeam implements ThreadTeam {
     this.#runs = (this.#runs + 1) | 0;
     Atomics.store(words, CONTROL.arrived, 0);
     Atomics.store(words, CONTROL.plan, plan.id);
-    for (let thread = 1; thread < participants; thread++) this.#ring(thread);
+    for (let thread = 1; thread < participants; thread++) {
+      Atomics.store(words, CONTROL.run + thread * THREAD_WORDS, this.#runs);
+      this.#ring(thread);
+    }
     let target = 0;
     for (let step = 0; step < own.length; step++) {
       const part = own[step];
@@ -241,10 +253,10 @@ export class StartedTeam implements ThreadTeam {
     }
   }
 
+  /** Lets a worker look at `run` and `mail`. */
   #ring(thread: number): void {
     const words = this.#words;
     const at = thread * THREAD_WORDS;
-    Atomics.store(words, CONTROL.run + at, this.#runs);
     Atomics.add(words, CONTROL.bell + at, 1);
     if (Atomics.load(words, CONTROL.asleep + at) !== 0) Atomics.notify(words, CONTROL.bell + at);
   }
@@ -275,9 +287,8 @@ export class StartedTeam implements ThreadTeam {
   /** Waits until all threads have arrived, or one is lost. */
   #awaitArrivals(target: number, participants: number): void {
     const words = this.#words;
-    const start = performance.now();
-    let nextCheck = start + CHECK_MILLISECONDS;
-    for (;;) {
+    let nextCheck = performance.now() + CHECK_MILLISECONDS;
+    for (let checks = 0; ; ) {
       if (this.#canSleep) {
         Atomics.add(words, CONTROL.sleepers, 1);
         const seen = Atomics.load(words, CONTROL.arrived);
@@ -288,7 +299,8 @@ export class StartedTeam implements ThreadTeam {
       const now = performance.now();
       if (now < nextCheck) continue;
       nextCheck = now + CHECK_MILLISECONDS;
-      this.#loseEnded(participants, now - start > BEGIN_LIMIT_MILLISECONDS);
+      checks += 1;
+      this.#loseEnded(participants, checks > BEGIN_LIMIT_CHECKS);
     }
   }
 

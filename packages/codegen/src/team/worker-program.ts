@@ -49,6 +49,7 @@ function startTeamWorker({ control, thread, spinMicroseconds }, koffi, yieldThre
   const [FAILED, PLAN] = [${CONTROL.failed}, ${CONTROL.plan}];
   const pause = Atomics.pause ?? (() => {});
   const plans = new Map();
+  let type;
   let handled = 0;
   let lastRun = 0;
 
@@ -68,9 +69,9 @@ function startTeamWorker({ control, thread, spinMicroseconds }, koffi, yieldThre
 
   function loadKernels() {
     const instances = new Map();
-    let type;
     return (kernel) => {
       if (kernel.kind === 'machine-code') {
+        // Once per thread: koffi keeps a type until the thread ends.
         type ??= koffi.proto('void', ['int64_t']);
         return koffi.decode(BigInt(kernel.address), type);
       }
@@ -150,7 +151,7 @@ function startTeamWorker({ control, thread, spinMicroseconds }, koffi, yieldThre
     try {
       if (message.forget === undefined) addPlan(message);
       else plans.delete(message.forget);
-      handled++;
+      handled = handled + 1 | 0;
       if (handled === Atomics.load(words, MAIL)) serve();
     } catch (error) {
       fail(error);
