@@ -23,7 +23,6 @@ describe.skipIf(missing !== '')('the description of the processor', () => {
       avx2: flags.has('avx2'),
       fma: flags.has('fma'),
       f16c: flags.has('f16c'),
-      bmi2: flags.has('bmi2'),
       avxVnni: flags.has('avx_vnni'),
       avx512f: flags.has('avx512f'),
       avx512bw: flags.has('avx512bw'),

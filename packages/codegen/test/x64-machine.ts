@@ -49,7 +49,6 @@ export const ALL_FEATURES: X64Features = {
   avx2: true,
   fma: true,
   f16c: true,
-  bmi2: true,
   avxVnni: true,
   avx512f: true,
   avx512bw: true,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { emitKernel } from '../src/kernels/families.ts';
 import type { Target, Vector } from '../src/target/target.ts';
 import { Avx2Target } from '../src/x64/avx2-target.ts';
-import { Avx512Target } from '../src/x64/avx512-target.ts';
+import { Avx512Target, supportsAvx512 } from '../src/x64/avx512-target.ts';
 import { AREA_WORDS, operationCases } from './operation-cases.ts';
 import { SAMPLE_KERNELS } from './sample-kernels.ts';
 import { findCodeFaults } from './x64-code-faults.ts';
@@ -144,6 +144,7 @@ describe('the x86-64 targets', () => {
   });
 
   it('refuse processors that lack what they are made of', () => {
+    expect(supportsAvx512(ALL_FEATURES)).toBe(true);
     for (const name of ['avx2', 'fma', 'f16c'] as const) {
       const features = { ...ALL_FEATURES, [name]: false };
       expect(() => new Avx2Target(features, { strict: false })).toThrow(CapabilityUnavailableError);
@@ -152,6 +153,7 @@ describe('the x86-64 targets', () => {
     for (const name of ['avx512f', 'avx512bw', 'avx512dq', 'avx512vl'] as const) {
       const features = { ...ALL_FEATURES, [name]: false };
       expect(() => new Avx512Target(features, { strict: false })).toThrow(CapabilityUnavailableError);
+      expect(supportsAvx512(features)).toBe(false);
       expect(new Avx2Target(features, { strict: false }).traits.lanes).toBe(8);
     }
   });

@@ -104,7 +104,6 @@ function readFeatures(
     avx2: ymm && bit(leaf7.ebx, 5),
     fma: ymm && bit(leaf1.ecx, 12),
     f16c: ymm && bit(leaf1.ecx, 29),
-    bmi2: bit(leaf7.ebx, 8),
     avxVnni: ymm && bit(leaf7part1.eax, 4),
     avx512f: zmm,
     avx512bw: zmm && bit(leaf7.ebx, 30),

@@ -5,7 +5,7 @@ import { VerifiedKernels } from '../host/verified-kernels.ts';
 import { emitKernel, type KernelDescription, kernelKey } from '../kernels/families.ts';
 import type { Target, TargetTraits } from '../target/target.ts';
 import { Avx2Target } from '../x64/avx2-target.ts';
-import { Avx512Target } from '../x64/avx512-target.ts';
+import { Avx512Target, supportsAvx512 } from '../x64/avx512-target.ts';
 import { type CpuDescription, describeCpu } from './cpu-features.ts';
 import { ExecutableMemory } from './executable-memory.ts';
 import { MachineMemory } from './machine-memory.ts';
@@ -50,7 +50,7 @@ export function createMachineCodeHost(options: MachineCodeHostOptions = {}): Mac
   const executable = new ExecutableMemory();
   try {
     const cpu = describeCpu(executable);
-    return new X64Host(isa ?? (cpu.features.avx512f ? 'avx512' : 'avx2'), strict, cpu, executable);
+    return new X64Host(isa ?? (supportsAvx512(cpu.features) ? 'avx512' : 'avx2'), strict, cpu, executable);
   } catch (error) {
     executable.dispose();
     throw error;

@@ -16,8 +16,13 @@ import { fourWay, X64Target, type X64TargetOptions } from './x64-target.ts';
 
 const LANES = 16;
 
-/** Every processor with AVX-512 has these, except for the Xeon Phi. */
+/** Every processor with AVX-512 has these, except for the Xeon Phi; a hypervisor may hide some. */
 const REQUIRED = ['avx2', 'fma', 'f16c', 'avx512f', 'avx512bw', 'avx512dq', 'avx512vl'] as const;
+
+/** Whether {@link Avx512Target} accepts these features. */
+export function supportsAvx512(features: X64Features): boolean {
+  return REQUIRED.every((name) => features[name]);
+}
 
 /** For masks that are needed only for a moment; the other registers k1 to k6 keep the tails of a kernel. */
 const SCRATCH_MASK = maskRegister(7);

@@ -29,9 +29,9 @@ export class CodeBuffer {
   }
 
   /** Makes room for one instruction; every instruction starts with it. */
-  reserve(byteLength: number = LONGEST_INSTRUCTION): void {
-    if (this.#position + byteLength <= this.#bytes.length) return;
-    const grown = new Uint8Array(2 * (this.#bytes.length + byteLength));
+  reserve(): void {
+    if (this.#position + LONGEST_INSTRUCTION <= this.#bytes.length) return;
+    const grown = new Uint8Array(2 * this.#bytes.length);
     grown.set(this.#bytes);
     this.#bytes = grown;
   }
@@ -50,13 +50,6 @@ export class CodeBuffer {
     this.#position = at + 4;
   }
 
-  /** Bytes that are not an instruction. */
-  data(bytes: Uint8Array): void {
-    this.reserve(bytes.length);
-    this.#bytes.set(bytes, this.#position);
-    this.#position += bytes.length;
-  }
-
   /** @throws InvalidArgumentError when the label has a place already. */
   bind(label: Label): void {
     if (label.position >= 0) throw new InvalidArgumentError('A label is bound twice');
@@ -73,11 +66,7 @@ export class CodeBuffer {
 
   /** Fills up to a multiple of `alignment`, a power of two, with instructions that do nothing. */
   align(alignment: number): void {
-    this.padWithNoOperations(-this.#position & (alignment - 1));
-  }
-
-  padWithNoOperations(byteLength: number): void {
-    let left = byteLength;
+    let left = -this.#position & (alignment - 1);
     while (left > 0) {
       this.reserve();
       const length = Math.min(left, NO_OPERATIONS.length);

@@ -5,7 +5,6 @@ export const X64_FEATURES = [
   'avx2',
   'fma',
   'f16c',
-  'bmi2',
   'avxVnni',
   'avx512f',
   'avx512bw',

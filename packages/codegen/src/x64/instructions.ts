@@ -185,7 +185,6 @@ const F16C = ['avx2', 'f16c'] as const;
 const AVX_VNNI = ['avx2', 'avxVnni'] as const;
 const F = ['avx512f'] as const;
 const BW = ['avx512f', 'avx512bw'] as const;
-const DQ = ['avx512f', 'avx512dq'] as const;
 const VNNI = ['avx512f', 'avx512Vnni'] as const;
 const BF16 = ['avx512f', 'avx512Bf16'] as const;
 
@@ -240,7 +239,6 @@ export const INSTRUCTIONS = rows({
   vminps: rvm('NP.0F.W0', 0x5d, FULL_32, AVX2, F),
   vmaxps: rvm('NP.0F.W0', 0x5f, FULL_32, AVX2, F),
   vsqrtps: rm('NP.0F.W0', 0x51, FULL_32, AVX2, F),
-  vxorps: rvm('NP.0F.W0', 0x57, FULL_32, AVX2, DQ),
   vfmadd231ps: rvm('66.0F38.W0', 0xb8, FULL_32, FMA, F),
   vfnmadd231ps: rvm('66.0F38.W0', 0xbc, FULL_32, FMA, F),
   vdpbf16ps: rvm('F3.0F38.W0', 0x52, FULL_32, null, BF16),
