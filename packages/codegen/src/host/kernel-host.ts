@@ -42,7 +42,8 @@ export interface KernelHost {
   readonly strict: boolean;
   readonly traits: TargetTraits;
   /**
-   * Zeroed memory of at least `byteLength` bytes; shared between threads where the host can.
+   * Zeroed memory of at least `byteLength` bytes. Threads can share that of machine code, and of WebAssembly where the host was
+   * created so.
    *
    * @throws InvalidArgumentError for an impossible length, CapabilityUnavailableError when there is too little memory.
    */

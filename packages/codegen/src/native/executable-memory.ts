@@ -144,9 +144,7 @@ export class ExecutableMemory {
   #openSlab(byteLength: number): Slab | string {
     const { mmap, memfdCreate } = this.#calls;
     let descriptor = memfdCreate('qedge-code', MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-    if (descriptor < 0 && this.koffi.errno() === this.koffi.os.errno.EINVAL) {
-      descriptor = memfdCreate('qedge-code', MFD_CLOEXEC);
-    }
+    if (descriptor < 0) descriptor = memfdCreate('qedge-code', MFD_CLOEXEC);
     if (descriptor < 0) return this.#failure('memfd_create');
     try {
       ftruncateSync(descriptor, byteLength);

@@ -1,6 +1,7 @@
-import { CapabilityUnavailableError, InvalidArgumentError } from '@qedge/core';
+import { CapabilityUnavailableError } from '@qedge/core';
 import type { Koffi } from '@qedge/core/node';
 import { type KernelMemory, MEMORY_ALIGNMENT } from '../host/kernel-host.ts';
+import { requireByteLength } from '../host/require-byte-length.ts';
 
 const HUGE_PAGE_BYTES = 2 ** 21;
 /** The constant of Linux. */
@@ -18,12 +19,7 @@ export class MachineMemory implements KernelMemory {
 
   /** @throws InvalidArgumentError for an impossible length, CapabilityUnavailableError when there is too little memory. */
   constructor(koffi: Koffi, byteLength: number) {
-    if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
-      throw new InvalidArgumentError('A memory has an impossible length', {
-        expected: 'a number of bytes, an integer >= 0',
-        actual: byteLength,
-      });
-    }
+    requireByteLength(byteLength);
     this.buffer = allocate(byteLength + MEMORY_ALIGNMENT);
     // The address of a bare SharedArrayBuffer is refused in Node 20, the address of a view is not.
     const start = Number(koffi.address(new Uint8Array(this.buffer)));

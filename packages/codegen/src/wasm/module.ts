@@ -30,7 +30,7 @@ export interface WasmExport {
 export const MEMORY_IMPORT = { module: 'arena', name: 'memory' } as const;
 
 /** Pages of the largest memory that 32-bit addresses reach: 4 GiB. */
-export const MAXIMUM_PAGES = 65536;
+const MAXIMUM_PAGES = 65536;
 
 const MAGIC_AND_VERSION = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 const SECTION = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;

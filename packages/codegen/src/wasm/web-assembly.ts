@@ -48,7 +48,7 @@ export function whyNotShared(): string | null {
 }
 
 /** Bytes per page of WebAssembly memory. */
-export const WASM_PAGE_BYTES = 65536;
+const WASM_PAGE_BYTES = 65536;
 
 /**
  * A memory of whole pages that never grows, so that its buffer stays the same.
