@@ -127,8 +127,13 @@ function chooseDepth(
 }
 
 /**
- * A block of A takes three sixteenths of the second-level cache, where it shares sets with a panel, and pages lie anywhere.
+ * Bytes that a block of A may take. While all columns of B come from the third-level cache at no cost, a low block is best, because the
+ * second level then holds it beside a panel wherever the pages lie. Where they come from memory, a block is as tall as fits.
  */
+function leftBlockBytes(rightPassBytes: number, { level2Bytes }: CacheSizes): number {
+  return rightPassBytes <= level2Bytes * 4 ? (level2Bytes * 3) / 32 : (level2Bytes * 3) / 4;
+}
+
 function chooseBlocking(
   product: GemmProduct,
   traits: TargetTraits,
@@ -136,10 +141,11 @@ function chooseBlocking(
   caches: CacheSizes,
 ): GemmBlocking {
   const oriented = orientGemm(product);
-  const { rows, depth } = oriented;
+  const { rows, columns, depth } = oriented;
   const depthBlock = chooseDepth(oriented, traits, tile, caches);
   const passDepth = Math.ceil(depth / Math.ceil(depth / depthBlock));
-  const rowBlock = Math.floor((caches.level2Bytes * 3) / 16 / (passDepth * WORD_BYTES));
+  const passBytes = passDepth * WORD_BYTES;
+  const rowBlock = Math.floor(leftBlockBytes(columns * passBytes, caches) / passBytes);
   const isReused = rows > 2 * tile.tileRows;
   return {
     ...tile,
@@ -213,7 +219,7 @@ export function gemmBlockingCandidates(
     { ...blocking, depthBlock: blocking.depthBlock * 2 },
     { ...blocking, packA: !blocking.packA },
     { ...blocking, packB: !blocking.packB },
-    { ...blocking, rowBlock: Math.max(blocking.tileRows, Math.floor(blocking.rowBlock / 4)) },
+    { ...blocking, rowBlock: blocking.rowBlock * 4 },
   ]);
   const candidates = [best, ...defaults.slice(1), ...variants].map((blocking) =>
     effective(product, blocking),
