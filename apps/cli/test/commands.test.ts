@@ -210,9 +210,9 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       expect(result.latencyMsPerBatch.count).toBe(2);
     });
 
-    it('infer on tfjs agrees with our kernels', async () => {
+    it.each(['tfjs', 'onnxruntime'])('infer on %s agrees with our kernels', async (device) => {
       const ours = await json('infer', 'small.qez', '--data', 'data.json');
-      const theirs = await json('infer', 'small.qez', '--data', 'data.json', '--device', 'tfjs');
+      const theirs = await json('infer', 'small.qez', '--data', 'data.json', '--device', device);
       expect(theirs.predictions).toEqual(ours.predictions);
     });
 

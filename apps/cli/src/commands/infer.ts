@@ -10,7 +10,8 @@ import {
   type WeightSource,
   wilsonInterval,
 } from '@qedge/core';
-import { createCpuDevice, loadTensorflow } from '@qedge/kernels/node';
+import { createCpuDevice, loadOnnxRuntime, loadTensorflow } from '@qedge/kernels/node';
+import { createOrtDevice } from '@qedge/kernels/ort';
 import { createTfjsDevice } from '@qedge/kernels/tfjs';
 import { EnergyMeter } from '@qedge/power';
 import { openPowerSource, processCpuTime } from '@qedge/power/node';
@@ -20,10 +21,14 @@ import { attachHandler, type CommandResult, defineCommand, integerOption } from 
 import { readData } from '../data-input.ts';
 import { openModel } from '../model-input.ts';
 
+const DEVICE_NAMES = ['cpu', 'tfjs', 'onnxruntime'] as const;
+
+type DeviceName = (typeof DEVICE_NAMES)[number];
+
 interface InferOptions {
   readonly data: string;
   readonly precision?: Precision;
-  readonly device: 'cpu' | 'tfjs';
+  readonly device: DeviceName;
   readonly batch: number;
   readonly limit?: number;
 }
@@ -46,7 +51,7 @@ export function inferCommand(): Command {
         'int4',
       ]),
     )
-    .addOption(new Option('--device <name>', 'where to run').choices(['cpu', 'tfjs']).default('cpu'))
+    .addOption(new Option('--device <name>', 'where to run').choices(DEVICE_NAMES).default('cpu'))
     .option('--batch <n>', 'samples per call', integerOption(1, 4096), 32)
     .option('--limit <n>', 'use only so many samples', integerOption(1))
     .addHelpText(
@@ -108,8 +113,9 @@ function narrowestPrecision(graph: ModelGraph, weights: WeightSource): Precision
   return Math.max(...(bits as number[])) <= 4 ? 'int4' : 'int8';
 }
 
-async function makeDevice(name: 'cpu' | 'tfjs'): Promise<Device> {
+async function makeDevice(name: DeviceName): Promise<Device> {
   if (name === 'cpu') return createCpuDevice();
+  if (name === 'onnxruntime') return createOrtDevice((await loadOnnxRuntime()).ort);
   const { tf } = await loadTensorflow();
   return createTfjsDevice(tf);
 }

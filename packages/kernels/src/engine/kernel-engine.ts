@@ -50,7 +50,7 @@ export class KernelEngine implements Disposable {
     this.strict = parts.host.strict;
     this.threads = parts.team?.size ?? 1;
     this.fallbacks = parts.fallbacks;
-    this.#products = new MatmulCache((byteLength) => this.workspace(byteLength));
+    this.#products = new MatmulCache(this.threads, (byteLength) => this.workspace(byteLength));
   }
 
   /**

@@ -25,15 +25,17 @@ interface CachedProduct {
 /** Shapes whose kernels and arrays are kept. */
 const SHAPES = 16;
 
-/** Bytes for alignment, an argument block per thread and scratch memory that does not grow with the operands. */
-const SLACK_BYTES = 8 * 2 ** 20;
+/** Bytes per thread for alignment, an argument block and the padding of small operands. */
+const SLACK_BYTES = 2 ** 20;
 
 /** Products on ordinary arrays, by shape; the one unused for longest makes room for a new one. */
 export class MatmulCache {
   readonly #products = new Map<string, CachedProduct>();
+  readonly #threads: number;
   readonly #createWorkspace: (byteLength: number) => KernelWorkspace;
 
-  constructor(createWorkspace: (byteLength: number) => KernelWorkspace) {
+  constructor(threads: number, createWorkspace: (byteLength: number) => KernelWorkspace) {
+    this.#threads = threads;
     this.#createWorkspace = createWorkspace;
   }
 
@@ -60,8 +62,8 @@ export class MatmulCache {
 
   #bind({ m, n, k, transposeA = false, transposeB = false }: MatmulShape): CachedProduct {
     const operands = (m * k + k * n + m * n) * 4;
-    // A kernel may copy both operands, padded, once per thread.
-    const space = this.#createWorkspace(4 * operands + SLACK_BYTES);
+    // The kernel of each thread may copy both operands, padded.
+    const space = this.#createWorkspace((1 + 2 * this.#threads) * operands + this.#threads * SLACK_BYTES);
     const [a, b, c] = [space.float32(m * k), space.float32(k * n), space.float32(m * n)];
     return { a, b, c, product: space.gemm({ m, n, k, a, b, c, transposeA, transposeB }) };
   }

@@ -69,6 +69,7 @@ function explain(error: unknown): { readonly reason: string; readonly remedy: st
   const cause = error instanceof QedgeError && error.cause instanceof QedgeError ? error.cause : error;
   const { message, remedy } = cause as Error & { readonly remedy?: string };
   const [line] = message.split('\n');
-  const reason = remedy === undefined ? line! : line!.replace(`. ${remedy}`, '');
+  const bare = line!.replace(/^Kernels cannot run as "[^"]*": got /, '');
+  const reason = remedy === undefined ? bare : bare.replace(remedy, '').replace(/\.? *$/, '');
   return { reason, remedy: remedy ?? null };
 }
