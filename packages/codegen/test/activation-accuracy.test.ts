@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACTIVATIONS } from '../src/description/epilogue.ts';
 import { type Activation, InterpreterTarget, setArgument, type Vector, WASM_TRAITS } from '../src/index.ts';
 import {
   EXPONENTIAL_TAIL,
@@ -7,7 +8,6 @@ import {
   NORMAL_TAIL_END,
   NORMAL_TAIL_OFFSET,
 } from '../src/kernels/activation/activation-coefficients.ts';
-import { ACTIVATIONS } from '../src/kernels/activation/emit-activation.ts';
 import { EXPONENTIAL_SCRATCH, emitExponential } from '../src/kernels/activation/emit-exponential.ts';
 import { unitInLastPlace } from '../src/kernels/elements/array-trial.ts';
 import { ACTIVATION_ERROR_ULPS, referenceActivation, scaledNormalTail } from '../src/reference/activation.ts';

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACTIVATIONS } from '../src/description/epilogue.ts';
 import type {
   Activation,
   ChannelScaleDescription,
@@ -10,7 +11,6 @@ import type {
   RowNormalizationDescription,
   SoftmaxDescription,
 } from '../src/index.ts';
-import { ACTIVATIONS } from '../src/kernels/activation/emit-activation.ts';
 import { findVectorErrors, openVectorHosts, type VectorHost } from './vector-hosts.ts';
 
 let hosts: VectorHost[];

@@ -16,7 +16,10 @@ export interface ConversionDescription {
 /** How numbers lie in memory. */
 export type NumberFormat = 'float32' | 'float16' | 'bfloat16' | 'int8' | 'uint8';
 
-/** Fields of the argument block of a conversion kernel; scale (float32, positive) and zero point (int32) only with int8 and uint8. */
+/**
+ * Fields of the argument block of a conversion kernel; scale (float32, positive) and zero point (int32, a number that the
+ * format holds) only with int8 and uint8.
+ */
 export const CONVERSION_ARGUMENTS = { input: 0, output: 1, scale: 2, zeroPoint: 3 } as const;
 
 /** Fields that the argument block of a conversion kernel has. */

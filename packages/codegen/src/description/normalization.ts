@@ -15,7 +15,7 @@ export interface RowNormalizationDescription extends RowLayout {
    * - `sum`: `sqrt(variance) + epsilon`, standardisation of samples.
    */
   readonly deviation: 'root' | 'sum';
-  /** Not negative. */
+  /** 0, with which a row of equal numbers becomes NaN, or from 2^-126 to 2^126. */
   readonly epsilon: number;
   /** True: gamma and beta, `[width]` each, are in the argument block. */
   readonly affine: boolean;

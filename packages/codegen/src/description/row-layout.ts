@@ -34,12 +34,3 @@ export function requireRowLayout({ rows, width, inputStride, outputStride }: Row
   requireSpan('input', rows, width, inputStride);
   requireSpan('output', rows, width, outputStride);
 }
-
-/** Refuses a name that is not among `known`. @throws InvalidArgumentError naming `what`. */
-export function requireKnown(what: string, value: string, known: readonly string[]): void {
-  if (known.includes(value)) return;
-  throw new InvalidArgumentError(`The ${what} is not known`, {
-    expected: known.join(', '),
-    actual: String(value),
-  });
-}

@@ -101,8 +101,24 @@ export function requireImage(name: string, { height, width, channels }: ImageSha
   });
 }
 
-/** Refuses a window that has no output on an image. @throws InvalidArgumentError. */
-export function requireWindow(image: ImageShape, window: SlidingWindow): void {
+/** Refuses distances that do not fit 31 bits: over the padded image, and one step of the window beyond it. */
+function requirePaddedImage({ height, width, channels }: ImageShape, window: SlidingWindow): void {
+  const { strideHeight, strideWidth, padding } = window;
+  const rows = height + padding.top + padding.bottom + strideHeight;
+  const columns = width + padding.left + padding.right + strideWidth;
+  if (rows * columns * channels * 4 <= MAX_IMAGE_BYTES) return;
+  throw new InvalidArgumentError('The padded image and a step of the window are too large for one kernel', {
+    expected: `at most ${MAX_IMAGE_BYTES} bytes`,
+    actual: rows * columns * channels * 4,
+    remedy: 'Use less padding or smaller steps, or compute the image in parts.',
+  });
+}
+
+/**
+ * Refuses a window that has no output on an image, and what is too large to address: the padded image, or an output of
+ * `outputChannels` channels. @throws InvalidArgumentError.
+ */
+export function requireWindow(image: ImageShape, window: SlidingWindow, outputChannels: number): void {
   requireImage('input', image);
   for (const field of ['height', 'width'] as const) requireInteger(`window ${field}`, window[field], 1);
   for (const field of ['strideHeight', 'strideWidth', 'dilationHeight', 'dilationWidth'] as const) {
@@ -112,12 +128,15 @@ export function requireWindow(image: ImageShape, window: SlidingWindow): void {
     requireInteger(`padding ${side}`, window.padding[side], 0);
   }
   const output = windowOutput(image, window);
-  if (output.height >= 1 && output.width >= 1) return;
-  throw new InvalidArgumentError('The window is larger than the padded image', {
-    expected: 'an output of at least 1 x 1',
-    actual: `${output.height} x ${output.width}`,
-    remedy: 'Use a smaller window or dilation, or more padding.',
-  });
+  if (output.height < 1 || output.width < 1) {
+    throw new InvalidArgumentError('The window is larger than the padded image', {
+      expected: 'an output of at least 1 x 1',
+      actual: `${output.height} x ${output.width}`,
+      remedy: 'Use a smaller window or dilation, or more padding.',
+    });
+  }
+  requirePaddedImage(image, window);
+  requireImage('output', { ...output, channels: outputChannels });
 }
 
 /** Refuses a range outside of `0..total - 1` or without elements. @throws InvalidArgumentError. */

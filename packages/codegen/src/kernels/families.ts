@@ -55,9 +55,16 @@ function familyOf(description: KernelDescription): KernelFamily<KernelDescriptio
   });
 }
 
-/** A canonical text: equal for equal descriptions, different for different ones. Usable as an export name and a cache key. */
+/**
+ * A canonical text: equal for equal descriptions, different for different ones. Usable as an export name and a cache key; a
+ * description that is not valid has none, so that no cache can take it for another.
+ *
+ * @throws InvalidArgumentError as {@link KernelFamily.validate}.
+ */
 export function kernelKey(description: KernelDescription): string {
-  return familyOf(description).key(description);
+  const family = familyOf(description);
+  family.validate(description);
+  return family.key(description);
 }
 
 /**

@@ -4,9 +4,9 @@ import {
   ACTIVATION_ARGUMENTS,
   type ActivationDescription,
 } from '../../description/activation.ts';
-import type { Activation } from '../../description/epilogue.ts';
+import { type Activation, requireActivation } from '../../description/epilogue.ts';
 import { requireInteger } from '../../description/require-integer.ts';
-import { requireKnown, requireSpan } from '../../description/row-layout.ts';
+import { requireSpan } from '../../description/row-layout.ts';
 import { ACTIVATION_ERROR_ULPS, referenceActivation } from '../../reference/activation.ts';
 import type { Target } from '../../target/target.ts';
 import {
@@ -19,7 +19,7 @@ import {
 import { emitElementLoop, emitLoad, emitStore, WORD_BYTES } from '../elements/element-loop.ts';
 import { claimableVectors } from '../elements/vector-group.ts';
 import type { KernelFamily } from '../kernel-family.ts';
-import { ACTIVATIONS, emitActivation, planActivation } from './emit-activation.ts';
+import { emitActivation, planActivation } from './emit-activation.ts';
 
 function emitActivations(target: Target<unknown>, { activation, length }: ActivationDescription): void {
   const plan = planActivation(activation, claimableVectors(target.traits));
@@ -51,7 +51,7 @@ export function expectActivation(activation: Activation, x: number, argumentErro
 export const ACTIVATION: KernelFamily<ActivationDescription> = {
   kind: 'activation',
   validate({ activation, length }) {
-    requireKnown('activation', activation, ACTIVATIONS);
+    requireActivation(activation);
     requireInteger('length of an activation', length, 1);
     requireSpan('input', 1, length, length);
   },

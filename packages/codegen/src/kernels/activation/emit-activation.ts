@@ -208,9 +208,6 @@ const EMITTERS: Readonly<Record<Activation, { readonly emit: EmitAll; readonly s
   silu: inGroups(emitSilu, EXPONENTIAL_SCRATCH + 1),
 };
 
-/** The activations by name. */
-export const ACTIVATIONS = Object.keys(EMITTERS) as readonly Activation[];
-
 /**
  * Scratch registers that {@link emitActivation} needs for one value at a time. With those for several values it computes as many in
  * lockstep, which is faster; `relu` and `relu6` need no more than these for any number.

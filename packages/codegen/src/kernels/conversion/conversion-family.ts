@@ -6,7 +6,8 @@ import {
   type NumberFormat,
 } from '../../description/conversion.ts';
 import { requireInteger } from '../../description/require-integer.ts';
-import { requireKnown, requireSpan } from '../../description/row-layout.ts';
+import { requireKnown } from '../../description/require-known.ts';
+import { requireSpan } from '../../description/row-layout.ts';
 import {
   referenceDequantized,
   referenceHalfRounded,

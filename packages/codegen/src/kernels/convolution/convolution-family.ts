@@ -1,11 +1,13 @@
 import { InvalidArgumentError } from '@qedge/core';
 import type { ConvolutionDescription, DepthwiseDescription } from '../../description/convolution.ts';
-import type { Epilogue } from '../../description/epilogue.ts';
+import { epilogueKey, requireEpilogueWithoutSoftmax } from '../../description/epilogue.ts';
 import { requireInteger } from '../../description/require-integer.ts';
+import { requireKnown } from '../../description/require-known.ts';
 import {
   requireImage,
   requireRange,
   requireWindow,
+  type SlidingWindow,
   windowKey,
   windowOutput,
 } from '../../description/window.ts';
@@ -14,43 +16,29 @@ import { convolutionTrial, depthwiseTrial } from './convolution-trial.ts';
 import { emitConvolution } from './emit-convolution.ts';
 import { emitDepthwise } from './emit-depthwise.ts';
 
-const ACTIVATIONS: readonly string[] = ['none', 'relu', 'relu6', 'sigmoid', 'tanh', 'gelu', 'silu'];
+/** Lanes of the widest vectors: packed weights are padded to whole vectors. */
+const MOST_LANES = 16;
 
-function requireName(name: string, value: string, allowed: readonly string[]): void {
-  if (allowed.includes(value)) return;
-  throw new InvalidArgumentError(`The ${name} of a convolution is not known`, {
-    expected: allowed.join(', '),
-    actual: String(value),
-  });
-}
-
-function requireEpilogue({ activation, softmax }: Epilogue): void {
-  requireName('activation', activation, ACTIVATIONS);
-  if (!softmax) return;
-  throw new InvalidArgumentError('A convolution cannot end in softmax', {
-    expected: 'softmax: false',
-    actual: true,
-    remedy: 'Apply softmax to the result with a kernel of its own.',
-  });
-}
-
-function validateShared({
-  batch,
-  input,
-  window,
-  epilogue,
-  outputRows,
-}: ConvolutionDescription | DepthwiseDescription): void {
+function validateShared(
+  { batch, input, window, epilogue, outputRows }: ConvolutionDescription | DepthwiseDescription,
+  outputChannels: number,
+): void {
   requireInteger('batch of a convolution', batch, 1);
-  requireWindow(input, window);
-  requireEpilogue(epilogue);
+  requireWindow(input, window, outputChannels);
+  requireEpilogueWithoutSoftmax('a convolution', epilogue);
   requireRange('output rows', outputRows, windowOutput(input, window).height);
 }
 
+/** Refuses packed weights that offsets in code cannot address; a group of channels fills whole vectors. */
+function requireWeights({ height, width }: SlidingWindow, depth: number, groups: number, channels: number) {
+  const padded = groups * Math.ceil(channels / MOST_LANES) * MOST_LANES;
+  requireImage('packed weight', { height, width: width * depth, channels: padded });
+}
+
 function validateConvolution(description: ConvolutionDescription): void {
-  validateShared(description);
   const { input, window, outputChannels, groups, weights, channelRange, blocking } = description;
   requireInteger('number of output channels', outputChannels, 1);
+  validateShared(description, outputChannels);
   requireInteger('number of groups', groups, 1);
   if (input.channels % groups !== 0 || outputChannels % groups !== 0) {
     throw new InvalidArgumentError('The channels of a convolution cannot be divided into its groups', {
@@ -58,22 +46,13 @@ function validateConvolution(description: ConvolutionDescription): void {
       actual: `${input.channels} input and ${outputChannels} output channels`,
     });
   }
-  requireImage('output', { ...windowOutput(input, window), channels: outputChannels });
-  requireImage('weight', {
-    height: window.height,
-    width: window.width * (input.channels / groups),
-    channels: outputChannels,
-  });
-  requireName('weight format', weights, ['float32', 'float16', 'bfloat16']);
+  requireWeights(window, input.channels / groups, groups, outputChannels / groups);
+  requireKnown('weight format', weights, ['float32', 'float16', 'bfloat16']);
   requireRange('output channels', channelRange, outputChannels);
-  requireName('outer loop', blocking.outerLoop, ['channels', 'rows']);
+  requireKnown('outer loop', blocking.outerLoop, ['channels', 'rows']);
   for (const name of ['tileRows', 'tileColumns', 'tileVectors'] as const) {
     requireInteger(`${name} of a convolution`, blocking[name], 1);
   }
-}
-
-function epilogueKey({ bias, activation }: Epilogue): string {
-  return `${bias ? 'bias_' : ''}${activation}`;
 }
 
 function convolutionKey(description: ConvolutionDescription): string {
@@ -102,7 +81,9 @@ export const CONVOLUTION: KernelFamily<ConvolutionDescription> = {
 export const DEPTHWISE: KernelFamily<DepthwiseDescription> = {
   kind: 'depthwise',
   validate(description) {
-    validateShared(description);
+    const { input, window } = description;
+    validateShared(description, input.channels);
+    requireWeights(window, 1, 1, input.channels);
     requireInteger('tileColumns of a depthwise convolution', description.tileColumns, 1);
   },
   key({ batch, input, window, epilogue, outputRows, tileColumns }) {

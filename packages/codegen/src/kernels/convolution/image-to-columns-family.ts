@@ -1,6 +1,6 @@
 import { IMAGE_TO_COLUMNS_ARGUMENTS, type ImageToColumnsDescription } from '../../description/convolution.ts';
 import { requireInteger } from '../../description/require-integer.ts';
-import { requireImage, requireWindow, windowKey, windowOutput } from '../../description/window.ts';
+import { requireWindow, windowKey, windowOutput } from '../../description/window.ts';
 import { referenceWindowValue } from '../../reference/convolution.ts';
 import type { KernelFamily, KernelTrial } from '../kernel-family.ts';
 import { imageTrial } from '../window/image-trial.ts';
@@ -46,8 +46,7 @@ export const IMAGE_TO_COLUMNS: KernelFamily<ImageToColumnsDescription> = {
   validate(description) {
     const { batch, input, window } = description;
     requireInteger('batch of images', batch, 1);
-    requireWindow(input, window);
-    requireImage('matrix', { ...windowOutput(input, window), channels: matrixWidth(description) });
+    requireWindow(input, window, matrixWidth(description));
   },
   key: ({ batch, input, window }) => `image-to-columns-${batch}x${windowKey(input, window)}`,
   emit: emitImageToColumns,

@@ -5,13 +5,15 @@ import {
   type ElementwiseDescription,
   type ElementwiseOperation,
 } from '../../description/elementwise.ts';
+import { requireActivation } from '../../description/epilogue.ts';
 import { requireInteger } from '../../description/require-integer.ts';
-import { requireKnown, requireSpan } from '../../description/row-layout.ts';
+import { requireKnown } from '../../description/require-known.ts';
+import { requireSpan } from '../../description/row-layout.ts';
 import { ARGUMENT_BYTES } from '../../host/argument-block.ts';
 import { referenceElementwise } from '../../reference/elementwise.ts';
 import type { FloatOperation, Target, Vector } from '../../target/target.ts';
 import { expectActivation } from '../activation/activation-family.ts';
-import { ACTIVATIONS, emitActivation, planActivation } from '../activation/emit-activation.ts';
+import { emitActivation, planActivation } from '../activation/emit-activation.ts';
 import { arrayTrial, drawFloats, readFloat32 } from '../elements/array-trial.ts';
 import { emitElementLoop, emitLoad, emitRowLoop, emitStore, WORD_BYTES } from '../elements/element-loop.ts';
 import { claimableVectors } from '../elements/vector-group.ts';
@@ -70,7 +72,7 @@ export const ELEMENTWISE: KernelFamily<ElementwiseDescription> = {
   kind: 'elementwise',
   validate({ operation, rows, width, aStride, bStride, outputStride, activation }) {
     requireKnown('elementwise operation', operation, Object.keys(OPERATIONS));
-    requireKnown('activation', activation, ACTIVATIONS);
+    requireActivation(activation);
     requireInteger('number of rows', rows, 1);
     requireInteger('width of a row', width, 1);
     requireSpan('first operand', rows, width, aStride);

@@ -1,13 +1,14 @@
 import { Random } from '@qedge/core';
+import { requireActivation } from '../../description/epilogue.ts';
 import {
   CHANNEL_SCALE_ARGUMENT_COUNT,
   CHANNEL_SCALE_ARGUMENTS,
   type ChannelScaleDescription,
 } from '../../description/normalization.ts';
-import { requireKnown, requireRowLayout } from '../../description/row-layout.ts';
+import { requireRowLayout } from '../../description/row-layout.ts';
 import type { Target, Vector } from '../../target/target.ts';
 import { expectActivation } from '../activation/activation-family.ts';
-import { ACTIVATIONS, emitActivation, planActivation } from '../activation/emit-activation.ts';
+import { emitActivation, planActivation } from '../activation/emit-activation.ts';
 import { arrayTrial, drawFloats, readFloat32 } from '../elements/array-trial.ts';
 import { emitElementLoop, emitLoad, emitRowLoop, emitStore, WORD_BYTES } from '../elements/element-loop.ts';
 import { claimableVectors } from '../elements/vector-group.ts';
@@ -51,7 +52,7 @@ export const CHANNEL_SCALE: KernelFamily<ChannelScaleDescription> = {
   kind: 'channel-scale',
   validate(description) {
     requireRowLayout(description);
-    requireKnown('activation', description.activation, ACTIVATIONS);
+    requireActivation(description.activation);
   },
   key: ({ rows, width, inputStride, outputStride, activation }) =>
     `channel-scale-${rows}x${width}-${inputStride}_${outputStride}-${activation}`,

@@ -1,13 +1,14 @@
 import { InvalidArgumentError, Random } from '@qedge/core';
+import { requireActivation } from '../../description/epilogue.ts';
 import {
   ROW_NORMALIZATION_ARGUMENT_COUNT,
   ROW_NORMALIZATION_ARGUMENTS,
   type RowNormalizationDescription,
 } from '../../description/normalization.ts';
-import { requireKnown, requireRowLayout } from '../../description/row-layout.ts';
+import { requireKnown } from '../../description/require-known.ts';
+import { requireRowLayout } from '../../description/row-layout.ts';
 import { referenceMoments } from '../../reference/normalization.ts';
 import { expectActivation } from '../activation/activation-family.ts';
-import { ACTIVATIONS } from '../activation/emit-activation.ts';
 import { arrayTrial, drawFloats, readFloat32 } from '../elements/array-trial.ts';
 import { WORD_BYTES } from '../elements/element-loop.ts';
 import { SUM_LANES } from '../elements/lane-reduction.ts';
@@ -48,19 +49,24 @@ function expectRow(
   };
 }
 
+/** The reciprocal of a deviation that is only epsilon must be a normal number. */
+function requireEpsilon(epsilon: number): void {
+  if (epsilon === 0 || (Number.isFinite(epsilon) && epsilon >= 2 ** -126 && epsilon <= 2 ** 126)) return;
+  throw new InvalidArgumentError('Impossible epsilon of a normalisation', {
+    expected: '0, or a number from 2^-126 to 2^126',
+    actual: epsilon,
+  });
+}
+
 /** {@link RowNormalizationDescription}. */
 export const ROW_NORMALIZATION: KernelFamily<RowNormalizationDescription> = {
   kind: 'row-normalization',
   validate(description) {
     requireRowLayout(description);
     requireKnown('deviation', description.deviation, ['root', 'sum']);
-    requireKnown('activation', description.activation, ACTIVATIONS);
-    const { epsilon } = description;
-    if (epsilon >= 0 && Math.fround(epsilon) < Number.POSITIVE_INFINITY) return;
-    throw new InvalidArgumentError('Impossible epsilon of a normalisation', {
-      expected: 'a float32 of at least 0',
-      actual: epsilon,
-    });
+    requireKnown('choice of gamma and beta', description.affine, [true, false]);
+    requireActivation(description.activation);
+    requireEpsilon(description.epsilon);
   },
   key: ({ rows, width, inputStride, outputStride, deviation, epsilon, affine, activation }) =>
     `row-normalization-${rows}x${width}-${inputStride}_${outputStride}-${deviation}_${epsilon}-${

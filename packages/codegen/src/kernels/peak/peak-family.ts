@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '@qedge/core';
 import { PEAK_ARGUMENTS, type PeakDescription } from '../../description/peak.ts';
+import { requireKnown } from '../../description/require-known.ts';
 import { setArgument } from '../../host/argument-block.ts';
 import type { Target, TargetTraits, Vector } from '../../target/target.ts';
 import type { KernelFamily, KernelTrial } from '../kernel-family.ts';
@@ -70,12 +71,7 @@ export const PEAK: KernelFamily<PeakDescription> = {
   kind: 'peak',
   validate({ operation, turns }) {
     const [least, most] = [1, 2 ** 18];
-    if (operation !== 'fma' && operation !== 'dot') {
-      throw new InvalidArgumentError('The operation of a peak kernel is not known', {
-        expected: 'fma, dot',
-        actual: String(operation),
-      });
-    }
+    requireKnown('operation of a peak kernel', operation, ['fma', 'dot']);
     if (Number.isSafeInteger(turns) && turns >= least && turns <= most) return;
     throw new InvalidArgumentError('The turns of a peak kernel are out of range', {
       expected: `an integer from ${least} to ${most}`,

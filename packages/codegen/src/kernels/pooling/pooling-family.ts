@@ -1,6 +1,6 @@
-import { InvalidArgumentError } from '@qedge/core';
 import { POOLING_ARGUMENTS, type PoolingDescription } from '../../description/pooling.ts';
 import { requireInteger } from '../../description/require-integer.ts';
+import { requireKnown } from '../../description/require-known.ts';
 import { requireRange, requireWindow, windowKey, windowOutput } from '../../description/window.ts';
 import { referenceAverage, referenceMaximum } from '../../reference/convolution.ts';
 import type { KernelFamily, KernelTrial } from '../kernel-family.ts';
@@ -18,14 +18,9 @@ function validatePooling({
   outputRows,
   tileColumns,
 }: PoolingDescription): void {
-  if (!OPERATIONS.includes(operation)) {
-    throw new InvalidArgumentError('The operation of a pooling is not known', {
-      expected: OPERATIONS.join(', '),
-      actual: String(operation),
-    });
-  }
+  requireKnown('operation of a pooling', operation, OPERATIONS);
   requireInteger('batch of a pooling', batch, 1);
-  requireWindow(input, window);
+  requireWindow(input, window, input.channels);
   requireRange('output rows', outputRows, windowOutput(input, window).height);
   requireInteger('tileColumns of a pooling', tileColumns, 1);
 }

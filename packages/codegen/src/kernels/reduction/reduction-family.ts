@@ -5,7 +5,8 @@ import {
   type ReductionDescription,
 } from '../../description/reduction.ts';
 import { requireInteger } from '../../description/require-integer.ts';
-import { requireKnown, requireSpan } from '../../description/row-layout.ts';
+import { requireKnown } from '../../description/require-known.ts';
+import { requireSpan } from '../../description/row-layout.ts';
 import type { Target, Vector } from '../../target/target.ts';
 import { arrayTrial, drawFloats, readFloat32 } from '../elements/array-trial.ts';
 import { emitRowLoop, WORD_BYTES } from '../elements/element-loop.ts';

@@ -71,10 +71,17 @@ export function isPointwise({ height, width, strideHeight, strideWidth, padding 
   return Math.max(height, width, strideHeight, strideWidth) === 1 && top + left + bottom + right === 0;
 }
 
-/** Treats the pixels of all rows (and, where whole images are computed, of all images) of a pointwise window as one row. */
+/** The longest row: code moves along it by distances of 31 bits. */
+const MOST_ROW_BYTES = 2 ** 31 - 1;
+
+/**
+ * Treats the pixels of all rows (and, where whole images are computed and addresses reach so far, of all images) of a pointwise
+ * window as one row.
+ */
 export function flattenPointwise(geometry: WindowGeometry): WindowGeometry {
   const { outputRows, outputColumns, images } = geometry;
-  const whole = outputRows.count === geometry.rows.cells;
+  const imageBytes = Math.max(geometry.inputImageBytes, geometry.outputImageBytes);
+  const whole = outputRows.count === geometry.rows.cells && images * imageBytes <= MOST_ROW_BYTES;
   const pixels = outputRows.count * outputColumns * (whole ? images : 1);
   return {
     ...geometry,
