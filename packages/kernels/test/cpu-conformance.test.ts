@@ -1,14 +1,15 @@
 import './relaxed-simd.ts';
 import type { Isa } from '@qedge/codegen';
 import { createKernelHost } from '@qedge/codegen/node';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { CpuDevice } from '../src/cpu/cpu-device.ts';
 import { createCpuDevice } from '../src/node.ts';
-import { describeDeviceConformance } from '../src/testing/index.ts';
+import { describeDeviceConformance, randomInput, randomModel } from '../src/testing/index.ts';
+import { eagerTeam } from './present-ways.ts';
 
 const WAYS: readonly { readonly isa: Isa; readonly strict?: boolean; readonly threads?: number }[] = [
   { isa: 'avx512' },
   { isa: 'avx512', strict: true },
-  { isa: 'avx512', threads: 2 },
   { isa: 'avx2' },
   { isa: 'avx2', strict: true },
   { isa: 'wasm' },
@@ -22,6 +23,40 @@ for (const options of WAYS) {
   const missing = whyMissing(options.isa);
   if (missing === null) describeDeviceConformance(name, () => createCpuDevice(options), { describe, it });
   else it.skip(`${name} as a device: ${missing}`);
+}
+
+// Small models are not worth a handoff; here they are divided all the same.
+for (const isa of ['avx512', 'avx2', 'wasm', 'wasm-strict'] as const) {
+  const name = `cpu ${isa} dividing every layer among three threads`;
+  const missing = whyMissing(isa);
+  if (missing !== null) {
+    it.skip(`${name} as a device: ${missing}`);
+    continue;
+  }
+  const make = async () => {
+    return new CpuDevice({ ...createKernelHost({ isa, shared: true }), team: await eagerTeam(3) });
+  };
+  if (isa === 'avx512' || isa === 'wasm-strict') describeDeviceConformance(name, make, { describe, it });
+
+  it(`${name} gives the bits of one thread`, async () => {
+    const { graph, weights } = randomModel({ sizes: [100, 77, 40, 9], seed: 3, softmax: true });
+    using alone = await createCpuDevice({ isa });
+    using together = await make();
+    expect(together.name).toContain('3 threads');
+    for (const precision of ['float32', 'int8', 'int4'] as const) {
+      using first = await alone.compile(graph, weights, { precision, maxBatch: 8 });
+      using second = await together.compile(graph, weights, { precision, maxBatch: 8 });
+      for (const batch of [1, 5, 8]) {
+        const input = randomInput(100, batch, batch);
+        const outputs = [first, second].map((model) => {
+          const output = new Float32Array(batch * 9);
+          model.run(input, output, batch);
+          return output;
+        });
+        expect(outputs[1]).toEqual(outputs[0]);
+      }
+    }
+  });
 }
 
 function whyMissing(isa: Isa): string | null {

@@ -210,6 +210,27 @@ describe.each(presentIsas())('an engine on %s', (present) => {
   });
 });
 
+describe('an engine with threads', () => {
+  it.each(presentIsas().filter((present) => present !== 'interpreter'))(
+    'has as many as were asked for, on %s',
+    async (present) => {
+      using engine = await createKernelEngine({ isa: present, threads: 2 });
+      expect(engine).toMatchObject({ threads: 2, fallbacks: [] });
+      const [m, n, k] = [200, 100, 300];
+      const a = Float32Array.from({ length: m * k }, (_, i) => (i % 7) - 3);
+      const b = Float32Array.from({ length: k * n }, (_, i) => (i % 5) - 2);
+      using alone = await createKernelEngine({ isa: present });
+      expect(engine.matmul(a, b, { m, n, k })).toEqual(alone.matmul(a, b, { m, n, k }));
+    },
+  );
+
+  it('refuses impossible numbers of them', async () => {
+    for (const threads of [0, -1, 1.5, 5000]) {
+      await expect(createKernelEngine({ threads })).rejects.toThrow(InvalidArgumentError);
+    }
+  });
+});
+
 describe('the entry without machine code', () => {
   it('has the same engine on WebAssembly', async () => {
     using engine = await createPortableEngine({ isa });
