@@ -6,6 +6,8 @@ import type { ImageShape, IndexRange, SlidingWindow } from './window.ts';
  * - `average`: the sum of the cells inside the image (from +0, window rows and columns ascending), divided by their number; a window
  *   without a cell gives NaN. TensorFlow's meaning, and ONNX's with `count_include_pad = 0`;
  * - `average-with-padding`: the same sum divided by all taps of the window; ONNX's with `count_include_pad = 1`.
+ *
+ * The number that a sum is divided by is a float32: exact up to 2^24.
  */
 export type PoolingOperation = 'max' | 'average' | 'average-with-padding';
 

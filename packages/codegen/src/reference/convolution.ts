@@ -92,7 +92,7 @@ export function referenceMaximum(
   return largest;
 }
 
-/** One output of average pooling, float32 steps; divided by the cells in the image or, with `countPadding`, by all taps. */
+/** One output of average pooling, float32 steps; divided by the cells in the image or, with `countPadding`, by all taps, as float32. */
 export function referenceAverage(
   input: ImageShape,
   window: SlidingWindow,
@@ -105,7 +105,7 @@ export function referenceAverage(
     sum = Math.fround(sum + valueAt(x, input, { ...place, row, column }));
     cells++;
   });
-  return Math.fround(sum / (countPadding ? window.height * window.width : cells));
+  return Math.fround(sum / Math.fround(countPadding ? window.height * window.width : cells));
 }
 
 /** The value that tap (`windowRow`, `windowColumn`) of a window meets; 0 in the padding. */

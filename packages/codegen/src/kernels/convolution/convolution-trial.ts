@@ -6,19 +6,18 @@ import {
   type WeightFormat,
 } from '../../description/convolution.ts';
 import type { Epilogue } from '../../description/epilogue.ts';
-import type { IndexRange } from '../../description/window.ts';
-import { ACTIVATION_ERROR_ULPS, referenceActivation } from '../../reference/activation.ts';
+import { type IndexRange, windowOutput } from '../../description/window.ts';
 import {
-  type OutputPlace,
   type ReferenceConvolution,
   type ReferenceSum,
   referenceConvolutionSum,
 } from '../../reference/convolution.ts';
 import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from '../../target/narrow-numbers.ts';
 import type { TargetTraits } from '../../target/target.ts';
+import { expectActivation } from '../activation/activation-family.ts';
+import type { ExpectedElement } from '../elements/array-trial.ts';
 import type { KernelTrial } from '../kernel-family.ts';
-import { type ExpectedOutput, fillRandom, imageTrial } from '../window/image-trial.ts';
-import { type WindowGeometry, windowGeometry } from '../window/window-geometry.ts';
+import { fillRandom, imageTrial } from '../window/image-trial.ts';
 import {
   convolutionWeightBytes,
   depthwiseWeightBytes,
@@ -27,10 +26,6 @@ import {
 } from './pack-weights.ts';
 
 const UNIT_ROUNDOFF = 2 ** -24;
-/** No activation multiplies an error of its argument by more (gelu near 1.4). */
-const STEEPEST_ACTIVATION = 1.13;
-
-const inRange = ({ from, count }: IndexRange, index: number) => index >= from && index < from + count;
 
 /** The nearest numbers that the format can hold. */
 function roundToFormat(values: Float32Array, format: WeightFormat): Float32Array {
@@ -57,18 +52,13 @@ function expectOutput(
   bias: number | null,
   { activation }: Epilogue,
   { fmaRounding }: TargetTraits,
-): ExpectedOutput {
+): ExpectedElement {
   const strict = fmaRounding === 'twice';
   const [total, magnitude] = [strict ? sum.float32 : sum.float64, sum.magnitude + Math.abs(bias ?? 0)];
   const biased = bias === null ? total : strict ? Math.fround(total + bias) : total + bias;
-  // Every product and every addition rounds once; (1 + u)^n - 1 <= 1.01 * n * u for the sizes here.
-  const tolerance = strict ? 0 : 1.01 * (terms + 2) * UNIT_ROUNDOFF * magnitude;
-  const value = referenceActivation(activation, biased);
-  const ulps = ACTIVATION_ERROR_ULPS[activation];
-  if (ulps === 0) return { value, tolerance };
-  // A unit in the last place is at most twice the unit roundoff times the value, and at least the smallest subnormal number.
-  const own = (ulps + 1) * (2 * UNIT_ROUNDOFF * Math.abs(value) + 2 ** -149);
-  return { value, tolerance: STEEPEST_ACTIVATION * tolerance + own };
+  // Every product and every addition rounds once: (1 + u)^n - 1 <= n u / (1 - n u).
+  const roundings = (terms + 2) * UNIT_ROUNDOFF;
+  return expectActivation(activation, biased, strict ? 0 : (roundings / (1 - roundings)) * magnitude);
 }
 
 /** A convolution of random images with random weights. */
@@ -78,11 +68,9 @@ export function convolutionTrial(
   effort: 'all' | 'sample',
   seed: number,
 ): KernelTrial {
-  const { batch, input, window, outputChannels, groups, weights, epilogue, outputRows, channelRange } =
-    description;
+  const { input, window, outputChannels, groups, weights, epilogue, channelRange } = description;
   const depth = (window.height * window.width * input.channels) / groups;
-  const geometry = windowGeometry(batch, input, window, outputChannels, outputRows);
-  return weightedTrial(description, geometry, traits, effort, seed, {
+  return weightedTrial(description, traits, effort, seed, {
     outputChannels,
     groups,
     weightBytes: convolutionWeightBytes(description, traits.lanes),
@@ -90,7 +78,7 @@ export function convolutionTrial(
       drawn.draw(random, weights, depth * outputChannels, outputChannels, epilogue);
       packConvolutionWeights(description, traits.lanes, drawn.weights, drawn.bias, packed);
     },
-    writes: ({ row, channel }) => inRange(outputRows, row) && inRange(channelRange, channel),
+    channels: channelRange,
   });
 }
 
@@ -101,10 +89,9 @@ export function depthwiseTrial(
   effort: 'all' | 'sample',
   seed: number,
 ): KernelTrial {
-  const { batch, input, window, epilogue, outputRows } = description;
+  const { input, window, epilogue } = description;
   const { channels } = input;
-  const geometry = windowGeometry(batch, input, window, channels, outputRows);
-  return weightedTrial(description, geometry, traits, effort, seed, {
+  return weightedTrial(description, traits, effort, seed, {
     outputChannels: channels,
     groups: channels,
     weightBytes: depthwiseWeightBytes(description, traits.lanes),
@@ -112,7 +99,7 @@ export function depthwiseTrial(
       drawn.draw(random, 'float32', window.height * window.width * channels, channels, epilogue);
       packDepthwiseWeights(description, traits.lanes, drawn.weights, drawn.bias, packed);
     },
-    writes: ({ row }) => inRange(outputRows, row),
+    channels: { from: 0, count: channels },
   });
 }
 
@@ -123,36 +110,33 @@ interface WeightedKind {
   readonly weightBytes: number;
   /** Draws weights and bias and packs them. */
   readonly draw: (drawn: TrialWeights, random: Random, packed: Uint8Array) => void;
-  readonly writes: (place: OutputPlace) => boolean;
+  /** Those that the kernel computes. */
+  readonly channels: IndexRange;
 }
 
 function weightedTrial(
-  { batch, input, window, epilogue }: ConvolutionDescription | DepthwiseDescription,
-  geometry: WindowGeometry,
+  { batch, input, window, epilogue, outputRows }: ConvolutionDescription | DepthwiseDescription,
   traits: TargetTraits,
   effort: 'all' | 'sample',
   seed: number,
-  { outputChannels, groups, weightBytes, draw, writes }: WeightedKind,
+  { outputChannels, groups, weightBytes, draw, channels }: WeightedKind,
 ): KernelTrial {
   const reference: ReferenceConvolution = { input, window, outputChannels, groups };
   const terms = (window.height * window.width * input.channels) / groups;
+  const output = windowOutput(input, window);
   const drawn = new TrialWeights();
   return imageTrial({
-    geometry,
     inputShape: [batch, input.height, input.width, input.channels],
-    outputShape: [
-      batch,
-      geometry.outputImageBytes / geometry.outputRowBytes,
-      geometry.outputColumns,
-      outputChannels,
-    ],
+    outputShape: [batch, output.height, output.width, outputChannels],
+    computed: { rows: outputRows, channels },
+    outside: Number.NaN,
+    drawInput: fillRandom,
     arguments: CONVOLUTION_ARGUMENTS,
     effort,
     seed,
     weightBytes,
     writeWeights: (random, packed) => draw(drawn, random, packed),
     expect: (x, place) => {
-      if (!writes(place)) return null;
       const sum = referenceConvolutionSum(reference, x, drawn.weights, place);
       const bias = drawn.bias ? drawn.bias[place.channel]! : null;
       return expectOutput(sum, terms, bias, epilogue, traits);

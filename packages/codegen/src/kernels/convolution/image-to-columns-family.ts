@@ -3,8 +3,7 @@ import { requireInteger } from '../../description/require-integer.ts';
 import { requireWindow, windowKey, windowOutput } from '../../description/window.ts';
 import { referenceWindowValue } from '../../reference/convolution.ts';
 import type { KernelFamily, KernelTrial } from '../kernel-family.ts';
-import { imageTrial } from '../window/image-trial.ts';
-import { windowGeometry } from '../window/window-geometry.ts';
+import { fillRandom, imageTrial } from '../window/image-trial.ts';
 import { emitImageToColumns } from './emit-image-to-columns.ts';
 
 function matrixWidth({ window, input }: ImageToColumnsDescription): number {
@@ -20,9 +19,11 @@ function imageToColumnsTrial(
   const output = windowOutput(input, window);
   const width = matrixWidth(description);
   return imageTrial({
-    geometry: windowGeometry(batch, input, window, width, { from: 0, count: output.height }),
     inputShape: [batch, input.height, input.width, input.channels],
     outputShape: [batch, output.height, output.width, width],
+    computed: { rows: { from: 0, count: output.height }, channels: { from: 0, count: width } },
+    outside: Number.NaN,
+    drawInput: fillRandom,
     arguments: IMAGE_TO_COLUMNS_ARGUMENTS,
     effort,
     seed,

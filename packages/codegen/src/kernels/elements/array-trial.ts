@@ -43,6 +43,8 @@ export interface ArrayTrial {
 
 const GUARD_BYTES = 128;
 const GUARD = 0xfe;
+/** Surrounds operands: a huge float32, the largest int8: what is read outside shows in the result. */
+const OUTSIDE = 0x7f;
 /** With `sample`: this many at each end, and as many anywhere. */
 const SAMPLED_COLUMNS = 20;
 const SAMPLED_ROWS = 3;
@@ -53,7 +55,8 @@ function chooseIndices(count: number, effort: 'all' | 'sample', each: number, ra
   return Array.from({ length: each }, (_, i) => [i, random.integer(count), count - 1 - i]).flat();
 }
 
-function isAsExpected(actual: number, { value, tolerance }: ExpectedElement): boolean {
+/** True for a value within its tolerance. */
+export function isAsExpected(actual: number, { value, tolerance }: ExpectedElement): boolean {
   return Object.is(actual, value) || (tolerance > 0 && Math.abs(actual - value) <= tolerance);
 }
 
@@ -87,8 +90,10 @@ export function arrayTrial(trial: ArrayTrial, effort: 'all' | 'sample', seed: nu
       const view = new DataView(buffer, byteOffset, byteLength);
       setArgument(view, block, result.argument, address + resultStart);
       for (const [i, { argument, content }] of operands.entries()) {
-        bytes.set(new Uint8Array(content.buffer, content.byteOffset, content.byteLength), operandStarts[i]!);
-        setArgument(view, block, argument, address + operandStarts[i]!);
+        const start = operandStarts[i]!;
+        bytes.fill(OUTSIDE, start - GUARD_BYTES, start + content.byteLength + GUARD_BYTES);
+        bytes.set(new Uint8Array(content.buffer, content.byteOffset, content.byteLength), start);
+        setArgument(view, block, argument, address + start);
       }
       for (const { argument, type, value } of scalars) {
         if (type === 'float32') setFloatArgument(view, block, argument, value);

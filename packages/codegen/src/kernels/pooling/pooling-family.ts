@@ -3,9 +3,9 @@ import { requireInteger } from '../../description/require-integer.ts';
 import { requireKnown } from '../../description/require-known.ts';
 import { requireRange, requireWindow, windowKey, windowOutput } from '../../description/window.ts';
 import { referenceAverage, referenceMaximum } from '../../reference/convolution.ts';
+import { drawFloats } from '../elements/array-trial.ts';
 import type { KernelFamily, KernelTrial } from '../kernel-family.ts';
 import { imageTrial } from '../window/image-trial.ts';
-import { windowGeometry } from '../window/window-geometry.ts';
 import { emitPooling } from './emit-pooling.ts';
 
 const OPERATIONS: readonly string[] = ['max', 'average', 'average-with-padding'];
@@ -29,16 +29,18 @@ function poolingTrial(description: PoolingDescription, effort: 'all' | 'sample',
   const { operation, batch, input, window, outputRows } = description;
   const output = windowOutput(input, window);
   return imageTrial({
-    geometry: windowGeometry(batch, input, window, input.channels, outputRows),
     inputShape: [batch, input.height, input.width, input.channels],
     outputShape: [batch, output.height, output.width, input.channels],
+    computed: { rows: outputRows, channels: { from: 0, count: input.channels } },
     arguments: POOLING_ARGUMENTS,
+    // A maximum passes over NaNs.
+    outside: operation === 'max' ? Number.POSITIVE_INFINITY : Number.NaN,
+    drawInput: (values, random) => values.set(drawFloats(random, values.length, true)),
     effort,
     seed,
     weightBytes: 0,
     writeWeights: () => {},
     expect: (x, place) => {
-      if (place.row < outputRows.from || place.row >= outputRows.from + outputRows.count) return null;
       if (operation === 'max') return { value: referenceMaximum(input, window, x, place), tolerance: 0 };
       const countPadding = operation === 'average-with-padding';
       return { value: referenceAverage(input, window, countPadding, x, place), tolerance: 0 };

@@ -1,39 +1,36 @@
 import { Random } from '@qedge/core';
+import type { IndexRange } from '../../description/window.ts';
 import { ARGUMENT_BYTES, setArgument } from '../../host/argument-block.ts';
 import { type KernelMemory, MEMORY_ALIGNMENT } from '../../host/kernel-host.ts';
 import type { OutputPlace } from '../../reference/convolution.ts';
+import { type ExpectedElement, isAsExpected } from '../elements/array-trial.ts';
 import type { KernelTrial } from '../kernel-family.ts';
-import type { WindowGeometry } from './window-geometry.ts';
-
-/** What an output must be. */
-export interface ExpectedOutput {
-  readonly value: number;
-  /** Largest difference that is right; 0 asks for the same number. */
-  readonly tolerance: number;
-}
 
 /** A windowed kernel on random images. */
 export interface ImageTrial {
-  readonly geometry: WindowGeometry;
   /** Of the whole input and output: images, rows, columns, channels. */
   readonly inputShape: readonly [number, number, number, number];
   readonly outputShape: readonly [number, number, number, number];
+  /** The outputs that the kernel computes; it must write nothing else. */
+  readonly computed: { readonly rows: IndexRange; readonly channels: IndexRange };
   readonly arguments: { readonly input: number; readonly weights?: number; readonly output: number };
+  /** Surrounds input and weights: a number that shows in every output that it reaches. */
+  readonly outside: number;
+  /** Fills the input. */
+  readonly drawInput: (input: Float32Array, random: Random) => void;
   readonly effort: 'all' | 'sample';
   readonly seed: number;
   /** Bytes that the argument `weights` points at. */
   readonly weightBytes: number;
   /** Draws and writes them. */
   readonly writeWeights: (random: Random, target: Uint8Array) => void;
-  /** What the kernel writes, or null where it must write nothing. `input` is what it read. */
-  readonly expect: (input: Float32Array, place: OutputPlace) => ExpectedOutput | null;
+  /** What the kernel writes at a computed place. `input` is what it read. */
+  readonly expect: (input: Float32Array, place: OutputPlace) => ExpectedElement;
 }
 
 /** Marks output that nobody has written. A NaN that no kernel makes. */
 const GUARD = 0x7fa5_a5a5;
 const GUARD_WORDS = 32;
-/** Around input and weights: a kernel that reads outside gives NaN. */
-const OUTSIDE = Number.NaN;
 const SAMPLES = 48;
 /** Random numbers repeat after as many, a prime: drawing millions would take too long. */
 const RANDOM_PERIOD = 4099;
@@ -72,10 +69,10 @@ export function imageTrial(trial: ImageTrial): KernelTrial {
         [weightsAt + trial.weightBytes, outputAt - guardBytes],
       ] as const;
       for (const [start, end] of gaps) {
-        new Float32Array(buffer, byteOffset + start, (end - start) / 4).fill(OUTSIDE);
+        new Float32Array(buffer, byteOffset + start, (end - start) / 4).fill(trial.outside);
       }
       trial.writeWeights(random, new Uint8Array(buffer, byteOffset + weightsAt, trial.weightBytes));
-      fillRandom(inputOf(memory), random);
+      trial.drawInput(inputOf(memory), random);
       new Uint32Array(buffer, byteOffset + outputAt - guardBytes, outputWords + 2 * GUARD_WORDS).fill(GUARD);
       const view = new DataView(buffer);
       const { input, weights: weightsIndex, output } = trial.arguments;
@@ -97,9 +94,10 @@ export function imageTrial(trial: ImageTrial): KernelTrial {
       }
       const input = inputOf(memory);
       const output = new Float32Array(buffer, byteOffset + outputAt, outputWords);
-      for (const index of checkedElements(trial, outputWords)) {
+      for (const place of checkedPlaces(trial)) {
+        const index = indexOf(trial, place);
         const isGuard = words[GUARD_WORDS + index] === GUARD;
-        const error = findElementError(trial, input, index, output[index]!, isGuard);
+        const error = findElementError(trial, input, place, output[index]!, isGuard);
         if (error) return error;
       }
       return null;
@@ -107,48 +105,57 @@ export function imageTrial(trial: ImageTrial): KernelTrial {
   };
 }
 
-/** Indices of the outputs to compare: all, or the first and last of the computed ones and some between, and their neighbours. */
-function* checkedElements(
-  { effort, seed, geometry, outputShape }: ImageTrial,
-  total: number,
-): Generator<number> {
-  if (effort === 'all') {
-    for (let index = 0; index < total; index++) yield index;
-    return;
-  }
-  const random = new Random(seed + 1);
+function indexOf({ outputShape }: ImageTrial, { image, row, column, channel }: OutputPlace): number {
   const [, height, width, channels] = outputShape;
-  const first = geometry.outputStart / 4 + geometry.outputRows.from * width * channels;
-  for (const edge of [0, first, total - first]) {
-    for (let i = -4; i < 4; i++) if (edge + i >= 0 && edge + i < total) yield edge + i;
+  return ((image * height + row) * width + column) * channels + channel;
+}
+
+/** Both ends of a range, and what lies next to them outside. */
+function edgesOf({ from, count }: IndexRange, total: number): number[] {
+  return [from - 1, from, from + count - 1, from + count].filter((index) => index >= 0 && index < total);
+}
+
+/** The outputs to compare: all, or every corner of what is computed, the places around these corners, and some within. */
+function* checkedPlaces({ effort, seed, computed, outputShape }: ImageTrial): Generator<OutputPlace> {
+  const [images, , width] = outputShape;
+  const whole = (count: number): IndexRange => ({ from: 0, count });
+  const ranges = [whole(images), computed.rows, whole(width), computed.channels] as const;
+  const indicesOf = (axis: 0 | 1 | 2 | 3) => {
+    if (effort === 'sample') return edgesOf(ranges[axis], outputShape[axis]);
+    return Array.from({ length: outputShape[axis] }, (_, index) => index);
+  };
+  for (const image of indicesOf(0)) {
+    for (const row of indicesOf(1)) {
+      for (const column of indicesOf(2)) {
+        for (const channel of indicesOf(3)) yield { image, row, column, channel };
+      }
+    }
   }
-  for (let i = 0; i < SAMPLES; i++) yield random.integer(total);
-  for (const row of [0, height - 1]) {
-    for (const column of [0, width - 1])
-      yield ((row * width + column) * channels + random.integer(channels)) % total;
+  if (effort === 'all') return;
+  const random = new Random(seed + 1);
+  for (let i = 0; i < SAMPLES; i++) {
+    const [image, row, column, channel] = ranges.map(({ from, count }) => from + random.integer(count));
+    yield { image: image!, row: row!, column: column!, channel: channel! };
   }
 }
 
 function findElementError(
-  { outputShape, expect }: ImageTrial,
+  { computed: { rows, channels }, expect }: ImageTrial,
   input: Float32Array,
-  index: number,
+  place: OutputPlace,
   actual: number,
   isGuard: boolean,
 ): string | null {
-  const [, height, width, channels] = outputShape;
-  const place: OutputPlace = {
-    image: Math.floor(index / (height * width * channels)),
-    row: Math.floor(index / (width * channels)) % height,
-    column: Math.floor(index / channels) % width,
-    channel: index % channels,
-  };
-  const at = `output [${place.image}, ${place.row}, ${place.column}, ${place.channel}]`;
+  const { image, row, column, channel } = place;
+  const at = `output [${image}, ${row}, ${column}, ${channel}]`;
+  const isComputed = isWithin(rows, row) && isWithin(channels, channel);
+  if (!isComputed) return isGuard ? null : `${at}: nothing expected, got ${actual}`;
   const expected = expect(input, place);
-  if (expected === null) return isGuard ? null : `${at}: nothing expected, got ${actual}`;
   if (isGuard) return `${at}: expected ${expected.value}, nothing was written`;
-  const { value, tolerance } = expected;
-  if (actual === value || (Number.isNaN(value) && Number.isNaN(actual))) return null;
-  if (Math.abs(actual - value) <= tolerance) return null;
-  return `${at}: expected ${value} with a tolerance of ${tolerance}, got ${actual}`;
+  if (isAsExpected(actual, expected)) return null;
+  return `${at}: expected ${expected.value} with a tolerance of ${expected.tolerance}, got ${actual}`;
+}
+
+function isWithin({ from, count }: IndexRange, index: number): boolean {
+  return index >= from && index < from + count;
 }
