@@ -147,6 +147,12 @@ const MUTANTS: readonly (readonly [string, Change, readonly KernelName[]])[] = [
     ['product', 'quantisation', 'pooling', 'convolution', 'depthwise convolution', 'softmax'],
   ],
   [
+    'a maximum lets NaN through',
+    (t) => ({ float: (o, d, a, b) => (o === 'max' ? t.float(o, d, b, a) : t.float(o, d, a, b)) }),
+    ['pooling'],
+  ],
+  ['a tail loads whole vectors', (t) => ({ load: (v, m) => t.load(v, m) }), ['row sum', 'softmax']],
+  [
     'a sum becomes a difference',
     (t) => ({ float: (o, d, a, b) => t.float(o === 'add' ? 'subtract' : o, d, a, b) }),
     ['product', 'convolution', 'depthwise convolution', 'softmax'],

@@ -153,15 +153,18 @@ const SPECIAL_VALUES = [0, -0, Infinity, -Infinity, Number.NaN, 1e-40, -1e-40, 3
 /** Random numbers are repeated with this period, a prime, so that large trials are filled in little time. */
 const PERIOD = 8191;
 
-/** Random float32 numbers from -8 to 8, with `specials` one in 16 that is a zero, infinite, NaN, subnormal, huge or 1. */
-export function drawFloats(random: Random, length: number, specials: boolean): Float32Array {
+/** Random float32 numbers from -8 to 8, with `specials` one in 16 that is a zero, infinite, NaN, subnormal, huge or 1, or one of those given. */
+export function drawFloats(
+  random: Random,
+  length: number,
+  specials: boolean,
+  specialValues: readonly number[] = SPECIAL_VALUES,
+): Float32Array {
   const values = new Float32Array(length);
   const drawn = Math.min(length, PERIOD);
   for (let i = 0; i < drawn; i++) {
     const isSpecial = specials && random.integer(16) === 0;
-    values[i] = isSpecial
-      ? SPECIAL_VALUES[random.integer(SPECIAL_VALUES.length)]!
-      : random.uniform() * 16 - 8;
+    values[i] = isSpecial ? specialValues[random.integer(specialValues.length)]! : random.uniform() * 16 - 8;
   }
   for (let filled = drawn; filled < length; filled *= 2) values.copyWithin(filled, 0, filled);
   return values;

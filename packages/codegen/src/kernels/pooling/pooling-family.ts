@@ -10,6 +10,9 @@ import { emitPooling } from './emit-pooling.ts';
 
 const OPERATIONS: readonly string[] = ['max', 'average', 'average-with-padding'];
 
+/** NaN often enough that it is the last cell of some sampled window. */
+const SPECIAL_CELLS = [Number.NaN, Number.NaN, Number.NaN, 0, -0, Number.NEGATIVE_INFINITY];
+
 function validatePooling({
   operation,
   batch,
@@ -35,7 +38,7 @@ function poolingTrial(description: PoolingDescription, effort: 'all' | 'sample',
     arguments: POOLING_ARGUMENTS,
     // A maximum passes over NaNs.
     outside: operation === 'max' ? Number.POSITIVE_INFINITY : Number.NaN,
-    drawInput: (values, random) => values.set(drawFloats(random, values.length, true)),
+    drawInput: (values, random) => values.set(drawFloats(random, values.length, true, SPECIAL_CELLS)),
     effort,
     seed,
     weightBytes: 0,
