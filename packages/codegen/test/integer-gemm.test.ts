@@ -24,6 +24,7 @@ import {
 } from '../src/index.ts';
 import { findIntegerError, type IntegerHost, openIntegerHosts } from './integer-hosts.ts';
 import { runKernel } from './run-kernel.ts';
+import { FEW_TAIL_SIZES, TAIL_SIZES } from './tail-sizes.ts';
 
 let hosts: IntegerHost[];
 
@@ -81,25 +82,23 @@ function findErrors(
   return errors;
 }
 
-const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
-
 describe.each(WEIGHTS)('integer products with %s weights equal the reference on every target', (weights) => {
   it('for every tail of columns', () => {
     expect(
-      findErrors(1, (traits) => upTo(80).map((columns) => product([2, columns, 9], traits, { weights }))),
+      findErrors(1, (traits) => TAIL_SIZES.map((columns) => product([2, columns, 9], traits, { weights }))),
     ).toEqual([]);
   });
 
-  it('for every depth', () => {
+  it('for every tail of the depth', () => {
     expect(
-      findErrors(2, (traits) => upTo(80).map((depth) => product([3, 19, depth], traits, { weights }))),
+      findErrors(2, (traits) => TAIL_SIZES.map((depth) => product([3, 19, depth], traits, { weights }))),
     ).toEqual([]);
   });
 
-  it('for every number of rows, and one row with every width of the tile', () => {
+  it('for every tail of rows, and one row with every width of the tile', () => {
     expect(
       findErrors(3, (traits) => [
-        ...upTo(33).map((rows) => product([rows, 21, 13], traits, { weights })),
+        ...FEW_TAIL_SIZES.map((rows) => product([rows, 21, 13], traits, { weights })),
         ...integerBlockingCandidates(
           { rows: 1, columns: 300, depth: 40, weights, epilogue: NO_EPILOGUE },
           traits,

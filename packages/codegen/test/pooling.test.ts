@@ -10,6 +10,7 @@ import {
   poolingTileColumns,
 } from '../src/index.ts';
 import { runKernel } from './run-kernel.ts';
+import { TAIL_SIZES } from './tail-sizes.ts';
 import { findTrialError } from './trial-errors.ts';
 import { openVectorHosts, type VectorHost } from './vector-hosts.ts';
 import { squareWindow, windowCases } from './window-cases.ts';
@@ -51,12 +52,12 @@ describe('pooling', () => {
         };
         expect(findErrors(describe, seed)).toEqual([]);
       }),
-      { numRuns: 60, seed: 20_264 },
+      { numRuns: 30, seed: 20_264 },
     );
   });
 
   it('has no tail of channels that fails', () => {
-    const errors = Array.from({ length: 80 }, (_, i) => i + 1).flatMap((channels) => {
+    const errors = TAIL_SIZES.flatMap((channels) => {
       const operation = OPERATIONS[channels % 3]!;
       const input = { height: 3, width: 3, channels };
       const outputRows = { from: 0, count: 2 };

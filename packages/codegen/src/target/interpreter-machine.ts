@@ -1,4 +1,5 @@
 import { ARGUMENT_BYTES } from '../host/argument-block.ts';
+import type { KernelMemory } from '../host/kernel-host.ts';
 import { clamp } from './lane-arithmetic.ts';
 import { bfloat16Bits, float16Bits, NARROW_BYTES } from './narrow-numbers.ts';
 import type { MemoryOperand, NarrowFormat, Pointer } from './target.ts';
@@ -17,7 +18,7 @@ export interface Machine {
 export type Step = (machine: Machine) => void;
 
 /** The content of a vector that was never written, or that a call left undefined: a NaN, and a conspicuous integer. */
-export const UNDEFINED_LANE = 0x7fc5a5a5;
+const UNDEFINED_LANE = 0x7fc5a5a5;
 
 /** The pointer that holds the address of the argument block. */
 export const BLOCK = 0 as Pointer;
@@ -43,9 +44,9 @@ export function countArgument(machine: Machine, index: number): number {
   return machine.memory.getUint32(locate(machine, BLOCK, index * ARGUMENT_BYTES, ARGUMENT_BYTES), true);
 }
 
-/** The word `bytes` after an operand. */
-export function readWord(machine: Machine, { base, offset }: MemoryOperand, bytes: number): number {
-  return machine.memory.getInt32(locate(machine, base, offset + bytes, 4), true);
+/** The word at an operand. */
+export function readWord(machine: Machine, { base, offset }: MemoryOperand): number {
+  return machine.memory.getInt32(locate(machine, base, offset, 4), true);
 }
 
 /** The narrow integer `bytes` after an operand. */
@@ -82,6 +83,26 @@ export const NARROWING: Readonly<Record<NarrowFormat, (bits: number, float: numb
 /** Runs steps a number of times. */
 export function repeat(times: number, steps: readonly Step[], machine: Machine): void {
   for (let i = 0; i < times; i++) for (const step of steps) step(machine);
+}
+
+/** A function of the address of an argument block that runs the steps on a memory, each time on registers of undefined content. */
+export function bindSteps(
+  steps: readonly Step[],
+  { buffer, byteOffset, byteLength, address }: KernelMemory,
+  lanes: number,
+  pointerCount: number,
+): (block: number) => void {
+  const memory = new DataView(buffer, byteOffset, byteLength);
+  const bits = new Int32Array(lanes);
+  const floats = new Float32Array(bits.buffer);
+  const pointers = new Float64Array(pointerCount);
+  const machine: Machine = { memory, address, bits, floats, pointers };
+  return (block) => {
+    bits.fill(UNDEFINED_LANE);
+    pointers.fill(Number.NaN);
+    pointers[BLOCK] = block;
+    repeat(1, steps, machine);
+  };
 }
 
 /** Runs the steps of a routine, which sees only `pointers`; afterwards these and all vectors are undefined. */

@@ -5,6 +5,7 @@ import { ContractChecks } from './contract-checks.ts';
 import { fusedMultiplyAdd } from './fused-multiply-add.ts';
 import {
   BLOCK,
+  bindSteps,
   callSteps,
   countArgument,
   locate,
@@ -14,7 +15,6 @@ import {
   readWord,
   repeat,
   type Step,
-  UNDEFINED_LANE,
 } from './interpreter-machine.ts';
 import {
   addWords,
@@ -23,8 +23,9 @@ import {
   multiplyBytes,
   shiftLane,
   sumOfProducts,
+  toInt32,
 } from './lane-arithmetic.ts';
-import { bfloat16Value, float16Value, NARROW_BYTES, roundTiesToEven } from './narrow-numbers.ts';
+import { bfloat16Value, float16Value, NARROW_BYTES } from './narrow-numbers.ts';
 import type {
   Conversion,
   FloatOperation,
@@ -38,6 +39,9 @@ import type {
   TargetTraits,
   Vector,
 } from './target.ts';
+
+/** How the lanes of a vector are read. */
+type View = 'bits' | 'floats';
 
 /** A kernel to be run on a memory: bound once, then called with the address of an argument block in it. */
 export type InterpretedKernel = (memory: KernelMemory) => (block: number) => void;
@@ -138,7 +142,13 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
 
   load(destination: Vector, operand: MemoryOperand, lanes = this.traits.lanes): void {
     this.#checkAccess(operand, lanes);
-    this.#setBits(destination, (machine, lane) => (lane < lanes ? readWord(machine, operand, lane * 4) : 0));
+    const [first, end] = [this.#at(destination, 0), this.#at(destination, this.traits.lanes)];
+    this.#steps.push((machine) => {
+      const at = locate(machine, operand.base, operand.offset, lanes * 4);
+      const { bits, memory } = machine;
+      for (let lane = 0; lane < lanes; lane++) bits[first + lane] = memory.getInt32(at + lane * 4, true);
+      bits.fill(0, first + lanes, end);
+    });
   }
 
   loadNarrow(
@@ -152,19 +162,19 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
     if (format === 'float16' || format === 'bfloat16') {
       this.#checks.useTemporaries('half');
       const value = format === 'float16' ? float16Value : bfloat16Value;
-      this.#setFloats(destination, (machine, lane) => {
+      this.#set('floats', destination, (machine, lane) => {
         return lane < lanes ? value(readNarrow(machine, 'uint16', operand, lane * bytes)) : 0;
       });
       return;
     }
-    this.#setBits(destination, (machine, lane) => {
+    this.#set('bits', destination, (machine, lane) => {
       return lane < lanes ? readNarrow(machine, format, operand, lane * bytes) : 0;
     });
   }
 
   loadPairs(format: 'int8' | 'uint8', destination: Vector, operand: MemoryOperand): void {
     this.#checks.memory(operand);
-    this.#setBits(destination, (machine, lane) => {
+    this.#set('bits', destination, (machine, lane) => {
       const low = readNarrow(machine, format, operand, lane * 2);
       const high = readNarrow(machine, format, operand, lane * 2 + 1);
       return (low & 0xffff) | (high << 16);
@@ -173,22 +183,23 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
 
   splat(destination: Vector, operand: MemoryOperand): void {
     this.#checks.memory(operand);
-    this.#setBits(destination, (machine) => readWord(machine, operand, 0));
+    this.#fill('bits', destination, (machine) => readWord(machine, operand));
   }
 
   splatNarrow(format: 'float16' | 'bfloat16', destination: Vector, operand: MemoryOperand): void {
     this.#checks.memory(operand);
     this.#checks.useTemporaries('half');
     const value = format === 'float16' ? float16Value : bfloat16Value;
-    this.#setFloats(destination, (machine) => value(readNarrow(machine, 'uint16', operand, 0)));
+    this.#fill('floats', destination, (machine) => value(readNarrow(machine, 'uint16', operand, 0)));
   }
 
   store(source: Vector, operand: MemoryOperand, lanes = this.traits.lanes): void {
     this.#checkAccess(operand, lanes);
-    this.#eachLane((machine, lane) => {
-      if (lane >= lanes) return;
-      const at = locate(machine, operand.base, operand.offset + lane * 4, 4);
-      machine.memory.setInt32(at, machine.bits[this.#at(source, lane)]!, true);
+    const first = this.#at(source, 0);
+    this.#steps.push((machine) => {
+      const at = locate(machine, operand.base, operand.offset, lanes * 4);
+      const { bits, memory } = machine;
+      for (let lane = 0; lane < lanes; lane++) memory.setInt32(at + lane * 4, bits[first + lane]!, true);
     });
   }
 
@@ -197,13 +208,14 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
     if (format === 'float16' || format === 'bfloat16') this.#checks.useTemporaries('half');
     const bytes = NARROW_BYTES[format];
     const narrow = NARROWING[format];
-    this.#eachLane((machine, lane) => {
-      if (lane >= lanes) return;
-      const at = locate(machine, operand.base, operand.offset + lane * bytes, bytes);
-      const index = this.#at(source, lane);
-      const value = narrow(machine.bits[index]!, machine.floats[index]!);
-      if (bytes === 1) machine.memory.setUint8(at, value);
-      else machine.memory.setUint16(at, value, true);
+    const first = this.#at(source, 0);
+    this.#steps.push((machine) => {
+      const start = locate(machine, operand.base, operand.offset, lanes * bytes);
+      for (let lane = 0; lane < lanes; lane++) {
+        const value = narrow(machine.bits[first + lane]!, machine.floats[first + lane]!);
+        if (bytes === 1) machine.memory.setUint8(start + lane, value);
+        else machine.memory.setUint16(start + lane * 2, value, true);
+      }
     });
   }
 
@@ -211,7 +223,7 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
     this.#checks.memory(destination);
     this.#checks.memory(source);
     this.#steps.push((machine) => {
-      const word = readWord(machine, source, 0);
+      const word = readWord(machine, source);
       machine.memory.setInt32(locate(machine, destination.base, destination.offset, 4), word, true);
     });
   }
@@ -225,52 +237,48 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   constant(destination: Vector, value: number): void {
-    this.#setFloats(destination, () => value);
+    this.#fill('floats', destination, () => value);
   }
 
-  integerConstant(destination: Vector, bits: number): void {
-    this.#setBits(destination, () => bits);
+  integerConstant(destination: Vector, value: number): void {
+    this.#fill('bits', destination, () => value);
   }
 
   copy(destination: Vector, source: Vector): void {
-    this.#combineBits(destination, source, source, (bits) => bits);
+    this.#combine('bits', destination, source, source, (bits) => bits);
   }
 
   float(operation: FloatOperation, destination: Vector, a: Vector, b: Vector): void {
-    this.#combineFloats(destination, a, b, FLOAT_OPERATIONS[operation]);
+    this.#combine('floats', destination, a, b, FLOAT_OPERATIONS[operation]);
   }
 
   squareRoot(destination: Vector, source: Vector): void {
-    this.#combineFloats(destination, source, source, Math.sqrt);
+    this.#combine('floats', destination, source, source, Math.sqrt);
   }
 
   zeroNaN(destination: Vector, source: Vector): void {
-    this.#combineFloats(destination, source, source, (value) => (Number.isNaN(value) ? 0 : value));
+    this.#combine('floats', destination, source, source, (value) => (Number.isNaN(value) ? 0 : value));
   }
 
   integer(operation: IntegerOperation, destination: Vector, a: Vector, b: Vector): void {
-    this.#combineBits(destination, a, b, INTEGER_OPERATIONS[operation]);
+    this.#combine('bits', destination, a, b, INTEGER_OPERATIONS[operation]);
   }
 
   addWords(destination: Vector, a: Vector, b: Vector): void {
-    this.#combineBits(destination, a, b, addWords);
+    this.#combine('bits', destination, a, b, addWords);
   }
 
   shift(shift: Shift, width: 16 | 32, destination: Vector, source: Vector, bits: number): void {
     this.#checks.shift(width, bits);
-    this.#combineBits(destination, source, source, (value) => shiftLane(shift, width, value, bits));
+    this.#combine('bits', destination, source, source, (value) => shiftLane(shift, width, value, bits));
   }
 
   convert(conversion: Conversion, destination: Vector, source: Vector): void {
     if (conversion === 'int32-to-float32') {
-      this.#setFloats(destination, ({ bits }, lane) => bits[this.#at(source, lane)]!);
+      this.#set('floats', destination, ({ bits }, lane) => bits[this.#at(source, lane)]!);
       return;
     }
-    this.#setBits(destination, ({ floats }, lane) => {
-      const value = roundTiesToEven(floats[this.#at(source, lane)]!);
-      if (value >= -(2 ** 31) && value < 2 ** 31) return value;
-      throw new RangeError(`A kernel converts ${value} to int32; kernels clamp first.`);
-    });
+    this.#set('bits', destination, ({ floats }, lane) => toInt32(floats[this.#at(source, lane)]!));
   }
 
   fma(accumulator: Vector, a: Vector, b: Vector): void {
@@ -284,23 +292,23 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   dot(accumulator: Vector, a: Vector, b: Vector): void {
     this.#checks.useTemporaries('dot');
     const sum = sumOfProducts[this.traits.dot];
-    this.#setBits(accumulator, ({ bits }, lane) => {
+    this.#set('bits', accumulator, ({ bits }, lane) => {
       return bits[this.#at(accumulator, lane)]! + sum(bits[this.#at(a, lane)]!, bits[this.#at(b, lane)]!);
     });
   }
 
   multiplyWords(destination: Vector, a: Vector, b: Vector): void {
-    this.#combineBits(destination, a, b, sumOfProducts.words);
+    this.#combine('bits', destination, a, b, sumOfProducts.words);
   }
 
   multiplyBytes(destination: Vector, a: Vector, b: Vector): void {
     this.#checks.optional('multiplyBytes');
-    this.#combineBits(destination, a, b, multiplyBytes);
+    this.#combine('bits', destination, a, b, multiplyBytes);
   }
 
   dotBfloat16(accumulator: Vector, a: Vector, b: Vector): void {
     this.#checks.optional('dotBfloat16');
-    this.#setFloats(accumulator, ({ bits, floats }, lane) => {
+    this.#set('floats', accumulator, ({ bits, floats }, lane) => {
       const [left, right] = [bits[this.#at(a, lane)]!, bits[this.#at(b, lane)]!];
       const high = bfloat16Value(left >>> 16);
       const sum = fusedMultiplyAdd(high, bfloat16Value(right >>> 16), floats[this.#at(accumulator, lane)]!);
@@ -319,31 +327,19 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
 
   finish(): InterpretedKernel {
     this.#checks.finish();
-    const steps = this.#steps;
-    const lanes = this.#vectorCount * this.traits.lanes;
-    const pointerCount = this.#pointerCount;
-    return ({ buffer, byteOffset, byteLength, address }) => {
-      const memory = new DataView(buffer, byteOffset, byteLength);
-      const bits = new Int32Array(lanes);
-      const floats = new Float32Array(bits.buffer);
-      const pointers = new Float64Array(pointerCount);
-      const machine: Machine = { memory, address, bits, floats, pointers };
-      return (block) => {
-        bits.fill(UNDEFINED_LANE);
-        pointers.fill(Number.NaN);
-        pointers[BLOCK] = block;
-        repeat(1, steps, machine);
-      };
-    };
+    const [steps, lanes, pointers] = [this.#steps, this.#vectorCount * this.traits.lanes, this.#pointerCount];
+    return (memory) => bindSteps(steps, memory, lanes, pointers);
   }
 
   #multiplyAdd(accumulator: Vector, a: Vector, b: Vector, sign: 1 | -1): void {
     this.#checks.useTemporaries('fma');
-    const once = this.traits.fmaRounding === 'once';
-    this.#setFloats(accumulator, ({ floats }, lane) => {
-      const sum = floats[this.#at(accumulator, lane)]!;
-      const [left, right] = [sign * floats[this.#at(a, lane)]!, floats[this.#at(b, lane)]!];
-      return once ? fusedMultiplyAdd(left, right, sum) : sum + Math.fround(left * right);
+    const { lanes, fmaRounding } = this.traits;
+    const [sum, left, right] = [accumulator * lanes, a * lanes, b * lanes];
+    this.#steps.push(({ floats }) => {
+      for (let lane = 0; lane < lanes; lane++) {
+        const [x, y, z] = [sign * floats[left + lane]!, floats[right + lane]!, floats[sum + lane]!];
+        floats[sum + lane] = fmaRounding === 'once' ? fusedMultiplyAdd(x, y, z) : z + Math.fround(x * y);
+      }
     });
   }
 
@@ -365,32 +361,36 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
     return inner;
   }
 
-  #setBits(destination: Vector, compute: (machine: Machine, lane: number) => number): void {
-    this.#eachLane((machine, lane) => {
-      machine.bits[this.#at(destination, lane)] = compute(machine, lane);
-    });
-  }
-
-  #setFloats(destination: Vector, compute: (machine: Machine, lane: number) => number): void {
-    this.#eachLane((machine, lane) => {
-      machine.floats[this.#at(destination, lane)] = compute(machine, lane);
-    });
-  }
-
-  #combineBits(destination: Vector, a: Vector, b: Vector, apply: (a: number, b: number) => number): void {
-    this.#setBits(destination, ({ bits }, lane) => apply(bits[this.#at(a, lane)]!, bits[this.#at(b, lane)]!));
-  }
-
-  #combineFloats(destination: Vector, a: Vector, b: Vector, apply: (a: number, b: number) => number): void {
-    this.#setFloats(destination, ({ floats }, lane) => {
-      return apply(floats[this.#at(a, lane)]!, floats[this.#at(b, lane)]!);
-    });
-  }
-
-  #eachLane(apply: (machine: Machine, lane: number) => void): void {
+  /** Sets each lane, read as integer or as float32. */
+  #set(view: View, destination: Vector, compute: (machine: Machine, lane: number) => number): void {
     const { lanes } = this.traits;
     this.#steps.push((machine) => {
-      for (let lane = 0; lane < lanes; lane++) apply(machine, lane);
+      for (let lane = 0; lane < lanes; lane++)
+        machine[view][this.#at(destination, lane)] = compute(machine, lane);
+    });
+  }
+
+  #fill(view: View, destination: Vector, compute: (machine: Machine) => number): void {
+    const [first, end] = [this.#at(destination, 0), this.#at(destination, this.traits.lanes)];
+    this.#steps.push((machine) => {
+      machine[view].fill(compute(machine), first, end);
+    });
+  }
+
+  #combine(
+    view: View,
+    destination: Vector,
+    a: Vector,
+    b: Vector,
+    apply: (a: number, b: number) => number,
+  ): void {
+    const { lanes } = this.traits;
+    const [to, left, right] = [destination * lanes, a * lanes, b * lanes];
+    this.#steps.push((machine) => {
+      const numbers = machine[view];
+      for (let lane = 0; lane < lanes; lane++) {
+        numbers[to + lane] = apply(numbers[left + lane]!, numbers[right + lane]!);
+      }
     });
   }
 }

@@ -1,3 +1,4 @@
+import { roundTiesToEven } from './narrow-numbers.ts';
 import type { DotForm, FloatOperation, IntegerOperation, Shift } from './target.ts';
 
 /** Float32 operations on single lanes; the caller rounds the result to float32, which is exact for these (no double rounding). */
@@ -61,4 +62,11 @@ export function shiftLane(shift: Shift, width: 16 | 32, value: number, bits: num
   const low = apply(unsigned ? value & 0xffff : (value << 16) >> 16);
   const high = apply(unsigned ? value >>> 16 : value >> 16);
   return (low & 0xffff) | (high << 16);
+}
+
+/** The nearest integer, ties to even. @throws RangeError for a NaN and beyond int32. */
+export function toInt32(value: number): number {
+  const rounded = roundTiesToEven(value);
+  if (rounded >= -(2 ** 31) && rounded < 2 ** 31) return rounded;
+  throw new RangeError(`A kernel converts ${value} to int32; kernels clamp first.`);
 }
