@@ -1,5 +1,5 @@
 import type { Activation } from '../../description/epilogue.ts';
-import type { Target, TargetTraits, Vector } from '../../target/target.ts';
+import type { Target, Vector } from '../../target/target.ts';
 import {
   eachVectorGroup,
   GroupOperations,
@@ -208,12 +208,27 @@ const EMITTERS: Readonly<Record<Activation, { readonly emit: EmitAll; readonly s
   silu: inGroups(emitSilu, EXPONENTIAL_SCRATCH + 1),
 };
 
+/** True for activations that are a comparison or two: done on results in their registers, with one more of them. */
+export function isClamp(activation: Activation): boolean {
+  return activation === 'relu' || activation === 'relu6';
+}
+
 /**
  * Scratch registers that {@link emitActivation} needs for one value at a time. With those for several values it computes as many in
  * lockstep, which is faster; `relu` and `relu6` need no more than these for any number.
  */
-export function activationScratch(activation: Activation, _traits: TargetTraits): number {
+export function activationScratch(activation: Activation): number {
   return EMITTERS[activation].scratch;
+}
+
+/** relu and relu6 with one scratch register; leaves the values as they are for other activations. */
+export function emitClamp(
+  target: Target<unknown>,
+  activation: Activation,
+  values: readonly Vector[],
+  scratch: Vector,
+): void {
+  if (isClamp(activation)) emitActivation(target, activation, values, [scratch]);
 }
 
 /** How a kernel divides its free registers: values that are activated together, and scratch. */
@@ -228,6 +243,13 @@ export function planActivation(activation: Activation, available: number): Activ
   if (scratch <= 1) return { values: Math.max(1, Math.min(MOST_TOGETHER, available - scratch)), scratch };
   const values = Math.max(1, Math.min(MOST_TOGETHER, Math.floor(available / (1 + scratch))));
   return { values, scratch: values * scratch };
+}
+
+/** The scratch registers of `available` that speed up activating `values` values; the least possible, whether available or not. */
+export function usefulActivationScratch(activation: Activation, values: number, available: number): number {
+  const { scratch } = EMITTERS[activation];
+  if (scratch <= 1) return scratch;
+  return scratch * Math.max(1, Math.min(MOST_TOGETHER, values, Math.floor(available / scratch)));
 }
 
 /**

@@ -1,7 +1,6 @@
 import { CONVOLUTION_ARGUMENTS, type DepthwiseDescription } from '../../description/convolution.ts';
 import type { Target } from '../../target/target.ts';
-import { activationScratch, emitActivation } from '../activation/emit-activation.ts';
-import { emitClamp, isClamp } from '../window/emit-finish.ts';
+import { emitActivation, usefulActivationScratch } from '../activation/emit-activation.ts';
 import { emitWindowSweep } from '../window/emit-window-sweep.ts';
 import { windowGeometry } from '../window/window-geometry.ts';
 
@@ -16,7 +15,7 @@ export function emitDepthwise(target: Target<unknown>, description: DepthwiseDes
     arguments: CONVOLUTION_ARGUMENTS,
     operation: {
       weights: { bias: epilogue.bias },
-      scratch: Math.max(1, activationScratch(activation, target.traits)),
+      scratch: (available) => Math.max(1, usefulActivationScratch(activation, tileColumns, available)),
       begin: (sum) => target.zero(sum),
       accumulate: (sum, cell, weight) => target.fma(sum, cell, weight!),
       finish: (sums, _cells, bias, scratch) => {
@@ -24,8 +23,7 @@ export function emitDepthwise(target: Target<unknown>, description: DepthwiseDes
           target.load(scratch[0]!, { base: bias.pointer, offset: 0 });
           for (const sum of sums) target.float('add', sum, sum, scratch[0]!);
         }
-        if (isClamp(activation)) emitClamp(target, activation, sums, scratch[0]!);
-        else emitActivation(target, activation, sums, scratch);
+        emitActivation(target, activation, sums, scratch);
       },
     },
   });

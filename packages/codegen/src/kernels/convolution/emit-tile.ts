@@ -1,8 +1,9 @@
 import type { WeightFormat } from '../../description/convolution.ts';
 import type { Epilogue } from '../../description/epilogue.ts';
 import type { MemoryOperand, Pointer, Target, Vector } from '../../target/target.ts';
+import { emitClamp } from '../activation/emit-activation.ts';
+import { emitStoredActivation, needsActivationPass } from '../activation/emit-stored-activation.ts';
 import { Cursor, emitRepeated } from '../window/cursor.ts';
-import { emitClamp, emitStoredActivation, isClamp } from '../window/emit-finish.ts';
 import type { TapRun, Tile } from '../window/tap-spans.ts';
 import type { WindowGeometry } from '../window/window-geometry.ts';
 import type { TileRegisters } from './tile-registers.ts';
@@ -168,7 +169,7 @@ function emitResults(
       for (const pixel of sums) target.float('add', pixel[v]!, pixel[v]!, scratch);
     }
   }
-  if (isClamp(epilogue.activation)) emitClamp(target, epilogue.activation, sums.flat(), scratch);
+  emitClamp(target, epilogue.activation, sums.flat(), scratch);
   for (const [i, pixel] of sums.entries()) {
     const [row, column] = [Math.floor(i / columns.size), i % columns.size];
     const offset = row * geometry.outputRowBytes + column * geometry.outputPixelBytes;
@@ -177,7 +178,7 @@ function emitResults(
       target.store(sum, memory, Math.min(lanes, panel.channels - v * lanes));
     }
   }
-  if (epilogue.activation === 'none' || isClamp(epilogue.activation)) return;
+  if (!needsActivationPass(epilogue.activation)) return;
   const cursor = new Cursor(target, output);
   const vectors = [...registers.sums, ...registers.weights, ...registers.inputs, ...registers.more];
   emitRepeated(target, rows.size, [[cursor, geometry.outputRowBytes]], () => {

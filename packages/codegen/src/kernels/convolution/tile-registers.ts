@@ -1,6 +1,6 @@
 import type { ConvolutionDescription, WeightFormat } from '../../description/convolution.ts';
 import type { Target, TargetTraits, Vector } from '../../target/target.ts';
-import { activationRegisters } from '../window/emit-finish.ts';
+import { activationPassVectors } from '../activation/emit-stored-activation.ts';
 
 /** More would gain nothing: processors rename registers. */
 const MOST_INPUTS = 4;
@@ -13,6 +13,10 @@ export interface TileRegisterCounts {
   readonly inputs: number;
 }
 
+function temporaryRegisters(format: WeightFormat, { temporaries }: TargetTraits): number {
+  return temporaries.fma + (format === 'float32' ? 0 : temporaries.half);
+}
+
 /** The registers of a tile of `pixels` pixels and `vectors` vectors, or null when it does not fit the target. */
 export function tileRegisterCounts(
   pixels: number,
@@ -20,8 +24,7 @@ export function tileRegisterCounts(
   format: WeightFormat,
   traits: TargetTraits,
 ): TileRegisterCounts | null {
-  const temporaries = traits.temporaries.fma + (format === 'float32' ? 0 : traits.temporaries.half);
-  const free = traits.vectors - temporaries - pixels * vectors - vectors;
+  const free = traits.vectors - temporaryRegisters(format, traits) - pixels * vectors - vectors;
   const inputs = traits.hoistsLoads ? pixels : Math.min(pixels, MOST_INPUTS, free);
   if (inputs < 1 || inputs > free) return null;
   return { sums: pixels * vectors, weights: vectors, inputs };
@@ -51,7 +54,10 @@ export function claimTileRegisters(
   const pixels = blocking.tileRows * blocking.tileColumns;
   const vectors = blocking.tileVectors;
   const inputs = tileRegisterCounts(pixels, vectors, weights, target.traits)?.inputs ?? pixels;
-  const activation = activationRegisters(epilogue.activation, target.traits);
+  const activation = activationPassVectors(
+    epilogue.activation,
+    target.traits.vectors - temporaryRegisters(weights, target.traits),
+  );
   return {
     sums: target.vectors('sums', pixels * vectors),
     weights: target.vectors('weights', vectors),

@@ -1,10 +1,11 @@
 import { GEMM_ARGUMENTS } from '../../description/gemm.ts';
 import { ARGUMENT_BYTES } from '../../host/argument-block.ts';
 import type { Pointer, Target, Vector } from '../../target/target.ts';
-import { activationScratch, emitActivation, planActivation } from '../activation/emit-activation.ts';
+import { activationScratch, emitActivation } from '../activation/emit-activation.ts';
+import { emitStoredActivation, needsActivationPass } from '../activation/emit-stored-activation.ts';
 import { emitSoftmaxRows, softmaxVectors } from '../softmax/emit-softmax-rows.ts';
 import { type GemmPlan, WORD_BYTES } from './gemm-plan.ts';
-import { isClamp, type TileResult } from './gemm-result.ts';
+import type { TileResult } from './gemm-result.ts';
 
 /** Registers that alpha, beta and bias need beside the value in {@link emitFinishRows}. */
 const FINISH_OPERANDS = 2;
@@ -13,7 +14,7 @@ const FINISH_OPERANDS = 2;
 export function finishVectors({ description, traits, result }: GemmPlan): number {
   const { activation, softmax } = description.epilogue;
   const needsPass = !result.direct || softmax || activation !== 'none';
-  const forRows = needsPass ? 1 + Math.max(FINISH_OPERANDS, activationScratch(activation, traits)) : 1;
+  const forRows = needsPass ? 1 + Math.max(FINISH_OPERANDS, activationScratch(activation)) : 1;
   return softmax ? Math.max(forRows, softmaxVectors(traits)) : forRows;
 }
 
@@ -29,20 +30,10 @@ export function emitTileActivation(
   vectors: readonly Vector[],
 ): void {
   const { activation } = plan.description.epilogue;
-  if (activation === 'none' || isClamp(plan)) return;
-  const registers = planActivation(activation, vectors.length);
-  const scratch = vectors.slice(0, registers.scratch);
-  const values = vectors.slice(registers.scratch, registers.scratch + registers.values);
-  const { lanes } = target.traits;
-  const existing = (v: number) => (v === width - 1 ? tailLanes : lanes);
-  const place = (v: number) => ({ base: c, offset: v * lanes * WORD_BYTES });
+  if (!needsActivationPass(activation)) return;
+  const columns = (width - 1) * target.traits.lanes + tailLanes;
   target.loop(rows, () => {
-    for (let first = 0; first < width; first += values.length) {
-      const group = values.slice(0, width - first);
-      for (const [i, value] of group.entries()) target.load(value, place(first + i), existing(first + i));
-      emitActivation(target, activation, group, scratch);
-      for (const [i, value] of group.entries()) target.store(value, place(first + i), existing(first + i));
-    }
+    emitStoredActivation(target, activation, c, columns, vectors);
     target.advance(c, rowBytes);
   });
 }

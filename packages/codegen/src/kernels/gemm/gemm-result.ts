@@ -1,6 +1,7 @@
 import { GEMM_ARGUMENTS } from '../../description/gemm.ts';
 import { ARGUMENT_BYTES } from '../../host/argument-block.ts';
 import type { MemoryOperand, Pointer, Target, Vector } from '../../target/target.ts';
+import { emitClamp } from '../activation/emit-activation.ts';
 import { type GemmPlan, WORD_BYTES } from './gemm-plan.ts';
 import type { Tile } from './gemm-tile.ts';
 
@@ -65,7 +66,7 @@ export function emitFinishSums(
     });
   }
   if (plan.biasAxis !== null && bias !== null) emitBias(target, plan.biasAxis, tile, result, bias, first);
-  emitClamp(target, plan, tile.accumulators.flat(), first);
+  emitClamp(target, plan.description.epilogue.activation, tile.accumulators.flat(), first);
 }
 
 function emitBias(
@@ -90,25 +91,4 @@ function emitBias(
     target.load(scratch, { base: bias, offset: v * lanes * WORD_BYTES }, readable);
     for (const sums of accumulators) target.float('add', sums[v]!, sums[v]!, scratch);
   }
-}
-
-/** True for activations that work in place on a value with one more register. */
-export function isClamp({ description }: GemmPlan): boolean {
-  const { activation } = description.epilogue;
-  return activation === 'relu' || activation === 'relu6';
-}
-
-/** relu and relu6: a NaN stays a NaN, -0 stays -0. */
-export function emitClamp(
-  target: Target<unknown>,
-  plan: GemmPlan,
-  values: readonly Vector[],
-  scratch: Vector,
-): void {
-  if (!isClamp(plan)) return;
-  target.zero(scratch);
-  for (const value of values) target.float('max', value, value, scratch);
-  if (plan.description.epilogue.activation !== 'relu6') return;
-  target.constant(scratch, 6);
-  for (const value of values) target.float('min', value, value, scratch);
 }

@@ -40,7 +40,7 @@ export function gemvTileVectors({ rows, columns }: TileSize, traits: TargetTrait
 function claimVectors(target: Target<unknown>, description: GemvDescription, tile: TileSize): Vector[] {
   const { traits } = target;
   const sums = tile.rows * tile.columns * sumVectors(traits.lanes);
-  const scratch = Math.max(tile.columns + 1, 2, activationScratch(description.epilogue.activation, traits));
+  const scratch = Math.max(tile.columns + 1, 2, activationScratch(description.epilogue.activation));
   return target.vectors(`${tile.rows} rows by ${tile.columns} columns and their operands`, sums + scratch);
 }
 

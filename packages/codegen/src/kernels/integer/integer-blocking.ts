@@ -1,6 +1,6 @@
 import type { IntegerGemmBlocking, IntegerGemmDescription } from '../../description/integer-gemm.ts';
 import type { TargetTraits } from '../../target/target.ts';
-import { needsActivationPass } from './activation-pass.ts';
+import { needsActivationPass } from '../activation/emit-stored-activation.ts';
 import { encodedCodeBytes } from './code-form.ts';
 
 /** What of a product a blocking is chosen for. */

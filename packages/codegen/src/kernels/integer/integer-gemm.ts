@@ -4,8 +4,9 @@ import {
   ROW_PARAMETER_BYTES,
 } from '../../description/integer-gemm.ts';
 import type { Target } from '../../target/target.ts';
+import { activationPassVectors } from '../activation/emit-stored-activation.ts';
 import { cutRows, type RowBlocks } from '../gemm/gemm-plan.ts';
-import { activationPassVectors, emitActivationPass } from './activation-pass.ts';
+import { emitActivationPass } from './activation-pass.ts';
 import { encodedCodeBytes } from './code-form.ts';
 import { accumulatorCopies, freeRegisters, integerTileRegisters } from './integer-blocking.ts';
 import { type IntegerPanel, type IntegerPanelLayout, integerPanelLayout } from './integer-panels.ts';
@@ -62,7 +63,7 @@ function claimRegisters(
   const ofTallest = tallest.tileRows * tallest.tileVectors;
   const available = ofTallest + Math.max(0, freeRegisters(description, tallest, traits));
   const { b, splats } = integerTileRegisters(description, tallest, traits);
-  const ofPass = activationPassVectors(description.epilogue.activation, traits);
+  const ofPass = activationPassVectors(description.epilogue.activation, 0);
   let accumulators = Math.max(ofTallest, ofPass - b - splats);
   for (const tileRows of heights) {
     for (const { vectors: tileVectors } of [layout.panels[0]!, layout.panels.at(-1)!]) {

@@ -1,6 +1,6 @@
 import { type IntegerGemmDescription, ROW_PARAMETER_BYTES } from '../../description/integer-gemm.ts';
 import type { Pointer, Target, Vector } from '../../target/target.ts';
-import { emitClamp } from './activation-pass.ts';
+import { emitClamp } from '../activation/emit-activation.ts';
 import type { ColumnParameterOffsets } from './integer-panels.ts';
 
 /** Where a tile finds what belongs to its rows and columns, and where its results go. */

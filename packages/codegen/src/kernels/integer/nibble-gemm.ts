@@ -1,8 +1,10 @@
 import { NIBBLE_GEMM_ARGUMENTS, type NibbleGemmDescription } from '../../description/nibble-gemm.ts';
 import { GROUP_PARAMETER_BYTES } from '../../description/quantize-rows.ts';
 import type { Target, Vector } from '../../target/target.ts';
+import { emitClamp } from '../activation/emit-activation.ts';
+import { activationPassVectors } from '../activation/emit-stored-activation.ts';
 import { cutRows } from '../gemm/gemm-plan.ts';
-import { activationPassVectors, emitActivationPass, emitClamp } from './activation-pass.ts';
+import { emitActivationPass } from './activation-pass.ts';
 import { encodedGroupCodeBytes } from './code-form.ts';
 import { emitStores } from './integer-result.ts';
 import { nibbleTileRegisters } from './nibble-blocking.ts';
@@ -48,7 +50,7 @@ function claimRegisters(
 ): NibbleTileVectors {
   const { temporaries, ...own } = nibbleTileRegisters(description, tile, target.traits);
   const claimed = Object.values(own).reduce((sum, count) => sum + count, 0);
-  const ofPass = activationPassVectors(description.epilogue.activation, target.traits);
+  const ofPass = activationPassVectors(description.epilogue.activation, 0);
   return claimNibbleTile(target, description, tile, Math.max(0, ofPass - claimed));
 }
 

@@ -18,7 +18,7 @@ export function emitPooling(target: Target<unknown>, description: PoolingDescrip
 function maximum(target: Target<unknown>): WindowOperation {
   return {
     weights: null,
-    scratch: 0,
+    scratch: () => 0,
     begin: (sum) => target.constant(sum, Number.NEGATIVE_INFINITY),
     accumulate: (sum, cell) => target.float('max', sum, sum, cell),
     finish: () => {},
@@ -28,7 +28,7 @@ function maximum(target: Target<unknown>): WindowOperation {
 function average(target: Target<unknown>, { operation, window }: PoolingDescription): WindowOperation {
   return {
     weights: null,
-    scratch: 1,
+    scratch: () => 1,
     begin: (sum) => target.zero(sum),
     accumulate: (sum, cell) => target.float('add', sum, sum, cell),
     finish: (sums, cells, _bias, [divisor]) => {

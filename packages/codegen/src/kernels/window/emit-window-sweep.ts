@@ -16,8 +16,8 @@ export interface SweepRegisterCounts {
 export interface WindowOperation {
   /** Values per tap and channel in packed weights, and whether a vector of biases follows those of each vector of channels. */
   readonly weights: { readonly bias: boolean } | null;
-  /** Registers that `finish` needs besides the sums. */
-  readonly scratch: number;
+  /** Registers of `available` that `finish` makes use of besides the sums; the least possible, whether available or not. */
+  readonly scratch: (available: number) => number;
   begin(sum: Vector): void;
   /** One more cell of the window; rows and columns ascend. */
   accumulate(sum: Vector, cell: Vector, weight: Vector | null): void;
@@ -120,7 +120,9 @@ function claimRegisters(target: Target<unknown>, sweep: WindowSweep): SweepState
   const weighted = operation.weights !== null;
   const smallest: SweepRegisterCounts = { weights: weighted ? 1 : 0, inputs: 1 };
   const counts = sweepRegisterCounts(geometry.columns, tileColumns, weighted, target.traits) ?? smallest;
-  const spare = Math.max(0, operation.scratch - counts.weights - counts.inputs);
+  const { vectors, temporaries } = target.traits;
+  const free = vectors - tileColumns - (weighted ? temporaries.fma : 0);
+  const spare = Math.max(0, operation.scratch(free) - counts.weights - counts.inputs);
   return {
     target,
     sweep,
