@@ -4,7 +4,7 @@ import type { TeamReport } from './team-page.ts';
 
 if (BROWSER_MISSING) console.warn(`SKIPPED: teams in a browser. ${BROWSER_MISSING}`);
 
-const ROUNDS = 1000;
+const ROUNDS = 500;
 
 describe.skipIf(BROWSER_MISSING !== '')('a team in a browser', () => {
   let pages: BrowserPages;

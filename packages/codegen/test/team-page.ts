@@ -29,7 +29,7 @@ const STRIDE = 512;
 const PLACES = { a: 64, b: 192, result: 320 } as const;
 const BEYOND_MEMORY = 2 ** 30;
 /** Often enough for the threads to fall asleep sometimes. */
-const ROUNDS_PER_PAUSE = 500;
+const ROUNDS_PER_PAUSE = 100;
 
 /** Parts that write `a * b` times a constant; every result of every run is checked. */
 async function runTeam(size: number, rounds: number): Promise<TeamReport> {
