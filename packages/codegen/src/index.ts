@@ -129,7 +129,6 @@ export {
 } from './kernels/convolution/plan-convolution.ts';
 export {
   type DepthwiseRequest,
-  depthwiseTileColumns,
   planDepthwise,
 } from './kernels/convolution/plan-depthwise.ts';
 export type { PackedConvolution } from './kernels/convolution/weight-panels.ts';
@@ -190,7 +189,7 @@ export {
 } from './kernels/integer/nibble-panels.ts';
 export type { KernelFamily, KernelTrial } from './kernels/kernel-family.ts';
 export { peakOperations } from './kernels/peak/peak-family.ts';
-export { type PoolingRequest, planPooling, poolingTileColumns } from './kernels/pooling/plan-pooling.ts';
+export { type PoolingRequest, planPooling } from './kernels/pooling/plan-pooling.ts';
 export {
   type IntegerProductSizes,
   referenceIntegerGemm,
@@ -204,7 +203,6 @@ export {
   referenceQuantizeSymmetric,
   referenceSymmetricScale,
 } from './reference/quantize.ts';
-export { fusedMultiplyAdd } from './target/fused-multiply-add.ts';
 export { type InterpretedKernel, InterpreterTarget } from './target/interpreter.ts';
 export type {
   Conversion,

@@ -1,7 +1,8 @@
 import { InvalidArgumentError } from '@qedge/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fusedMultiplyAdd, InterpreterTarget, setArgument, type Vector, WASM_TRAITS } from '../src/index.ts';
+import { InterpreterTarget, setArgument, type Vector, WASM_TRAITS } from '../src/index.ts';
+import { fusedMultiplyAdd } from '../src/target/fused-multiply-add.ts';
 import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from '../src/target/narrow-numbers.ts';
 
 /** `a * b + c` rounded once, by exact rational arithmetic on big integers: float32 values are multiples of 2^-149. */

@@ -7,8 +7,8 @@ import {
   type PoolingOperation,
   type PoolingRequest,
   planPooling,
-  poolingTileColumns,
 } from '../src/index.ts';
+import { poolingTileColumns } from '../src/kernels/pooling/plan-pooling.ts';
 import { runKernel } from './run-kernel.ts';
 import { TAIL_SIZES } from './tail-sizes.ts';
 import { findTrialError } from './trial-errors.ts';
