@@ -5,7 +5,7 @@ import type { RowLayout } from './row-layout.ts';
  * +Infinity, or of -Infinity only, becomes NaN.
  *
  * The sum runs in 16 lanes (element i in lane i modulo 16), which are then added in halves, on every target: strict hosts give the same
- * bits. Relative error: at most `(|x[i] - max(x)| + width / 16 + 18) * 2^-24`.
+ * bits. Relative error: at most `(|x[i] - max(x)| + width / 16 + ln(width) + 12) * 2^-24`.
  */
 export interface SoftmaxDescription extends RowLayout {
   readonly kind: 'softmax';

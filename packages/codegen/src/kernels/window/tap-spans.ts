@@ -74,14 +74,15 @@ function isSameCode(a: Tile, b: Tile): boolean {
   });
 }
 
-/** True when no tap of a tile of `size` positions from `first` meets the padding. */
-function isInside(
+/** How many neighbouring tiles of `size` positions, the first at `first`, meet no padding. */
+function insideTiles(
   { cells, taps, stride, dilation, before }: WindowAxis,
   first: number,
   size: number,
-): boolean {
-  const start = first * stride - before;
-  return start >= 0 && start + (size - 1) * stride + (taps - 1) * dilation < cells;
+): number {
+  if (first * stride < before) return 0;
+  const lastPosition = Math.floor((cells - 1 - (taps - 1) * dilation + before) / stride);
+  return Math.max(0, Math.floor((lastPosition + 1 - first) / size));
 }
 
 /**
@@ -91,16 +92,20 @@ function isInside(
 export function tileAxis(axis: WindowAxis, from: number, count: number, most: number): TileSeries[] {
   const tiles = Math.ceil(count / most);
   const larger = count % tiles;
+  const smallest = Math.floor(count / tiles);
   const series: { first: number; size: number; runs: readonly TapRun[]; count: number }[] = [];
   let first = from;
-  for (let i = 0; i < tiles; i++) {
-    const size = Math.floor(count / tiles) + (i < larger ? 1 : 0);
-    const inside: TapRun = { tap: 0, count: axis.taps, from: 0, to: size };
-    const runs = isInside(axis, first, size) ? [inside] : tapRuns(axis, first, size);
+  for (let tile = 0; tile < tiles; ) {
+    const [size, left] = tile < larger ? [smallest + 1, larger - tile] : [smallest, tiles - tile];
+    const inside = Math.min(left, insideTiles(axis, first, size));
+    const all: TapRun = { tap: 0, count: axis.taps, from: 0, to: size };
+    const runs = inside > 0 ? [all] : tapRuns(axis, first, size);
     const last = series.at(-1);
-    if (last && isSameCode(last, { first, size, runs })) last.count++;
-    else series.push({ first, size, runs, count: 1 });
-    first += size;
+    const equal = Math.max(1, inside);
+    if (last && isSameCode(last, { first, size, runs })) last.count += equal;
+    else series.push({ first, size, runs, count: equal });
+    first += size * equal;
+    tile += equal;
   }
   return series;
 }
