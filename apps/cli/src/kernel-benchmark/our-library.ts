@@ -1,4 +1,5 @@
 import {
+  detectWasmFeatures,
   type Isa,
   type KernelHost,
   PEAK_ARGUMENTS,
@@ -27,8 +28,10 @@ export interface OurLibrary {
 
 /** Opens the library: the best there is, or the best of WebAssembly as a browser would have it. */
 export async function openOurLibrary(kind: 'best' | 'wasm', threads: number): Promise<OurLibrary> {
-  const { createKernelEngine } = kind === 'best' ? native : portable;
-  const engine = await createKernelEngine({ threads });
+  const engine =
+    kind === 'best'
+      ? await native.createKernelEngine({ threads })
+      : await portable.createKernelEngine({ threads, isa: portableIsa() });
   const { host } = await createKernelHost({ isa: engine.isa });
   return {
     target: engine.isa,
@@ -40,6 +43,12 @@ export async function openOurLibrary(kind: 'best' | 'wasm', threads: number): Pr
       host.dispose();
     },
   };
+}
+
+/** What a browser with this engine would use; the environment can ask for the strict one. */
+function portableIsa(): Isa {
+  const strict = process.env.QEDGE_ISA === 'wasm-strict' || !detectWasmFeatures().relaxedSimd;
+  return strict ? 'wasm-strict' : 'wasm';
 }
 
 async function prepare(engine: portable.KernelEngine, work: Work): Promise<PreparedWork> {
