@@ -52,6 +52,32 @@ describe('a workspace', () => {
     expect(() => space.gemm({ ...SHAPE, a: outside, b, c })).toThrow(InvalidArgumentError);
   });
 
+  it('refuses views of what it did not make arrays of, such as argument blocks and packed weights', async () => {
+    const { space, a, b, c } = await operands();
+    space.packMatrix({ k: 4, n: 3, b });
+    space.gemm({ ...SHAPE, a, b, c });
+    const last = space.float32(16);
+    const view = (from: number, length: number) => {
+      return new Float32Array(a.buffer, a.byteOffset + from, length);
+    };
+    const blocks = c.byteOffset - a.byteOffset + 64;
+    const beyond = last.byteOffset - a.byteOffset;
+    for (const [from, length] of [
+      [blocks, 6],
+      [blocks - 64, 17],
+      [beyond - 4, 6],
+      [beyond + 60, 2],
+      [beyond + 64, 6],
+      [0, 24],
+    ] as const) {
+      expect(() => space.activation({ activation: 'relu', input: view(from, length) })).toThrow(
+        /^input does not lie in this workspace/,
+      );
+    }
+    for (const array of [a, b, c, last]) space.activation({ activation: 'relu', input: array }).run();
+    space.activation({ activation: 'relu', input: view(beyond + 4, 15) }).run();
+  });
+
   it('refuses lengths that do not fit, and says which ones do', async () => {
     const { space, a, b, c } = await operands();
     expect(() => space.gemm({ ...SHAPE, m: 3, a, b, c })).toThrow(ShapeMismatchError);

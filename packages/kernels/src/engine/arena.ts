@@ -10,6 +10,12 @@ export interface Place {
   readonly address: number;
 }
 
+/** Array types that an arena can make. */
+export interface ArrayConstructor<Values> {
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): Values;
+  readonly BYTES_PER_ELEMENT: number;
+}
+
 /** Hands out places in a memory, one after the other, aligned to cache lines. Nothing is given back. */
 export class Arena {
   readonly memory: KernelMemory;
@@ -17,6 +23,8 @@ export class Arena {
   #usedBytes = 0;
   /** By thread: what kernels may overwrite while they run. One kernel per thread runs at a time, so they share it. */
   readonly #scratch: (Place | undefined)[] = [];
+  /** Where arrays lie, from lower to higher offsets. */
+  readonly #arrays: Place[] = [];
 
   constructor(memory: KernelMemory) {
     this.memory = memory;
@@ -49,6 +57,33 @@ export class Arena {
       byteLength,
       address: this.memory.address + start,
     };
+  }
+
+  /** Zeroed numbers. @throws as {@link allocate}. */
+  array<Values>(type: ArrayConstructor<Values>, length: number, purpose: string): Values {
+    const place = this.allocate(length * type.BYTES_PER_ELEMENT, purpose);
+    this.#arrays.push(place);
+    return new type(this.memory.buffer, place.byteOffset, length);
+  }
+
+  /**
+   * Whether all bytes of an array belong to one array of {@link array}. A view of anything else in the memory would let kernels
+   * overwrite packed weights or the argument blocks with their addresses.
+   */
+  lends({ buffer, byteOffset, byteLength }: ArrayBufferView): boolean {
+    if (buffer !== this.memory.buffer) return false;
+    if (byteLength === 0) return true;
+    let [low, high] = [0, this.#arrays.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const { byteOffset: start, byteLength: bytes } = this.#arrays[middle]!;
+      if (start + bytes <= byteOffset) low = middle + 1;
+      else high = middle;
+    }
+    const found = this.#arrays[low];
+    if (found === undefined) return false;
+    const end = found.byteOffset + found.byteLength;
+    return byteOffset >= found.byteOffset && byteOffset + byteLength <= end;
   }
 
   /** At least `byteLength` bytes of any content for kernels that run on one thread of a team. */

@@ -198,8 +198,7 @@ function pointwiseSteps(
   const b = PackedMatrix.pack(context, { k, n, b: folded.weights, format: weightFormat });
   const product = { m, n, k, a: input, b, c: output, activation };
   if (folded.bias === null) return gemmSteps(context, product);
-  const { byteOffset } = context.arena.allocate(n * 4, 'a bias');
-  const bias = new Float32Array(context.arena.memory.buffer, byteOffset, n);
+  const bias = context.arena.array(Float32Array, n, 'a bias');
   bias.set(folded.bias);
   return gemmSteps(context, { ...product, bias });
 }

@@ -24,7 +24,7 @@ export interface ByteRange {
 }
 
 /**
- * Checks that an operand is an array of the type wanted and a view of the arena's memory.
+ * Checks that an operand is an array of the type wanted, and one of the arena's arrays or a view of one.
  *
  * @returns the address of its first element.
  * @throws InvalidArgumentError naming the operand.
@@ -34,16 +34,15 @@ export function requireArray(arena: Arena, name: string, type: KernelArrayName, 
   if (found !== type) {
     throw new InvalidArgumentError(`${name} has the wrong type`, { expected: type, actual: found });
   }
-  const { buffer, byteOffset, byteLength, address } = arena.memory;
-  const start = array.byteOffset - byteOffset;
-  if (array.buffer !== buffer || start < 0 || start + array.byteLength > byteLength) {
+  const { buffer, byteOffset, address } = arena.memory;
+  if (!arena.lends(array)) {
     throw new InvalidArgumentError(`${name} does not lie in this workspace`, {
       expected: `a ${type} made by this workspace, or a view of one`,
       actual: array.buffer === buffer ? 'bytes of its memory that it does not hand out' : 'another buffer',
       remedy: 'Make it with workspace.float32() and the like, and copy the numbers in with set().',
     });
   }
-  return address + start;
+  return address + array.byteOffset - byteOffset;
 }
 
 /** As {@link requireArray}, with a length. @throws ShapeMismatchError for another one. */

@@ -25,9 +25,7 @@ export function processBatchSteps(context: BindingContext, options: ProcessBatch
   const { samples, features, outputs, input, weights, output, epsilon = 1e-8, ...epilogue } = options;
   requireSize('samples', samples);
   requireSize('features', features, 1);
-  const { arena } = context;
-  const { byteOffset } = arena.allocate(samples * features * 4, 'standardised samples');
-  const standardised = new Float32Array(arena.memory.buffer, byteOffset, samples * features);
+  const standardised = context.arena.array(Float32Array, samples * features, 'standardised samples');
   requireDisjoint(bytesOf('output', output), [bytesOf('input', input)]);
   const standardise = normalizeSteps(context, {
     rows: samples,

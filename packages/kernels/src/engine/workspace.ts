@@ -1,3 +1,4 @@
+import type { ArrayConstructor } from './arena.ts';
 import { type BindingContext, bindSteps, type KernelSteps } from './binding.ts';
 import type { BoundKernel } from './bound-kernel.ts';
 import {
@@ -25,9 +26,6 @@ import {
   scaleChannelsSteps,
   softmaxSteps,
 } from './row-kernels.ts';
-
-/** Array types by the name of the method that makes them. */
-type ArrayConstructor<Values> = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => Values;
 
 /**
  * Memory for kernels: makes the arrays that they work on, and binds kernels to them. Everything comes from the bytes that the
@@ -57,27 +55,27 @@ export class KernelWorkspace {
 
   /** Zeroed numbers in this workspace, aligned to 64 bytes. @throws BudgetExceededError when it has no room for them. */
   float32(length: number): Float32Array {
-    return this.#allocate(Float32Array, length);
+    return this.#array(Float32Array, length);
   }
 
   /** As {@link float32}. */
   int8(length: number): Int8Array {
-    return this.#allocate(Int8Array, length);
+    return this.#array(Int8Array, length);
   }
 
   /** As {@link float32}. */
   uint8(length: number): Uint8Array {
-    return this.#allocate(Uint8Array, length);
+    return this.#array(Uint8Array, length);
   }
 
   /** As {@link float32}; holds the bits of float16 or bfloat16 numbers too. */
   uint16(length: number): Uint16Array {
-    return this.#allocate(Uint16Array, length);
+    return this.#array(Uint16Array, length);
   }
 
   /** As {@link float32}. */
   int32(length: number): Int32Array {
-    return this.#allocate(Int32Array, length);
+    return this.#array(Int32Array, length);
   }
 
   /**
@@ -194,13 +192,8 @@ export class KernelWorkspace {
     return bindSteps(this.#context, plan(this.#context, options));
   }
 
-  #allocate<Values extends { readonly BYTES_PER_ELEMENT: number }>(
-    type: ArrayConstructor<Values> & { readonly BYTES_PER_ELEMENT: number },
-    length: number,
-  ): Values {
+  #array<Values>(type: ArrayConstructor<Values>, length: number): Values {
     requireSize('The length', length);
-    const { arena } = this.#context;
-    const { byteOffset } = arena.allocate(length * type.BYTES_PER_ELEMENT, `${length} numbers`);
-    return new type(arena.memory.buffer, byteOffset, length);
+    return this.#context.arena.array(type, length, `${length} numbers`);
   }
 }
