@@ -70,7 +70,7 @@ describe('products equal the reference on every target', () => {
 
   // The interpreters need a hundred times as long for a product.
   it.each([
-    ['compiled', 50, false],
+    ['compiled', 30, false],
     ['interpreted', 10, true],
   ])(
     'for random layouts, batches, panels, factors, epilogues and blockings (%s)',

@@ -26,7 +26,9 @@ describe('a peak kernel', () => {
   });
 
   it('refuses an operation that it does not know', () => {
-    expect(() => PEAK.validate({ kind: 'peak', operation: 'add' as 'fma', turns: 1 })).toThrow(/not known/);
+    expect(() => PEAK.validate({ kind: 'peak', operation: 'add' as 'fma', turns: 1 })).toThrow(
+      /operation of a peak kernel/,
+    );
   });
 });
 
