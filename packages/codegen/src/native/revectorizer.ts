@@ -29,7 +29,8 @@ function revectorizeFlag(): string | null {
 
 /**
  * Runs `work` with V8's revectorizer on, and turns it off again. WebAssembly that is compiled inside is optimised at once (some 20 ms for
- * a hundred kernels) and keeps its 256-bit code, in worker threads too. Whole-process flags are changed for the duration of `work`.
+ * a hundred kernels) and keeps its 256-bit code, in worker threads too. Flags of the whole process are changed until `work` returns, and
+ * are V8's defaults after it; what `work` leaves to a promise is compiled without them.
  *
  * Load each `wasm-256` kernel inside before anywhere else: V8 caches code by the bytes of a module and would serve what it compiled without.
  *
