@@ -1,6 +1,8 @@
 import { InvalidArgumentError } from '@qedge/core';
+import { epilogueKey, requireEpilogue } from '../../description/epilogue.ts';
 import type { GemmDescription, MatrixLayout } from '../../description/gemm.ts';
 import { requireInteger } from '../../description/require-integer.ts';
+import { requireKnown } from '../../description/require-known.ts';
 import type { KernelFamily } from '../kernel-family.ts';
 import { emitGemm } from './gemm-kernel.ts';
 import { gemmTrial } from './gemm-trial.ts';
@@ -8,16 +10,6 @@ import { gemmTrial } from './gemm-trial.ts';
 /** Offsets in code are 32-bit; a matrix of one product must be reachable with them. */
 const MOST_SPAN_BYTES = 2 ** 31 - 2 ** 16;
 const WORD_BYTES = 4;
-
-const ACTIVATIONS: readonly string[] = ['none', 'relu', 'relu6', 'sigmoid', 'tanh', 'gelu', 'silu'];
-
-function requireName(name: string, value: string, allowed: readonly string[]): void {
-  if (allowed.includes(value)) return;
-  throw new InvalidArgumentError(`The ${name} of a product is not known`, {
-    expected: allowed.join(', '),
-    actual: String(value),
-  });
-}
 
 function validateLayout(name: string, layout: MatrixLayout, rows: number, columns: number): void {
   requireInteger(`row stride of ${name}`, layout.rowStride, 0);
@@ -57,16 +49,16 @@ export function validateProduct(description: Omit<GemmDescription, 'kind' | 'blo
   requireInteger('depth of a product', depth, 1);
   validateLayout('A', a, rows, depth);
   if (b.packed) {
-    requireName('format of B', b.format, ['float32', 'float16', 'bfloat16']);
+    requireKnown('format of B', b.format, ['float32', 'float16', 'bfloat16']);
     requireInteger('panelColumns of B', b.panelColumns, 1);
     requireInteger('bytes from one packed B to the next', b.batchBytes, 0);
     validateLayout('packed B', { rowStride: columns, columnStride: 1, batchStride: 0 }, depth, columns);
   } else validateLayout('B', b, depth, columns);
   validateLayout('C', c, rows, columns);
   validateResult(description);
-  requireName('alpha', alpha, ['one', 'argument']);
-  requireName('beta', beta, ['zero', 'one', 'argument']);
-  requireName('activation', epilogue.activation, ACTIVATIONS);
+  requireKnown('alpha of a product', alpha, ['one', 'argument']);
+  requireKnown('beta of a product', beta, ['zero', 'one', 'argument']);
+  requireEpilogue(epilogue);
 }
 
 function validateGemm(description: GemmDescription): void {
@@ -74,6 +66,9 @@ function validateGemm(description: GemmDescription): void {
   const { blocking } = description;
   for (const name of ['tileRows', 'tileVectors', 'depthBlock', 'rowBlock'] as const) {
     requireInteger(`${name} of a product`, blocking[name], 1);
+  }
+  for (const name of ['packA', 'packB'] as const) {
+    requireKnown(`${name} of a product`, blocking[name], [true, false]);
   }
 }
 
@@ -83,7 +78,6 @@ function layoutKey({ rowStride, columnStride, batchStride }: MatrixLayout): stri
 
 function gemmKey(description: GemmDescription): string {
   const { batch, rows, columns, depth, a, b, c, alpha, beta, epilogue, blocking } = description;
-  const { bias, activation, softmax } = epilogue;
   const { tileRows, tileVectors, depthBlock, rowBlock, packA, packB } = blocking;
   return [
     `gemm-${batch}x${rows}x${columns}x${depth}`,
@@ -91,7 +85,7 @@ function gemmKey(description: GemmDescription): string {
     b.packed ? `b${b.format}_${b.panelColumns}_${b.batchBytes}` : `b${layoutKey(b)}`,
     `c${layoutKey(c)}`,
     `alpha_${alpha}-beta_${beta}`,
-    `${bias ? 'bias_' : ''}${activation}${softmax ? '_softmax' : ''}`,
+    epilogueKey(epilogue),
     `${tileRows}x${tileVectors}_${depthBlock}_${rowBlock}${packA ? '_a' : ''}${packB ? '_b' : ''}`,
   ].join('-');
 }

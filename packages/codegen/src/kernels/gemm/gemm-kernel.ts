@@ -1,12 +1,12 @@
 import { GEMM_ARGUMENTS, type GemmDescription } from '../../description/gemm.ts';
 import type { Pointer, Routine, Target, Vector } from '../../target/target.ts';
-import { Cursor } from './cursor.ts';
 import { emitFinishRows, emitTileActivation, finishVectors } from './gemm-finish.ts';
 import { chooseLoops, type LoopChoice, movingPositions } from './gemm-loop-choice.ts';
 import { emitPackLeft, emitPackPanel, type PackingRegisters } from './gemm-packing.ts';
 import { type DepthPass, type GemmPlan, planGemm, type RowBlocks, WORD_BYTES } from './gemm-plan.ts';
 import { emitFinishSums, emitLoadSums, emitStoreSums, emitZeroSums } from './gemm-result.ts';
 import { emitDepth, type Tile, type TileOperands, tileRegisters } from './gemm-tile.ts';
+import { OperandPosition } from './operand-position.ts';
 
 /** The address registers that a tile may change. */
 interface TilePointers {
@@ -18,15 +18,15 @@ interface TilePointers {
 }
 
 /** Positions in the operands. Without packing, `leftTile` is `left` itself, and so on. */
-interface Cursors {
-  readonly left: Cursor;
-  readonly leftTile: Cursor;
-  readonly right: Cursor;
-  readonly rightTile: Cursor;
+interface Positions {
+  readonly left: OperandPosition;
+  readonly leftTile: OperandPosition;
+  readonly right: OperandPosition;
+  readonly rightTile: OperandPosition;
   /** Where tiles write: C, or the raw sums in scratch. */
-  readonly sums: Cursor;
-  readonly result: Cursor;
-  readonly bias: Cursor | null;
+  readonly sums: OperandPosition;
+  readonly result: OperandPosition;
+  readonly bias: OperandPosition | null;
 }
 
 /** A tile body: equal variants are the same code. */
@@ -44,7 +44,7 @@ interface Emission {
   /** Vector registers, claimed once; tiles, copies and the finish take theirs from the front. */
   readonly vectors: readonly Vector[];
   readonly pointers: TilePointers;
-  readonly cursors: Cursors;
+  readonly positions: Positions;
   readonly routines: ReadonlyMap<string, Routine>;
 }
 
@@ -54,16 +54,16 @@ export function emitGemm(target: Target<unknown>, description: GemmDescription):
   const loops = chooseLoops(plan);
   const vectors = claimVectors(target, plan, loops);
   const pointers = claimTilePointers(target, plan);
-  const cursors = claimCursors(target, plan, loops);
+  const positions = claimPositions(target, plan, loops);
   const routines = new Map<string, Routine>();
-  const emission: Emission = { target, plan, loops, vectors, pointers, cursors, routines };
+  const emission: Emission = { target, plan, loops, vectors, pointers, positions, routines };
   defineRoutines(emission, routines);
-  for (const cursor of new Set(Object.values(cursors))) cursor?.start();
+  for (const position of new Set(Object.values(positions))) position?.start();
   emitRepeated(target, loops.batch, description.batch, () => {
     emitProduct(emission);
-    cursors.left.move(plan.left.batchBytes);
-    cursors.right.move(plan.right.batchBytes);
-    cursors.result.move(plan.result.batchBytes);
+    positions.left.move(plan.left.batchBytes);
+    positions.right.move(plan.right.batchBytes);
+    positions.result.move(plan.result.batchBytes);
   });
 }
 
@@ -94,28 +94,28 @@ function claimTilePointers(target: Target<unknown>, plan: GemmPlan): TilePointer
   return { a, b, c, bias: plan.biasAxis === null ? null : target.pointer('bias') };
 }
 
-function claimCursors(target: Target<unknown>, plan: GemmPlan, loops: LoopChoice): Cursors {
+function claimPositions(target: Target<unknown>, plan: GemmPlan, loops: LoopChoice): Positions {
   const moving = movingPositions(plan, loops);
   const { a, b, c, bias, scratch } = { ...GEMM_ARGUMENTS, a: plan.left.argument, b: plan.right.argument };
-  const cursor = (role: string, argument: number, offset: number, moves: boolean) => {
-    return new Cursor(target, argument, offset, moves ? target.pointer(role) : null);
+  const position = (role: string, argument: number, offset: number, moves: boolean) => {
+    return new OperandPosition(target, argument, offset, moves ? target.pointer(role) : null);
   };
-  const left = cursor('position in a', a, 0, moving.left);
-  const right = cursor('position in b', b, 0, moving.right);
-  const result = cursor('position in c', c, 0, moving.result);
+  const left = position('position in a', a, 0, moving.left);
+  const right = position('position in b', b, 0, moving.right);
+  const result = position('position in c', c, 0, moving.result);
   const { left: packedLeft, right: packedRight, sums } = plan.scratch;
   return {
     left,
     leftTile:
-      plan.packLeft === 'none' ? left : cursor('packed a', scratch, packedLeft.offset, moving.leftTile),
+      plan.packLeft === 'none' ? left : position('packed a', scratch, packedLeft.offset, moving.leftTile),
     right,
     rightTile:
       plan.packRight === 'none'
         ? right
-        : cursor('packed b', scratch, packedRight.offset, moving.rightTile && plan.packRight === 'block'),
+        : position('packed b', scratch, packedRight.offset, moving.rightTile && plan.packRight === 'block'),
     result,
-    sums: plan.result.direct ? result : cursor('position in sums', scratch, sums.offset, moving.sums),
-    bias: plan.biasAxis === null ? null : cursor('position in bias', bias, 0, moving.bias),
+    sums: plan.result.direct ? result : position('position in sums', scratch, sums.offset, moving.sums),
+    bias: plan.biasAxis === null ? null : position('position in bias', bias, 0, moving.bias),
   };
 }
 
@@ -173,20 +173,20 @@ function defineRoutines(emission: Emission, routines: Map<string, Routine>): voi
 }
 
 function emitProduct(emission: Emission): void {
-  const { target, plan, loops, cursors } = emission;
+  const { target, plan, loops, positions } = emission;
   for (const pass of plan.depthPasses) {
     emitRepeated(target, loops.passes, pass.count, () => {
       emitPass(emission, pass);
-      cursors.left.move(pass.depth * plan.left.depthBytes);
-      cursors.right.move(pass.depth * rightDepthBytes(plan));
+      positions.left.move(pass.depth * plan.left.depthBytes);
+      positions.right.move(pass.depth * rightDepthBytes(plan));
     });
   }
-  cursors.left.move(-plan.depth * plan.left.depthBytes);
-  cursors.right.move(-plan.depth * rightDepthBytes(plan));
+  positions.left.move(-plan.depth * plan.left.depthBytes);
+  positions.right.move(-plan.depth * rightDepthBytes(plan));
   if (plan.result.direct && !plan.description.epilogue.softmax) return;
   const { a, b, c } = emission.pointers;
-  cursors.sums.copyTo(a);
-  cursors.result.copyTo(b);
+  positions.sums.copyTo(a);
+  positions.result.copyTo(b);
   emitFinishRows(
     target,
     plan,
@@ -207,20 +207,20 @@ function rightTileBytes({ right, panelRowBytes, tileColumns, depth }: GemmPlan):
 }
 
 function emitPass(emission: Emission, pass: DepthPass): void {
-  const { target, plan, loops, cursors } = emission;
+  const { target, plan, loops, positions } = emission;
   if (plan.packRight === 'block') emitPackAllPanels(emission, pass);
   const sumRowBytes = tileRowBytes(plan);
   for (const block of plan.rowBlocks) {
     emitRepeated(target, loops.blocks, block.count, () => {
       emitBlock(emission, pass, block);
-      cursors.left.move(block.rows * plan.left.rowBytes);
-      cursors.sums.move(block.rows * sumRowBytes);
-      if (plan.biasAxis === 'row') cursors.bias?.move(block.rows * WORD_BYTES);
+      positions.left.move(block.rows * plan.left.rowBytes);
+      positions.sums.move(block.rows * sumRowBytes);
+      if (plan.biasAxis === 'row') positions.bias?.move(block.rows * WORD_BYTES);
     });
   }
-  cursors.left.move(-plan.rows * plan.left.rowBytes);
-  cursors.sums.move(-plan.rows * sumRowBytes);
-  if (plan.biasAxis === 'row') cursors.bias?.move(-plan.rows * WORD_BYTES);
+  positions.left.move(-plan.rows * plan.left.rowBytes);
+  positions.sums.move(-plan.rows * sumRowBytes);
+  if (plan.biasAxis === 'row') positions.bias?.move(-plan.rows * WORD_BYTES);
 }
 
 /** Bytes from row to row where the tiles write. */
@@ -234,21 +234,21 @@ function packingRegisters({ pointers, vectors }: Emission): PackingRegisters {
 
 /** Packs all panels of a pass. While it does, the pointer to C is free to walk through B. */
 function emitPackAllPanels(emission: Emission, pass: DepthPass): void {
-  const { target, plan, cursors, pointers } = emission;
+  const { target, plan, positions, pointers } = emission;
   const panelBytes = pass.depth * plan.panelRowBytes;
-  cursors.right.copyTo(pointers.c);
+  positions.right.copyTo(pointers.c);
   const packPanel = (columns: number) => {
     target.copyPointer(pointers.a, pointers.c);
-    cursors.rightTile.copyTo(pointers.b);
+    positions.rightTile.copyTo(pointers.b);
     callPack(emission, columns, pass.depth);
   };
   emitRepeated(target, true, plan.fullTiles, () => {
     packPanel(plan.tileColumns);
     target.advance(pointers.c, rightTileBytes(plan));
-    cursors.rightTile.move(panelBytes);
+    positions.rightTile.move(panelBytes);
   });
   if (plan.tailColumns > 0) packPanel(plan.tailColumns);
-  cursors.rightTile.move(-plan.fullTiles * panelBytes);
+  positions.rightTile.move(-plan.fullTiles * panelBytes);
 }
 
 function packKey(columns: number, depth: number): string {
@@ -261,40 +261,40 @@ function callPack({ target, routines }: Emission, columns: number, depth: number
 }
 
 function emitBlock(emission: Emission, pass: DepthPass, block: RowBlocks): void {
-  const { target, plan, cursors } = emission;
+  const { target, plan, positions } = emission;
   if (plan.packLeft !== 'none') {
     const registers = packingRegisters(emission);
-    cursors.left.copyTo(registers.source);
+    positions.left.copyTo(registers.source);
     emitPackLeft(target, plan, registers, block.rows, pass.depth);
   }
   const panelBytes = plan.packRight === 'block' ? pass.depth * plan.panelRowBytes : rightTileBytes(plan);
   // A panel that is packed just before its use lies always at the same place; then the position in B itself moves on.
-  const right = plan.packRight === 'panel' ? cursors.right : cursors.rightTile;
+  const right = plan.packRight === 'panel' ? positions.right : positions.rightTile;
   emitRepeated(target, plan.fullTiles > 1, plan.fullTiles, () => {
     emitPanel(emission, pass, block, plan.tileColumns);
     right.move(panelBytes);
-    cursors.sums.move(plan.tileColumns * WORD_BYTES);
-    if (plan.biasAxis === 'column') cursors.bias?.move(plan.tileColumns * WORD_BYTES);
+    positions.sums.move(plan.tileColumns * WORD_BYTES);
+    if (plan.biasAxis === 'column') positions.bias?.move(plan.tileColumns * WORD_BYTES);
   });
   if (plan.tailColumns > 0) emitPanel(emission, pass, block, plan.tailColumns);
   right.move(-plan.fullTiles * panelBytes);
-  cursors.sums.move(-plan.fullTiles * plan.tileColumns * WORD_BYTES);
-  if (plan.biasAxis === 'column') cursors.bias?.move(-plan.fullTiles * plan.tileColumns * WORD_BYTES);
+  positions.sums.move(-plan.fullTiles * plan.tileColumns * WORD_BYTES);
+  if (plan.biasAxis === 'column') positions.bias?.move(-plan.fullTiles * plan.tileColumns * WORD_BYTES);
 }
 
 /** All rows of a block times one panel of `columns` columns. */
 function emitPanel(emission: Emission, pass: DepthPass, block: RowBlocks, columns: number): void {
-  const { target, plan, loops, cursors, pointers } = emission;
+  const { target, plan, loops, positions, pointers } = emission;
   if (plan.packRight === 'panel') {
-    cursors.right.copyTo(pointers.a);
-    cursors.rightTile.copyTo(pointers.b);
+    positions.right.copyTo(pointers.a);
+    positions.rightTile.copyTo(pointers.b);
     callPack(emission, columns, pass.depth);
   }
   const leftRowBytes = tileOperands(plan, columns).left.rowBytes;
   const move = (rows: number) => {
-    cursors.leftTile.move(rows * leftRowBytes);
-    cursors.sums.move(rows * tileRowBytes(plan));
-    if (plan.biasAxis === 'row') cursors.bias?.move(rows * WORD_BYTES);
+    positions.leftTile.move(rows * leftRowBytes);
+    positions.sums.move(rows * tileRowBytes(plan));
+    if (plan.biasAxis === 'row') positions.bias?.move(rows * WORD_BYTES);
   };
   for (const { rows, count } of block.runs) {
     emitRepeated(target, loops.runs && count > 1, count, () => {
@@ -306,11 +306,11 @@ function emitPanel(emission: Emission, pass: DepthPass, block: RowBlocks, column
 }
 
 function callTile(emission: Emission, variant: TileVariant): void {
-  const { target, cursors, pointers, routines } = emission;
-  cursors.leftTile.copyTo(pointers.a);
-  cursors.rightTile.copyTo(pointers.b);
-  cursors.sums.copyTo(pointers.c);
-  if (pointers.bias !== null && variant.pass.last) cursors.bias?.copyTo(pointers.bias);
+  const { target, positions, pointers, routines } = emission;
+  positions.leftTile.copyTo(pointers.a);
+  positions.rightTile.copyTo(pointers.b);
+  positions.sums.copyTo(pointers.c);
+  if (pointers.bias !== null && variant.pass.last) positions.bias?.copyTo(pointers.bias);
   const routine = routines.get(variantKey(variant));
   if (routine === undefined) emitTile(emission, variant);
   else target.call(routine);

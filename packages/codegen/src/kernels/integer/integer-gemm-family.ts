@@ -1,12 +1,14 @@
+import { epilogueKey, requireEpilogueWithoutSoftmax } from '../../description/epilogue.ts';
 import {
   type IntegerGemmDescription,
   MAX_INTEGER_DEPTH,
   MAX_ROW_ZERO_POINT_DEPTH,
 } from '../../description/integer-gemm.ts';
 import { requireInteger } from '../../description/require-integer.ts';
+import { requireKnown } from '../../description/require-known.ts';
 import type { KernelFamily } from '../kernel-family.ts';
 import { roundUp } from './code-form.ts';
-import { epilogueKey, requireAtMost, requireEpilogue, requireOneOf, requireSpan } from './integer-checks.ts';
+import { requireAtMost, requireSpan } from './integer-checks.ts';
 import { emitIntegerGemm } from './integer-gemm.ts';
 import { integerGemmTrial } from './integer-gemm-trial.ts';
 
@@ -17,10 +19,10 @@ function validateIntegerGemm(description: IntegerGemmDescription): void {
   }
   requireInteger('row stride of A, in codes,', aRowStride, roundUp(depth, 4));
   requireInteger('row stride of C', cRowStride, columns);
-  requireOneOf('format of integer weights', weights, ['int8', 'int4']);
-  requireOneOf('output of an integer product', output, ['int32', 'float32']);
-  requireOneOf('choice of row scales', description.rowScales, [true, false]);
-  requireOneOf('choice of row zero points', description.rowZeroPoints, [true, false]);
+  requireKnown('format of integer weights', weights, ['int8', 'int4']);
+  requireKnown('output of an integer product', output, ['int32', 'float32']);
+  requireKnown('choice of row scales', description.rowScales, [true, false]);
+  requireKnown('choice of row zero points', description.rowZeroPoints, [true, false]);
   const remedy = 'Split the depth and add the products.';
   requireAtMost('depth: a sum could overflow int32', depth, MAX_INTEGER_DEPTH, remedy);
   if (description.rowZeroPoints) {
@@ -29,11 +31,11 @@ function validateIntegerGemm(description: IntegerGemmDescription): void {
   requireSpan('A', rows * aRowStride * 2);
   requireSpan('B', columns * depth);
   requireSpan('C', rows * cRowStride * 4);
-  requireEpilogue(epilogue);
+  requireEpilogueWithoutSoftmax('an integer product', epilogue);
   if (output === 'float32') return;
-  requireOneOf('row scales of int32 output', description.rowScales, [false]);
-  requireOneOf('bias of int32 output', epilogue.bias, [false]);
-  requireOneOf('activation of int32 output', epilogue.activation, ['none']);
+  requireKnown('row scales of int32 output', description.rowScales, [false]);
+  requireKnown('bias of int32 output', epilogue.bias, [false]);
+  requireKnown('activation of int32 output', epilogue.activation, ['none']);
 }
 
 function integerGemmKey(description: IntegerGemmDescription): string {

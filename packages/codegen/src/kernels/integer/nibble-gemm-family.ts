@@ -1,9 +1,11 @@
+import { epilogueKey, requireEpilogueWithoutSoftmax } from '../../description/epilogue.ts';
 import type { NibbleGemmDescription } from '../../description/nibble-gemm.ts';
 import { GROUP_DEPTH, GROUP_PARAMETER_BYTES } from '../../description/quantize-rows.ts';
 import { requireInteger } from '../../description/require-integer.ts';
+import { requireKnown } from '../../description/require-known.ts';
 import type { KernelFamily } from '../kernel-family.ts';
 import { roundUp } from './code-form.ts';
-import { epilogueKey, requireEpilogue, requireOneOf, requireSpan } from './integer-checks.ts';
+import { requireSpan } from './integer-checks.ts';
 import { emitNibbleGemm } from './nibble-gemm.ts';
 import { nibbleGemmTrial } from './nibble-gemm-trial.ts';
 
@@ -15,13 +17,13 @@ function validateNibbleGemm(description: NibbleGemmDescription): void {
   }
   requireInteger('row stride of A, in codes,', aRowStride, roundUp(depth, GROUP_DEPTH));
   requireInteger('row stride of C', cRowStride, columns);
-  requireOneOf('format of the scales of nibbles', scales, ['float32', 'float16']);
-  requireOneOf('choice of zero points of nibbles', zeroPoints, ['eight', 'given']);
+  requireKnown('format of the scales of nibbles', scales, ['float32', 'float16']);
+  requireKnown('choice of zero points of nibbles', zeroPoints, ['eight', 'given']);
   requireSpan('A', rows * aRowStride * 2);
   requireSpan('B', columns * depth);
   requireSpan('C', rows * cRowStride * 4);
   requireSpan('the group parameters', rows * Math.ceil(depth / GROUP_DEPTH) * GROUP_PARAMETER_BYTES);
-  requireEpilogue(epilogue);
+  requireEpilogueWithoutSoftmax('an integer product', epilogue);
 }
 
 function nibbleGemmKey(description: NibbleGemmDescription): string {

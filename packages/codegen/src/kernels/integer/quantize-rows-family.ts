@@ -1,8 +1,9 @@
 import type { QuantizeRowsDescription } from '../../description/quantize-rows.ts';
 import { requireInteger } from '../../description/require-integer.ts';
+import { requireKnown } from '../../description/require-known.ts';
 import type { KernelFamily } from '../kernel-family.ts';
 import { paddedCodeDepth } from './code-form.ts';
-import { requireOneOf, requireSpan } from './integer-checks.ts';
+import { requireSpan } from './integer-checks.ts';
 import { emitQuantizeRows } from './quantize-rows.ts';
 import { quantizeRowsTrial } from './quantize-rows-trial.ts';
 
@@ -12,7 +13,7 @@ const MODES = ['static', 'row-symmetric', 'row-asymmetric', 'group-symmetric', '
 export const QUANTIZE_ROWS: KernelFamily<QuantizeRowsDescription> = {
   kind: 'quantize-rows',
   validate({ mode, depth, sourceRowStride, codeRowStride }) {
-    requireOneOf('mode of quantisation', mode, MODES);
+    requireKnown('mode of quantisation', mode, MODES);
     requireInteger('depth of quantised rows', depth, 1);
     requireInteger('row stride of the source', sourceRowStride, depth);
     requireInteger('row stride of the codes', codeRowStride, paddedCodeDepth(mode, depth));

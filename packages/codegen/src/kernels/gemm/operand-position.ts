@@ -4,7 +4,7 @@ import type { Pointer, Target } from '../../target/target.ts';
  * A position in an operand that moves while a kernel is emitted. Where an emitted loop moves it, the position lives in an address
  * register; else it is a constant distance from the operand's start, and costs nothing.
  */
-export class Cursor {
+export class OperandPosition {
   readonly #target: Target<unknown>;
   readonly #argument: number;
   readonly #pointer: Pointer | null;
