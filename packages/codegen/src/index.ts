@@ -155,7 +155,6 @@ export {
   encodedCodeBytes,
   encodedGroupCodeBytes,
   encodeRowZeroPoint,
-  paddedCodeDepth,
   readsUint8InPlace,
 } from './kernels/integer/code-form.ts';
 export {
@@ -187,22 +186,9 @@ export {
   nibblePanelLayout,
   packNibblePanels,
 } from './kernels/integer/nibble-panels.ts';
-export type { KernelFamily, KernelTrial } from './kernels/kernel-family.ts';
+export type { KernelTrial } from './kernels/kernel-family.ts';
 export { peakOperations } from './kernels/peak/peak-family.ts';
 export { type PoolingRequest, planPooling } from './kernels/pooling/plan-pooling.ts';
-export {
-  type IntegerProductSizes,
-  referenceIntegerGemm,
-  referenceIntegerSum,
-  referenceScaledSum,
-} from './reference/integer-gemm.ts';
-export { type NibbleElement, referenceNibbleSum } from './reference/nibble-gemm.ts';
-export {
-  referenceQuantize,
-  referenceQuantizeAsymmetric,
-  referenceQuantizeSymmetric,
-  referenceSymmetricScale,
-} from './reference/quantize.ts';
 export { type InterpretedKernel, InterpreterTarget } from './target/interpreter.ts';
 export type {
   Conversion,

@@ -13,7 +13,6 @@ import {
   type KernelDescription,
   NIBBLE_GEMM_ARGUMENTS,
   nibblePanelLayout,
-  paddedCodeDepth,
   QUANTIZE_ROWS_ARGUMENTS,
   type QuantizationMode,
   ROW_PARAMETER_BYTES,
@@ -21,6 +20,7 @@ import {
   setFloatArgument,
   type TargetTraits,
 } from '../src/index.ts';
+import { paddedCodeDepth } from '../src/kernels/integer/code-form.ts';
 
 // An operand that ends where the memory ends must not be read or written beyond: the interpreter throws a RangeError there.
 

@@ -17,11 +17,13 @@ import {
   MAX_ROW_ZERO_POINT_DEPTH,
   NO_EPILOGUE,
   packIntegerPanels,
+  type TargetTraits,
+} from '../src/index.ts';
+import {
   referenceIntegerGemm,
   referenceIntegerSum,
   referenceScaledSum,
-  type TargetTraits,
-} from '../src/index.ts';
+} from '../src/reference/integer-gemm.ts';
 import { findIntegerError, type IntegerHost, openIntegerHosts } from './integer-hosts.ts';
 import { runKernel } from './run-kernel.ts';
 import { FEW_TAIL_SIZES, TAIL_SIZES } from './tail-sizes.ts';

@@ -13,9 +13,9 @@ import {
   nibblePanelLayout,
   packNibblePanels,
   RegisterBudgetError,
-  referenceNibbleSum,
   type TargetTraits,
 } from '../src/index.ts';
+import { referenceNibbleSum } from '../src/reference/nibble-gemm.ts';
 import { findIntegerError, type IntegerHost, openIntegerHosts } from './integer-hosts.ts';
 import { FEW_TAIL_SIZES, TAIL_SIZES } from './tail-sizes.ts';
 

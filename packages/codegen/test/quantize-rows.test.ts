@@ -8,15 +8,17 @@ import {
   encodedGroupCodeBytes,
   kernelKey,
   kernelTrial,
-  paddedCodeDepth,
   type QuantizationMode,
   type QuantizeRowsDescription,
   readsUint8InPlace,
+} from '../src/index.ts';
+import { paddedCodeDepth } from '../src/kernels/integer/code-form.ts';
+import {
   referenceQuantize,
   referenceQuantizeAsymmetric,
   referenceQuantizeSymmetric,
   referenceSymmetricScale,
-} from '../src/index.ts';
+} from '../src/reference/quantize.ts';
 import { findIntegerError, type IntegerHost, openIntegerHosts } from './integer-hosts.ts';
 import { TAIL_SIZES } from './tail-sizes.ts';
 
