@@ -11,6 +11,7 @@ import type {
   RowNormalizationDescription,
   SoftmaxDescription,
 } from '../src/index.ts';
+import { TAIL_SIZES } from './tail-sizes.ts';
 import { findVectorErrors, openVectorHosts, type VectorHost } from './vector-hosts.ts';
 
 let hosts: VectorHost[];
@@ -24,7 +25,7 @@ afterAll(() => {
 });
 
 /** Tails of every size, and lengths at which loops have 1, 2 and many turns. */
-const LENGTHS = [...Array.from({ length: 80 }, (_, i) => i + 1), 127, 128, 129, 255, 500, 1027];
+const LENGTHS = [...TAIL_SIZES, 127, 128, 129, 255, 500, 1027];
 const OPERATIONS = ['add', 'subtract', 'multiply', 'divide', 'maximum', 'minimum', 'scale-and-add'] as const;
 const CONVERSIONS = (['float16', 'bfloat16', 'int8', 'uint8'] as const).flatMap((narrow) => [
   { from: 'float32', to: narrow } as const,
