@@ -1,6 +1,6 @@
 /**
- * Nothing but loads: the most that one core can read from wherever the bytes lie. The exclusive or of all vectors is stored, per
- * lane, so that every load counts.
+ * Nothing but loads: the most that one core can read from wherever the bytes lie. The sum of all vectors is stored, per lane of 32
+ * bits, wrapping, so that every load of every pass counts.
  */
 export interface BandwidthDescription {
   readonly kind: 'bandwidth';

@@ -20,18 +20,18 @@ function emitBandwidth(target: Target<unknown>): void {
       for (let index = 0; index < BANDWIDTH_STEP_BYTES / vectorBytes; index++) {
         const [value, sum] = [loaded[index % 4]!, accumulators[index % 4]!];
         target.load(value, { base: source, offset: index * vectorBytes });
-        target.integer('xor', sum, sum, value);
+        target.integer('add', sum, sum, value);
       }
       target.advance(source, BANDWIDTH_STEP_BYTES);
     });
   });
   const [first, ...others] = accumulators as [Vector, ...Vector[]];
-  for (const other of others) target.integer('xor', first, first, other);
+  for (const other of others) target.integer('add', first, first, other);
   target.argument(source, BANDWIDTH_ARGUMENTS.result);
   target.store(first, { base: source, offset: 0 });
 }
 
-/** Three steps, three times: an odd number of passes is as good as one, since the others cancel out. */
+/** Three steps, three times; a step or a pass more or less gives another sum. */
 function bandwidthTrial({ lanes }: TargetTraits, seed: number): KernelTrial {
   const [steps, passes] = [3, 3];
   const bytes = steps * BANDWIDTH_STEP_BYTES;
@@ -53,7 +53,7 @@ function bandwidthTrial({ lanes }: TargetTraits, seed: number): KernelTrial {
     findError({ buffer, byteOffset }) {
       const words = new Int32Array(buffer, byteOffset, bytes / 4);
       const expected = new Int32Array(lanes);
-      for (let i = 0; i < words.length; i++) expected[i % lanes]! ^= words[i]!;
+      for (let i = 0; i < words.length; i++) expected[i % lanes]! += passes * words[i]!;
       const actual = new Int32Array(buffer, byteOffset + result, lanes);
       const lane = actual.findIndex((value, i) => value !== expected[i]);
       return lane < 0 ? null : `lane ${lane}: expected ${expected[lane]}, got ${actual[lane]}`;
