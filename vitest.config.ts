@@ -22,6 +22,8 @@ export default defineConfig({
           name: root,
           include: ['test/**/*.test.ts'],
           environment: 'node',
+          // Generators take longer to load and to warm up than most of their tests take; these leave nothing behind for the next file.
+          isolate: root !== 'packages/codegen',
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
