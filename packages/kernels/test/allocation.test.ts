@@ -28,6 +28,13 @@ function heapGrowth(work: () => void): number {
 // The interpreter allocates as it goes.
 const COMPILED = presentIsas().filter((isa) => isa !== 'interpreter');
 
+/** Growths until one is small enough, five at most: the engine compiles in the background, and boxes numbers until it has. */
+function settledGrowths(work: () => void): number[] {
+  const growths = [heapGrowth(work)];
+  while (growths.length < 5 && !(growths.at(-1)! < ALLOWED_BYTES)) growths.push(heapGrowth(work));
+  return growths;
+}
+
 describe.each(COMPILED)('the steady state on %s', (isa) => {
   it.each(['float32', 'int8', 'int4'] as const)(
     'allocates nothing over 10,000 runs at %s',
@@ -41,9 +48,8 @@ describe.each(COMPILED)('the steady state on %s', (isa) => {
         const runMany = () => {
           for (let i = 0; i < RUNS; i++) model.run(input, output, batch);
         };
-        // The engine compiles in the background and boxes numbers until it has; the steady state is what it settles at.
-        const growths = Array.from({ length: 5 }, () => heapGrowth(runMany));
-        expect(Math.min(...growths), `batch ${batch}: ${growths}`).toBeLessThan(ALLOWED_BYTES);
+        const growths = settledGrowths(runMany);
+        expect(growths.at(-1), `batch ${batch}: ${growths}`).toBeLessThan(ALLOWED_BYTES);
       }
     },
   );
@@ -81,8 +87,8 @@ describe.each(COMPILED)('the steady state on %s', (isa) => {
     const runMany = () => {
       for (let i = 0; i < RUNS; i++) for (let j = 0; j < bound.length; j++) bound[j]!.run();
     };
-    const growths = Array.from({ length: 5 }, () => heapGrowth(runMany));
-    expect(Math.min(...growths), `${growths}`).toBeLessThan(ALLOWED_BYTES);
+    const growths = settledGrowths(runMany);
+    expect(growths.at(-1), `${growths}`).toBeLessThan(ALLOWED_BYTES);
   });
 
   it('is measured by something that sees one small object per run', async () => {

@@ -191,7 +191,7 @@ function runProduct(engine: KernelEngine, product: Product): Uint8Array {
 
 describe('products of an engine', () => {
   describe.each(presentIsas())('on %s', (isa: Isa) => {
-    const numRuns = isa === 'interpreter' ? 40 : 100;
+    const numRuns = isa === 'interpreter' ? 24 : 60;
 
     it('are right for every shape, layout and epilogue, and write nothing else', async () => {
       using engine = await eagerEngine(isa, 1);
@@ -209,7 +209,7 @@ describe('products of an engine', () => {
           const [alone, ...shared] = engines.map((engine) => runProduct(engine, product));
           for (const bytes of shared) expect(bytes).toEqual(alone);
         }),
-        { seed: 8, numRuns: 20 },
+        { seed: 8, numRuns: 12 },
       );
       for (const engine of engines) engine.dispose();
     });
@@ -224,7 +224,7 @@ describe('products of an engine', () => {
         const [first, ...others] = engines.map((engine) => runProduct(engine, product));
         for (const bytes of others) expect(bytes).toEqual(first);
       }),
-      { seed: 9, numRuns: 40 },
+      { seed: 9, numRuns: 20 },
     );
     for (const engine of engines) engine.dispose();
   });

@@ -124,10 +124,24 @@ describe('a workspace', () => {
     );
     expect(() => space.softmax({ rows: 1, width: 0, input: a })).toThrow(InvalidArgumentError);
     expect(() => windowOutputSize({ height: 2, width: 2 }, { window: 3 })).toThrow(InvalidArgumentError);
+    expect(() => windowOutputSize({ height: 2, width: 2 }, { window: null as never })).toThrow(
+      InvalidArgumentError,
+    );
     expect(windowOutputSize({ height: 2, width: 2 }, { window: 3, padding: 'same' })).toEqual({
       height: 2,
       width: 2,
     });
+  });
+
+  it('refuses an output that is too short for a huge padding before it plans the kernel', async () => {
+    const { space, a, b } = await operands();
+    const padding = { top: 0, left: 0, bottom: 2 ** 30, right: 0 };
+    const images = { height: 2, width: 2, channels: 2, window: 1, padding, input: a, output: b };
+    expect(() => space.depthwise({ ...images, weights: new Float32Array(2) })).toThrow(ShapeMismatchError);
+    expect(() => space.convolution({ ...images, outputChannels: 1, weights: new Float32Array(2) })).toThrow(
+      ShapeMismatchError,
+    );
+    expect(() => space.pooling({ ...images, operation: 'max' })).toThrow(ShapeMismatchError);
   });
 
   it('refuses packed matrices of another shape, another workspace, or to be transposed', async () => {

@@ -90,10 +90,12 @@ export function depthwiseSteps(context: BindingContext, options: DepthwiseOption
   const { batch, input, window } = checkImages(options);
   const outputRows = { from: 0, count: windowOutput(input, window).height };
   const request = { batch, input, window, multiplier, epilogue: describeEpilogue(options), outputRows };
-  const description = planDepthwise(request, context.host.traits);
   const outputChannels = input.channels * multiplier;
   const folded = foldWeights(options, outputChannels, window.height * window.width);
-  return windowSteps(context, description, placeImages(context, options, request, outputChannels), folded);
+  const images = placeImages(context, options, request, outputChannels);
+  // A plan walks over all outputs: only those that have a place.
+  const description = planDepthwise(request, context.host.traits);
+  return windowSteps(context, description, images, folded);
 }
 
 function describeEpilogue({ bias, batchNormalization, activation = 'none' }: ConvolutionEpilogue) {

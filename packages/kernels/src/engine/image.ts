@@ -76,10 +76,14 @@ export function checkImages(options: ImageOptions & WindowOptions): {
 }
 
 function perAxis(name: string, value: PerAxis): readonly [number, number] {
-  const [rows, columns] = typeof value === 'number' ? [value, value] : value;
+  const [rows, columns] = isPair(value) ? value : [value, value];
   requireSize(`The ${name} along rows`, rows, 1);
   requireSize(`The ${name} along columns`, columns, 1);
   return [rows, columns];
+}
+
+function isPair(value: PerAxis): value is readonly [number, number] {
+  return Array.isArray(value);
 }
 
 function resolvePadding(
