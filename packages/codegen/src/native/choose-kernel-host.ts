@@ -1,4 +1,3 @@
-import { CapabilityUnavailableError, InvalidArgumentError } from '@qedge/core';
 import {
   chooseKernelHost,
   type KernelHostCandidate,
@@ -13,10 +12,7 @@ const MACHINE_CODE_CANDIDATES = (['avx512', 'avx2'] as const).map(
     isa,
     strict: true,
     automatic: true,
-    create({ strict }) {
-      assertNativeAllowed();
-      return createMachineCodeHost({ isa, strict });
-    },
+    create: ({ strict }) => createMachineCodeHost({ isa, strict }),
   }),
 );
 
@@ -38,18 +34,4 @@ export function createKernelHost(options: KernelHostOptions = {}): KernelHostCho
   const { host, fallbacks } = choice;
   const isMachineCode = MACHINE_CODE_CANDIDATES.some(({ isa }) => isa === host.isa);
   return isMachineCode ? choice : { host, fallbacks: [...fallbacks, ...sharingFallbacks(choice, options)] };
-}
-
-function assertNativeAllowed(): void {
-  const value = process.env.QEDGE_NATIVE;
-  if (value === undefined || value === '' || value === '1') return;
-  if (value === '0') {
-    throw new CapabilityUnavailableError('QEDGE_NATIVE=0 forbids machine code', {
-      remedy: 'Unset QEDGE_NATIVE to allow it',
-    });
-  }
-  throw new InvalidArgumentError('QEDGE_NATIVE has a value that is not known', {
-    expected: '0 or 1',
-    actual: value,
-  });
 }

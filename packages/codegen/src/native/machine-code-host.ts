@@ -37,7 +37,8 @@ type MachineIsa = (typeof ISAS)[number];
  * const memory = host.createMemory(4096);
  * const [kernel] = host.load([description], memory);
  * @throws CapabilityUnavailableError on another system or processor, without koffi, where the system refuses executable memory,
- *   or where the processor lacks the instruction set; InvalidArgumentError for an instruction set that is not known.
+ *   where the processor lacks the instruction set, or where the environment forbids machine code (`QEDGE_NATIVE=0`);
+ *   InvalidArgumentError for an instruction set or a value of `QEDGE_NATIVE` that is not known.
  */
 export function createMachineCodeHost(options: MachineCodeHostOptions = {}): MachineCodeHost {
   const { isa, strict = false } = options;
@@ -47,6 +48,7 @@ export function createMachineCodeHost(options: MachineCodeHostOptions = {}): Mac
       actual: isa,
     });
   }
+  assertNativeAllowed();
   const executable = new ExecutableMemory();
   try {
     const cpu = describeCpu(executable);
@@ -55,6 +57,20 @@ export function createMachineCodeHost(options: MachineCodeHostOptions = {}): Mac
     executable.dispose();
     throw error;
   }
+}
+
+function assertNativeAllowed(): void {
+  const value = process.env.QEDGE_NATIVE;
+  if (value === undefined || value === '' || value === '1') return;
+  if (value === '0') {
+    throw new CapabilityUnavailableError('QEDGE_NATIVE=0 forbids machine code', {
+      remedy: 'Unset QEDGE_NATIVE to allow it',
+    });
+  }
+  throw new InvalidArgumentError('QEDGE_NATIVE has a value that is not known', {
+    expected: '0 or 1',
+    actual: value,
+  });
 }
 
 /** What each function that runs a kernel refers to, so that the memory of its argument block lives as long as the function. */
