@@ -76,7 +76,8 @@ export function compileWasmModule(bytes: Uint8Array): WasmModule {
   } catch (cause) {
     throw new CapabilityUnavailableError('The host refuses a generated module', {
       actual: String(cause),
-      remedy: 'Check detectWasmFeatures() before choosing an instruction set.',
+      remedy:
+        "Check detectWasmFeatures() before choosing an instruction set. A page's content security policy must allow 'wasm-unsafe-eval'.",
       cause,
     });
   }

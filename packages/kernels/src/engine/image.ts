@@ -93,6 +93,12 @@ function resolvePadding(
 ): Padding {
   if (padding === 'valid') return NO_PADDING;
   if (padding === 'same') return samePadding(image, window);
+  if (typeof padding !== 'number' && typeof padding !== 'object') {
+    throw new InvalidArgumentError('The padding is not known', {
+      expected: '"valid", "same", a number, or { top, left, bottom, right }',
+      actual: padding,
+    });
+  }
   const sides =
     typeof padding === 'number' ? { top: padding, left: padding, bottom: padding, right: padding } : padding;
   for (const [side, cells] of Object.entries(sides)) requireSize(`The padding at the ${side}`, cells);

@@ -19,7 +19,7 @@ import {
   type KernelSteps,
   worthwhileThreads,
 } from './binding.ts';
-import { bytesOf, requireDisjoint, requireSize, requireVector } from './operands.ts';
+import { bytesOf, requireDisjoint, requireSize, requireVector, typeName } from './operands.ts';
 import { divide, splitProduct } from './split-work.ts';
 
 /**
@@ -105,12 +105,19 @@ interface LeftOperand {
   readonly rowZeroPoints: boolean;
 }
 
-function checkLeft({ m, n, k, a, c, aQuantization }: IntegerGemmOptions): LeftOperand {
+function checkLeft({ m, n, k, a, c, aQuantization, bBits = 8 }: IntegerGemmOptions): LeftOperand {
   for (const [name, size] of Object.entries({ m, n, k })) requireSize(name, size, 1);
-  const result = c instanceof Int32Array ? 'Int32Array' : 'Float32Array';
+  requireOneOf('bBits', bBits, [8, 4]);
+  const result = resultType(c);
   const isFloat = a instanceof Float32Array;
   const type = isFloat ? 'Float32Array' : a instanceof Int8Array ? 'Int8Array' : 'Uint8Array';
   if (typeof aQuantization === 'string') {
+    if (aQuantization !== 'symmetric-per-row' && aQuantization !== 'asymmetric-per-row') {
+      throw new InvalidArgumentError('aQuantization names nothing that is known', {
+        expected: '{ scale, zeroPoint }, "symmetric-per-row" or "asymmetric-per-row"',
+        actual: aQuantization,
+      });
+    }
     if (isFloat && result === 'Float32Array') {
       const asymmetric = aQuantization === 'asymmetric-per-row';
       const mode = asymmetric ? 'row-asymmetric' : 'row-symmetric';
@@ -144,7 +151,28 @@ function checkLeft({ m, n, k, a, c, aQuantization }: IntegerGemmOptions): LeftOp
   return { type, result, mode, perRow: false, scale, zeroPoint: zeroPoint - least, rowZeroPoints: false };
 }
 
-function checkResult({ n, k, b, bScales, c, bias, activation = 'none' }: IntegerGemmOptions): void {
+function resultType(c: IntegerGemmOptions['c']): 'Int32Array' | 'Float32Array' {
+  const found = typeName(c);
+  if (found === 'Int32Array' || found === 'Float32Array') return found;
+  throw new InvalidArgumentError('c has the wrong type', {
+    expected: 'Int32Array or Float32Array',
+    actual: found,
+  });
+}
+
+function checkResult({
+  n,
+  k,
+  b,
+  bBits = 8,
+  bScales,
+  c,
+  bias,
+  activation = 'none',
+}: IntegerGemmOptions): void {
+  if (bBits !== 8 && bBits !== 4) {
+    throw new InvalidArgumentError('bBits is out of range', { expected: '8 or 4', actual: bBits });
+  }
   if (!(b instanceof Int8Array) || b.length !== k * n) {
     throw new ShapeMismatchError('b does not fit its shape', {
       expected: `an Int8Array of ${k * n} codes for [${k}, ${n}]`,

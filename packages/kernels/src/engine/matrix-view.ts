@@ -1,6 +1,6 @@
 import type { MatrixLayout } from '@qedge/codegen';
 import { InvalidArgumentError, ShapeMismatchError } from '@qedge/core';
-import { type ByteRange, requireSize } from './operands.ts';
+import { type ByteRange, requireSize, typeName } from './operands.ts';
 
 /** Elements of an array seen as a matrix, or as a batch of matrices of one shape. */
 export interface MatrixView {
@@ -104,11 +104,19 @@ export function requireDistinct(
 }
 
 function isView(operand: MatrixOperand): operand is MatrixView {
-  return 'data' in operand;
+  return operand !== null && typeof operand === 'object' && 'data' in operand;
 }
 
 function denseView(name: string, data: Float32Array, { batch, rows, columns }: MatrixShape): MatrixView {
   const length = batch * rows * columns;
+  const found = typeName(data);
+  if (found !== 'Float32Array') {
+    throw new InvalidArgumentError(`${name} has the wrong type`, {
+      expected: 'Float32Array',
+      remedy: 'For parts of a larger array give { data, rowStride }.',
+      actual: found,
+    });
+  }
   if (data.length !== length) {
     throw new ShapeMismatchError(`${name} does not fit its shape`, {
       expected: `${length} elements for ${batch > 1 ? `${batch} x ` : ''}[${rows}, ${columns}]`,

@@ -30,7 +30,7 @@ export interface ByteRange {
  * @throws InvalidArgumentError naming the operand.
  */
 export function requireArray(arena: Arena, name: string, type: KernelArrayName, array: KernelArray): number {
-  const found = Object.prototype.toString.call(array).slice(8, -1);
+  const found = typeName(array);
   if (found !== type) {
     throw new InvalidArgumentError(`${name} has the wrong type`, { expected: type, actual: found });
   }
@@ -43,6 +43,11 @@ export function requireArray(arena: Arena, name: string, type: KernelArrayName, 
     });
   }
   return address + array.byteOffset - byteOffset;
+}
+
+/** What a value is called, also when it comes from another realm. */
+export function typeName(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
 }
 
 /** As {@link requireArray}, with a length. @throws ShapeMismatchError for another one. */
@@ -82,9 +87,21 @@ export function requireSize(name: string, value: number, least = 0): void {
   if (Number.isInteger(value) && value >= least && value < 2 ** 31) return;
   throw new InvalidArgumentError(`${name} is out of range`, {
     expected: `an integer from ${least} to 2^31 - 1`,
-    actual: value,
+    actual: typeof value === 'number' ? value : `${typeof value} ${String(value)}`,
   });
 }
+
+/** @throws InvalidArgumentError unless `value` is one of `allowed`. */
+export function requireOneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
+  if (allowed.includes(value)) return;
+  throw new InvalidArgumentError(`${name} is not known`, {
+    expected: allowed.join(', '),
+    actual: String(value),
+  });
+}
+
+/** How packed weights may be stored. */
+export const WEIGHT_FORMATS = ['float32', 'float16', 'bfloat16'] as const;
 
 /** @throws InvalidArgumentError unless `value` is a finite number. */
 export function requireFinite(name: string, value: number): void {

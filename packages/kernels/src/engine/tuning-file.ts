@@ -76,10 +76,20 @@ function writeDocument(path: string, document: TuningDocument): void {
     writeFileSync(temporary, `${JSON.stringify(document, null, 2)}\n`);
     renameSync(temporary, path);
   } catch (cause) {
-    rmSync(temporary, { force: true });
+    removeQuietly(temporary);
     throw new FileAccessError(`The tuning file ${path} cannot be written`, {
       actual: (cause as Error).message,
+      remedy: "Name a file that this process may write, or use tuning: 'measure', which keeps no file.",
       cause,
     });
+  }
+}
+
+/** What is left of a failed attempt goes if it may: the error that is told is the first one. */
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Where nothing may be written, nothing is left either.
   }
 }

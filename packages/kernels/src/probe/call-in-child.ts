@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { type LookupOptions, lookupBase, type PackageLoader } from './optional-package.ts';
 
 /** What became of a call in a child process. */
@@ -49,12 +49,18 @@ export function callInChild<Argument, Result>(
 ): Promise<ChildOutcome<Result>> {
   const program = CHILD_PROGRAM(fn.toString(), JSON.stringify(argument) ?? 'undefined', lookupBase(options));
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--eval', program], {
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-      timeout: options.timeoutMs,
-      killSignal: 'SIGKILL',
-      ...(options.signal ? { signal: options.signal } : {}),
-    });
+    let child: ChildProcess;
+    try {
+      child = spawn(process.execPath, ['--eval', program], {
+        stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+        timeout: options.timeoutMs,
+        killSignal: 'SIGKILL',
+        ...(options.signal ? { signal: options.signal } : {}),
+      });
+    } catch (error) {
+      // Node's permission model refuses by throwing at once.
+      return resolve({ ok: false, reason: `no child process: ${(error as Error).message}` });
+    }
     let answer = '';
     let complaints = '';
     child.stdio[3]?.on('data', (chunk: Buffer) => {
