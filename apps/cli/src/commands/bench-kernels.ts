@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { formatTable } from '@qedge/bench';
 import { describeMachine } from '@qedge/bench/node';
-import type { Command } from 'commander';
-import { attachHandler, type CommandResult, defineCommand, integerOption, UsageError } from '../command.ts';
+import { type Command, InvalidArgumentError } from 'commander';
+import { attachHandler, type CommandResult, defineCommand, integerOption } from '../command.ts';
 import { BENCHMARK_CASES, CASE_GROUPS, type CaseGroup } from '../kernel-benchmark/cases.ts';
 import { type OurLibrary, openOurLibrary } from '../kernel-benchmark/our-library.ts';
 import { loadPeers } from '../kernel-benchmark/peers/load-peers.ts';
@@ -74,7 +74,9 @@ function listOption<Name extends string>(names: readonly Name[]): (text: string)
     const chosen = text.split(',').map((name) => name.trim());
     const wrong = chosen.find((name) => !(names as readonly string[]).includes(name));
     if (wrong === undefined) return chosen as Name[];
-    throw new UsageError(`"${wrong}" is not known`, { expected: names.join(', '), actual: wrong });
+    throw new InvalidArgumentError(
+      `Expected any of ${names.join(', ')}, separated by commas, got "${wrong}".`,
+    );
   };
 }
 
