@@ -144,6 +144,19 @@ describe('a workspace', () => {
     expect(() => space.pooling({ ...images, operation: 'max' })).toThrow(ShapeMismatchError);
   });
 
+  it('refuses formats that it does not know, and its memory stays in order', async () => {
+    const { space, a, b } = await operands();
+    const unknown = 'float64' as 'float32';
+    const remaining = space.remainingBytes;
+    const images = { height: 2, width: 2, channels: 2, window: 1, input: a, output: b.subarray(0, 4) };
+    const convolution = { ...images, outputChannels: 1, weights: new Float32Array(2) };
+    expect(() => space.convolution({ ...convolution, weightFormat: unknown })).toThrow(
+      /^weightFormat is not known/,
+    );
+    expect(() => space.packMatrix({ k: 4, n: 3, b, format: unknown })).toThrow(/^format is not known/);
+    expect(space.remainingBytes).toBe(remaining);
+  });
+
   it('refuses packed matrices of another shape, another workspace, or to be transposed', async () => {
     const { space, a, b, c } = await operands();
     const packed = space.packMatrix({ k: 4, n: 3, b: new Float32Array(12) });

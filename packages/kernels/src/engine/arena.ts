@@ -43,7 +43,8 @@ export class Arena {
   /** @throws BudgetExceededError when the memory has too few bytes left. */
   allocate(byteLength: number, purpose: string): Place {
     const taken = Math.ceil(byteLength / MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
-    if (taken > this.remainingBytes) {
+    // NaN fits nowhere.
+    if (!(taken <= this.remainingBytes)) {
       throw new BudgetExceededError(`The workspace has no room for ${purpose}`, {
         expected: `at most ${this.remainingBytes} bytes, the rest of ${this.memory.byteLength}`,
         actual: taken,

@@ -25,7 +25,14 @@ import {
 import { type ConvolutionEpilogue, type FoldedWeights, foldWeights } from './convolution-weights.ts';
 import { gemmSteps } from './gemm.ts';
 import { checkImages, type ImageOptions, type WindowOptions } from './image.ts';
-import { bytesOf, requireDisjoint, requireSize, requireVector } from './operands.ts';
+import {
+  bytesOf,
+  requireDisjoint,
+  requireOneOf,
+  requireSize,
+  requireVector,
+  WEIGHT_FORMATS,
+} from './operands.ts';
 import { PackedMatrix } from './packed-matrix.ts';
 import { divide } from './split-work.ts';
 
@@ -56,6 +63,7 @@ export function convolutionSteps(context: BindingContext, options: ConvolutionOp
   const { outputChannels, groups = 1, weightFormat = 'float32' } = options;
   requireSize('outputChannels', outputChannels, 1);
   requireSize('groups', groups, 1);
+  requireOneOf('weightFormat', weightFormat, WEIGHT_FORMATS);
   if (options.channels % groups !== 0 || outputChannels % groups !== 0) {
     throw new InvalidArgumentError('Groups must divide the channels', {
       expected: `a divisor of ${options.channels} and ${outputChannels}`,

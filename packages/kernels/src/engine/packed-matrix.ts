@@ -3,7 +3,7 @@ import { InvalidArgumentError, ShapeMismatchError } from '@qedge/core';
 import type { Arena } from './arena.ts';
 import type { BindingContext } from './binding.ts';
 import { checkMatrix, type MatrixOperand } from './matrix-view.ts';
-import { requireSize } from './operands.ts';
+import { requireOneOf, requireSize, WEIGHT_FORMATS } from './operands.ts';
 
 /** What `KernelWorkspace.packMatrix` packs. */
 export interface PackMatrixOptions {
@@ -57,6 +57,7 @@ export class PackedMatrix {
   static pack({ host, arena }: BindingContext, options: PackMatrixOptions): PackedMatrix {
     const { k, n, transposeB = false, batch = 1, format = 'float32' } = options;
     for (const [name, size] of Object.entries({ k, n, batch })) requireSize(name, size, 1);
+    requireOneOf('format', format, WEIGHT_FORMATS);
     const { data, layout } = checkMatrix('b', options.b, { batch, rows: k, columns: n }, transposeB);
     const panelColumns = gemmPanelColumns(host.traits);
     const shape = { depth: k, columns: n, panelColumns, format };
