@@ -103,18 +103,6 @@ export function requireOneOf(name: string, value: unknown, allowed: readonly unk
 /** How packed weights may be stored. */
 export const WEIGHT_FORMATS = ['float32', 'float16', 'bfloat16'] as const;
 
-/** @throws InvalidArgumentError unless `value` is one of `allowed`. */
-export function requireOneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
-  if (allowed.includes(value)) return;
-  throw new InvalidArgumentError(`${name} is not known`, {
-    expected: allowed.join(', '),
-    actual: String(value),
-  });
-}
-
-/** How packed weights may be stored. */
-export const WEIGHT_FORMATS = ['float32', 'float16', 'bfloat16'] as const;
-
 /** @throws InvalidArgumentError unless `value` is a finite number. */
 export function requireFinite(name: string, value: number): void {
   if (Number.isFinite(value)) return;
