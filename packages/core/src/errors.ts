@@ -70,7 +70,7 @@ function composeMessage(message: string, { expected, actual, remedy }: ErrorDeta
   if (expected !== undefined) parts.push(`expected ${describe(expected)}`);
   if (actual !== undefined) parts.push(`got ${describe(actual)}`);
   const sentence = parts.length > 1 ? `${parts[0]}: ${parts.slice(1).join(', ')}` : message;
-  return remedy === undefined ? sentence : `${sentence}. ${remedy}`;
+  return remedy === undefined ? sentence : `${sentence.replace(/\.$/, '')}. ${remedy}`;
 }
 
 /** Longer descriptions help nobody; a damaged file can put megabytes here. */

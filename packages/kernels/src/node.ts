@@ -1,6 +1,11 @@
 /// <reference types="@webgpu/types" />
 export { createCpuDevice } from './cpu/node-cpu-device.ts';
+export type { BoundKernel } from './engine/bound-kernel.ts';
+export { windowOutputSize } from './engine/image.ts';
+export type { KernelEngine } from './engine/kernel-engine.ts';
+export { columnMajor } from './engine/matrix-view.ts';
 export { createKernelEngine, type NodeKernelEngineOptions } from './engine/node-engine.ts';
+export type { KernelWorkspace } from './engine/workspace.ts';
 export {
   type LoadedOnnxRuntime,
   type LoadOnnxRuntimeOptions,

@@ -21,8 +21,8 @@ export class MachineMemory implements KernelMemory {
   constructor(koffi: Koffi, byteLength: number) {
     requireByteLength(byteLength);
     this.buffer = allocate(byteLength + MEMORY_ALIGNMENT);
-    // The address of a bare SharedArrayBuffer is refused in Node 20, the address of a view is not.
-    const start = Number(koffi.address(new Uint8Array(this.buffer)));
+    // The address of a bare SharedArrayBuffer is refused in Node 20, that of a view is not. A view of all of it could be too long.
+    const start = Number(koffi.address(new Uint8Array(this.buffer, 0, 1)));
     this.address = Math.ceil(start / MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
     this.byteOffset = this.address - start;
     this.byteLength = byteLength;

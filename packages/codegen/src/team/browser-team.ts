@@ -22,7 +22,7 @@ interface Browser {
  * elsewhere, and where workers cannot be started (a content security policy without `worker-src blob:`), the team has one thread and says
  * why.
  *
- * @throws InvalidArgumentError when `size` is not an integer from 1 to 1024.
+ * @throws InvalidArgumentError when `size` is not an integer from 1 to 256.
  */
 export async function createBrowserTeam(size: number): Promise<ThreadTeam> {
   assertTeamSize(size);

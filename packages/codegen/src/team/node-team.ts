@@ -14,7 +14,7 @@ import { NODE_WORKER_PROGRAM, SCHED_YIELD, type WorkerStart } from './worker-pro
  * using team = await createNodeTeam(2);
  * const run = team.prepare([{ kernel, block: upperHalf }, { kernel, block: lowerHalf }]);
  * run();
- * @throws InvalidArgumentError when `size` is not an integer from 1 to 1024.
+ * @throws InvalidArgumentError when `size` is not an integer from 1 to 256.
  */
 export async function createNodeTeam(size: number): Promise<ThreadTeam> {
   assertTeamSize(size);

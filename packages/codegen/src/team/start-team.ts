@@ -4,7 +4,7 @@ import { SPIN_MICROSECONDS, StartedTeam, type TeamWorker, type ThreadTeam } from
 import type { WorkerStart } from './worker-program.ts';
 
 /** More threads than any host has that runs this. */
-const MAX_THREADS = 1024;
+const MAX_THREADS = 256;
 const START_LIMIT_MILLISECONDS = 20_000;
 
 /** Starts one worker. Calls `onReady` once it can take messages, `onEnd` when it has failed or ended. May throw. */
@@ -14,7 +14,7 @@ export type WorkerStarter = (
   onEnd: (why: string) => void,
 ) => TeamWorker;
 
-/** @throws InvalidArgumentError when `size` is not an integer from 1 to 1024. */
+/** @throws InvalidArgumentError when `size` is not an integer from 1 to 256. */
 export function assertTeamSize(size: number): void {
   if (Number.isInteger(size) && size >= 1 && size <= MAX_THREADS) return;
   throw new InvalidArgumentError('A team has an impossible number of threads', {

@@ -32,13 +32,19 @@ export async function openMachine(kit: MachineKit, options: MachineOptions): Pro
   const { threads = 1 } = options;
   requireSize('threads', threads, 1);
   const { host, fallbacks } = kit.createHost({ ...options, shared: threads > 1 });
-  // Private memory was reported with the host already.
-  if (threads === 1 || !sharesMemory(host)) return { host, team: null, fallbacks };
+  if (threads === 1) return { host, team: null, fallbacks };
+  const alone = (why: string): Machine => {
+    return {
+      host,
+      team: null,
+      fallbacks: [...fallbacks, { from: `${threads} threads`, to: 'one thread', why }],
+    };
+  };
+  if (!sharesMemory(host)) return alone('threads need shared memory, which this host does not have');
   try {
     const team = await kit.createTeam(threads);
     if (team.reason === null) return { host, team, fallbacks };
-    const lost = { from: `${threads} threads`, to: 'one thread', why: team.reason };
-    return { host, team: null, fallbacks: [...fallbacks, lost] };
+    return alone(team.reason);
   } catch (error) {
     host.dispose();
     throw error;
