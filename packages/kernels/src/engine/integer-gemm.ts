@@ -105,9 +105,8 @@ interface LeftOperand {
   readonly rowZeroPoints: boolean;
 }
 
-function checkLeft({ m, n, k, a, c, aQuantization, bBits = 8 }: IntegerGemmOptions): LeftOperand {
+function checkLeft({ m, n, k, a, c, aQuantization }: IntegerGemmOptions): LeftOperand {
   for (const [name, size] of Object.entries({ m, n, k })) requireSize(name, size, 1);
-  requireOneOf('bBits', bBits, [8, 4]);
   const result = resultType(c);
   const isFloat = a instanceof Float32Array;
   const type = isFloat ? 'Float32Array' : a instanceof Int8Array ? 'Int8Array' : 'Uint8Array';
