@@ -3,7 +3,7 @@ import type { Target, TargetTraits } from '../target/target.ts';
 
 /**
  * One run of a kernel on random data with a known answer. `all` compares every output element, which a test can afford; `sample`
- * compares those of the edges and a few dozen others, which the first use of a kernel can afford (well below 10 ms).
+ * compares those of the edges and a few dozen others, which the first use of a kernel can afford: it costs one run of the kernel, its operands, and a few milliseconds.
  */
 export interface KernelTrial {
   /** Bytes of memory that the trial needs. */
