@@ -3,7 +3,8 @@ import type { Target, TargetTraits } from '../target/target.ts';
 
 /**
  * One run of a kernel on random data with a known answer. `all` compares every output element, which a test can afford; `sample`
- * compares those of the edges and a few dozen others, which the first use of a kernel can afford: it costs one run of the kernel, its operands, and a few milliseconds.
+ * compares those of the edges and a few dozen others: the first use of a kernel costs one run of it, writing its operands, and a few
+ * milliseconds.
  */
 export interface KernelTrial {
   /** Bytes of memory that the trial needs. */
