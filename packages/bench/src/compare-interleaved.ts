@@ -22,6 +22,11 @@ export interface CompareOptions {
   readonly seed?: number;
   /** Time per subject and round. At least three batches are timed, or one when a single call takes as long. Default 10. */
   readonly blockMs?: number;
+  /**
+   * Idle time before each block, for subjects whose threads go on spinning when a call is done: they would slow down whoever comes
+   * next. Default 0.
+   */
+  readonly pauseMs?: number;
   /** Unrecorded time per subject before the first round. Default 100. */
   readonly warmUpMs?: number;
   /** Confidence of the intervals. Default 0.99. */
@@ -77,11 +82,12 @@ export async function compareInterleaved(
   subjects: readonly Subject[],
   options: CompareOptions = {},
 ): Promise<Comparison> {
-  const { repeats = 30, seed = 1, blockMs = 10, warmUpMs = 100, confidence = 0.99 } = options;
+  const { repeats = 30, seed = 1, blockMs = 10, pauseMs = 0, warmUpMs = 100, confidence = 0.99 } = options;
   const { minimumEffectFraction = 0.01, clock = systemClock, signal, onProgress } = options;
   validate(subjects);
   requireAtLeast('repeats', repeats, 6);
   requireAtLeast('blockMs', blockMs, 0);
+  requireAtLeast('pauseMs', pauseMs, 0);
   requireAtLeast('warmUpMs', warmUpMs, 0);
   requireAtLeast('minimumEffectFraction', minimumEffectFraction, 0);
   const random = new Random(seed);
@@ -92,6 +98,7 @@ export async function compareInterleaved(
   const medians = new Map(timers.map((timer) => [timer, [] as number[]]));
   for (let round = 0; round < repeats; round++) {
     for (const timer of random.shuffle([...timers])) {
+      if (pauseMs > 0) await clock.sleep(pauseMs, signal);
       medians.get(timer)!.push(await medianOfBlock(timer, clock, blockMs));
     }
     onProgress?.({ phase: 'comparing', done: round + 1, total: repeats });

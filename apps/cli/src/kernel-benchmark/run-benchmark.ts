@@ -96,7 +96,7 @@ async function runCase(benchmarkCase: BenchmarkCase, options: BenchmarkOptions):
       });
     }
     if (prepared.length === 0) return [];
-    const rounds = await timeRounds(ours, prepared, options);
+    const rounds = await timeRounds(ours, prepared, threads, options);
     return prepared.map(({ peer, goal }, index): ComparisonResult => {
       const theirs = rounds[index + 1]!;
       // The peak is no competitor: its time over ours is the share of it that was reached.
@@ -129,6 +129,7 @@ async function runCase(benchmarkCase: BenchmarkCase, options: BenchmarkOptions):
 async function timeRounds(
   ours: PreparedWork,
   prepared: readonly Contender[],
+  threads: number,
   { rounds, blockMs, seed, signal }: BenchmarkOptions,
 ): Promise<number[][]> {
   await ours.run();
@@ -148,6 +149,8 @@ async function timeRounds(
   const { subjects: compared } = await compareInterleaved(subjects, {
     repeats: rounds,
     blockMs,
+    // Threads of some libraries spin for up to 20 ms after a call.
+    pauseMs: threads > 1 ? 40 : 0,
     seed,
     signal,
   });
