@@ -65,6 +65,7 @@ describe('createCpuDevice', () => {
     expect(alone.name).toBe('cpu (interpreter)');
     expect(alone.fallbacks).toEqual([
       { from: 'shared memory', to: 'private memory', why: expect.any(String) },
+      { from: '2 threads', to: 'one thread', why: expect.stringContaining('shared memory') },
     ]);
     using shared = await createCpuDevice({ isa: 'wasm-strict', threads: 2 });
     expect(shared).toMatchObject({ name: 'cpu (wasm SIMD, 2 threads)', fallbacks: [] });

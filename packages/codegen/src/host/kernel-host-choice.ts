@@ -59,6 +59,8 @@ export function chooseKernelHost(
       missing.push({ isa: candidate.isa, why: error.message, cause: error });
     }
   }
+  // The only one says best what it lacks.
+  if (missing.length === 1) throw missing[0]!.cause;
   const names = wanted.map(({ isa }) => `"${isa}"`).join(' or ');
   throw new CapabilityUnavailableError(`Kernels cannot run as ${names}`, {
     actual: missing.map(({ why }) => why).join('; '),
