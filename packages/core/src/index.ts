@@ -36,6 +36,19 @@ export {
   type SoftmaxLayerSpec,
   validateModelGraph,
 } from './model-graph.ts';
+export type {
+  Operator,
+  OperatorGraph,
+  OperatorModel,
+  OperatorNode,
+  OperatorOf,
+  PointwiseExpression,
+  PointwiseFunction,
+  PointwiseOperation,
+  ValueDType,
+  ValueSpec,
+  WindowSpec,
+} from './operator-graph.ts';
 export type { PowerState, PowerSupply } from './power-state.ts';
 export { isPrecision, PRECISION_BITS, PRECISIONS, type Precision, type PrecisionBits } from './precision.ts';
 export type { Progress, ProgressListener } from './progress.ts';
