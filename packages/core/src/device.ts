@@ -6,7 +6,7 @@ import type { Shape } from './shape.ts';
 import type { WeightSource } from './tensor.ts';
 
 /** What kind of hardware or library executes a model. */
-export type DeviceKind = 'cpu' | 'webgpu' | 'cuda' | 'tfjs' | 'onnxruntime';
+export type DeviceKind = 'cpu' | 'webgpu' | 'cuda' | 'tfjs' | 'onnxruntime' | 'parallel';
 
 /** How a model is to be prepared for a device. */
 export interface CompileOptions {

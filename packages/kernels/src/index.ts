@@ -25,3 +25,9 @@ export type {
 } from './engine/row-kernels.ts';
 export type { KernelWorkspace } from './engine/workspace.ts';
 export { type InferOnceOptions, inferOnce } from './infer-once.ts';
+export {
+  createParallelDevice,
+  type ParallelDevice,
+  type ParallelDeviceOptions,
+} from './parallel/parallel-device.ts';
+export type { DeviceShare, ParallelModel } from './parallel/parallel-model.ts';
