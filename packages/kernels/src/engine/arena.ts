@@ -16,13 +16,17 @@ export interface ArrayConstructor<Values> {
   readonly BYTES_PER_ELEMENT: number;
 }
 
-/** Hands out places in a memory, one after the other, aligned to cache lines. Nothing is given back. */
+/**
+ * Hands out places in a memory, aligned to cache lines: one after the other from its start, which are never given back, and temporary ones
+ * from its end, which steps that run later use again.
+ */
 export class Arena {
   readonly memory: KernelMemory;
   readonly #view: DataView;
   #usedBytes = 0;
-  /** By thread: what kernels may overwrite while they run. One kernel per thread runs at a time, so they share it. */
-  readonly #scratch: (Place | undefined)[] = [];
+  /** Bytes before the end that the open {@link reuse} calls have taken, and the most there ever were. */
+  #temporaryBytes = 0;
+  #mostTemporaryBytes = 0;
   /** Where arrays lie, from lower to higher offsets. */
   readonly #arrays: Place[] = [];
 
@@ -32,7 +36,17 @@ export class Arena {
   }
 
   get remainingBytes(): number {
-    return this.memory.byteLength - this.#usedBytes;
+    return this.memory.byteLength - this.#usedBytes - this.#mostTemporaryBytes;
+  }
+
+  /** Bytes that were handed out for good. */
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** The most bytes that temporary places take at a time. */
+  get temporaryBytes(): number {
+    return this.#mostTemporaryBytes;
   }
 
   /** All of the buffer, to write argument blocks. */
@@ -42,22 +56,41 @@ export class Arena {
 
   /** @throws BudgetExceededError when the memory has too few bytes left. */
   allocate(byteLength: number, purpose: string): Place {
-    const taken = Math.ceil(byteLength / MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
-    // NaN fits nowhere.
-    if (!(taken <= this.remainingBytes)) {
-      throw new BudgetExceededError(`The workspace has no room for ${purpose}`, {
-        expected: `at most ${this.remainingBytes} bytes, the rest of ${this.memory.byteLength}`,
-        actual: taken,
-        remedy: 'Ask for a larger workspace; memory that is never touched costs nothing.',
-      });
-    }
+    const taken = wholeLines(byteLength);
+    this.#requireRoom(taken, this.#mostTemporaryBytes, purpose);
     const start = this.#usedBytes;
     this.#usedBytes += taken;
-    return {
-      byteOffset: this.memory.byteOffset + start,
-      byteLength,
-      address: this.memory.address + start,
-    };
+    return this.#placeAt(start, byteLength);
+  }
+
+  /**
+   * Plans steps whose temporary places are free again when they have run: what is planned afterwards gets the same bytes. Only one
+   * kernel of a memory, or one step on all threads, runs at a time.
+   */
+  reuse<Planned>(plan: () => Planned): Planned {
+    const before = this.#temporaryBytes;
+    try {
+      return plan();
+    } finally {
+      this.#temporaryBytes = before;
+    }
+  }
+
+  /** Bytes of any content for the steps that the innermost {@link reuse} plans. @throws as {@link allocate}. */
+  temporary(byteLength: number, purpose: string): Place {
+    const end = Math.floor(this.memory.byteLength / MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
+    const slack = this.memory.byteLength - end;
+    const taken = this.#temporaryBytes + wholeLines(byteLength);
+    this.#requireRoom(0, taken + slack, purpose);
+    this.#temporaryBytes = taken;
+    this.#mostTemporaryBytes = Math.max(this.#mostTemporaryBytes, taken + slack);
+    return this.#placeAt(end - taken, byteLength);
+  }
+
+  /** A temporary array of any content; as {@link temporary}. */
+  temporaryArray<Values>(type: ArrayConstructor<Values>, length: number, purpose: string): Values {
+    const place = this.temporary(length * type.BYTES_PER_ELEMENT, purpose);
+    return new type(this.memory.buffer, place.byteOffset, length);
   }
 
   /** Zeroed numbers. @throws as {@link allocate}. */
@@ -82,22 +115,40 @@ export class Arena {
       else high = middle;
     }
     const found = this.#arrays[low];
-    if (found === undefined) return false;
-    const end = found.byteOffset + found.byteLength;
-    return byteOffset >= found.byteOffset && byteOffset + byteLength <= end;
-  }
-
-  /** At least `byteLength` bytes of any content for kernels that run on one thread of a team. */
-  scratch(thread: number, byteLength: number): Place {
-    const known = this.#scratch[thread];
-    if (known && known.byteLength >= byteLength) return known;
-    const place = this.allocate(byteLength, 'scratch memory');
-    this.#scratch[thread] = place;
-    return place;
+    const end = this.memory.byteOffset + this.memory.byteLength;
+    if (byteOffset >= end - this.#mostTemporaryBytes) return byteOffset + byteLength <= end;
+    return (
+      found !== undefined &&
+      byteOffset >= found.byteOffset &&
+      byteOffset + byteLength <= found.byteOffset + found.byteLength
+    );
   }
 
   /** An argument block of `fields` fields, all 0. */
   block(fields: number): Place {
     return this.allocate(fields * ARGUMENT_BYTES, 'an argument block');
   }
+
+  /** NaN fits nowhere. */
+  #requireRoom(more: number, temporary: number, purpose: string): void {
+    const room = this.memory.byteLength - this.#usedBytes - temporary;
+    if (more <= room) return;
+    throw new BudgetExceededError(`The workspace has no room for ${purpose}`, {
+      expected: `at most ${this.remainingBytes} bytes, the rest of ${this.memory.byteLength}`,
+      actual: more > 0 ? more : this.remainingBytes - room,
+      remedy: 'Ask for a larger workspace; memory that is never touched costs nothing.',
+    });
+  }
+
+  #placeAt(start: number, byteLength: number): Place {
+    return {
+      byteOffset: this.memory.byteOffset + start,
+      byteLength,
+      address: this.memory.address + start,
+    };
+  }
+}
+
+function wholeLines(bytes: number): number {
+  return Math.ceil(bytes / MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
 }

@@ -8,6 +8,7 @@ import {
 import type { Arena, Place } from './arena.ts';
 import { BoundKernel, type Lifetime } from './bound-kernel.ts';
 import { KernelCalls } from './kernel-calls.ts';
+import type { PackedWeights } from './packed-weights.ts';
 import type { Tuner } from './tuner.ts';
 
 /** What kernels are bound with: one workspace of one engine. */
@@ -18,6 +19,10 @@ export interface BindingContext {
   /** Null where there is one thread. */
   readonly team: ThreadTeam | null;
   readonly tuner: Tuner;
+  /** What a step costs that is divided among threads, in microseconds; default: a handoff to the team. */
+  readonly divisionMicroseconds?: number;
+  /** Weights that were packed before. */
+  readonly packedWeights?: PackedWeights;
 }
 
 /** The fields of an argument block by index: addresses and counts, or float32 numbers. */
@@ -45,12 +50,12 @@ export function fewestMicroseconds({ traits }: Pick<KernelHost, 'traits'>, opera
 
 /** How many threads a work of so many operations is worth: all of the team, or one where handing over would take too long. */
 export function worthwhileThreads(
-  { host, team }: Pick<BindingContext, 'host' | 'team'>,
+  { host, team, divisionMicroseconds }: Pick<BindingContext, 'host' | 'team' | 'divisionMicroseconds'>,
   operations: number,
 ): number {
   if (team === null) return 1;
   const saved = fewestMicroseconds(host, operations) * (1 - 1 / team.size);
-  return saved > WORTHWHILE_GAIN * team.handoffMicroseconds ? team.size : 1;
+  return saved > WORTHWHILE_GAIN * (divisionMicroseconds ?? team.handoffMicroseconds) ? team.size : 1;
 }
 
 /** Writes the argument blocks of all steps and loads their kernels. */

@@ -1,5 +1,6 @@
 import { type Activation, type BatchNormalization, foldBatchNormalization } from '@qedge/codegen';
 import { ShapeMismatchError } from '@qedge/core';
+import { isNamed, loadWeights, type WeightOrigin } from './packed-weights.ts';
 
 /** What follows a convolution before its result is stored: batch normalisation (folded into the weights), bias, activation. */
 export interface ConvolutionEpilogue {
@@ -11,12 +12,20 @@ export interface ConvolutionEpilogue {
   readonly activation?: Activation;
 }
 
+/** An epilogue with the weights that it follows. */
+export interface WeightsAndEpilogue extends ConvolutionEpilogue {
+  readonly weights: WeightOrigin<Float32Array>;
+}
+
 /** Weights and bias with the batch normalisation inside. */
 export interface FoldedWeights {
-  readonly weights: Float32Array;
-  readonly bias: Float32Array | null;
+  /** Null: they have no name. */
+  readonly name: string | null;
+  readonly hasBias: boolean;
   /** Weights per output. */
   readonly depth: number;
+  /** Weights that are known by name alone are loaded and checked by it. */
+  load(): { readonly weights: Float32Array; readonly bias: Float32Array | null };
 }
 
 /**
@@ -26,10 +35,30 @@ export interface FoldedWeights {
  * @throws ShapeMismatchError where a length does not fit, InvalidArgumentError for an impossible variance.
  */
 export function foldWeights(
-  { weights, bias, batchNormalization }: ConvolutionEpilogue & { readonly weights: Float32Array },
+  options: WeightsAndEpilogue,
   outputChannels: number,
   depth: number,
 ): FoldedWeights {
+  const { weights: origin, bias, batchNormalization } = options;
+  const fold = (weights: Float32Array) => {
+    requireFit(options, weights, outputChannels, depth);
+    if (batchNormalization === undefined) return { weights, bias: bias ?? null };
+    return foldBatchNormalization(weights, bias ?? null, batchNormalization);
+  };
+  const hasBias = bias !== undefined || batchNormalization !== undefined;
+  if (isNamed(origin)) {
+    return { name: origin.name, hasBias, depth, load: () => fold(loadWeights(origin)) };
+  }
+  const folded = fold(origin);
+  return { name: null, hasBias, depth, load: () => folded };
+}
+
+function requireFit(
+  { bias, batchNormalization }: ConvolutionEpilogue,
+  weights: Float32Array,
+  outputChannels: number,
+  depth: number,
+): void {
   if (!(weights instanceof Float32Array) || weights.length !== depth * outputChannels) {
     throw new ShapeMismatchError('The weights do not fit the convolution', {
       expected: `a Float32Array of ${depth * outputChannels} numbers`,
@@ -44,6 +73,4 @@ export function foldWeights(
       actual: length,
     });
   }
-  if (batchNormalization === undefined) return { weights, bias: bias ?? null, depth };
-  return { ...foldBatchNormalization(weights, bias ?? null, batchNormalization), depth };
 }

@@ -22,7 +22,12 @@ import {
   type KernelSteps,
   worthwhileThreads,
 } from './binding.ts';
-import { type ConvolutionEpilogue, type FoldedWeights, foldWeights } from './convolution-weights.ts';
+import {
+  type ConvolutionEpilogue,
+  type FoldedWeights,
+  foldWeights,
+  type WeightsAndEpilogue,
+} from './convolution-weights.ts';
 import { gemmSteps } from './gemm.ts';
 import { checkImages, type ImageOptions, type WindowOptions } from './image.ts';
 import {
@@ -34,6 +39,7 @@ import {
   WEIGHT_FORMATS,
 } from './operands.ts';
 import { PackedMatrix } from './packed-matrix.ts';
+import { placePacked } from './packed-weights.ts';
 import { divide } from './split-work.ts';
 
 /** A convolution of images `[batch, height, width, inputChannels]` into `[batch, outputHeight, outputWidth, outputChannels]`. */
@@ -57,8 +63,11 @@ export interface DepthwiseOptions extends ImageOptions, WindowOptions, Convoluti
   readonly output: Float32Array;
 }
 
+/** A convolution whose weights may be known by name. */
+export type ConvolutionRequestOptions = Omit<ConvolutionOptions, 'weights'> & WeightsAndEpilogue;
+
 /** Checks a convolution and plans its kernels. @throws as `KernelWorkspace.convolution`. */
-export function convolutionSteps(context: BindingContext, options: ConvolutionOptions): KernelSteps {
+export function convolutionSteps(context: BindingContext, options: ConvolutionRequestOptions): KernelSteps {
   const { host, tuner } = context;
   const { outputChannels, groups = 1, weightFormat = 'float32' } = options;
   requireSize('outputChannels', outputChannels, 1);
@@ -92,7 +101,10 @@ export function convolutionSteps(context: BindingContext, options: ConvolutionOp
 }
 
 /** Checks a depthwise convolution and plans its kernels. @throws as `KernelWorkspace.depthwise`. */
-export function depthwiseSteps(context: BindingContext, options: DepthwiseOptions): KernelSteps {
+export function depthwiseSteps(
+  context: BindingContext,
+  options: Omit<DepthwiseOptions, 'weights'> & WeightsAndEpilogue,
+): KernelSteps {
   const { multiplier = 1 } = options;
   requireSize('multiplier', multiplier, 1);
   const { batch, input, window } = checkImages(options);
@@ -180,35 +192,42 @@ function divideWindows(
   return descriptions.map((description) => ({ description, image: 0 }));
 }
 
-/** Packs and places the weights. @returns their address. */
-function packWeights(
-  { host, arena }: BindingContext,
-  { weights, bias }: FoldedWeights,
-  whole: WindowKernel,
-): number {
-  const { lanes } = host.traits;
+/** Finds the packed weights, or packs them. @returns their address. */
+function packWeights(context: BindingContext, folded: FoldedWeights, whole: WindowKernel): number {
+  const { lanes } = context.host.traits;
+  const { name, depth, hasBias } = folded;
   const byteLength =
     whole.kind === 'convolution' ? convolutionWeightBytes(whole, lanes) : depthwiseWeightBytes(whole, lanes);
-  const { byteOffset, address } = arena.allocate(byteLength, 'packed weights');
-  const target = new Uint8Array(arena.memory.buffer, byteOffset, byteLength);
-  if (whole.kind === 'convolution') packConvolutionWeights(whole, lanes, weights, bias, target);
-  else packDepthwiseWeights(whole, lanes, weights, bias, target);
-  return address;
+  const cut =
+    whole.kind === 'convolution'
+      ? `${whole.groups}x${whole.outputChannels} ${whole.weights} ${whole.blocking.tileVectors}`
+      : `${whole.input.channels}`;
+  const layout = `${whole.kind} ${depth} ${cut} ${lanes} ${hasBias ? 'bias' : 'plain'}`;
+  return placePacked(context, { name, layout, byteLength }, (target) => {
+    const { weights, bias } = folded.load();
+    if (whole.kind === 'convolution') packConvolutionWeights(whole, lanes, weights, bias, target);
+    else packDepthwiseWeights(whole, lanes, weights, bias, target);
+  });
 }
 
 /** A whole convolution of single pixels is a product, whose kernel reads weights in larger blocks. */
 function pointwiseSteps(
   context: BindingContext,
-  options: ConvolutionOptions,
+  options: ConvolutionRequestOptions,
   folded: FoldedWeights,
 ): KernelSteps {
   const { batch = 1, height, width, channels, outputChannels, input, output } = options;
   const { weightFormat = 'float32', activation = 'none' } = options;
   const [m, k, n] = [batch * height * width, channels, outputChannels];
-  const b = PackedMatrix.pack(context, { k, n, b: folded.weights, format: weightFormat });
+  const matrix = folded.name === null ? folded.load().weights : namedMatrix(folded, folded.name);
+  const b = PackedMatrix.pack(context, { k, n, b: matrix, format: weightFormat });
   const product = { m, n, k, a: input, b, c: output, activation };
-  if (folded.bias === null) return gemmSteps(context, product);
+  if (!folded.hasBias) return gemmSteps(context, product);
   const bias = context.arena.array(Float32Array, n, 'a bias');
-  bias.set(folded.bias);
+  bias.set(options.batchNormalization === undefined ? options.bias! : folded.load().bias!);
   return gemmSteps(context, { ...product, bias });
+}
+
+function namedMatrix(folded: FoldedWeights, name: string) {
+  return { name, load: () => folded.load().weights };
 }

@@ -63,7 +63,7 @@ export interface GemmOptions extends EpilogueOptions {
 export function gemmSteps(context: BindingContext, options: GemmOptions): KernelSteps {
   const product = checkGemm(context, options);
   if (product.batch * product.m * product.n === 0) return [];
-  return [partsOfGemm(context, product)];
+  return context.arena.reuse(() => [partsOfGemm(context, product)]);
 }
 
 /** A product whose operands were checked. */
@@ -129,7 +129,7 @@ function partsOfGemm(context: BindingContext, product: CheckedGemm): KernelPart[
   const panelColumns = product.b instanceof PackedMatrix ? product.b.panelColumns : tileVectors * lanes;
   const cut = { batch, rows: m, columns: n, tileRows, panelColumns, wholeRows: softmax };
   const threads = worthwhileThreads(context, 2 * batch * m * n * k);
-  return splitProduct(cut, threads).map((part, thread) => partOf(context, product, whole, part, thread));
+  return splitProduct(cut, threads).map((part) => partOf(context, product, whole, part));
 }
 
 /** A product of no depth is a product with zeros: `0 + beta * c`, then the epilogue. */
@@ -167,7 +167,6 @@ function partOf(
   product: CheckedGemm,
   whole: GemmDescription,
   { batch, rows, columns }: ProductPart,
-  thread: number,
 ): KernelPart {
   const description = { ...whole, batch: batch.count, rows: rows.count, columns: columns.count };
   const { a, b, c, bias, alpha, beta } = product;
@@ -181,7 +180,7 @@ function partOf(
     [GEMM_ARGUMENTS.b]:
       b instanceof PackedMatrix ? b.addressOf(batch.from, columns.from) : at(b, 0, columns.from),
     [GEMM_ARGUMENTS.c]: at(c, rows.from, columns.from),
-    [GEMM_ARGUMENTS.scratch]: scratchBytes > 0 ? arena.scratch(thread, scratchBytes).address : 0,
+    [GEMM_ARGUMENTS.scratch]: scratchBytes > 0 ? arena.temporary(scratchBytes, 'scratch memory').address : 0,
     [GEMM_ARGUMENTS.bias]: bias === null ? 0 : bias + columns.from * 4,
     [GEMM_ARGUMENTS.alpha]: { float32: alpha },
     [GEMM_ARGUMENTS.beta]: { float32: beta },

@@ -20,6 +20,7 @@ import {
   worthwhileThreads,
 } from './binding.ts';
 import { bytesOf, requireDisjoint, requireSize, requireVector, typeName } from './operands.ts';
+import { isNamed, loadWeights, nameOf, placePacked, type WeightOrigin } from './packed-weights.ts';
 import { divide, splitProduct } from './split-work.ts';
 
 /**
@@ -59,8 +60,36 @@ export interface IntegerGemmOptions {
   readonly activation?: Activation;
 }
 
+/** Weights of an integer product. */
+export interface CodesAndScales {
+  /** As `b` of {@link IntegerGemmOptions}. */
+  readonly codes: Int8Array;
+  /** One per column, or one for all. */
+  readonly scales: Float32Array;
+}
+
+/** A product on integers whose weights may be known by name; their scales then come with them. */
+export type IntegerGemmRequest = Omit<IntegerGemmOptions, 'b' | 'bScales'> & {
+  readonly weights: WeightOrigin<CodesAndScales>;
+};
+
 /** Checks a product on integers and plans its kernels. @throws as `KernelWorkspace.integerGemm`. */
-export function integerGemmSteps(context: BindingContext, options: IntegerGemmOptions): KernelSteps {
+export function integerGemmSteps(
+  context: BindingContext,
+  { b, bScales, ...options }: IntegerGemmOptions,
+): KernelSteps {
+  if (!(b instanceof Int8Array)) requireCodes(options, b);
+  if (bScales !== undefined && !(options.c instanceof Float32Array)) requireFloatResult();
+  const weights = { codes: b, scales: bScales ?? Float32Array.of(1) };
+  return planIntegerGemm(context, { ...options, weights });
+}
+
+/** As {@link integerGemmSteps}. */
+export function planIntegerGemm(context: BindingContext, options: IntegerGemmRequest): KernelSteps {
+  return context.arena.reuse(() => planProduct(context, options));
+}
+
+function planProduct(context: BindingContext, options: IntegerGemmRequest): KernelSteps {
   const { arena, host } = context;
   const left = checkLeft(options);
   checkResult(options);
@@ -75,8 +104,8 @@ export function integerGemmSteps(context: BindingContext, options: IntegerGemmOp
   const whole = describe(context, options, left, aRowStride);
   const codes = inPlace
     ? addresses.a
-    : arena.allocate(m * aRowStride * encodedCodeBytes(host.traits), 'codes').address;
-  const parameters = left.perRow ? arena.allocate(m * ROW_PARAMETER_BYTES, 'row parameters').address : 0;
+    : arena.temporary(m * aRowStride * encodedCodeBytes(host.traits), 'codes').address;
+  const parameters = left.perRow ? arena.temporary(m * ROW_PARAMETER_BYTES, 'row parameters').address : 0;
   const panels = packWeights(context, options, left, whole);
   const threads = worthwhileThreads(context, 2 * m * n * k);
   const places = { codes, parameters, panels, c: addresses.c };
@@ -105,7 +134,7 @@ interface LeftOperand {
   readonly rowZeroPoints: boolean;
 }
 
-function checkLeft({ m, n, k, a, c, aQuantization }: IntegerGemmOptions): LeftOperand {
+function checkLeft({ m, n, k, a, c, aQuantization }: IntegerGemmRequest): LeftOperand {
   for (const [name, size] of Object.entries({ m, n, k })) requireSize(name, size, 1);
   const result = resultType(c);
   const isFloat = a instanceof Float32Array;
@@ -159,36 +188,36 @@ function resultType(c: IntegerGemmOptions['c']): 'Int32Array' | 'Float32Array' {
   });
 }
 
-function checkResult({
-  n,
-  k,
-  b,
-  bBits = 8,
-  bScales,
-  c,
-  bias,
-  activation = 'none',
-}: IntegerGemmOptions): void {
+function checkResult(options: IntegerGemmRequest): void {
+  const { n, bBits = 8, weights, c, bias, activation = 'none' } = options;
   if (bBits !== 8 && bBits !== 4) {
     throw new InvalidArgumentError('bBits is out of range', { expected: '8 or 4', actual: bBits });
   }
-  if (!(b instanceof Int8Array) || b.length !== k * n) {
-    throw new ShapeMismatchError('b does not fit its shape', {
-      expected: `an Int8Array of ${k * n} codes for [${k}, ${n}]`,
-      actual: `${b?.constructor.name} of ${b?.length}`,
-    });
-  }
-  if (bScales !== undefined && bScales.length !== n && bScales.length !== 1) {
-    throw new ShapeMismatchError('bScales has the wrong length', {
-      expected: `${n} or 1`,
-      actual: bScales.length,
-    });
-  }
+  if (!isNamed(weights)) checkWeights(options, weights);
   if (bias !== undefined && bias.length !== n) {
     throw new ShapeMismatchError('bias has the wrong length', { expected: n, actual: bias.length });
   }
-  if (c instanceof Float32Array || (bias === undefined && bScales === undefined && activation === 'none'))
-    return;
+  if (!(c instanceof Float32Array) && (bias !== undefined || activation !== 'none')) requireFloatResult();
+}
+
+function checkWeights(options: Pick<IntegerGemmRequest, 'n' | 'k'>, { codes, scales }: CodesAndScales): void {
+  requireCodes(options, codes);
+  if (scales.length === options.n || scales.length === 1) return;
+  throw new ShapeMismatchError('bScales has the wrong length', {
+    expected: `${options.n} or 1`,
+    actual: scales.length,
+  });
+}
+
+function requireCodes({ n, k }: Pick<IntegerGemmRequest, 'n' | 'k'>, b: Int8Array): void {
+  if (b instanceof Int8Array && b.length === k * n) return;
+  throw new ShapeMismatchError('b does not fit its shape', {
+    expected: `an Int8Array of ${k * n} codes for [${k}, ${n}]`,
+    actual: `${(b as Int8Array | undefined)?.constructor.name} of ${(b as Int8Array | undefined)?.length}`,
+  });
+}
+
+function requireFloatResult(): never {
   throw new InvalidArgumentError('Exact sums have neither scales nor bias nor activation', {
     expected: 'a c of type Float32Array',
     actual: 'Int32Array',
@@ -197,7 +226,7 @@ function checkResult({
 
 function describe(
   { host, tuner }: BindingContext,
-  { m, n, k, bBits = 8, bias, activation = 'none' }: IntegerGemmOptions,
+  { m, n, k, bBits = 8, bias, activation = 'none' }: IntegerGemmRequest,
   left: LeftOperand,
   aRowStride: number,
 ): IntegerGemmDescription {
@@ -219,24 +248,31 @@ function describe(
 
 /** @returns the address of the panels. */
 function packWeights(
-  { host, arena }: BindingContext,
-  { n, k, b, transposeB = false, bScales, bias }: IntegerGemmOptions,
-  { scale, zeroPoint, result }: LeftOperand,
+  context: BindingContext,
+  options: IntegerGemmRequest,
+  { scale, zeroPoint, result, rowZeroPoints }: LeftOperand,
   whole: IntegerGemmDescription,
 ): number {
-  const { byteLength } = integerPanelLayout(whole, host.traits);
-  const { byteOffset, address } = arena.allocate(byteLength, 'packed weights');
-  const scales = (bScales ?? Float32Array.of(1)).map((each) => Math.fround(scale) * each);
-  const columns = {
-    codes: b,
-    rowStride: transposeB ? 1 : n,
-    columnStride: transposeB ? k : 1,
-    zeroPoint,
-    scales: result === 'Float32Array' ? scales : null,
-    bias: bias ?? null,
-  };
-  packIntegerPanels(whole, host.traits, columns, new Uint8Array(arena.memory.buffer, byteOffset, byteLength));
-  return address;
+  const { n, k, transposeB = false, weights, bias } = options;
+  const { traits } = context.host;
+  const { byteLength, panelColumns } = integerPanelLayout(whole, traits);
+  const layout = [
+    `integers ${k}x${n} ${transposeB} ${whole.weights} ${panelColumns} ${traits.lanes} ${traits.dot}`,
+    `${result} ${bias === undefined ? 'plain' : 'bias'} ${scale} ${zeroPoint} ${rowZeroPoints}`,
+  ].join(' ');
+  return placePacked(context, { name: nameOf(weights), layout, byteLength }, (target) => {
+    const { codes, scales } = loadWeights(weights);
+    checkWeights(options, { codes, scales });
+    const columns = {
+      codes,
+      rowStride: transposeB ? 1 : n,
+      columnStride: transposeB ? k : 1,
+      zeroPoint,
+      scales: result === 'Float32Array' ? scales.map((each) => Math.fround(scale) * each) : null,
+      bias: bias ?? null,
+    };
+    packIntegerPanels(whole, traits, columns, target);
+  });
 }
 
 /** Addresses. */

@@ -18,6 +18,7 @@ import {
   worthwhileThreads,
 } from './binding.ts';
 import { bytesOf, requireDisjoint, requireSize, requireVector } from './operands.ts';
+import { loadWeights, nameOf, placePacked, type WeightOrigin } from './packed-weights.ts';
 import { divide, splitProduct } from './split-work.ts';
 
 /**
@@ -46,8 +47,33 @@ export interface NibbleGemmOptions {
   readonly activation?: Activation;
 }
 
+/** Weights of a product with nibbles, as in {@link NibbleGemmOptions}. */
+export type GroupedWeights = Pick<NibbleGemmOptions, 'nibbles' | 'scales' | 'zeroPoints'>;
+
+/** A product whose nibbles may be known by name. */
+export type NibbleGemmRequest = Omit<NibbleGemmOptions, keyof GroupedWeights> & {
+  readonly weights: WeightOrigin<GroupedWeights>;
+  readonly scaleFormat: 'float32' | 'float16';
+  readonly zeroPoints: 'eight' | 'given';
+};
+
 /** Checks a product with nibble weights and plans its kernels. @throws as `KernelWorkspace.nibbleGemm`. */
 export function nibbleGemmSteps(context: BindingContext, options: NibbleGemmOptions): KernelSteps {
+  const { nibbles, scales, zeroPoints, ...product } = options;
+  return planNibbleGemm(context, {
+    ...product,
+    weights: zeroPoints === undefined ? { nibbles, scales } : { nibbles, scales, zeroPoints },
+    scaleFormat: scales instanceof Uint16Array ? 'float16' : 'float32',
+    zeroPoints: zeroPoints === undefined ? 'eight' : 'given',
+  });
+}
+
+/** As {@link nibbleGemmSteps}. */
+export function planNibbleGemm(context: BindingContext, options: NibbleGemmRequest): KernelSteps {
+  return context.arena.reuse(() => planProduct(context, options));
+}
+
+function planProduct(context: BindingContext, options: NibbleGemmRequest): KernelSteps {
   const { arena, host } = context;
   const { m, n, k, a, c } = options;
   for (const [name, size] of Object.entries({ m, n, k })) requireSize(name, size, 1);
@@ -58,8 +84,8 @@ export function nibbleGemmSteps(context: BindingContext, options: NibbleGemmOpti
   const panels = packWeights(context, options, whole);
   const groups = Math.ceil(k / GROUP_DEPTH);
   const codeBytes = m * whole.aRowStride * encodedGroupCodeBytes(host.traits);
-  const codes = arena.allocate(codeBytes, 'codes').address;
-  const parameters = arena.allocate(m * groups * GROUP_PARAMETER_BYTES, 'group parameters').address;
+  const codes = arena.temporary(codeBytes, 'codes').address;
+  const parameters = arena.temporary(m * groups * GROUP_PARAMETER_BYTES, 'group parameters').address;
   const places = { source, codes, parameters, panels, c: result };
   const threads = worthwhileThreads(context, 2 * m * n * k);
   return [quantizeParts(context, whole, places, threads), partsOfProduct(context, whole, places, threads)];
@@ -67,7 +93,7 @@ export function nibbleGemmSteps(context: BindingContext, options: NibbleGemmOpti
 
 function describe(
   { host, tuner }: BindingContext,
-  { m, n, k, scales, zeroPoints, bias, activation = 'none' }: NibbleGemmOptions,
+  { m, n, k, scaleFormat, zeroPoints, bias, activation = 'none' }: NibbleGemmRequest,
 ): NibbleGemmDescription {
   const product = {
     kind: 'nibble-gemm',
@@ -76,8 +102,8 @@ function describe(
     depth: k,
     aRowStride: defaultCodeRowStride(k),
     cRowStride: n,
-    scales: scales instanceof Uint16Array ? 'float16' : 'float32',
-    zeroPoints: zeroPoints === undefined ? 'eight' : 'given',
+    scales: scaleFormat,
+    zeroPoints,
     epilogue: { bias: bias !== undefined, activation, softmax: false },
   } as const;
   return { ...product, blocking: tuner.nibbleGemmBlocking(host, product) };
@@ -85,15 +111,20 @@ function describe(
 
 /** @returns the address of the panels. */
 function packWeights(
-  { host, arena }: BindingContext,
-  { nibbles, scales, zeroPoints, bias }: NibbleGemmOptions,
+  context: BindingContext,
+  { n, k, weights, bias }: NibbleGemmRequest,
   whole: NibbleGemmDescription,
 ): number {
-  const { byteLength } = nibblePanelLayout(whole, host.traits);
-  const { byteOffset, address } = arena.allocate(byteLength, 'packed weights');
-  const weights = { nibbles, scales, zeroPoints: zeroPoints ?? null, bias: bias ?? null };
-  packNibblePanels(whole, host.traits, weights, new Uint8Array(arena.memory.buffer, byteOffset, byteLength));
-  return address;
+  const { traits } = context.host;
+  const { byteLength, panelColumns } = nibblePanelLayout(whole, traits);
+  const layout = [
+    `nibbles ${k}x${n} ${whole.scales} ${whole.zeroPoints} ${panelColumns} ${traits.lanes} ${traits.dot}`,
+    bias === undefined ? 'plain' : 'bias',
+  ].join(' ');
+  return placePacked(context, { name: nameOf(weights), layout, byteLength }, (target) => {
+    const { nibbles, scales, zeroPoints = null } = loadWeights(weights);
+    packNibblePanels(whole, traits, { nibbles, scales, zeroPoints, bias: bias ?? null }, target);
+  });
 }
 
 type Places = Readonly<Record<'source' | 'codes' | 'parameters' | 'panels' | 'c', number>>;

@@ -4,6 +4,7 @@ import type { Arena } from './arena.ts';
 import type { BindingContext } from './binding.ts';
 import { checkMatrix, type MatrixOperand } from './matrix-view.ts';
 import { requireOneOf, requireSize, WEIGHT_FORMATS } from './operands.ts';
+import { isNamed, nameOf, placePacked, type WeightOrigin } from './packed-weights.ts';
 
 /** What `KernelWorkspace.packMatrix` packs. */
 export interface PackMatrixOptions {
@@ -54,24 +55,33 @@ export class PackedMatrix {
   }
 
   /** @internal */
-  static pack({ host, arena }: BindingContext, options: PackMatrixOptions): PackedMatrix {
+  static pack(
+    context: BindingContext,
+    options: Omit<PackMatrixOptions, 'b'> & { readonly b: WeightOrigin<MatrixOperand> },
+  ): PackedMatrix {
+    const { host, arena } = context;
     const { k, n, transposeB = false, batch = 1, format = 'float32' } = options;
     for (const [name, size] of Object.entries({ k, n, batch })) requireSize(name, size, 1);
     requireOneOf('format', format, WEIGHT_FORMATS);
-    const { data, layout } = checkMatrix('b', options.b, { batch, rows: k, columns: n }, transposeB);
+    const check = (b: MatrixOperand) => checkMatrix('b', b, { batch, rows: k, columns: n }, transposeB);
+    const checked = isNamed(options.b) ? options.b : check(options.b);
     const panelColumns = gemmPanelColumns(host.traits);
     const shape = { depth: k, columns: n, panelColumns, format };
     const matrixBytes = Math.ceil(gemmPanelBytes(shape) / 64) * 64;
     const byteLength = matrixBytes * batch;
-    const { byteOffset, address } = arena.allocate(byteLength, 'a packed matrix');
-    for (let index = 0; index < batch; index++) {
-      const start = index * layout.batchStride;
-      packGemmPanels(
-        shape,
-        { ...layout, values: data.subarray(start) },
-        new Uint8Array(arena.memory.buffer, byteOffset + index * matrixBytes, matrixBytes),
-      );
-    }
+    const origin = {
+      name: nameOf(options.b),
+      layout: `matrix ${batch}x${k}x${n} ${transposeB} ${format} ${panelColumns}`,
+      byteLength,
+    };
+    const address = placePacked(context, origin, (target) => {
+      const { data, layout } = 'load' in checked ? check(checked.load()) : checked;
+      for (let index = 0; index < batch; index++) {
+        const values = data.subarray(index * layout.batchStride);
+        const start = index * matrixBytes;
+        packGemmPanels(shape, { ...layout, values }, target.subarray(start, start + matrixBytes));
+      }
+    });
     const panelBytes = gemmPanelBytes({ ...shape, columns: panelColumns });
     return new PackedMatrix(
       arena,

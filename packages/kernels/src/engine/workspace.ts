@@ -189,7 +189,7 @@ export class KernelWorkspace {
     plan: (context: BindingContext, options: Options) => KernelSteps,
     options: Options,
   ): BoundKernel {
-    return bindSteps(this.#context, plan(this.#context, options));
+    return this.#context.arena.reuse(() => bindSteps(this.#context, plan(this.#context, options)));
   }
 
   #array<Values>(type: ArrayConstructor<Values>, length: number): Values {
