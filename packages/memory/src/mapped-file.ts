@@ -1,5 +1,5 @@
-import { type BigIntStats, closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { constants } from 'node:buffer';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import {
   type Fallback,
   FileFormatError,
@@ -8,30 +8,41 @@ import {
   UseAfterReleaseError,
 } from '@qedge/core';
 import type { ByteSource } from './byte-source.ts';
-import { mapDescriptor } from './posix-mapping.ts';
-
-/** What must stay the same for the bytes to be those that were opened. */
-type FileIdentity = Pick<BigIntStats, 'dev' | 'ino' | 'size' | 'mtimeNs'>;
+import { FileVersion } from './file-version.ts';
+import { MappedPages } from './mapped-pages.ts';
+import {
+  type FileRange,
+  type LinearMemory,
+  type MemoryOverlayResult,
+  overlayFile,
+} from './memory-overlay.ts';
+import {
+  type AdviceResult,
+  advisePages,
+  countResidentPages,
+  isPageAdvice,
+  type PageAdvice,
+  type ResidencyResult,
+} from './page-advice.ts';
+import { type FileMapping, mapDescriptor } from './posix-mapping.ts';
 
 /** An open file, shared by the handles that refer to it. */
 interface SharedFile {
-  /** As it was given, for messages. */
-  readonly path: string;
-  /** What `path` meant when the file was opened: the working directory may change. */
-  readonly absolutePath: string;
-  readonly identity: FileIdentity;
-  readonly byteLength: number;
+  readonly version: FileVersion;
   readonly fallbacks: readonly Fallback[];
-  /** Where the bytes are; null buffer: read through the descriptor. */
-  readonly access: { readonly buffer: ArrayBuffer } | { readonly descriptor: number };
+  /** Where the bytes are: in a mapping, or behind a descriptor. */
+  readonly access: { readonly mapping: FileMapping } | { readonly descriptor: number };
   handles: number;
 }
 
 /** The most that one `read` call may be asked for on every platform. */
 const READ_CHUNK_BYTES = 2 ** 30;
+/** The longest typed array of this engine: 4 GiB in Node 20. */
+const LONGEST_VIEW_BYTES = constants.MAX_LENGTH;
 
 /**
- * Opens a file for reading: mapped on Linux and macOS when koffi loads, otherwise read on demand, with the reason in `fallbacks`.
+ * Opens a file of any length for reading: mapped on Linux and macOS when koffi loads, otherwise read on demand, with the reason in
+ * `fallbacks`.
  *
  * @throws FileNotFoundError when it does not exist, InvalidArgumentError when it is a directory, another kind of special file, or
  *   may not be read.
@@ -39,17 +50,13 @@ const READ_CHUNK_BYTES = 2 ** 30;
 export function mapFile(path: string): MappedFile {
   const descriptor = openRegularFile(path);
   try {
-    const identity = fstatSync(descriptor, { bigint: true });
-    const byteLength = Number(identity.size);
-    const { buffer, why } = mapDescriptor(descriptor, byteLength);
-    if (buffer) closeSync(descriptor);
+    const version = new FileVersion(path, fstatSync(descriptor, { bigint: true }));
+    const { mapping, why } = mapDescriptor(descriptor, version.byteLength);
+    if (mapping) closeSync(descriptor);
     return new MappedFile({
-      path,
-      absolutePath: resolve(path),
-      identity,
-      byteLength,
+      version,
       fallbacks: why === null ? [] : [{ from: 'mmap', to: 'reading on demand', why }],
-      access: buffer ? { buffer } : { descriptor },
+      access: mapping ? { mapping } : { descriptor },
       handles: 0,
     });
   } catch (error) {
@@ -60,11 +67,16 @@ export function mapFile(path: string): MappedFile {
 
 /**
  * A file whose bytes are mapped into memory, or read on demand where that is impossible. Handles are counted: each `share()` must
- * be disposed too, and the file is let go with the last one. A mapping is unmapped only when no view of it is reachable any more.
+ * be disposed too, and the file is let go with the last one. A mapping is unmapped only when no view of it is reachable and no
+ * {@link MappedFile.pages} are lent any more.
  *
  * Every access first compares the file's size, modification time and inode with those at opening, because a mapping of a truncated
  * file would end the process. A file that is truncated while an access runs is not caught: replace files by renaming, as
  * `saveModelFile` does.
+ *
+ * @example
+ * using file = mapFile('weights.bin');
+ * const first = file.borrow(0, 4096, (bytes) => bytes[0]);
  */
 export class MappedFile implements ByteSource {
   readonly #file: SharedFile;
@@ -77,15 +89,15 @@ export class MappedFile implements ByteSource {
   }
 
   get name(): string {
-    return this.#file.path;
+    return this.#file.version.path;
   }
 
   get byteLength(): number {
-    return this.#file.byteLength;
+    return this.#file.version.byteLength;
   }
 
   get loading(): 'mapped' | 'copied' {
-    return 'buffer' in this.#file.access ? 'mapped' : 'copied';
+    return 'mapping' in this.#file.access ? 'mapped' : 'copied';
   }
 
   get fallbacks(): readonly Fallback[] {
@@ -97,18 +109,25 @@ export class MappedFile implements ByteSource {
   }
 
   /**
-   * Lends bytes of the file to `use`. When mapped they are the file's own pages: writing to them ends the process.
+   * Lends bytes of the file to `use`, for the call. When mapped they are the file's own pages: writing to them ends the process.
    *
    * @throws FileFormatError when the file was truncated, changed, replaced or removed since it was opened, UseAfterReleaseError
-   *   after `dispose`, InvalidArgumentError for a range outside of the file.
+   *   after `dispose`, InvalidArgumentError for a range outside of the file or longer than a typed array can be.
    */
   borrow<Result>(offset: number, byteLength: number, use: (bytes: Uint8Array) => Result): Result {
-    const { access, path } = this.#file;
-    if (this.#disposed) throw new UseAfterReleaseError(`${path} was read after it was closed`);
+    const { access, version } = this.#file;
+    this.#requireOpen('read');
     this.#checkRange(offset, byteLength);
-    this.#checkUnchanged();
-    if ('buffer' in access) return use(new Uint8Array(access.buffer, offset, byteLength));
-    return use(readAt(access.descriptor, path, offset, byteLength));
+    if (byteLength > LONGEST_VIEW_BYTES) {
+      throw new InvalidArgumentError(`A range of ${version.path} is too long for one view`, {
+        expected: `at most ${LONGEST_VIEW_BYTES} bytes`,
+        actual: byteLength,
+        remedy: 'Borrow parts of it one after the other',
+      });
+    }
+    version.verify();
+    if ('mapping' in access) return use(access.mapping.view(offset, byteLength));
+    return use(readAt(access.descriptor, version.path, offset, byteLength));
   }
 
   /** A copy of bytes of the file, owned by the caller. @throws what {@link borrow} throws. */
@@ -116,9 +135,73 @@ export class MappedFile implements ByteSource {
     return this.borrow(offset, byteLength, (bytes) => (this.lifetime === 'call' ? bytes.slice() : bytes));
   }
 
+  /**
+   * Lends the whole file at an address, for machine code; null where the file is not mapped ({@link fallbacks} say why).
+   *
+   * @throws UseAfterReleaseError after `dispose`, FileFormatError when the file changed.
+   */
+  pages(): MappedPages | null {
+    const { access, version } = this.#file;
+    this.#requireOpen('lent');
+    version.verify();
+    return 'mapping' in access ? new MappedPages(version, access.mapping) : null;
+  }
+
+  /**
+   * Puts bytes of the file in the place of pages of a WebAssembly memory, without copying them. Bytes that no page can hold
+   * alone are refused with the reason (offsets that begin no page, a length of no whole pages before the end of the file, a
+   * system without mapping): copy them then, with {@link borrow}. Offsets that are multiples of 64 KiB begin a page everywhere.
+   *
+   * @param memory what runs on it must not be running. What its pages held is lost.
+   * @param byteOffset where in the memory.
+   * @throws InvalidArgumentError for a range outside of the file or the memory, UseAfterReleaseError after `dispose`,
+   *   FileFormatError when the file changed.
+   */
+  mapInto(memory: LinearMemory, byteOffset: number, range: FileRange): MemoryOverlayResult {
+    this.#requireOpen('mapped');
+    return overlayFile(this.#file.version, memory, byteOffset, range);
+  }
+
+  /**
+   * Tells the system how bytes will be used: `will-need` starts reading them, `dont-need` takes them out of this process's resident
+   * memory (the next touch brings them back).
+   *
+   * @throws InvalidArgumentError for a range outside of the file or an unknown hint, UseAfterReleaseError after `dispose`.
+   */
+  advise(offset: number, byteLength: number, advice: PageAdvice): AdviceResult {
+    this.#requireOpen('advised');
+    this.#checkRange(offset, byteLength);
+    if (!isPageAdvice(advice)) {
+      throw new InvalidArgumentError('A hint is unknown', {
+        expected: 'normal, random, sequential, will-need or dont-need',
+        actual: String(advice),
+      });
+    }
+    const { access, fallbacks } = this.#file;
+    if ('mapping' in access) return advisePages(access.mapping, offset, byteLength, advice);
+    return { taken: false, reason: fallbacks[0]!.why };
+  }
+
+  /**
+   * Counts the bytes of a range that are in physical memory.
+   *
+   * @throws InvalidArgumentError for a range outside of the file, UseAfterReleaseError after `dispose`, FileFormatError when the
+   *   file changed.
+   */
+  residency(offset: number, byteLength: number): ResidencyResult {
+    this.#requireOpen('asked');
+    this.#checkRange(offset, byteLength);
+    const { access, fallbacks, version } = this.#file;
+    version.verify();
+    if ('mapping' in access) {
+      return countResidentPages(access.mapping, version.absolutePath, offset, byteLength);
+    }
+    return { available: false, reason: fallbacks[0]!.why };
+  }
+
   /** Another handle on the same open file, to be disposed by its holder. @throws UseAfterReleaseError after `dispose`. */
   share(): MappedFile {
-    if (this.#disposed) throw new UseAfterReleaseError(`${this.#file.path} was shared after it was closed`);
+    this.#requireOpen('shared');
     return new MappedFile(this.#file);
   }
 
@@ -128,39 +211,27 @@ export class MappedFile implements ByteSource {
     this.#disposed = true;
     const { access } = this.#file;
     this.#file.handles--;
-    if (this.#file.handles === 0 && 'descriptor' in access) closeSync(access.descriptor);
+    if (this.#file.handles > 0) return;
+    if ('mapping' in access) access.mapping.retire();
+    else closeSync(access.descriptor);
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  #requireOpen(done: string): void {
+    if (this.#disposed) throw new UseAfterReleaseError(`${this.name} was ${done} after it was closed`);
+  }
+
   #checkRange(offset: number, byteLength: number): void {
     const valid = [offset, byteLength].every((value) => Number.isSafeInteger(value) && value >= 0);
     if (valid && offset + byteLength <= this.byteLength) return;
-    throw new InvalidArgumentError(`A range lies outside of ${this.#file.path}`, {
+    throw new InvalidArgumentError(`A range lies outside of ${this.name}`, {
       expected: `within ${this.byteLength} bytes`,
       actual: `${byteLength} bytes at ${offset}`,
     });
   }
-
-  #checkUnchanged(): void {
-    const { path, absolutePath, identity } = this.#file;
-    const now = statSync(absolutePath, { bigint: true, throwIfNoEntry: false });
-    const change = now ? describeChange(identity, now) : 'was removed';
-    if (change === null) return;
-    throw new FileFormatError(`${path} ${change} since it was opened`, {
-      remedy: 'Open it again',
-      facts: { path },
-    });
-  }
-}
-
-function describeChange(before: FileIdentity, now: FileIdentity): string | null {
-  if (now.ino !== before.ino || now.dev !== before.dev) return 'was replaced';
-  if (now.size < before.size) return `was truncated from ${before.size} to ${now.size} bytes`;
-  if (now.size !== before.size || now.mtimeNs !== before.mtimeNs) return 'was changed';
-  return null;
 }
 
 function openRegularFile(path: string): number {

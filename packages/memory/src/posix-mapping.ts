@@ -1,75 +1,108 @@
-import { platform } from 'node:os';
-import { type Koffi, loadKoffi } from '@qedge/core/node';
+import {
+  describeFailure,
+  MAP_FAILED,
+  MAP_PRIVATE,
+  type PosixCalls,
+  PROT_READ,
+  posixCalls,
+} from './posix-calls.ts';
 
-const PROT_READ = 1;
-const MAP_PRIVATE = 2;
-/** `MAP_FAILED` is `(void *)-1`, on 64-bit and on 32-bit hosts. */
-const MAP_FAILED: readonly bigint[] = [0xffffffffffffffffn, 0xffffffffn];
-
-/** One view covers the whole file; 2 GiB is what every supported engine can view. */
-const MAX_MAPPED_BYTES = 2 ** 31;
-
-/** Maps an open file for reading, or says why that is impossible here. */
+/** A mapped file, or why it cannot be mapped here. */
 export type MapResult =
-  | { readonly buffer: ArrayBuffer; readonly why: null }
-  | { readonly buffer: null; readonly why: string };
-
-interface Mapping {
-  readonly address: bigint;
-  readonly byteLength: number;
-  readonly unmap: (address: bigint, byteLength: number) => number;
-}
+  | { readonly mapping: FileMapping; readonly why: null }
+  | { readonly mapping: null; readonly why: string };
 
 /**
- * Memory is unmapped when the garbage collector finds that nobody refers to its `ArrayBuffer` any more, and never before: reading
- * unmapped memory would end the process. Until then an unused mapping costs address space only; its pages belong to the page cache.
+ * A whole file at one address of this process, of any length: views are made of the parts that are asked for.
+ *
+ * The memory is unmapped at once with the last holder when no view was ever made, and otherwise when the garbage collector finds that
+ * neither the mapping nor any view of it is reachable; never before, because reading unmapped memory would end the process. While an address
+ * is lent ({@link lend}) it stays, even when the borrower is forgotten. An unused mapping costs address space only; its pages
+ * belong to the system's page cache.
  */
-const unmapWhenUnreferenced = new FinalizationRegistry<Mapping>(({ address, byteLength, unmap }) => {
-  unmap(address, byteLength);
-});
+export class FileMapping {
+  readonly address: number;
+  readonly byteLength: number;
+  readonly calls: PosixCalls;
+  #loans = 0;
+  #viewed = false;
+  #retired = false;
+
+  /** @internal Use {@link mapDescriptor}. */
+  constructor(calls: PosixCalls, address: number, byteLength: number) {
+    this.calls = calls;
+    this.address = address;
+    this.byteLength = byteLength;
+    unmapWhenUnreachable.register(this, { calls, address, byteLength }, this);
+  }
+
+  /**
+   * The file's own pages. Writing to them ends the process (SIGSEGV), and so does reading them after the file was truncated (SIGBUS):
+   * callers check the file first and lend views for a call only.
+   */
+  view(offset: number, byteLength: number): Uint8Array {
+    if (byteLength === 0) return new Uint8Array(0);
+    const buffer: ArrayBuffer = this.calls.koffi.view(BigInt(this.address + offset), byteLength);
+    mappingOfView.set(buffer, this);
+    this.#viewed = true;
+    return new Uint8Array(buffer);
+  }
+
+  /** Keeps the memory mapped until the matching {@link giveBack}. */
+  lend(): void {
+    this.#loans++;
+    lentMappings.add(this);
+  }
+
+  giveBack(): void {
+    this.#loans--;
+    if (this.#loans > 0) return;
+    lentMappings.delete(this);
+    this.#unmapUnlessViewed();
+  }
+
+  /** The holders are gone: no view or loan will be asked for any more. */
+  retire(): void {
+    this.#retired = true;
+    this.#unmapUnlessViewed();
+  }
+
+  #unmapUnlessViewed(): void {
+    if (!this.#retired || this.#loans > 0 || this.#viewed) return;
+    unmapWhenUnreachable.unregister(this);
+    this.calls.munmap(this.address, this.byteLength);
+  }
+}
+
+const unmapWhenUnreachable = new FinalizationRegistry<Pick<FileMapping, 'calls' | 'address' | 'byteLength'>>(
+  ({ calls, address, byteLength }) => calls.munmap(address, byteLength),
+);
+
+/**
+ * A view's buffer keeps its mapping reachable. Transferring a buffer would leave its bytes with one that is not in here; buffers over
+ * foreign memory cannot be transferred in the supported versions of Node.
+ */
+const mappingOfView = new WeakMap<ArrayBuffer, FileMapping>();
+
+/** Machine code holds addresses that the garbage collector does not see. */
+const lentMappings = new Set<FileMapping>();
 
 /**
  * Maps the first `byteLength` bytes of an open file with `mmap(PROT_READ, MAP_PRIVATE)`. The descriptor may be closed afterwards.
- * Writing to the buffer ends the process (SIGSEGV), and so does reading it after the file was truncated (SIGBUS): callers keep it
- * to themselves and check the file before each use.
  */
 export function mapDescriptor(descriptor: number, byteLength: number): MapResult {
-  if (platform() !== 'linux' && platform() !== 'darwin') {
-    return { buffer: null, why: `mapping is not implemented on ${platform()}` };
-  }
-  if (byteLength === 0) return { buffer: null, why: 'an empty file has no pages to map' };
-  if (byteLength > MAX_MAPPED_BYTES) {
-    return { buffer: null, why: `files over ${MAX_MAPPED_BYTES} bytes are read on demand` };
-  }
-  const loaded = loadKoffi();
-  if (!loaded.available) return { buffer: null, why: loaded.reason };
+  if (byteLength === 0) return { mapping: null, why: 'an empty file has no pages to map' };
+  const posix = posixCalls();
+  if (!posix.available) return { mapping: null, why: posix.reason };
+  const { calls } = posix;
+  const address = calls.mmap(0, byteLength, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  if (address === MAP_FAILED) return { mapping: null, why: describeFailure('mmap', calls.koffi) };
   try {
-    return mapWith(loaded.koffi, descriptor, byteLength);
+    // A host may refuse views of foreign memory (V8's sandbox does): asked here, where reading on demand is still possible.
+    calls.koffi.view(BigInt(address), 1);
   } catch (error) {
-    return { buffer: null, why: `koffi could not map the file: ${(error as Error).message}` };
+    calls.munmap(address, byteLength);
+    return { mapping: null, why: `this host has no views of foreign memory: ${(error as Error).message}` };
   }
-}
-
-function mapWith(koffi: Koffi, descriptor: number, byteLength: number): MapResult {
-  // The process itself: glibc, musl and macOS's libSystem are all linked into Node.
-  const process = koffi.load(null);
-  // `long` is what `off_t` is on every 32-bit and 64-bit ABI where we run.
-  const mmap = process.func(
-    'void *mmap(void *address, size_t length, int protection, int flags, int descriptor, long offset)',
-  );
-  const munmap = process.func('int munmap(void *address, size_t length)');
-  const address: unknown = mmap(null, byteLength, PROT_READ, MAP_PRIVATE, descriptor, 0);
-  if (typeof address !== 'bigint') return { buffer: null, why: 'this version of koffi has other pointers' };
-  if (MAP_FAILED.includes(address)) return { buffer: null, why: `mmap failed with errno ${koffi.errno()}` };
-  let buffer: ArrayBuffer;
-  try {
-    buffer = koffi.view(address, byteLength);
-  } catch (error) {
-    munmap(address, byteLength);
-    throw error;
-  }
-  // Transferring the buffer would leave a detached one behind, whose collection would unmap memory that is still in use. It is only
-  // ever lent for a call, so nobody can; marking it untransferable as well makes Node 24 abort when the process ends.
-  unmapWhenUnreferenced.register(buffer, { address, byteLength, unmap: munmap });
-  return { buffer, why: null };
+  return { mapping: new FileMapping(calls, address, byteLength), why: null };
 }
