@@ -97,6 +97,7 @@ export { ARGUMENT_BYTES, setArgument, setFloatArgument } from './host/argument-b
 export { createInterpreterHost, type InterpreterHostOptions } from './host/interpreter-host.ts';
 export type { Isa } from './host/isa.ts';
 export {
+  type ForeignMemory,
   type KernelHost,
   type KernelMemory,
   type LoadedKernel,
@@ -191,6 +192,7 @@ export { peakOperations } from './kernels/peak/peak-family.ts';
 export { type PoolingRequest, planPooling } from './kernels/pooling/plan-pooling.ts';
 export { type InterpretedKernel, InterpreterTarget } from './target/interpreter.ts';
 export type {
+  Comparison,
   Conversion,
   DotForm,
   FloatOperation,
@@ -198,6 +200,7 @@ export type {
   MemoryOperand,
   NarrowFormat,
   Pointer,
+  Rounding,
   Routine,
   Shift,
   Target,

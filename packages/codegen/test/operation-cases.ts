@@ -239,6 +239,13 @@ function arithmeticCases(traits: TargetTraits): OperationCase[] {
     ...(traits.multiplyBytes
       ? binary('multiplication of bytes', 'bits', 'integers', (t, d, a, b) => t.multiplyBytes(d, a, b))
       : []),
+    ...(['equal', 'less', 'less-or-equal'] as const).flatMap((comparison) =>
+      binary(`comparison ${comparison}`, 'bits', 'floats', (t, d, a, b) => t.compare(comparison, d, a, b)),
+    ),
+    ...(['nearest', 'floor', 'ceiling'] as const).flatMap((rounding) => [
+      ...unary(`rounding ${rounding}`, 'float32', 'floats', (t, d, s) => t.round(rounding, d, s)),
+      ...unary(`rounding ${rounding} of numbers`, 'float32', 'numbers', (t, d, s) => t.round(rounding, d, s)),
+    ]),
     ...unary('square root', 'float32', 'floats', (t, d, s) => t.squareRoot(d, s)),
     ...unary('NaN to zero', 'float32', 'floats', (t, d, s) => t.zeroNaN(d, s)),
     ...unary('copy', 'bits', 'integers', (t, d, s) => t.copy(d, s)),
@@ -287,8 +294,9 @@ function permutationCases({ lanes }: TargetTraits): OperationCase[] {
       i % 2 === 1,
     ),
   }));
+  const indices = unary('lane indices', 'bits', 'floats', (t, d) => t.laneIndices(d));
   const zero = unary('zero', 'bits', 'floats', (t, d) => t.zero(d));
-  return [...shifts, ...exchanges.flat(), ...constants, ...integers, ...zero];
+  return [...shifts, ...exchanges.flat(), ...constants, ...integers, ...zero, ...indices];
 }
 
 const NARROW: readonly NarrowFormat[] = ['int8', 'uint8', 'int16', 'uint16', 'float16', 'bfloat16'];
@@ -550,6 +558,24 @@ function addressCases({ pointers }: TargetTraits): OperationCase[] {
           target.advance(destination, target.traits.lanes * 4);
         }
       }
+    }),
+    flow('advances by a word in memory times a scale', ({ target, a, b, destination }, vector) => {
+      for (const field of ['zero', 'one', 'three', 'thousand'] as const) {
+        for (const scale of [1, 2, 3, 4, 8, 12, 100]) {
+          target.argument(a, FIELD.halves);
+          target.advanceByWord(a, { base: target.block, offset: FIELD[field] * 8 }, scale);
+          target.load(vector, { base: a, offset: 0 });
+          target.store(vector, { base: destination, offset: 0 });
+          target.advance(destination, target.traits.lanes * 4);
+        }
+      }
+      // A pointer moved by the word that it points to.
+      target.argument(b, FIELD.destination);
+      target.integerConstant(vector, 64);
+      target.store(vector, { base: b, offset: 70_000 }, 1);
+      target.advance(b, 70_000);
+      target.advanceByWord(b, { base: b, offset: 0 }, 3);
+      target.store(vector, { base: b, offset: 0 }, 1);
     }),
     flow('access through every pointer with offsets of every length', ({ target, destination }, vector) => {
       const more = Array.from({ length: pointers - 4 }, (_, i) => target.pointer(`more ${i}`));

@@ -83,6 +83,12 @@ class InterpreterHost implements KernelHost {
     }
   }
 
+  adoptMemory(): KernelMemory {
+    throw new CapabilityUnavailableError('The interpreter works in memory of its own only', {
+      remedy: 'Use WebAssembly or machine code.',
+    });
+  }
+
   load(descriptions: readonly KernelDescription[], memory: KernelMemory): readonly LoadedKernel[] {
     this.#assertUsable();
     return descriptions.map((description) => {

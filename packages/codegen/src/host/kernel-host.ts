@@ -17,6 +17,14 @@ export interface KernelMemory {
   readonly address: number;
 }
 
+/**
+ * Memory that another program owns: structurally a `WebAssembly.Memory`. Its buffer is replaced when it grows; the kernels' addresses
+ * count from its first byte.
+ */
+export interface ForeignMemory {
+  readonly buffer: ArrayBufferLike;
+}
+
 /** What another thread needs to run the same code on the same memory; can be posted to a worker. */
 export type PortableKernel =
   | { readonly kind: 'machine-code'; readonly address: number }
@@ -48,6 +56,15 @@ export interface KernelHost {
    * @throws InvalidArgumentError for an impossible length, CapabilityUnavailableError when there is too little memory.
    */
   createMemory(byteLength: number): KernelMemory;
+  /**
+   * Lets kernels work in a `WebAssembly.Memory` that belongs to someone else, without copies. The memory may grow between runs:
+   * `buffer`, `byteLength` and `address` of the result are read anew each time, and an address that was computed before a growth
+   * must not be used after it. Other threads may use machine code on it, and WebAssembly where it is shared.
+   *
+   * @throws CapabilityUnavailableError where the host cannot (the interpreter), InvalidArgumentError for what is no memory or is
+   *   shared where the host's is not.
+   */
+  adoptMemory(memory: ForeignMemory): KernelMemory;
   /**
    * Generates what is not cached, checks it against the reference before its first use, and binds it to `memory`. The result has
    * the order of `descriptions`.

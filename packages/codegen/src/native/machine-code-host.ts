@@ -1,11 +1,13 @@
 import { CapabilityUnavailableError, InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
 import type { Koffi } from '@qedge/core/node';
-import type { KernelHost, KernelMemory, LoadedKernel } from '../host/kernel-host.ts';
+import type { ForeignMemory, KernelHost, KernelMemory, LoadedKernel } from '../host/kernel-host.ts';
+import { requireForeignMemory } from '../host/require-foreign-memory.ts';
 import { VerifiedKernels } from '../host/verified-kernels.ts';
 import { emitKernel, type KernelDescription, kernelKey } from '../kernels/families.ts';
 import type { Target, TargetTraits } from '../target/target.ts';
 import { Avx2Target } from '../x64/avx2-target.ts';
 import { Avx512Target, supportsAvx512 } from '../x64/avx512-target.ts';
+import { AdoptedMachineMemory } from './adopted-memory.ts';
 import { type CpuDescription, describeCpu } from './cpu-features.ts';
 import { ExecutableMemory } from './executable-memory.ts';
 import { MachineMemory } from './machine-memory.ts';
@@ -104,11 +106,17 @@ class X64Host implements MachineCodeHost {
     return new MachineMemory(this.#executable.koffi, byteLength);
   }
 
+  adoptMemory(memory: ForeignMemory): KernelMemory {
+    this.#assertUsable();
+    requireForeignMemory(memory);
+    return new AdoptedMachineMemory(this.#executable.koffi, memory);
+  }
+
   load(descriptions: readonly KernelDescription[], memory: KernelMemory): readonly LoadedKernel[] {
     this.#assertUsable();
-    if (!(memory instanceof MachineMemory)) {
+    if (!(memory instanceof MachineMemory || memory instanceof AdoptedMachineMemory)) {
       throw new InvalidArgumentError(
-        'Machine code works on memory from createMemory() of a machine code host',
+        'Machine code works on memory from createMemory() or adoptMemory() of a machine code host',
         {
           actual: String(memory),
         },

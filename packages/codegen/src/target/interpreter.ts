@@ -18,21 +18,25 @@ import {
 } from './interpreter-machine.ts';
 import {
   addWords,
+  COMPARISONS,
   FLOAT_OPERATIONS,
   INTEGER_OPERATIONS,
   multiplyBytes,
+  ROUNDINGS,
   shiftLane,
   sumOfProducts,
   toInt32,
 } from './lane-arithmetic.ts';
 import { bfloat16Value, float16Value, NARROW_BYTES } from './narrow-numbers.ts';
 import type {
+  Comparison,
   Conversion,
   FloatOperation,
   IntegerOperation,
   MemoryOperand,
   NarrowFormat,
   Pointer,
+  Rounding,
   Routine,
   Shift,
   Target,
@@ -109,6 +113,15 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
     this.#checks.scale(scale);
     this.#steps.push((machine) => {
       machine.pointers[pointer] = machine.pointers[pointer]! + countArgument(machine, index) * scale;
+    });
+  }
+
+  advanceByWord(pointer: Pointer, operand: MemoryOperand, scale: number): void {
+    this.#checks.memory(operand);
+    this.#checks.scale(scale);
+    this.#steps.push((machine) => {
+      const word = readWord(machine, operand) >>> 0;
+      machine.pointers[pointer] = machine.pointers[pointer]! + word * scale;
     });
   }
 
@@ -244,6 +257,10 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
     this.#fill('bits', destination, () => value);
   }
 
+  laneIndices(destination: Vector): void {
+    this.#set('bits', destination, (_machine, lane) => lane);
+  }
+
   copy(destination: Vector, source: Vector): void {
     this.#combine('bits', destination, source, source, (bits) => bits);
   }
@@ -258,6 +275,17 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
 
   zeroNaN(destination: Vector, source: Vector): void {
     this.#combine('floats', destination, source, source, (value) => (Number.isNaN(value) ? 0 : value));
+  }
+
+  compare(comparison: Comparison, destination: Vector, a: Vector, b: Vector): void {
+    const holds = COMPARISONS[comparison];
+    this.#set('bits', destination, ({ floats }, lane) => {
+      return holds(floats[this.#at(a, lane)]!, floats[this.#at(b, lane)]!) ? -1 : 0;
+    });
+  }
+
+  round(rounding: Rounding, destination: Vector, source: Vector): void {
+    this.#combine('floats', destination, source, source, ROUNDINGS[rounding]);
   }
 
   integer(operation: IntegerOperation, destination: Vector, a: Vector, b: Vector): void {

@@ -1,5 +1,5 @@
 import { roundTiesToEven } from './narrow-numbers.ts';
-import type { DotForm, FloatOperation, IntegerOperation, Shift } from './target.ts';
+import type { Comparison, DotForm, FloatOperation, IntegerOperation, Rounding, Shift } from './target.ts';
 
 /** Float32 operations on single lanes; the caller rounds the result to float32, which is exact for these (no double rounding). */
 export const FLOAT_OPERATIONS: Readonly<Record<FloatOperation, (a: number, b: number) => number>> = {
@@ -12,6 +12,20 @@ export const FLOAT_OPERATIONS: Readonly<Record<FloatOperation, (a: number, b: nu
   min: (a, b) => (b < a ? b : a),
   // biome-ignore lint/complexity/useMathMinMax: another result for NaN
   max: (a, b) => (a < b ? b : a),
+};
+
+/** Comparisons of single lanes. */
+export const COMPARISONS: Readonly<Record<Comparison, (a: number, b: number) => boolean>> = {
+  equal: (a, b) => a === b,
+  less: (a, b) => a < b,
+  'less-or-equal': (a, b) => a <= b,
+};
+
+/** Integers from single lanes. */
+export const ROUNDINGS: Readonly<Record<Rounding, (value: number) => number>> = {
+  nearest: roundTiesToEven,
+  floor: Math.floor,
+  ceiling: Math.ceil,
 };
 
 /** Operations on 32-bit lanes; the caller takes the result modulo 2^32. */

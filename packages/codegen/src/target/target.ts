@@ -67,6 +67,12 @@ export type FloatOperation = 'add' | 'subtract' | 'multiply' | 'divide' | 'min' 
 /** Lane-wise operations on 32-bit integers (wrapping); the bitwise ones serve any content. `andNot` is `~a & b`. */
 export type IntegerOperation = 'add' | 'subtract' | 'and' | 'or' | 'xor' | 'andNot';
 
+/** Comparisons of float32 lanes; with a NaN they do not hold, and the zeros are equal. */
+export type Comparison = 'equal' | 'less' | 'less-or-equal';
+
+/** How float32 lanes become integers, as float32: `nearest` goes to even on ties. */
+export type Rounding = 'nearest' | 'floor' | 'ceiling';
+
 /**
  * - `int32-to-float32`: to nearest, ties to even;
  * - `float32-to-int32`: to nearest, ties to even. Kernels clamp first: what a NaN or a value outside int32 gives is undefined,
@@ -105,6 +111,9 @@ export interface Target<Code> {
   advance(pointer: Pointer, bytes: number): void;
   /** Adds a count that is known only at run time: `pointer += field index of the block * scale`, scale an integer >= 1. */
   advanceByArgument(pointer: Pointer, index: number, scale: number): void;
+
+  /** `pointer += word at memory * scale`: the word is an unsigned integer of 32 bits, scale an integer >= 1. */
+  advanceByWord(pointer: Pointer, memory: MemoryOperand, scale: number): void;
 
   /** Repeats what `body` emits `times` times; 0 is allowed. */
   loop(times: number, body: () => void): void;
@@ -149,11 +158,17 @@ export interface Target<Code> {
   constant(destination: Vector, value: number): void;
   /** The same 32 bits (an integer, taken modulo 2^32) in every lane. */
   integerConstant(destination: Vector, bits: number): void;
+  /** The integer i in lane i. */
+  laneIndices(destination: Vector): void;
   copy(destination: Vector, source: Vector): void;
   float(operation: FloatOperation, destination: Vector, a: Vector, b: Vector): void;
   squareRoot(destination: Vector, source: Vector): void;
   /** Replaces NaN by 0. */
   zeroNaN(destination: Vector, source: Vector): void;
+  /** All bits of a lane where the comparison of `a` with `b` holds, else none. */
+  compare(comparison: Comparison, destination: Vector, a: Vector, b: Vector): void;
+  /** To integers within float32: what is none below 2^23 in magnitude; keeps the sign of zero, NaNs and infinities. */
+  round(rounding: Rounding, destination: Vector, source: Vector): void;
   integer(operation: IntegerOperation, destination: Vector, a: Vector, b: Vector): void;
   /** Adds lanes of 16 bits, wrapping. */
   addWords(destination: Vector, a: Vector, b: Vector): void;

@@ -1,4 +1,4 @@
-import type { FloatOperation, IntegerOperation, Shift } from '../target/target.ts';
+import type { Comparison, FloatOperation, IntegerOperation, Rounding, Shift } from '../target/target.ts';
 
 // WebAssembly core specification 2.0 (binary format) and the relaxed SIMD proposal, phase 5. Only what the encoder emits.
 
@@ -38,6 +38,8 @@ export const SIMD = {
   v128Const: 0x0c,
   i8x16Shuffle: 0x0d,
   f32x4Equal: 0x41,
+  f32x4Less: 0x43,
+  f32x4LessOrEqual: 0x45,
   i32x4GreaterSigned: 0x3b,
   v128Not: 0x4d,
   v128And: 0x4e,
@@ -57,6 +59,8 @@ export const SIMD = {
   v128Load64Zero: 0x5d,
   i8x16NarrowI16x8Signed: 0x65,
   i8x16NarrowI16x8Unsigned: 0x66,
+  f32x4Ceiling: 0x67,
+  f32x4Floor: 0x68,
   f32x4Nearest: 0x6a,
   i16x8NarrowI32x4Signed: 0x85,
   i16x8NarrowI32x4Unsigned: 0x86,
@@ -97,6 +101,20 @@ export const FLOAT: Readonly<Record<FloatOperation, number>> = {
   divide: SIMD.f32x4Divide,
   min: SIMD.f32x4PseudoMin,
   max: SIMD.f32x4PseudoMax,
+};
+
+/** The instruction of each comparison of float32. */
+export const COMPARE: Readonly<Record<Comparison, number>> = {
+  equal: SIMD.f32x4Equal,
+  less: SIMD.f32x4Less,
+  'less-or-equal': SIMD.f32x4LessOrEqual,
+};
+
+/** The instruction of each rounding to an integer within float32. */
+export const ROUND: Readonly<Record<Rounding, number>> = {
+  nearest: SIMD.f32x4Nearest,
+  floor: SIMD.f32x4Floor,
+  ceiling: SIMD.f32x4Ceiling,
 };
 
 /** The instruction of each operation on int32. `andNot` is absent: WebAssembly's negates the second operand, so that the operands change places. */

@@ -1,12 +1,14 @@
 import { ARGUMENT_BYTES } from '../host/argument-block.ts';
 import { ContractChecks } from '../target/contract-checks.ts';
 import type {
+  Comparison,
   Conversion,
   FloatOperation,
   IntegerOperation,
   MemoryOperand,
   NarrowFormat,
   Pointer,
+  Rounding,
   Routine,
   Shift,
   Target,
@@ -17,7 +19,7 @@ import { FunctionWriter, partOf } from './function-writer.ts';
 import { widenFloat16 } from './half-floats.ts';
 import type { WasmFunction, WasmKernel } from './module.ts';
 import { loadNarrowParts, storeNarrowParts } from './narrow-access.ts';
-import { FLOAT, INTEGER, OPCODE, SHIFT, SIMD, VALUE_TYPE } from './opcodes.ts';
+import { COMPARE, FLOAT, INTEGER, OPCODE, ROUND, SHIFT, SIMD, VALUE_TYPE } from './opcodes.ts';
 import { type WasmDialect, wasmTraits } from './traits.ts';
 
 /** Lanes of one WebAssembly vector. */
@@ -93,6 +95,18 @@ export class WasmTarget implements Target<WasmKernel> {
     const local = this.#writer.pointer(pointer);
     this.#writer.get(local);
     this.#pushArgument(index);
+    this.#writer.integer(scale);
+    this.#writer.emit(OPCODE.i32Multiply, OPCODE.i32Add);
+    this.#writer.set(local);
+  }
+
+  advanceByWord(pointer: Pointer, memory: MemoryOperand, scale: number): void {
+    this.#checks.memory(memory);
+    this.#checks.scale(scale);
+    const local = this.#writer.pointer(pointer);
+    this.#writer.get(local);
+    this.#writer.get(this.#writer.pointer(memory.base));
+    this.#writer.loadWord(memory.offset);
     this.#writer.integer(scale);
     this.#writer.emit(OPCODE.i32Multiply, OPCODE.i32Add);
     this.#writer.set(local);
@@ -238,6 +252,16 @@ export class WasmTarget implements Target<WasmKernel> {
     }
   }
 
+  laneIndices(destination: Vector): void {
+    for (const part of this.#parts) {
+      const bytes = Array.from({ length: PART_BYTES }, (_, byte) =>
+        byte % 4 === 0 ? part * PART_LANES + byte / 4 : 0,
+      );
+      this.#writer.simd(SIMD.v128Const, ...bytes);
+      this.#set(destination, part);
+    }
+  }
+
   copy(destination: Vector, source: Vector): void {
     this.#lanewise(destination, [source]);
   }
@@ -252,6 +276,14 @@ export class WasmTarget implements Target<WasmKernel> {
 
   zeroNaN(destination: Vector, source: Vector): void {
     this.#lanewise(destination, [source, source, source], SIMD.f32x4Equal, SIMD.v128And);
+  }
+
+  compare(comparison: Comparison, destination: Vector, a: Vector, b: Vector): void {
+    this.#lanewise(destination, [a, b], COMPARE[comparison]);
+  }
+
+  round(rounding: Rounding, destination: Vector, source: Vector): void {
+    this.#lanewise(destination, [source], ROUND[rounding]);
   }
 
   integer(operation: IntegerOperation, destination: Vector, a: Vector, b: Vector): void {

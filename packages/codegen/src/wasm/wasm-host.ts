@@ -1,12 +1,14 @@
 import { CapabilityUnavailableError, InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
 import type { Isa } from '../host/isa.ts';
 import {
+  type ForeignMemory,
   type KernelHost,
   type KernelMemory,
   type LoadedKernel,
   MEMORY_ALIGNMENT,
 } from '../host/kernel-host.ts';
 import { requireByteLength } from '../host/require-byte-length.ts';
+import { requireForeignMemory } from '../host/require-foreign-memory.ts';
 import { VerifiedKernels } from '../host/verified-kernels.ts';
 import { emitKernel, type KernelDescription, kernelKey } from '../kernels/families.ts';
 import type { TargetTraits } from '../target/target.ts';
@@ -92,22 +94,28 @@ export function createWasmHost(options: WasmHostOptions = {}): KernelHost {
   return new WasmHost(isa, shared, features.hoistsLoads);
 }
 
-/** Address 0 and the bytes after it stay unused, so that a forgotten argument does not point at data. */
 class WasmKernelMemory implements KernelMemory {
   readonly memory: WasmMemory;
   readonly shared: boolean;
-  readonly buffer: ArrayBufferLike;
-  readonly byteOffset = MEMORY_ALIGNMENT;
-  readonly address = MEMORY_ALIGNMENT;
-  readonly byteLength: number;
+  readonly byteOffset: number;
+  readonly address: number;
   /** The functions of each module on this memory. */
   readonly exports = new Map<WasmModule, Readonly<Record<string, unknown>>>();
 
-  constructor(memory: WasmMemory, shared: boolean) {
+  /** @param firstByte where the part begins that kernels may use. */
+  constructor(memory: WasmMemory, shared: boolean, firstByte: number) {
     this.memory = memory;
     this.shared = shared;
-    this.buffer = memory.buffer;
-    this.byteLength = memory.buffer.byteLength - MEMORY_ALIGNMENT;
+    this.byteOffset = firstByte;
+    this.address = firstByte;
+  }
+
+  get buffer(): ArrayBufferLike {
+    return this.memory.buffer;
+  }
+
+  get byteLength(): number {
+    return this.memory.buffer.byteLength - this.byteOffset;
   }
 }
 
@@ -133,7 +141,20 @@ class WasmHost implements KernelHost {
     this.#assertUsable();
     requireByteLength(byteLength);
     const memory = createWasmMemory(byteLength + MEMORY_ALIGNMENT, this.#shared);
-    return new WasmKernelMemory(memory, this.#shared);
+    // Address 0 and the bytes after it stay unused, so that a forgotten argument does not point at data.
+    return new WasmKernelMemory(memory, this.#shared, MEMORY_ALIGNMENT);
+  }
+
+  adoptMemory(memory: ForeignMemory): KernelMemory {
+    this.#assertUsable();
+    requireForeignMemory(memory);
+    const shared = !(memory.buffer instanceof ArrayBuffer);
+    if (shared === this.#shared) return new WasmKernelMemory(memory, shared, 0);
+    throw new InvalidArgumentError('A memory does not suit the code of this host', {
+      expected: this.#shared ? 'shared memory' : 'memory that is not shared',
+      actual: shared ? 'shared memory' : 'memory that is not shared',
+      remedy: `Create the host with shared: ${shared}.`,
+    });
   }
 
   load(descriptions: readonly KernelDescription[], memory: KernelMemory): readonly LoadedKernel[] {

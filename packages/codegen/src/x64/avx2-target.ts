@@ -1,10 +1,10 @@
 import { NARROW_BYTES } from '../target/narrow-numbers.ts';
-import type { MemoryOperand, NarrowFormat, TargetTraits, Vector } from '../target/target.ts';
+import type { Comparison, MemoryOperand, NarrowFormat, TargetTraits, Vector } from '../target/target.ts';
 import type { X64Features } from './features.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
 import type { VectorRegister } from './registers.ts';
 import { memoryOf, vectorOf } from './x64-frame.ts';
-import { X64Target, type X64TargetOptions } from './x64-target.ts';
+import { COMPARISON_PREDICATES, X64Target, type X64TargetOptions } from './x64-target.ts';
 
 const LANES = 8;
 
@@ -48,6 +48,11 @@ export class Avx2Target extends X64Target {
     };
     // Without AVX-512 in its set, the assembler refuses every EVEX encoding.
     super(traits, withoutAvx512(features), REQUIRED);
+  }
+
+  compare(comparison: Comparison, destination: Vector, a: Vector, b: Vector): void {
+    const [left, right] = [vectorOf(a), vectorOf(b)];
+    this.assembler.rvmi(I.vcmpps, 32, vectorOf(destination), left, right, COMPARISON_PREDICATES[comparison]);
   }
 
   zeroNaN(destination: Vector, source: Vector): void {

@@ -1,4 +1,4 @@
-import type { MemoryOperand, NarrowFormat, TargetTraits, Vector } from '../target/target.ts';
+import type { Comparison, MemoryOperand, NarrowFormat, TargetTraits, Vector } from '../target/target.ts';
 import type { Assembler } from './assembler.ts';
 import type { X64Features } from './features.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
@@ -12,7 +12,7 @@ import {
   zeroing,
 } from './registers.ts';
 import { memoryOf, vectorOf } from './x64-frame.ts';
-import { fourWay, X64Target, type X64TargetOptions } from './x64-target.ts';
+import { COMPARISON_PREDICATES, fourWay, X64Target, type X64TargetOptions } from './x64-target.ts';
 
 const LANES = 16;
 
@@ -66,6 +66,14 @@ export class Avx512Target extends X64Target {
       unroll: 4,
     };
     super(traits, features, REQUIRED);
+  }
+
+  compare(comparison: Comparison, destination: Vector, a: Vector, b: Vector): void {
+    const { assembler } = this;
+    const predicate = COMPARISON_PREDICATES[comparison];
+    assembler.kvmi(I.vcmppsMask, 64, SCRATCH_MASK, vectorOf(a), vectorOf(b), predicate);
+    const ones = assembler.constant(0xffff_ffff);
+    assembler.rm(I.vbroadcastss, 64, vectorOf(destination), ones, zeroing(SCRATCH_MASK));
   }
 
   zeroNaN(destination: Vector, source: Vector): void {

@@ -239,6 +239,7 @@ export const INSTRUCTIONS = rows({
   vminps: rvm('NP.0F.W0', 0x5d, FULL_32, AVX2, F),
   vmaxps: rvm('NP.0F.W0', 0x5f, FULL_32, AVX2, F),
   vsqrtps: rm('NP.0F.W0', 0x51, FULL_32, AVX2, F),
+  vroundps: rmi('66.0F3A.W0', 0x08, FULL_32, AVX2, F, { evexMnemonic: 'vrndscaleps' }),
   vfmadd231ps: rvm('66.0F38.W0', 0xb8, FULL_32, FMA, F),
   vfnmadd231ps: rvm('66.0F38.W0', 0xbc, FULL_32, FMA, F),
   vdpbf16ps: rvm('F3.0F38.W0', 0x52, FULL_32, null, BF16),

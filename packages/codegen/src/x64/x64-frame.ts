@@ -107,9 +107,19 @@ export abstract class X64Frame {
 
   advanceByArgument(pointer: Pointer, index: number, scale: number): void {
     this.checks.scale(scale);
+    this.#advanceScaled(registerOf(pointer), this.field(index), scale);
+  }
+
+  advanceByWord(pointer: Pointer, memory: MemoryOperand, scale: number): void {
+    this.checks.memory(memory);
+    this.checks.scale(scale);
+    this.#advanceScaled(registerOf(pointer), memoryOf(memory), scale);
+  }
+
+  /** Adds a word from memory times `scale`. */
+  #advanceScaled(register: GeneralRegister, place: Memory, scale: number): void {
     const { assembler, scratchGeneral } = this;
-    const register = registerOf(pointer);
-    assembler.load32(scratchGeneral, this.field(index));
+    assembler.load32(scratchGeneral, place);
     if (scale === 1 || scale === 2 || scale === 4 || scale === 8) {
       assembler.lea(register, Memory.indexed(register, scratchGeneral, scale, 0));
     } else {

@@ -1,9 +1,11 @@
 import type {
+  Comparison,
   Conversion,
   FloatOperation,
   IntegerOperation,
   MemoryOperand,
   NarrowFormat,
+  Rounding,
   Shift,
   Target,
   Vector,
@@ -46,6 +48,9 @@ const CONVERT_INSTRUCTIONS = {
   'int32-to-float32': I.vcvtdq2ps,
   'float32-to-int32': I.vcvtps2dq,
 } as const;
+
+/** Immediates of `vroundps` and `vrndscaleps`, without the exception for inexact results. */
+const ROUNDING_MODES = { nearest: 8, floor: 9, ceiling: 10 } as const;
 
 const WIDENING = {
   int8: I.vpmovsxbd,
@@ -154,6 +159,11 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
     else this.assembler.rm(I.vbroadcastss, this.length, vectorOf(destination), this.assembler.constant(word));
   }
 
+  laneIndices(destination: Vector): void {
+    const indices = Array.from({ length: this.traits.lanes }, (_, lane) => lane);
+    this.assembler.rm(I.vmovups, this.length, vectorOf(destination), this.assembler.constant(...indices));
+  }
+
   // Lane-wise operations
 
   copy(destination: Vector, source: Vector): void {
@@ -173,6 +183,12 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
     this.assembler.rm(I.vsqrtps, this.length, vectorOf(destination), vectorOf(source));
   }
 
+  round(rounding: Rounding, destination: Vector, source: Vector): void {
+    const mode = ROUNDING_MODES[rounding];
+    this.assembler.rmi(I.vroundps, this.length, vectorOf(destination), vectorOf(source), mode);
+  }
+
+  abstract compare(comparison: Comparison, destination: Vector, a: Vector, b: Vector): void;
   abstract zeroNaN(destination: Vector, source: Vector): void;
 
   integer(operation: IntegerOperation, destination: Vector, a: Vector, b: Vector): void {
@@ -289,3 +305,10 @@ export function fourWay(mask: number): number {
   for (let element = 0; element < 4; element++) immediate |= (element ^ mask) << (2 * element);
   return immediate;
 }
+
+/** Predicates of `vcmpps`: ordered, without exceptions for quiet NaNs. */
+export const COMPARISON_PREDICATES: Readonly<Record<Comparison, number>> = {
+  equal: 0,
+  less: 17,
+  'less-or-equal': 18,
+};
