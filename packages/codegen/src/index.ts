@@ -84,6 +84,15 @@ export {
 export type { RowLayout } from './description/row-layout.ts';
 export { SOFTMAX_ARGUMENT_COUNT, SOFTMAX_ARGUMENTS, type SoftmaxDescription } from './description/softmax.ts';
 export {
+  type CopyAxis,
+  copySpan,
+  MOST_COPY_AXES,
+  mergeCopyAxes,
+  STRIDED_COPY_ARGUMENT_COUNT,
+  STRIDED_COPY_ARGUMENTS,
+  type StridedCopyDescription,
+} from './description/strided-copy.ts';
+export {
   type ImageShape,
   type IndexRange,
   NO_PADDING,
