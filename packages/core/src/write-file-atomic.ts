@@ -1,21 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, open, rename, rm, stat } from 'node:fs/promises';
+import { access, type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileAccessError } from './file-access.ts';
 
 /**
  * Writes a file so that readers see either the old content or all of the new: a temporary file beside the target, flushed
- * to disk, then renamed over it. Nothing is left behind when it fails.
+ * to disk, then renamed over it. Nothing is left behind when it fails; a process that is killed leaves the temporary file.
  *
- * @throws FileNotFoundError when the folder is missing, FileAccessError when the file cannot be written there.
+ * @param data the content, or a function that writes it to the open file piece by piece.
+ * @throws FileNotFoundError when the folder is missing, FileAccessError when the file cannot be written there, what `data` throws.
  */
-export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array | ((file: FileHandle) => Promise<void>),
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
   try {
     const file = await open(temporary, 'wx');
     try {
-      await file.writeFile(data);
+      if (typeof data === 'function') await data(file);
+      else await file.writeFile(data);
       await file.sync();
     } finally {
       await file.close();

@@ -1,4 +1,5 @@
 import type { Fallback } from '@qedge/core';
+import type { AdviceResult, PageAdvice, ResidencyResult } from './page-advice.ts';
 
 /**
  * Where the bytes of a file come from: memory, a mapped file, a file that is read on demand. The consumer that is given a source
@@ -25,6 +26,10 @@ export interface ByteSource extends Disposable {
    *   InvalidArgumentError for a range outside of the source.
    */
   borrow<Result>(offset: number, byteLength: number, use: (bytes: Uint8Array) => Result): Result;
+  /** A hint on how pages will be used, where the bytes lie in pages of a file. Results are the same either way. */
+  advise?(offset: number, byteLength: number, advice: PageAdvice): AdviceResult;
+  /** How much of a range is in physical memory, where the bytes lie in pages of a file. */
+  residency?(offset: number, byteLength: number): ResidencyResult;
   /** Gives back what the source holds. Further calls do nothing. */
   dispose(): void;
 }

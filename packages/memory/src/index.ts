@@ -1,10 +1,15 @@
 export { type ArenaOptions, type ArenaPlan, type BufferLifetime, planArena } from './arena-plan.ts';
 export type { ByteSource } from './byte-source.ts';
 export { type GraphBuffer, type GraphBufferPlan, planFromGraph, poolForGraph } from './graph-buffers.ts';
-export { LazyModel, type TensorResidency } from './lazy-model.ts';
-export { encodeModel, type ModelContent } from './model-file/encode-model.ts';
+export { LazyModel } from './lazy-model.ts';
+export type { LazyModelOptions } from './lazy-model-options.ts';
+export { type EvictableMemory, MemoryBudget } from './memory-budget.ts';
+export { encodeModel } from './model-file/encode-model.ts';
+export type { ModelFileGraph } from './model-file/graph-json.ts';
 export type { ModelMetadata } from './model-file/header.ts';
+export type { ModelContent, ModelSection } from './model-file/model-content.ts';
 export type { EncodingName } from './model-file/payload-encoding.ts';
+export type { SectionRange, TensorResidency } from './residency.ts';
 export {
   type AcquireOptions,
   type LeakReport,

@@ -1,53 +1,46 @@
 import {
   type Fallback,
-  FileFormatError,
   InvalidArgumentError,
   type ModelGraph,
+  type OperatorGraph,
   type QuantizationParameters,
   type StoredTensor,
-  type TensorData,
   type TensorSpec,
+  UnsupportedError,
   UseAfterReleaseError,
   type WeightSource,
 } from '@qedge/core';
 import { type ByteSource, bytesInMemory } from './byte-source.ts';
-import { codeRange, findCodeOutOfRange } from './model-file/code-range.ts';
+import { FilePages, WINDOW_BYTES } from './file-pages.ts';
+import type { LazyModelOptions } from './lazy-model-options.ts';
+import { type EvictableMemory, MemoryBudget } from './memory-budget.ts';
 import { crc32 } from './model-file/crc32.ts';
-import { assertLittleEndianHost } from './model-file/encode-model.ts';
 import { ENCODINGS } from './model-file/encodings.ts';
-import {
-  type CheckedHeader,
-  type LocatedTensor,
-  type ModelMetadata,
-  parseHeader,
-} from './model-file/header.ts';
-import type { EncodingName } from './model-file/payload-encoding.ts';
-import {
-  decodePrefix,
-  hexadecimal,
-  PREFIX_BYTES,
-  payloadAreaOffset,
-  verifyHeaderChecksum,
-} from './model-file/prefix.ts';
+import type { ModelFileGraph } from './model-file/graph-json.ts';
+import type { CheckedHeader, LocatedBytes, LocatedTensor, ModelMetadata } from './model-file/header.ts';
+import { assertLittleEndianHost } from './model-file/little-endian.ts';
+import { readHeader } from './model-file/read-header.ts';
+import { assertChecksum, assertCodes } from './model-file/verify-payload.ts';
+import type { SectionRange, TensorResidency } from './residency.ts';
 
-/** Whether a tensor is in memory, and what it costs there and in the file. */
-export interface TensorResidency {
-  readonly name: string;
-  readonly encoding: EncodingName;
-  /** Bytes of its payload in the file. */
-  readonly fileBytes: number;
-  readonly loaded: boolean;
-  /** Bytes of memory that the model holds for it besides the file's own bytes: 0 before loading and for views. */
-  readonly residentBytes: number;
+/** A tensor that was decoded or copied. */
+interface LoadedTensor extends EvictableMemory {
+  readonly tensor: StoredTensor;
 }
+
+/** Sections are verified in pieces of this size, so that a large one is never in memory as a whole for it. */
+const VERIFIED_PIECE_BYTES = 2 ** 22;
+
+/** Those of float64: what typed arrays in the file's pages must be aligned to at most. */
+const LARGEST_ELEMENT_BYTES = 8;
 
 /**
  * A model file whose tensors are decoded when they are first asked for. Opening reads and checks only the header.
  *
  * Ownership: tensors belong to the model; borrow them for its life and do not write to them. Codes are always decoded into memory
  * of their own. Raw tensors are views of the bytes given to {@link LazyModel.fromBytes} when these are aligned; from a mapped file
- * they are copied, so that no tensor points into a mapping that could vanish. Tensors that were loaded stay valid after `evict`
- * and `dispose`; the model merely forgets them.
+ * {@link load} copies them, so that no tensor points into a mapping that could vanish, and {@link borrow} lends the file's own pages for
+ * a call. Tensors that were loaded stay valid after `evict` and `dispose`; the model merely forgets them.
  *
  * @example
  * using model = LazyModel.fromBytes(bytes);
@@ -57,12 +50,19 @@ export interface TensorResidency {
 export class LazyModel implements WeightSource, Disposable {
   readonly #source: ByteSource;
   readonly #header: CheckedHeader;
-  readonly #loaded = new Map<string, { readonly tensor: StoredTensor; readonly residentBytes: number }>();
+  readonly #budget: MemoryBudget;
+  readonly #pages: FilePages;
+  readonly #loaded = new Map<string, LoadedTensor>();
+  readonly #verified = new Set<LocatedBytes>();
+  readonly #verifies: boolean;
   #disposed = false;
 
-  private constructor(source: ByteSource, header: CheckedHeader) {
+  private constructor(source: ByteSource, header: CheckedHeader, options: LazyModelOptions) {
     this.#source = source;
     this.#header = header;
+    this.#budget = options.budget ?? new MemoryBudget(Number.POSITIVE_INFINITY);
+    this.#pages = new FilePages(source, this.#budget);
+    this.#verifies = options.verification !== 'none';
   }
 
   /**
@@ -71,14 +71,14 @@ export class LazyModel implements WeightSource, Disposable {
    * @param bytes the whole file; borrowed for the model's life.
    * @throws FileFormatError for a wrong magic number, version, length or header; UnsupportedError for an unknown kind of layer.
    */
-  static fromBytes(bytes: Uint8Array): LazyModel {
+  static fromBytes(bytes: Uint8Array, options?: LazyModelOptions): LazyModel {
     if (!(bytes instanceof Uint8Array)) {
       throw new InvalidArgumentError('Model bytes are of the wrong kind', {
         expected: 'a Uint8Array',
         actual: typeof bytes,
       });
     }
-    return LazyModel.fromSource(bytesInMemory(bytes));
+    return LazyModel.fromSource(bytesInMemory(bytes), options);
   }
 
   /**
@@ -86,18 +86,33 @@ export class LazyModel implements WeightSource, Disposable {
    *
    * @throws what {@link LazyModel.fromBytes} throws.
    */
-  static fromSource(source: ByteSource): LazyModel {
+  static fromSource(source: ByteSource, options: LazyModelOptions = {}): LazyModel {
     try {
       assertLittleEndianHost();
-      return new LazyModel(source, readHeader(source));
+      return new LazyModel(source, readHeader(source), options);
     } catch (error) {
       source.dispose();
       throw error;
     }
   }
 
+  /** Which of {@link graph} and {@link operatorGraph} the file holds. */
+  get format(): ModelFileGraph['format'] {
+    return this.#header.graph.format;
+  }
+
+  /** @throws UnsupportedError when the file holds an operator graph. */
   get graph(): ModelGraph {
-    return this.#header.graph;
+    const { graph } = this.#header;
+    if (graph.format === 'qedge-model-graph') return graph;
+    throw this.#wrongFormat('a chain of layers', 'operatorGraph');
+  }
+
+  /** As it was written; its structure is not checked. @throws UnsupportedError when the file holds a chain of layers. */
+  get operatorGraph(): OperatorGraph {
+    const { graph } = this.#header;
+    if (graph.format === 'qedge-operator-graph') return graph;
+    throw this.#wrongFormat('an operator graph', 'graph');
   }
 
   get metadata(): ModelMetadata {
@@ -133,64 +148,177 @@ export class LazyModel implements WeightSource, Disposable {
   }
 
   /**
-   * The tensor, decoded at the first call and remembered.
+   * The tensor, decoded at the first call and remembered until it is evicted. What the budget evicts is forgotten; its memory is free
+   * once nobody refers to the tensor and the garbage collector has run. Where that is too late, {@link borrow}.
    *
    * @throws InvalidArgumentError for an unknown name, FileFormatError when its bytes are damaged or the file was truncated or
-   *   replaced since it was opened, UseAfterReleaseError after `dispose`.
+   *   replaced since it was opened, BudgetExceededError when the budget has no room, UseAfterReleaseError after `dispose`.
    */
   load(name: string): StoredTensor {
-    const known = this.#loaded.get(name);
-    if (known) return known.tensor;
-    if (this.#disposed) {
-      throw new UseAfterReleaseError(`Tensor "${name}" was asked of a model that is disposed`, {
-        remedy: 'Keep the model open while tensors are loaded',
-      });
-    }
-    const located = this.#locate(name);
-    const { data, isView } = this.#decode(located);
-    const tensor: StoredTensor = { ...this.spec(name), data };
-    this.#loaded.set(name, { tensor, residentBytes: isView ? 0 : data.byteLength });
+    const { tensor, memory } = this.#hold(name);
+    if (memory) this.#budget.release(memory);
     return tensor;
   }
 
-  /** What is in memory, in the order of the file. */
+  /**
+   * Lends a tensor for a call; its memory is not evicted meanwhile. Numbers that lie in a mapped file as they are in memory (64 KiB
+   * or more) are lent where they lie: nothing is copied, and the budget can take their pages back at once. Writing to them ends the process.
+   *
+   * @param use must not keep the data.
+   * @throws what {@link load} throws, and what `use` throws.
+   */
+  borrow<Result>(name: string, use: (tensor: StoredTensor) => Result): Result {
+    const located = this.#locate(name);
+    if (!this.#liesInPages(located)) {
+      const { tensor, memory } = this.#hold(name);
+      try {
+        return use(tensor);
+      } finally {
+        if (memory) this.#budget.release(memory);
+      }
+    }
+    this.#requireOpen(`Tensor "${name}"`);
+    return this.#pages.borrow(located, `tensor "${name}"`, (payload) => {
+      this.#verify(located, `tensor "${name}"`, payload);
+      return use({ ...this.spec(name), data: ENCODINGS.raw.decode(payload, located, true) });
+    });
+  }
+
+  /** Keys of all sections, in the order of the file. */
+  sectionKeys(): readonly string[] {
+    return [...this.#header.sections.keys()];
+  }
+
+  /** Where a section lies in the file, or null when there is none with this key. Its bytes are not touched. */
+  section(key: string): SectionRange | null {
+    const located = this.#header.sections.get(key);
+    return located ? { byteOffset: located.fileOffset, byteLength: located.byteLength } : null;
+  }
+
+  /**
+   * Compares a section with its checksum, once: further calls do nothing, unless it was damaged.
+   *
+   * @throws InvalidArgumentError for an unknown key, FileFormatError when the section is damaged or the file changed,
+   *   UseAfterReleaseError after `dispose`.
+   */
+  verifySection(key: string): void {
+    const located = this.#locateSection(key);
+    this.#requireOpen(`Section "${key}"`);
+    if (this.#verified.has(located)) return;
+    const end = located.fileOffset + located.byteLength;
+    let checksum = 0;
+    for (let at = located.fileOffset; at < end; at += VERIFIED_PIECE_BYTES) {
+      const length = Math.min(VERIFIED_PIECE_BYTES, end - at);
+      checksum = this.#source.borrow(at, length, (bytes) => crc32(bytes, checksum));
+      this.#pages.drop({ fileOffset: at, byteLength: length });
+    }
+    assertChecksum(this.#source.name, `section "${key}"`, located, checksum);
+    this.#verified.add(located);
+  }
+
+  /**
+   * Lends the bytes of a section for a call, verified before the first one.
+   *
+   * @param use must not keep the bytes, nor write to them.
+   * @throws what {@link verifySection} throws, BudgetExceededError when the budget has no room, and what `use` throws.
+   */
+  borrowSection<Result>(key: string, use: (bytes: Uint8Array) => Result): Result {
+    const located = this.#locateSection(key);
+    this.#requireOpen(`Section "${key}"`);
+    if (this.#verifies) this.verifySection(key);
+    return this.#pages.borrow(located, `section "${key}"`, use);
+  }
+
+  /**
+   * Counts a section as used and keeps its pages in the budget until the result is disposed, for code that reads the section at its
+   * address. Nothing is verified or read.
+   *
+   * @throws InvalidArgumentError for an unknown key, BudgetExceededError when the budget has no room, UseAfterReleaseError after
+   *   `dispose`.
+   */
+  holdSection(key: string): Disposable {
+    const located = this.#locateSection(key);
+    this.#requireOpen(`Section "${key}"`);
+    return this.#pages.hold(located, `section "${key}"`);
+  }
+
+  /**
+   * Tells the system that tensors and sections will be needed soon, so that it reads them while other work is done. A hint: where
+   * the file is not mapped nothing happens.
+   *
+   * @throws InvalidArgumentError for an unknown name or key, UseAfterReleaseError after `dispose`.
+   */
+  prefetch(wanted: { readonly tensors?: readonly string[]; readonly sections?: readonly string[] }): void {
+    const { tensors = [], sections = [] } = wanted;
+    const located = [
+      ...tensors.map((name) => this.#locate(name)),
+      ...sections.map((key) => this.#locateSection(key)),
+    ];
+    this.#requireOpen('Prefetching');
+    for (const { fileOffset, byteLength } of located) {
+      this.#source.advise?.(fileOffset, byteLength, 'will-need');
+    }
+  }
+
+  /** What is in memory, in the order of the file. @throws FileFormatError when the file changed. */
   residency(): readonly TensorResidency[] {
-    return Array.from(this.#header.tensors.values(), ({ name, encoding, byteLength }) => {
-      const loaded = this.#loaded.get(name);
+    return Array.from(this.#header.tensors.values(), (located) => {
+      const { name, encoding, byteLength, fileOffset } = located;
+      const cached = this.#disposed ? undefined : this.#source.residency?.(fileOffset, byteLength);
       return {
         name,
         encoding,
         fileBytes: byteLength,
-        loaded: loaded !== undefined,
-        residentBytes: loaded?.residentBytes ?? 0,
+        loaded: this.#loaded.has(name),
+        residentBytes: this.#loaded.get(name)?.byteLength ?? 0,
+        cachedBytes: cached?.available ? cached.residentBytes : null,
       };
     });
   }
 
   /**
-   * Forgets one decoded tensor, or all; the next `load` decodes again.
+   * Forgets one decoded tensor, or all tensors, and takes the pages of the file that hold them out of this process's memory; the
+   * next use brings them back. What is borrowed at this moment stays.
    *
    * @throws InvalidArgumentError for an unknown name.
    */
   evict(name?: string): void {
-    if (name === undefined) {
-      this.#loaded.clear();
-      return;
+    const names = name === undefined ? this.names() : [name];
+    for (const each of names) {
+      const located = this.#locate(each);
+      const loaded = this.#loaded.get(each);
+      if (loaded) this.#budget.evict(loaded);
+      this.#pages.evict(located);
     }
-    this.#locate(name);
-    this.#loaded.delete(name);
   }
 
   /** Closes the file and forgets the tensors. Further calls do nothing. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    for (const loaded of this.#loaded.values()) this.#budget.evict(loaded);
     this.#loaded.clear();
+    this.#pages.dispose();
     this.#source.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  #requireOpen(what: string): void {
+    if (!this.#disposed) return;
+    throw new UseAfterReleaseError(`${what} was asked of a model that is disposed`, {
+      remedy: 'Keep the model open while its tensors are used',
+    });
+  }
+
+  #wrongFormat(expected: string, property: string): UnsupportedError {
+    return new UnsupportedError(`${this.#source.name} holds another kind of graph`, {
+      expected,
+      actual: this.format,
+      remedy: `Use its ${property}`,
+    });
   }
 
   #locate(name: string): LocatedTensor {
@@ -202,52 +330,64 @@ export class LazyModel implements WeightSource, Disposable {
     });
   }
 
-  #decode(located: LocatedTensor): { readonly data: TensorData; readonly isView: boolean } {
-    const { name, fileOffset, byteLength } = located;
-    const { lifetime } = this.#source;
-    const encoding = ENCODINGS[located.encoding];
-    return this.#source.borrow(fileOffset, byteLength, (payload) => {
-      const actual = crc32(payload);
-      if (actual !== located.crc32) {
-        throw new FileFormatError(`${this.#source.name}: tensor "${name}" is damaged`, {
-          expected: `CRC-32 ${hexadecimal(located.crc32)}`,
-          actual: hexadecimal(actual),
-          remedy: 'Copy or download the file again',
-          facts: { tensor: name },
-        });
-      }
-      const data = encoding.decode(payload, located, lifetime !== 'call');
-      checkCodes(located, data, this.#source.name);
-      return { data, isView: lifetime === 'source' && data.buffer === payload.buffer };
+  #locateSection(key: string): LocatedBytes {
+    const located = this.#header.sections.get(key);
+    if (located) return located;
+    throw new InvalidArgumentError(`The model has no section "${key}"`, {
+      expected: `one of ${this.sectionKeys().join(', ') || 'none'}`,
+      actual: key,
     });
   }
-}
 
-function readHeader(source: ByteSource): CheckedHeader {
-  const { name } = source;
-  return source.borrow(0, Math.min(PREFIX_BYTES, source.byteLength), (prefixBytes) => {
-    const prefix = decodePrefix(prefixBytes, source.byteLength, name);
-    const { headerByteLength, parameterByteLength } = prefix;
-    return source.borrow(PREFIX_BYTES, headerByteLength + parameterByteLength, (bytes) => {
-      verifyHeaderChecksum(prefix, prefixBytes, bytes, name);
-      return parseHeader(
-        bytes.subarray(0, headerByteLength),
-        bytes.subarray(headerByteLength),
-        { start: payloadAreaOffset(prefix), end: prefix.fileByteLength },
-        name,
-      );
-    });
-  });
-}
+  /** Whether a tensor is used in the pages of a mapped file. Smaller ones would hold pages that are mostly others'. */
+  #liesInPages({ encoding, fileOffset, byteLength }: LocatedTensor): boolean {
+    return (
+      this.#source.lifetime === 'call' &&
+      encoding === 'raw' &&
+      byteLength >= WINDOW_BYTES &&
+      fileOffset % LARGEST_ELEMENT_BYTES === 0
+    );
+  }
 
-/** `b` bits can hold one code more than a symmetric range has; kernels rely on its absence. */
-function checkCodes({ name, quantization }: LocatedTensor, data: TensorData, file: string): void {
-  if (!quantization || !(data instanceof Int8Array || data instanceof Uint8Array)) return;
-  const range = codeRange(quantization, data instanceof Int8Array);
-  const outside = findCodeOutOfRange(data, range);
-  if (outside < 0) return;
-  throw new FileFormatError(`${file}: tensor "${name}" has a code out of range at index ${outside}`, {
-    expected: `${range.lowest}..${range.highest}`,
-    actual: data[outside]!,
-  });
+  /** A tensor in memory of its own, held in the budget; null memory: it is a view of bytes that others hold. */
+  #hold(name: string): { tensor: StoredTensor; memory: EvictableMemory | null } {
+    const known = this.#loaded.get(name);
+    if (known) {
+      this.#budget.hold(known);
+      return { tensor: known.tensor, memory: known };
+    }
+    this.#requireOpen(`Tensor "${name}"`);
+    const located = this.#locate(name);
+    const held = this.#pages.borrow(located, `tensor "${name}"`, (payload) => this.#decode(located, payload));
+    this.#pages.evictCopied(located);
+    return held;
+  }
+
+  #decode(
+    located: LocatedTensor,
+    payload: Uint8Array,
+  ): { tensor: StoredTensor; memory: EvictableMemory | null } {
+    const { name } = located;
+    const { lifetime } = this.#source;
+    this.#verify(located, `tensor "${name}"`, payload);
+    const data = ENCODINGS[located.encoding].decode(payload, located, lifetime !== 'call');
+    assertCodes(this.#source.name, located, data);
+    const tensor: StoredTensor = { ...this.spec(name), data };
+    const isView = lifetime === 'source' && data.buffer === payload.buffer;
+    const loaded: LoadedTensor = {
+      name: `tensor "${name}"`,
+      byteLength: isView ? 0 : data.byteLength,
+      tensor,
+      evict: () => this.#loaded.delete(name),
+    };
+    this.#budget.hold(loaded);
+    this.#loaded.set(name, loaded);
+    return { tensor, memory: loaded };
+  }
+
+  #verify(located: LocatedBytes, what: string, payload: Uint8Array): void {
+    if (!this.#verifies || this.#verified.has(located)) return;
+    assertChecksum(this.#source.name, what, located, crc32(payload));
+    this.#verified.add(located);
+  }
 }

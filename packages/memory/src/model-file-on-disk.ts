@@ -1,9 +1,13 @@
-import { dirname } from 'node:path';
-import { FileNotFoundError } from '@qedge/core';
+import type { FileHandle } from 'node:fs/promises';
 import { writeFileAtomic } from '@qedge/core/node';
 import { LazyModel } from './lazy-model.ts';
+import type { LazyModelOptions } from './lazy-model-options.ts';
 import { mapFile } from './mapped-file.ts';
-import { encodeModel, type ModelContent } from './model-file/encode-model.ts';
+import { type PlannedFile, planFile } from './model-file/encode-model.ts';
+import type { ModelContent } from './model-file/model-content.ts';
+
+/** The most that one write is asked for: longer ones are refused or cut by some platforms. */
+const WRITE_CHUNK_BYTES = 2 ** 28;
 
 /**
  * Opens a model file. Only the header is read and checked; tensors are decoded when they are first asked for, out of a mapping
@@ -15,28 +19,32 @@ import { encodeModel, type ModelContent } from './model-file/encode-model.ts';
  * @throws FileNotFoundError, InvalidArgumentError for a directory, FileFormatError for anything that is not a whole model file,
  *   UnsupportedError for an unknown kind of layer.
  */
-export function openModelFile(path: string): LazyModel {
-  return LazyModel.fromSource(mapFile(path));
+export function openModelFile(path: string, options?: LazyModelOptions): LazyModel {
+  return LazyModel.fromSource(mapFile(path), options);
 }
 
 /**
- * Writes a model file atomically: readers see the old file or all of the new one, and models that are open on the old one notice.
+ * Writes a model file atomically and piece by piece: readers see the old file or all of the new one, models that are open on the old
+ * one notice, and no more than one tensor or one piece of a section is held in memory beyond what the content itself holds. The content
+ * is borrowed until the promise is settled.
  *
  * @returns the size of the file in bytes.
- * @throws what `encodeModel` throws, before anything is written; FileNotFoundError when the directory does not exist; the file
- *   system's own error otherwise.
+ * @throws what `encodeModel` throws, before anything is written; FileNotFoundError when the directory does not exist; FileAccessError
+ *   and the file system's own errors otherwise.
  */
 export async function saveModelFile(path: string, model: ModelContent): Promise<number> {
-  const bytes = encodeModel(model);
-  try {
-    await writeFileAtomic(path, bytes);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
-    throw new FileNotFoundError(`The directory ${dirname(path)} does not exist`, {
-      remedy: 'Create it first',
-      facts: { path },
-      cause,
-    });
+  const planned = planFile(model);
+  await writeFileAtomic(path, (file) => writePieces(file, planned));
+  return planned.byteLength;
+}
+
+async function writePieces(file: FileHandle, planned: PlannedFile): Promise<void> {
+  // Also what makes padding zero.
+  await file.truncate(planned.byteLength);
+  for (const { position, bytes } of planned.pieces()) {
+    for (let done = 0; done < bytes.length; ) {
+      const length = Math.min(WRITE_CHUNK_BYTES, bytes.length - done);
+      done += (await file.write(bytes, done, length, position + done)).bytesWritten;
+    }
   }
-  return bytes.length;
 }

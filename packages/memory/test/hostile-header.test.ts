@@ -2,7 +2,8 @@ import { FileFormatError, UnsupportedError } from '@qedge/core';
 import { describe, expect, it } from 'vitest';
 import { encodeModel, LazyModel } from '../src/index.ts';
 import { crc32 } from '../src/model-file/crc32.ts';
-import { encodePrefix, PREFIX_BYTES, payloadAreaOffset } from '../src/model-file/prefix.ts';
+import { checksumText } from '../src/model-file/header.ts';
+import { encodePrefix, LINE_BYTES, PREFIX_BYTES, payloadAreaOffset } from '../src/model-file/prefix.ts';
 import { perceptronGraph, quantizedWeights } from './model-content.ts';
 
 // Files whose checksums are right but whose content is not: what a mistaken or hostile writer could make.
@@ -12,7 +13,10 @@ const tensors = quantizedWeights(graph, { seed: 1, bits: 4, sparsity: 0.8 });
 const good = encodeModel({ graph, tensors });
 const jsonLength = new DataView(good.buffer).getUint32(12, true);
 const parameterLength = new DataView(good.buffer).getUint32(24, true);
-const area = payloadAreaOffset({ headerByteLength: jsonLength, parameterByteLength: parameterLength });
+const area = payloadAreaOffset(
+  { headerByteLength: jsonLength, parameterByteLength: parameterLength },
+  LINE_BYTES,
+);
 
 interface LooseHeader {
   graph: Record<string, unknown>;
@@ -28,8 +32,12 @@ function rewrite(
   const payloads = good.slice(area);
   const replaced = change(header, payloads);
   const json = new TextEncoder().encode(typeof replaced === 'string' ? replaced : JSON.stringify(header));
-  const lengths = { headerByteLength: json.length, parameterByteLength: parameters.length };
-  const start = payloadAreaOffset(lengths);
+  const lengths = {
+    version: 2 as const,
+    headerByteLength: json.length,
+    parameterByteLength: parameters.length,
+  };
+  const start = payloadAreaOffset(lengths, LINE_BYTES);
   const bytes = new Uint8Array(start + payloads.length);
   bytes.set(json, PREFIX_BYTES);
   bytes.set(parameters, PREFIX_BYTES + json.length);
@@ -117,7 +125,8 @@ describe('a header with a right checksum', () => {
       /overlap/,
     ],
     ['has no checksum', first({ crc32: undefined }), /no checksum/],
-    ['has the wrong checksum', first({ crc32: 1 }), /damaged/],
+    ['has a number as a checksum', first({ crc32: 1 }), /no checksum/],
+    ['has the wrong checksum', first({ crc32: '00000001' }), /damaged/],
     [
       'has negative bits',
       first({ quantization: { bits: -4, symmetric: true, axis: null } }),
@@ -178,7 +187,7 @@ describe('a header with a right checksum', () => {
         const entry = header.tensors[0]!;
         const bytes = payloads.subarray(0, entry.byteLength as number);
         bytes[16] = 0x88; // The first two kept codes, after 16 bytes of bitmap, become -8.
-        entry.crc32 = crc32(bytes);
+        entry.crc32 = checksumText(crc32(bytes));
       },
       /code out of range/,
     ],
@@ -188,7 +197,7 @@ describe('a header with a right checksum', () => {
         const entry = header.tensors[0]!;
         const bytes = payloads.subarray(0, entry.byteLength as number);
         bytes.fill(0xff, 0, 8);
-        entry.crc32 = crc32(bytes);
+        entry.crc32 = checksumText(crc32(bytes));
       },
       /contradicts its occupancy bitmap/,
     ],

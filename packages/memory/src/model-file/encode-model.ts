@@ -1,168 +1,213 @@
-import {
-  InvalidArgumentError,
-  type ModelGraph,
-  ShapeMismatchError,
-  type StoredTensor,
-  UnsupportedError,
-  validateModelGraph,
-} from '@qedge/core';
+import { InvalidArgumentError, type QuantizationParameters, type StoredTensor } from '@qedge/core';
 import { crc32 } from './crc32.ts';
-import { smallestEncoding } from './encodings.ts';
-import { findUnmetWeight } from './graph-weights.ts';
-import type { FileHeader, ModelMetadata, TensorEntry } from './header.ts';
-import { alignUp, encodePrefix, PAYLOAD_AREA_ALIGNMENT, PREFIX_BYTES, payloadAreaOffset } from './prefix.ts';
+import { ENCODINGS, smallestEncoding } from './encodings.ts';
+import { graphToJson } from './graph-json.ts';
+import { checksumText, type FileHeader, type SectionEntry, type TensorEntry } from './header.ts';
+import { assertLittleEndianHost } from './little-endian.ts';
+import {
+  assertWeightsMet,
+  listTensors,
+  type ModelContent,
+  type ModelSection,
+  type TensorList,
+  validateExtras,
+} from './model-content.ts';
+import {
+  alignUp,
+  encodePrefix,
+  FORMAT_VERSION,
+  LINE_BYTES,
+  PAGE_BYTES,
+  PREFIX_BYTES,
+  payloadAreaOffset,
+} from './prefix.ts';
 import { validateStoredTensor } from './tensor-validation.ts';
-
-/** A model to be written. */
-export interface ModelContent {
-  readonly graph: ModelGraph;
-  /** Every weight that the graph mentions; others are kept too. Borrowed. */
-  readonly tensors: readonly StoredTensor[];
-  /** Any JSON object; `{}` when left out. */
-  readonly metadata?: ModelMetadata;
-}
 
 /** Raw payloads from this size on are worth the padding of a cache line; below it, padding would be felt in small files. */
 const LARGE_RAW_BYTES = 4096;
 /** Every other payload: the largest element size (float64), so that raw data can be viewed in place. */
 const SMALL_ALIGNMENT = 8;
+/** Stands for a checksum that is not known yet; as long as one that is. */
+const NO_CHECKSUM = checksumText(0);
+
+/** Bytes that belong at a place of the file. They are to be used before the next piece is asked for. */
+export interface FilePiece {
+  readonly position: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A model that has passed every check and has a place for each of its bytes. */
+export interface PlannedFile {
+  readonly byteLength: number;
+  /** Everything but padding, which is zero; payloads rise in position, and the prefix and header come last. */
+  pieces(): Generator<FilePiece, void>;
+}
 
 /**
  * Writes a model as the bytes of a `.qez` file. Equal content gives equal bytes. Each tensor takes the encoding that needs the
  * fewest bytes: numbers as they are, integer codes with their real width, or an occupancy bitmap with the codes that are not zero.
  *
  * @returns the whole file, owned by the caller.
- * @throws InvalidArgumentError or UnsupportedError for an impossible graph, tensor, code or metadata; ShapeMismatchError when a
- *   tensor does not fit its shape or the graph; NonFiniteValueError for NaN or infinite weights, naming tensor and index.
+ * @throws InvalidArgumentError or UnsupportedError for an impossible graph, tensor, code, section or metadata; ShapeMismatchError
+ *   when a tensor does not fit its shape or the graph; NonFiniteValueError for NaN or infinite weights, naming tensor and index.
  */
-export function encodeModel({ graph, tensors, metadata = {} }: ModelContent): Uint8Array {
-  assertLittleEndianHost();
-  validateContent(graph, tensors, metadata);
-  const payloads: Uint8Array[] = [];
-  const entries: TensorEntry[] = [];
-  let end = 0;
-  for (const tensor of tensors) {
-    const encoding = smallestEncoding(tensor);
-    const payload = encoding.encode(tensor);
-    const large = encoding.name === 'raw' && payload.length >= LARGE_RAW_BYTES;
-    const offset = alignUp(end, large ? PAYLOAD_AREA_ALIGNMENT : SMALL_ALIGNMENT);
-    entries.push({
-      name: tensor.name,
-      shape: tensor.shape,
-      dtype: tensor.dtype,
-      encoding: encoding.name,
-      offset,
-      byteLength: payload.length,
-      crc32: crc32(payload),
-      ...(tensor.quantization ? { quantization: pickHeaderPart(tensor.quantization) } : {}),
-    });
-    payloads.push(payload);
-    end = offset + payload.length;
-  }
-  return assemble({ graph, metadata, tensors: entries }, encodeParameters(tensors), payloads, end);
+export function encodeModel(content: ModelContent): Uint8Array {
+  const planned = planFile(content);
+  const file = new Uint8Array(planned.byteLength);
+  for (const { position, bytes } of planned.pieces()) file.set(bytes, position);
+  return file;
 }
 
-function pickHeaderPart({
-  bits,
-  symmetric,
-  axis,
-}: NonNullable<StoredTensor['quantization']>): TensorEntry['quantization'] {
+/** Checks a model and lays its file out. @throws what {@link encodeModel} throws. */
+export function planFile({ graph, tensors, sections = [], metadata = {} }: ModelContent): PlannedFile {
+  assertLittleEndianHost();
+  const graphJson = graphToJson(graph);
+  validateExtras(metadata, sections);
+  const list = listTensors(tensors);
+  // Constants of operator graphs are any numbers: masks of minus infinity, for example.
+  const layout = layOutTensors(list, graph.format === 'qedge-model-graph' ? 'finite' : 'any');
+  assertWeightsMet(graph, new Map(layout.entries.map(({ name, shape }) => [name, shape])));
+  const placed = layOutSections(sections, layout.end);
+  const payloadAlignment = sections.some(isLarge) ? PAGE_BYTES : LINE_BYTES;
+  const header = (entries: readonly TensorEntry[], placedSections: readonly SectionEntry[]): Uint8Array => {
+    const value: Omit<FileHeader, 'graph'> & { graph: unknown } = {
+      graph: graphJson,
+      metadata,
+      payloadAlignment,
+      tensors: entries,
+      sections: placedSections,
+    };
+    return new TextEncoder().encode(JSON.stringify(value));
+  };
+  const { parameters } = layout;
+  // Checksums have a fixed length, so that the header can be measured before they are known.
+  const headerByteLength = header(layout.entries, placed.entries).length;
+  const lengths = { version: FORMAT_VERSION, headerByteLength, parameterByteLength: parameters.length };
+  const start = payloadAreaOffset(lengths, payloadAlignment);
+  const byteLength = start + placed.end;
+  function* pieces(): Generator<FilePiece, void> {
+    const entries = yield* tensorPieces(list, layout.entries, start);
+    const written = yield* sectionPieces(sections, placed.entries, start);
+    const front = new Uint8Array(PREFIX_BYTES + headerByteLength + parameters.length);
+    front.set(header(entries, written), PREFIX_BYTES);
+    front.set(parameters, PREFIX_BYTES + headerByteLength);
+    front.set(encodePrefix({ ...lengths, fileByteLength: byteLength }, front.subarray(PREFIX_BYTES)));
+    yield { position: 0, bytes: front };
+  }
+  return { byteLength, pieces };
+}
+
+/** Where every tensor goes, from the start of the payload area. Each is loaded, checked, measured and let go. */
+function layOutTensors(
+  list: TensorList,
+  numbers: 'finite' | 'any',
+): { entries: TensorEntry[]; parameters: Uint8Array; end: number } {
+  const entries: TensorEntry[] = [];
+  const parameters: Uint8Array[] = [];
+  const names = new Set<string>();
+  let end = 0;
+  for (const { load } of list) {
+    const tensor = load();
+    validateStoredTensor(tensor, numbers);
+    const { name, shape, dtype, quantization } = tensor;
+    if (names.has(name)) throw new InvalidArgumentError('Two tensors share a name', { actual: name });
+    names.add(name);
+    const encoding = smallestEncoding(tensor);
+    const byteLength = encoding.measure(tensor)!;
+    const large = encoding.name === 'raw' && byteLength >= LARGE_RAW_BYTES;
+    const offset = alignUp(end, large ? LINE_BYTES : SMALL_ALIGNMENT);
+    entries.push({
+      ...{ name, shape, dtype, encoding: encoding.name, offset, byteLength, crc32: NO_CHECKSUM },
+      ...(quantization ? { quantization: headerPart(quantization) } : {}),
+    });
+    if (quantization) parameters.push(...parameterBytes(quantization));
+    end = offset + byteLength;
+  }
+  return { entries, parameters: join(parameters), end };
+}
+
+function isLarge({ byteLength }: Pick<ModelSection, 'byteLength'>): boolean {
+  return byteLength >= PAGE_BYTES;
+}
+
+function layOutSections(
+  sections: readonly ModelSection[],
+  start: number,
+): { entries: SectionEntry[]; end: number } {
+  let end = start;
+  const entries = sections.map(({ key, byteLength }): SectionEntry => {
+    const offset = alignUp(end, isLarge({ byteLength }) ? PAGE_BYTES : LINE_BYTES);
+    end = offset + byteLength;
+    return { key, offset, byteLength, crc32: NO_CHECKSUM };
+  });
+  return { entries, end };
+}
+
+function* tensorPieces(
+  list: TensorList,
+  entries: readonly TensorEntry[],
+  start: number,
+): Generator<FilePiece, TensorEntry[]> {
+  const written: TensorEntry[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const payload = ENCODINGS[entry.encoding].encode(list[index]!.load());
+    assertLength(`Tensor "${entry.name}"`, entry.byteLength, payload.length);
+    written.push({ ...entry, crc32: checksumText(crc32(payload)) });
+    yield { position: start + entry.offset, bytes: payload };
+  }
+  return written;
+}
+
+function* sectionPieces(
+  sections: readonly ModelSection[],
+  entries: readonly SectionEntry[],
+  start: number,
+): Generator<FilePiece, SectionEntry[]> {
+  const written: SectionEntry[] = [];
+  for (const [index, entry] of entries.entries()) {
+    let checksum = 0;
+    let done = 0;
+    for (const bytes of sections[index]!.read()) {
+      if (done + bytes.length <= entry.byteLength) {
+        checksum = crc32(bytes, checksum);
+        yield { position: start + entry.offset + done, bytes };
+      }
+      done += bytes.length;
+    }
+    assertLength(`Section "${entry.key}"`, entry.byteLength, done);
+    written.push({ ...entry, crc32: checksumText(checksum) });
+  }
+  return written;
+}
+
+function assertLength(what: string, expected: number, actual: number): void {
+  if (actual === expected) return;
+  throw new InvalidArgumentError(`${what} has other bytes than it was said to have`, {
+    expected: `${expected} bytes`,
+    actual: `${actual} bytes`,
+  });
+}
+
+function headerPart({ bits, symmetric, axis }: QuantizationParameters): TensorEntry['quantization'] {
   return { bits, symmetric, axis };
 }
 
-/** Scales and, unless symmetric, zero points of all quantised tensors in order. */
-function encodeParameters(tensors: readonly StoredTensor[]): Uint8Array {
-  const parts = tensors.flatMap(({ quantization }) => {
-    if (!quantization) return [];
-    const { symmetric, scales, zeroPoints } = quantization;
-    return symmetric ? [scales] : [scales, zeroPoints];
-  });
+/** Scales and, unless symmetric, zero points. */
+function parameterBytes({
+  symmetric,
+  scales,
+  zeroPoints,
+}: NonNullable<StoredTensor['quantization']>): Uint8Array[] {
+  const parts = symmetric ? [scales] : [scales, zeroPoints];
+  return parts.map((part) => new Uint8Array(part.buffer, part.byteOffset, part.byteLength).slice());
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
   let at = 0;
   for (const part of parts) {
-    bytes.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), at);
+    bytes.set(part, at);
     at += part.byteLength;
   }
   return bytes;
-}
-
-function assemble(
-  header: FileHeader,
-  parameters: Uint8Array,
-  payloads: readonly Uint8Array[],
-  payloadAreaBytes: number,
-): Uint8Array {
-  const json = new TextEncoder().encode(JSON.stringify(header));
-  const lengths = { headerByteLength: json.length, parameterByteLength: parameters.length };
-  const start = payloadAreaOffset(lengths);
-  const bytes = new Uint8Array(start + payloadAreaBytes);
-  bytes.set(json, PREFIX_BYTES);
-  bytes.set(parameters, PREFIX_BYTES + json.length);
-  const checked = bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + json.length + parameters.length);
-  bytes.set(encodePrefix({ ...lengths, fileByteLength: bytes.length }, checked));
-  for (const [index, payload] of payloads.entries()) {
-    bytes.set(payload, start + header.tensors[index]!.offset);
-  }
-  return bytes;
-}
-
-function validateContent(graph: ModelGraph, tensors: readonly StoredTensor[], metadata: ModelMetadata): void {
-  validateModelGraph(graph);
-  assertJson(graph, 'graph');
-  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
-    throw new InvalidArgumentError('Metadata is of the wrong kind', {
-      expected: 'a JSON object',
-      actual: typeof metadata,
-    });
-  }
-  assertJson(metadata, 'metadata');
-  const shapes = new Map<string, StoredTensor['shape']>();
-  for (const tensor of tensors) {
-    validateStoredTensor(tensor);
-    if (shapes.has(tensor.name)) {
-      throw new InvalidArgumentError('Two tensors share a name', { actual: tensor.name });
-    }
-    shapes.set(tensor.name, tensor.shape);
-  }
-  const unmet = findUnmetWeight(graph, (name) => shapes.get(name));
-  if (unmet) {
-    throw new ShapeMismatchError(`The graph needs a tensor "${unmet.name}" that is not given`, {
-      expected: unmet.expected,
-      actual: unmet.actual,
-    });
-  }
-}
-
-/** Refuses what `JSON.stringify` would change without a word, and what it could not end. */
-function assertJson(value: unknown, path: string, ancestors: readonly unknown[] = []): void {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return;
-  if (typeof value === 'number' && Number.isFinite(value)) return;
-  if (ancestors.includes(value)) {
-    throw new InvalidArgumentError(`${path} contains itself`, { expected: 'a tree' });
-  }
-  const inside = [...ancestors, value];
-  if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) assertJson(item, `${path}[${index}]`, inside);
-    return;
-  }
-  const isRecord =
-    typeof value === 'object' && [Object.prototype, null].includes(Object.getPrototypeOf(value));
-  if (!isRecord) {
-    throw new InvalidArgumentError(`${path} cannot be written as JSON`, {
-      expected: 'finite numbers, strings, booleans, null, arrays and plain objects',
-      actual: String(value),
-    });
-  }
-  for (const [key, item] of Object.entries(value as object)) {
-    if (item !== undefined) assertJson(item, `${path}.${key}`, inside);
-  }
-}
-
-/** Typed arrays have the host's byte order; every platform that Node and browsers support today but s390x is little-endian. */
-export function assertLittleEndianHost(): void {
-  if (new Uint8Array(Uint16Array.of(1).buffer)[0] === 1) return;
-  throw new UnsupportedError('Model files cannot be read or written on a big-endian machine', {
-    expected: 'a little-endian host',
-    actual: 'big-endian',
-  });
 }

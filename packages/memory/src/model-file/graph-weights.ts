@@ -1,10 +1,15 @@
-import { formatShape, graphWeightSpecs, type ModelGraph, type Shape, shapesEqual } from '@qedge/core';
+import { formatShape, graphWeightSpecs, type Shape, shapesEqual } from '@qedge/core';
+import type { ModelFileGraph } from './graph-json.ts';
 
-/** The first weight of a graph that is missing or has another shape, or null when all is there. */
+/**
+ * The first weight of a model graph that is missing or has another shape, or null when all is there. Nothing is asked of operator
+ * graphs: their constants may be there as packed sections alone.
+ */
 export function findUnmetWeight(
-  graph: ModelGraph,
+  graph: ModelFileGraph,
   shapeOf: (name: string) => Shape | undefined,
 ): { readonly name: string; readonly expected: string; readonly actual: string } | null {
+  if (graph.format !== 'qedge-model-graph') return null;
   for (const { name, shape } of graphWeightSpecs(graph)) {
     const found = shapeOf(name);
     if (found && shapesEqual(found, shape)) continue;

@@ -15,7 +15,7 @@ export interface PayloadEncoding {
   readonly name: EncodingName;
   /** Bytes that {@link encode} would write, or null when the encoding is not meant for this tensor. */
   measure(tensor: StoredTensor): number | null;
-  /** The payload, owned by the caller. */
+  /** The payload, valid as long as the tensor is and not to be written to. */
   encode(tensor: StoredTensor): Uint8Array;
   /** True when `byteLength` can be right for the description; called before any byte is read. */
   accepts(byteLength: number, description: PayloadDescription): boolean;

@@ -4,17 +4,24 @@ import { crc32 } from './crc32.ts';
 /** `\x89QEZ\r\n\x1a\n`: like PNG's, it shows a file that was cut to 7 bits or had its line ends converted. */
 const MAGIC = Uint8Array.of(0x89, 0x51, 0x45, 0x5a, 0x0d, 0x0a, 0x1a, 0x0a);
 
-/** The version that this code writes, and the only one that it reads. */
-const FORMAT_VERSION = 1;
+/** Versions of the format. The newest is the one that is written; all are read. */
+export type FormatVersion = 1 | 2;
+
+/** The version that this code writes. */
+export const FORMAT_VERSION: FormatVersion = 2;
 
 /** Bytes before the JSON header. */
 export const PREFIX_BYTES = 32;
 
-/** The payload area begins at a multiple of this, and so do large raw payloads: one cache line and one AVX-512 register. */
-export const PAYLOAD_AREA_ALIGNMENT = 64;
+/** The payload area begins at a multiple of this, and so do large raw payloads and sections: one cache line, one AVX-512 register. */
+export const LINE_BYTES = 64;
+
+/** Where the area holds a large section, it begins at a multiple of this, a page of WebAssembly memory and of every processor. */
+export const PAGE_BYTES = 65_536;
 
 /** What the first 32 bytes say. */
 export interface Prefix {
+  readonly version: FormatVersion;
   readonly fileByteLength: number;
   /** Bytes of JSON that follow the prefix. */
   readonly headerByteLength: number;
@@ -29,9 +36,12 @@ export function alignUp(position: number, alignment: number): number {
   return Math.ceil(position / alignment) * alignment;
 }
 
-/** Where the payload area begins. */
-export function payloadAreaOffset(prefix: Pick<Prefix, 'headerByteLength' | 'parameterByteLength'>): number {
-  return alignUp(PREFIX_BYTES + prefix.headerByteLength + prefix.parameterByteLength, PAYLOAD_AREA_ALIGNMENT);
+/** Where the payload area begins: at the next multiple of `alignment` after the parameters. */
+export function payloadAreaOffset(
+  prefix: Pick<Prefix, 'headerByteLength' | 'parameterByteLength'>,
+  alignment: number,
+): number {
+  return alignUp(PREFIX_BYTES + prefix.headerByteLength + prefix.parameterByteLength, alignment);
 }
 
 /** Writes the prefix, including the checksum of `headerAndParameters`. */
@@ -39,7 +49,7 @@ export function encodePrefix(lengths: Omit<Prefix, 'crc32'>, headerAndParameters
   const bytes = new Uint8Array(PREFIX_BYTES);
   const view = new DataView(bytes.buffer);
   bytes.set(MAGIC);
-  view.setUint32(8, FORMAT_VERSION, true);
+  view.setUint32(8, lengths.version, true);
   view.setUint32(12, lengths.headerByteLength, true);
   view.setBigUint64(16, BigInt(lengths.fileByteLength), true);
   view.setUint32(24, lengths.parameterByteLength, true);
@@ -58,15 +68,16 @@ export function decodePrefix(bytes: Uint8Array, actualByteLength: number, name: 
   if (bytes.length < PREFIX_BYTES) throw truncated(name, PREFIX_BYTES, actualByteLength);
   const view = new DataView(bytes.buffer, bytes.byteOffset, PREFIX_BYTES);
   const version = view.getUint32(8, true);
-  if (version !== FORMAT_VERSION) {
+  if (version !== 1 && version !== FORMAT_VERSION) {
     throw new FileFormatError(`${name} has an unknown format version`, {
-      expected: FORMAT_VERSION,
+      expected: `1 or ${FORMAT_VERSION}`,
       actual: version,
       ...(version > FORMAT_VERSION ? { remedy: 'Update @qedge/memory to read newer files' } : {}),
     });
   }
   const fileByteLength = Number(view.getBigUint64(16, true));
   const prefix: Prefix = {
+    version,
     fileByteLength,
     headerByteLength: view.getUint32(12, true),
     parameterByteLength: view.getUint32(24, true),
@@ -79,7 +90,7 @@ export function decodePrefix(bytes: Uint8Array, actualByteLength: number, name: 
       actual: `${actualByteLength} bytes`,
     });
   }
-  if (payloadAreaOffset(prefix) > fileByteLength) {
+  if (payloadAreaOffset(prefix, LINE_BYTES) > fileByteLength) {
     throw new FileFormatError(`${name} has a header that is longer than the file`, {
       expected: `at most ${fileByteLength - PREFIX_BYTES} bytes`,
       actual: `${prefix.headerByteLength + prefix.parameterByteLength} bytes`,

@@ -29,7 +29,7 @@ export const rawEncoding: PayloadEncoding = {
   name: 'raw',
   measure: (tensor) =>
     tensor.quantization ? null : dtypeByteLength(tensor.dtype, elementCount(tensor.shape)),
-  encode: ({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice(),
+  encode: ({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   accepts: (byteLength, { dtype, elementCount, quantization }) =>
     quantization === null && byteLength === dtypeByteLength(dtype, elementCount),
   decode: (payload, { dtype }, mayView) => {

@@ -13,12 +13,13 @@ import { codeRange, findCodeOutOfRange } from './code-range.ts';
 import { dataConstructor } from './raw-encoding.ts';
 
 /**
- * Checks that a tensor can be stored: a known dtype with the right typed array, as many elements as its shape has, finite numbers,
- * codes within their range.
+ * Checks that a tensor can be stored: a known dtype with the right typed array, as many elements as its shape has, codes within
+ * their range.
  *
+ * @param numbers `finite` refuses NaN and infinities, which weights that were trained have by accident only.
  * @throws InvalidArgumentError, ShapeMismatchError or NonFiniteValueError naming the tensor.
  */
-export function validateStoredTensor(tensor: StoredTensor): void {
+export function validateStoredTensor(tensor: StoredTensor, numbers: 'finite' | 'any'): void {
   const { name, dtype, shape, data } = tensor;
   if (typeof name !== 'string' || name === '') {
     throw new InvalidArgumentError('A tensor needs a name', {
@@ -48,7 +49,7 @@ export function validateStoredTensor(tensor: StoredTensor): void {
     );
   }
   if (tensor.quantization) validateCodes(tensor, tensor.quantization);
-  else validateFinite(tensor);
+  else if (numbers === 'finite') validateFinite(tensor);
 }
 
 function validateCodes(
