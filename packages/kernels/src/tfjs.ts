@@ -6,3 +6,16 @@ export {
   type CheckpointReport,
   checkpointModel,
 } from './tfjs/training/checkpointed-model.ts';
+export {
+  createDataParallelTrainer,
+  type DataParallelOptions,
+  type DataParallelStep,
+  type DataParallelTrainer,
+} from './tfjs/training/data-parallel-trainer.ts';
+export {
+  type GradientAnswer,
+  type GradientFunction,
+  type GradientReplica,
+  type GradientRequest,
+  gradientTask,
+} from './tfjs/training/gradient-task.ts';
