@@ -1,0 +1,62 @@
+import type { OperatorNode } from '@qedge/core';
+import type { GraphEditor } from './graph-editor.ts';
+import type { GraphPass } from './graph-pass.ts';
+
+/** Constants up to this many elements are compared by their numbers. */
+const COMPARED_ELEMENTS = 4096;
+
+/** Lets nodes that compute the same from the same, and constants of few equal numbers, be one. */
+export const shareCommonSubexpressions: GraphPass = {
+  name: 'share-common-subexpressions',
+  rewrite(graph) {
+    const seen = new Map<string, OperatorNode>();
+    const constants = new Map<string, string>();
+    const spelled = new Map<string, string>();
+    let shared = 0;
+    for (const original of graph.sortedNodes()) {
+      // Its inputs may have been renamed since the snapshot was taken.
+      const node = graph.producer(original.outputs[0]);
+      if (!node || node.operator.kind === 'custom') continue;
+      const inputs = node.inputs.map((input) => {
+        if (!graph.isConstant(input)) return input;
+        const spelling = spelled.get(input) ?? spellConstant(graph, input);
+        spelled.set(input, spelling);
+        const first = constants.get(spelling);
+        if (first === undefined) constants.set(spelling, input);
+        return first ?? input;
+      });
+      const key = `${JSON.stringify(inputs)} ${spellOperator(node.operator)}`;
+      const first = seen.get(key);
+      if (first === undefined) {
+        seen.set(key, node);
+        continue;
+      }
+      if (first.outputs.length !== 1 || node.outputs.length !== 1) continue;
+      const kept = graph.producer(first.outputs[0]);
+      if (kept && graph.replaceValue(node.outputs[0]!, first.outputs[0]!)) {
+        shared++;
+        // The first node may have taken over the name of an output of the graph.
+        if (graph.producer(first.outputs[0]) === undefined) seen.delete(key);
+      }
+    }
+    return shared;
+  },
+};
+
+/** JSON has no word for infinities, NaN and -0. */
+function spellOperator(operator: OperatorNode['operator']): string {
+  return JSON.stringify(operator, (_, value: unknown) =>
+    typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))
+      ? `#${Object.is(value, -0) ? '-0' : value}`
+      : value,
+  );
+}
+
+function spellConstant(graph: GraphEditor, name: string): string {
+  const { dtype, shape } = graph.spec(name);
+  const count = shape.reduce((product, size) => product * size, 1);
+  if (count > COMPARED_ELEMENTS) return `name ${name}`;
+  const { data } = graph.constant(name);
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return `${dtype} ${shape.join('x')} ${String.fromCharCode(...bytes)}`;
+}
