@@ -62,6 +62,14 @@ const DESCRIPTIONS: readonly KernelDescription[] = [
   },
   { kind: 'conversion', from: 'float32', to: 'int8', length: 9 },
   { kind: 'reduction', operation: 'sum', rows: 2, width: 5, inputStride: 6 },
+  {
+    kind: 'strided-copy',
+    elementBytes: 4,
+    axes: [
+      { size: 3, inputStride: 1, outputStride: 7 },
+      { size: 5, inputStride: -4, outputStride: 1 },
+    ],
+  },
   { kind: 'peak', operation: 'fma', turns: 3 },
 ];
 
@@ -88,6 +96,9 @@ function replaceField(description: KernelDescription, path: Path, value: unknown
 function impossibleValues(path: Path, valid: unknown): unknown[] {
   if (typeof valid === 'string') return ['unknown', '', 1, null, undefined];
   if (typeof valid === 'boolean') return ['no', 0, 1, null, undefined];
+  if (path.at(-1) === 'inputStride' && path.length > 1) {
+    return [Number.NaN, Number.POSITIVE_INFINITY, '4', null, undefined, 1.5];
+  }
   const fraction = path.at(-1) === 'epsilon' ? [] : [1.5];
   return [-1, Number.NaN, Number.POSITIVE_INFINITY, '4', null, undefined, ...fraction];
 }

@@ -4,6 +4,7 @@ export { createCpuDevice } from './cpu/portable-cpu-device.ts';
 export type { BoundKernel } from './engine/bound-kernel.ts';
 export type { ConvolutionOptions, DepthwiseOptions } from './engine/convolution.ts';
 export type { ConvolutionEpilogue } from './engine/convolution-weights.ts';
+export type { CopyArray, CopyOptions, FillOptions, StridedView } from './engine/copy.ts';
 export type { CombineOptions, ConvertOptions } from './engine/element-kernels.ts';
 export type { EpilogueOptions, GemmOptions } from './engine/gemm.ts';
 export type { GemvOptions } from './engine/gemv.ts';

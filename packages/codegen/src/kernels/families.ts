@@ -18,6 +18,7 @@ import { PEAK } from './peak/peak-family.ts';
 import { POOLING } from './pooling/pooling-family.ts';
 import { REDUCTION } from './reduction/reduction-family.ts';
 import { SOFTMAX } from './softmax/softmax-family.ts';
+import { STRIDED_COPY } from './strided-copy/strided-copy-family.ts';
 
 /** Every family, one line each. A description's type is the union of theirs. */
 const FAMILIES = [
@@ -39,6 +40,7 @@ const FAMILIES = [
   ELEMENTWISE,
   CONVERSION,
   REDUCTION,
+  STRIDED_COPY,
 ] as const;
 
 type DescriptionOf<Family> = Family extends KernelFamily<infer Description> ? Description : never;

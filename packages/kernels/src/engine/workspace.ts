@@ -7,6 +7,7 @@ import {
   type DepthwiseOptions,
   depthwiseSteps,
 } from './convolution.ts';
+import { type CopyOptions, copySteps, type FillOptions, fillSteps } from './copy.ts';
 import { type CombineOptions, type ConvertOptions, combineSteps, convertSteps } from './element-kernels.ts';
 import { type GemmOptions, gemmSteps } from './gemm.ts';
 import { type GemvOptions, gemvSteps } from './gemv.ts';
@@ -173,6 +174,16 @@ export class KernelWorkspace {
   /** Binds an operation on the elements of two arrays. @throws as {@link gemm}. */
   combine(options: CombineOptions): BoundKernel {
     return this.#bind(combineSteps, options);
+  }
+
+  /** Binds a copy between two layouts: a transposition, a slice, a part of a concatenation, a broadcast. @throws as {@link gemm}. */
+  copy(options: CopyOptions): BoundKernel {
+    return this.#bind(copySteps, options);
+  }
+
+  /** Binds the writing of one number into many elements. @throws as {@link gemm}. */
+  fill(options: FillOptions): BoundKernel {
+    return this.#bind(fillSteps, options);
   }
 
   /** Binds a conversion between number formats. @throws as {@link gemm}. */

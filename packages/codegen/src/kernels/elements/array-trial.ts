@@ -7,6 +7,8 @@ import type { KernelTrial } from '../kernel-family.ts';
 export interface TrialOperand {
   readonly argument: number;
   readonly content: ArrayBufferView;
+  /** Of what the argument points to, from the start of the content; default 0. */
+  readonly byteOffset?: number;
 }
 
 /** A number in the argument block: a float32, or an integer of 32 bits. */
@@ -42,7 +44,8 @@ export interface ArrayTrial {
 }
 
 const GUARD_BYTES = 128;
-const GUARD = 0xfe;
+/** Each byte of a result before the kernel runs, and of what surrounds it. */
+export const GUARD = 0xfe;
 /** Surrounds operands: a huge float32, the largest int8: what is read outside shows in the result. */
 const OUTSIDE = 0x7f;
 /** With `sample`: this many at each end, and as many anywhere. */
@@ -89,11 +92,11 @@ export function arrayTrial(trial: ArrayTrial, effort: 'all' | 'sample', seed: nu
       bytes.fill(GUARD, resultStart - GUARD_BYTES, resultStart + resultBytes + GUARD_BYTES);
       const view = new DataView(buffer, byteOffset, byteLength);
       setArgument(view, block, result.argument, address + resultStart);
-      for (const [i, { argument, content }] of operands.entries()) {
+      for (const [i, { argument, content, byteOffset: first = 0 }] of operands.entries()) {
         const start = operandStarts[i]!;
         bytes.fill(OUTSIDE, start - GUARD_BYTES, start + content.byteLength + GUARD_BYTES);
         bytes.set(new Uint8Array(content.buffer, content.byteOffset, content.byteLength), start);
-        setArgument(view, block, argument, address + start);
+        setArgument(view, block, argument, address + start + first);
       }
       for (const { argument, type, value } of scalars) {
         if (type === 'float32') setFloatArgument(view, block, argument, value);
