@@ -28,4 +28,3 @@ export interface OperatorDefinition<Kind extends Operator['kind']> {
    */
   evaluate(operator: OperatorOf<Kind>, inputs: readonly (ValueData | null)[]): readonly ValueData[];
 }
-

@@ -1,0 +1,26 @@
+import { InvalidArgumentError, type StoredTensor, type ValueSpec, type WeightSource } from '@qedge/core';
+import type { ValueData } from './operators/operator-definition.ts';
+
+/** A constant of a graph: its numbers, or how to get them when they are needed. */
+export interface GraphConstant {
+  readonly spec: ValueSpec;
+  readonly load: () => ValueData['data'];
+}
+
+/** A weight source over the constants of a graph. Keeps the map: constants that are added later are seen. */
+export function constantWeights(constants: ReadonlyMap<string, GraphConstant>): WeightSource {
+  const find = (name: string): GraphConstant => {
+    const constant = constants.get(name);
+    if (constant) return constant;
+    throw new InvalidArgumentError('Unknown constant', { expected: 'a constant of the graph', actual: name });
+  };
+  return {
+    names: () => [...constants.keys()],
+    has: (name) => constants.has(name),
+    spec: (name) => ({ name, ...find(name).spec }),
+    load(name): StoredTensor {
+      const { spec, load } = find(name);
+      return { name, ...spec, data: load() };
+    },
+  };
+}
