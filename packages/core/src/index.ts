@@ -65,12 +65,13 @@ export {
   type TaskReference,
   type TaskValue,
 } from './task-executor.ts';
-export type {
-  OwnedTensor,
-  QuantizationParameters,
-  StoredTensor,
-  TensorData,
-  TensorSpec,
-  TensorView,
-  WeightSource,
+export {
+  borrowTensor,
+  type OwnedTensor,
+  type QuantizationParameters,
+  type StoredTensor,
+  type TensorData,
+  type TensorSpec,
+  type TensorView,
+  type WeightSource,
 } from './tensor.ts';

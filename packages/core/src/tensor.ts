@@ -76,4 +76,25 @@ export interface WeightSource {
   spec(name: string): TensorSpec & { readonly quantization?: QuantizationParameters };
   /** @throws InvalidArgumentError for an unknown name, FileFormatError for damaged bytes. */
   load(name: string): StoredTensor;
+  /**
+   * Lends the tensor for the call of `use`, where it lies when that is possible: a source over a mapped file copies nothing. Absent where
+   * a source has nothing to save; {@link borrowTensor} asks either kind.
+   *
+   * @throws what {@link load} throws.
+   */
+  borrow?<Result>(name: string, use: (tensor: StoredTensor) => Result): Result;
+}
+
+/**
+ * Reads a tensor once, without the copy that `load` may make: for packing, converting, measuring. The data must neither be written to
+ * nor kept beyond the call.
+ *
+ * @throws what `source.load` throws, and what `use` throws.
+ */
+export function borrowTensor<Result>(
+  source: WeightSource,
+  name: string,
+  use: (tensor: StoredTensor) => Result,
+): Result {
+  return source.borrow ? source.borrow(name, use) : use(source.load(name));
 }

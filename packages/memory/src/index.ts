@@ -10,6 +10,9 @@ export type { ModelMetadata } from './model-file/header.ts';
 export type { ModelContent, ModelSection } from './model-file/model-content.ts';
 export type { EncodingName } from './model-file/payload-encoding.ts';
 export type { SectionRange, TensorResidency } from './residency.ts';
+export { encodeSafetensors, type SafetensorsContent } from './safetensors/encode-safetensors.ts';
+export type { SafetensorsEntry } from './safetensors/header.ts';
+export { SafetensorsFile } from './safetensors/safetensors-file.ts';
 export {
   type AcquireOptions,
   type LeakReport,

@@ -1,13 +1,10 @@
-import type { FileHandle } from 'node:fs/promises';
 import { writeFileAtomic } from '@qedge/core/node';
 import { LazyModel } from './lazy-model.ts';
 import type { LazyModelOptions } from './lazy-model-options.ts';
 import { mapFile } from './mapped-file.ts';
-import { type PlannedFile, planFile } from './model-file/encode-model.ts';
+import { planFile } from './model-file/encode-model.ts';
 import type { ModelContent } from './model-file/model-content.ts';
-
-/** The most that one write is asked for: longer ones are refused or cut by some platforms. */
-const WRITE_CHUNK_BYTES = 2 ** 28;
+import { writePieces } from './write-pieces.ts';
 
 /**
  * Opens a model file. Only the header is read and checked; tensors are decoded when they are first asked for, out of a mapping
@@ -34,17 +31,10 @@ export function openModelFile(path: string, options?: LazyModelOptions): LazyMod
  */
 export async function saveModelFile(path: string, model: ModelContent): Promise<number> {
   const planned = planFile(model);
-  await writeFileAtomic(path, (file) => writePieces(file, planned));
+  await writeFileAtomic(path, async (file) => {
+    // Also what makes padding zero.
+    await file.truncate(planned.byteLength);
+    await writePieces(file, planned.pieces());
+  });
   return planned.byteLength;
-}
-
-async function writePieces(file: FileHandle, planned: PlannedFile): Promise<void> {
-  // Also what makes padding zero.
-  await file.truncate(planned.byteLength);
-  for (const { position, bytes } of planned.pieces()) {
-    for (let done = 0; done < bytes.length; ) {
-      const length = Math.min(WRITE_CHUNK_BYTES, bytes.length - done);
-      done += (await file.write(bytes, done, length, position + done)).bytesWritten;
-    }
-  }
 }

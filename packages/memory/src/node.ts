@@ -4,3 +4,4 @@ export type { MappedPages } from './mapped-pages.ts';
 export type { FileRange, LinearMemory, MemoryOverlay, MemoryOverlayResult } from './memory-overlay.ts';
 export { openModelFile, saveModelFile } from './model-file-on-disk.ts';
 export type { AdviceResult, PageAdvice, ResidencyResult } from './page-advice.ts';
+export { openSafetensors, saveSafetensors } from './safetensors-on-disk.ts';

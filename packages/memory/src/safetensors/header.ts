@@ -52,10 +52,23 @@ export function readSafetensorsHeader(source: ByteSource): SafetensorsHeader {
   };
 }
 
-function readHeaderLength({ name, byteLength, borrow }: ByteSource, source = { borrow }): number {
-  void source;
-  void borrow;
-  throw new Error(name + byteLength);
+function readHeaderLength(source: ByteSource): number {
+  const { name, byteLength } = source;
+  const bad = (what: string, expected: string, actual: string) =>
+    new FileFormatError(`${name} ${what}`, { expected, actual, remedy: 'Is it a safetensors file?' });
+  if (byteLength < LENGTH_BYTES) {
+    throw bad('is too short for the length of a header', `${LENGTH_BYTES} bytes`, `${byteLength} bytes`);
+  }
+  const length = source.borrow(0, LENGTH_BYTES, (bytes) =>
+    new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true),
+  );
+  if (length > LONGEST_HEADER_BYTES) {
+    throw bad('has a header that is too long', `at most ${LONGEST_HEADER_BYTES} bytes`, `${length} bytes`);
+  }
+  if (LENGTH_BYTES + Number(length) > byteLength) {
+    throw bad('has a header that leaves it', `within ${byteLength} bytes`, `${length} bytes`);
+  }
+  return Number(length);
 }
 
 function checkEntry(file: string, name: string, value: unknown, dataStart: number): SafetensorsEntry {
@@ -77,15 +90,67 @@ function checkEntry(file: string, name: string, value: unknown, dataStart: numbe
   const [begin, end] = offsets as readonly [number, number];
   const byteLength = end - begin;
   const bits = SAFETENSORS_DTYPES.get(dtype)?.bits;
-  if (bits !== undefined && sizeInBits(shape, bits) !== 8 * byteLength) {
-    throw bad('another size than its shape', `${sizeInBits(shape, bits)} bits of ${dtype}`, 8 * byteLength);
+  const bitLength = bits === undefined ? null : sizeInBits(shape, bits);
+  if (Number.isNaN(bitLength)) throw bad('an impossible shape', 'at most 2^53 - 1 bits', shape);
+  if (bitLength !== null && bitLength !== 8 * byteLength) {
+    throw bad('another size than its shape', `${bitLength} bits of ${dtype}`, 8 * byteLength);
   }
   return { name, storedDType: dtype, shape, fileOffset: dataStart + begin, byteLength };
 }
 
-/** Infinity or inexact beyond 2^53, and then equal to no file's size: those are smaller. */
+/** NaN when a product on the way is no exact integer, even when a later 0 would make it one. */
 function sizeInBits(shape: Shape, bits: number): number {
-  return shape.reduce((product, size) => product * size, bits);
+  let product = bits;
+  for (const size of shape) {
+    product *= size;
+    if (!Number.isSafeInteger(product)) return Number.NaN;
+  }
+  return product;
+}
+
+function byPosition(a: SafetensorsEntry, b: SafetensorsEntry): number {
+  return a.fileOffset - b.fileOffset || a.byteLength - b.byteLength;
+}
+
+/** Neither hidden bytes nor bytes that mean two things: what one reader sees is what every reader sees. */
+function checkCoverage(
+  file: string,
+  entries: readonly SafetensorsEntry[],
+  dataStart: number,
+  fileByteLength: number,
+): void {
+  let end = dataStart;
+  for (const { name, fileOffset, byteLength } of entries) {
+    if (fileOffset !== end) {
+      const what = fileOffset < end ? 'overlaps the one before it' : 'leaves a hole before it';
+      throw new FileFormatError(`${file}: tensor ${JSON.stringify(name)} ${what}`, {
+        expected: `data from byte ${end - dataStart}`,
+        actual: `${fileOffset - dataStart}`,
+        facts: { tensor: name },
+      });
+    }
+    end += byteLength;
+  }
+  if (end === fileByteLength) return;
+  const missing = end - fileByteLength;
+  throw new FileFormatError(
+    missing > 0 ? `${file} is truncated: ${missing} bytes are missing` : `${file} has bytes of no tensor`,
+    { expected: `${end} bytes`, actual: `${fileByteLength} bytes` },
+  );
+}
+
+function checkMetadata(file: string, metadata: unknown): Readonly<Record<string, string>> {
+  if (metadata === undefined) return {};
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+    throw new FileFormatError(`${file} has metadata that is not an object`);
+  }
+  for (const [key, value] of Object.entries(metadata)) {
+    if (typeof value === 'string') continue;
+    throw new FileFormatError(`${file} has metadata ${JSON.stringify(key)} that is not a string`, {
+      actual: JSON.stringify(value),
+    });
+  }
+  return metadata as Readonly<Record<string, string>>;
 }
 
 function isSizes(value: unknown): value is readonly number[] {
