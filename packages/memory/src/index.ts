@@ -1,5 +1,6 @@
-export { type ArenaOptions, type ArenaPlan, type BufferLifetime, planArena } from './arena-plan.ts';
-export type { ByteSource } from './byte-source.ts';
+export type { BufferLifetime } from './arena/blocks.ts';
+export { type ArenaOptions, type ArenaPlan, planArena } from './arena-plan.ts';
+export { type ByteSource, bytesInMemory } from './byte-source.ts';
 export { type GraphBuffer, type GraphBufferPlan, planFromGraph, poolForGraph } from './graph-buffers.ts';
 export { LazyModel } from './lazy-model.ts';
 export type { LazyModelOptions } from './lazy-model-options.ts';
@@ -21,3 +22,6 @@ export {
   type TensorPoolOptions,
   type TensorPoolStatistics,
 } from './tensor-pool.ts';
+export type { TfjsDType, TfjsQuantization, TfjsWeightEntry } from './tfjs-manifest/manifest.ts';
+export type { OpenShard } from './tfjs-manifest/shards.ts';
+export { TfjsWeights } from './tfjs-manifest/tfjs-weights.ts';

@@ -5,3 +5,4 @@ export type { FileRange, LinearMemory, MemoryOverlay, MemoryOverlayResult } from
 export { openModelFile, saveModelFile } from './model-file-on-disk.ts';
 export type { AdviceResult, PageAdvice, ResidencyResult } from './page-advice.ts';
 export { openSafetensors, saveSafetensors } from './safetensors-on-disk.ts';
+export { openTfjsWeights } from './tfjs-weights-on-disk.ts';
