@@ -25,6 +25,13 @@ export type {
   ScaleChannelsOptions,
 } from './engine/row-kernels.ts';
 export type { KernelWorkspace } from './engine/workspace.ts';
+export { type CompileGraphOptions, compileGraph } from './graph/compile-graph.ts';
+export type {
+  CompiledGraph,
+  CompiledGraphMemory,
+  CompiledGraphReport,
+  NodeReport,
+} from './graph/compiled-graph.ts';
 export { type InferOnceOptions, inferOnce } from './infer-once.ts';
 export {
   createParallelDevice,

@@ -6,6 +6,7 @@ export type { KernelEngine } from './engine/kernel-engine.ts';
 export { columnMajor } from './engine/matrix-view.ts';
 export { createKernelEngine, type NodeKernelEngineOptions } from './engine/node-engine.ts';
 export type { KernelWorkspace } from './engine/workspace.ts';
+export { compileGraph } from './graph/compile-graph.ts';
 export {
   type LoadedOnnxRuntime,
   type LoadOnnxRuntimeOptions,

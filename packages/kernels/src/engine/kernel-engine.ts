@@ -1,6 +1,7 @@
 import type { Isa, KernelHost, ThreadTeam } from '@qedge/codegen';
 import { type Fallback, UseAfterReleaseError } from '@qedge/core';
 import { Arena } from './arena.ts';
+import type { BindingContext } from './binding.ts';
 import type { Lifetime } from './bound-kernel.ts';
 import { MatmulCache, type MatmulShape } from './matmul-cache.ts';
 import type { Tuner } from './tuner.ts';
@@ -61,10 +62,15 @@ export class KernelEngine implements Disposable {
    *   UseAfterReleaseError after `dispose`.
    */
   workspace(byteLength: number): KernelWorkspace {
+    return new KernelWorkspace(this.bindingContext(byteLength));
+  }
+
+  /** @internal What kernels are bound with in new memory. @throws as {@link workspace}. */
+  bindingContext(byteLength: number): BindingContext {
     if (this.#lifetime.disposed) throw new UseAfterReleaseError('A kernel engine was used after dispose()');
     const { host, team, tuner } = this.#parts;
     const arena = new Arena(host.createMemory(byteLength));
-    return new KernelWorkspace({ host, arena, team, tuner, lifetime: this.#lifetime });
+    return { host, arena, team, tuner, lifetime: this.#lifetime };
   }
 
   /**

@@ -1,0 +1,95 @@
+import { BudgetExceededError, elementCount, type OperatorModel, type Precision } from '@qedge/core';
+import type { Arena } from '../engine/arena.ts';
+import { type BindingContext, fewestMicroseconds } from '../engine/binding.ts';
+import type { KernelEngine } from '../engine/kernel-engine.ts';
+import type { PackedWeights } from '../engine/packed-weights.ts';
+import { CompiledGraph } from './compiled-graph.ts';
+import { estimateOperations } from './lower/estimate-operations.ts';
+import { GraphCompilation } from './lower/graph-compilation.ts';
+import { VALUE_BYTES } from './lower/graph-values.ts';
+import type { CustomOperators } from './operators/custom-operator.ts';
+import { optimizeGraph } from './passes/optimize-graph.ts';
+import type { ExecutionPlan } from './plan/execution-plan.ts';
+import { planExecution } from './plan/plan-execution.ts';
+
+/** Options of {@link compileGraph}. */
+export interface CompileGraphOptions {
+  /**
+   * Default `float32`. What cannot be computed at another one is computed at float32; the report says why.
+   * - `float16`: weights of products and convolutions are stored so, and widened when they are read;
+   * - `int8`: products and convolutions on integers, weights with a scale per output, activations with a scale and zero point per
+   *   row, which are found when the kernel runs;
+   * - `int4`: products with weights and activations in groups of 32 that share a scale.
+   */
+  readonly precision?: Precision;
+  /** Operators of the user that nodes of kind `custom` name. */
+  readonly customs?: CustomOperators;
+  /** False: the graph is computed as it is. Default true: constants, normalisations and activations are folded first. */
+  readonly optimize?: boolean;
+  /** Weights that were packed before; what is packed is told to them. */
+  readonly packedWeights?: (arena: Arena) => PackedWeights;
+}
+
+/** What a step costs that is divided among threads which are awake, in microseconds. */
+const BARRIER_MICROSECONDS = 1;
+
+/** Bytes beside values and weights: arguments and small constants. */
+const SPARE_BYTES = 2 ** 20;
+const ARGUMENT_BYTES_PER_NODE = 4096;
+
+/** The most that a WebAssembly memory holds. */
+const MOST_BYTES = 2 ** 32 - 2 ** 20;
+
+/**
+ * Compiles a graph for the machine of an engine: optimises it, plans its memory, packs its weights, and generates and verifies its kernels.
+ *
+ * @throws UnsupportedError naming a node that no kernel can compute; InvalidArgumentError or ShapeMismatchError for a graph that
+ *   is none, or whose weights do not fit it; BudgetExceededError for more memory than the machine can have; VerificationError when
+ *   generated code is wrong; UseAfterReleaseError after the engine's `dispose`.
+ * @example
+ * using engine = await createKernelEngine();
+ * using compiled = compileGraph(model, engine, { precision: 'int8' });
+ */
+export function compileGraph(
+  model: OperatorModel,
+  engine: KernelEngine,
+  options: CompileGraphOptions = {},
+): CompiledGraph {
+  const { precision = 'float32', customs = {}, optimize = true, packedWeights } = options;
+  const optimized = optimize ? optimizeGraph(model).model : model;
+  const plan = planExecution(optimized.graph);
+  const planned = { graph: plan.graph, weights: optimized.weights };
+  let byteLength = estimateBytes(plan);
+  for (;;) {
+    const context = contextOf(engine, byteLength, plan);
+    const packed = packedWeights?.(context.arena);
+    const used = packed === undefined ? context : { ...context, packedWeights: packed };
+    try {
+      return new CompiledGraph(new GraphCompilation(used, planned, plan, { precision, customs }).finish());
+    } catch (error) {
+      if (!(error instanceof BudgetExceededError) || byteLength >= MOST_BYTES) throw error;
+      byteLength = Math.min(MOST_BYTES, byteLength * 3);
+    }
+  }
+}
+
+/** A guess that is enough for most graphs; memory that is not touched costs nothing. */
+function estimateBytes({ graph, arenaBytes }: ExecutionPlan): number {
+  const bytes = (name: string) => {
+    const { dtype, shape } = graph.values[name]!;
+    return elementCount(shape) * VALUE_BYTES[dtype];
+  };
+  const constants = graph.constants.reduce((sum, name) => sum + bytes(name), 0);
+  const nodes = graph.nodes.length * ARGUMENT_BYTES_PER_NODE;
+  return Math.min(MOST_BYTES, 2 * arenaBytes + 1.5 * constants + nodes + SPARE_BYTES);
+}
+
+/** All steps of a graph run in one handoff: threads are used where the graph as a whole is worth that. */
+function contextOf(engine: KernelEngine, byteLength: number, { graph }: ExecutionPlan): BindingContext {
+  const context = engine.bindingContext(Math.ceil(byteLength / 64) * 64);
+  const { host, team } = context;
+  if (team === null) return context;
+  const saved = fewestMicroseconds(host, estimateOperations(graph)) * (1 - 1 / team.size);
+  if (saved <= 2 * team.handoffMicroseconds) return { ...context, team: null };
+  return { ...context, divisionMicroseconds: BARRIER_MICROSECONDS };
+}

@@ -1,0 +1,152 @@
+import { type Precision, UseAfterReleaseError, type ValueSpec } from '@qedge/core';
+import type { Lifetime } from '../engine/bound-kernel.ts';
+import type { ValueData } from './operators/operator-definition.ts';
+
+/** Where the bytes of a compiled graph are. */
+export interface CompiledGraphMemory {
+  /** Of all values, which share them where lifetimes allow. */
+  readonly arenaBytes: number;
+  /** No plan of the same order of nodes has a smaller arena. */
+  readonly arenaLowerBoundBytes: number;
+  /** Of weights and constants in the workspace, as kernels read them. */
+  readonly weightBytes: number;
+  /** Of weights that are read where they were packed before. */
+  readonly mappedBytes: number;
+  /** That kernels overwrite while they run. */
+  readonly scratchBytes: number;
+  /** Of the arguments of kernels. */
+  readonly argumentBytes: number;
+}
+
+/** How one node is computed. */
+export interface NodeReport {
+  readonly name: string;
+  readonly kind: string;
+  readonly precision: Precision;
+  /** Why that is not what the graph was compiled for; null where it is, or where there is nothing to choose. */
+  readonly reason: string | null;
+  /** Kernels that run one after the other. */
+  readonly steps: number;
+}
+
+/** How a graph is computed. */
+export interface CompiledGraphReport {
+  readonly precision: Precision;
+  /** Threads that large steps are divided among; 1 where handing over would take longer. */
+  readonly threads: number;
+  /** In the order in which they run, after optimisation. */
+  readonly nodes: readonly NodeReport[];
+  /** Steps of all nodes. */
+  readonly steps: number;
+}
+
+/** Work that follows other work: generated code, or a function of the user. */
+export interface Runnable {
+  run(): void;
+}
+
+/** A node on its own, for comparisons. */
+export interface TracedNode {
+  readonly outputs: readonly {
+    readonly name: string;
+    readonly spec: ValueSpec;
+    readonly data: ValueData['data'];
+  }[];
+  /** Made when it is first needed. */
+  prepare(): Runnable;
+}
+
+/** What {@link CompiledGraph} is made of. */
+export interface CompiledGraphParts {
+  readonly inputs: Readonly<Record<string, ValueData>>;
+  readonly outputs: Readonly<Record<string, ValueData>>;
+  readonly segments: readonly Runnable[];
+  readonly nodes: readonly TracedNode[];
+  readonly memory: CompiledGraphMemory;
+  readonly report: CompiledGraphReport;
+  readonly lifetime: Lifetime;
+  /** Told once, by `dispose`. */
+  onDispose(): void;
+}
+
+/**
+ * A graph as a list of calls of generated code on one memory. Made by `compileGraph`. Numbers go in and out through the arrays of `inputs` and
+ * `outputs`; a run allocates nothing. Not re-entrant.
+ *
+ * @example
+ * const compiled = compileGraph(model, engine);
+ * compiled.inputs.x!.data.set(pixels);
+ * compiled.run();
+ * const scores = compiled.outputs.y!.data.slice();
+ */
+export class CompiledGraph implements Disposable {
+  /** By name. To be written before a run; they keep their numbers. */
+  readonly inputs: Readonly<Record<string, ValueData>>;
+  /** By name. To be read after a run, until the next one. */
+  readonly outputs: Readonly<Record<string, ValueData>>;
+  readonly memory: CompiledGraphMemory;
+  readonly report: CompiledGraphReport;
+  readonly #lifetime: Lifetime;
+  readonly #onDispose: () => void;
+  #nodes: readonly TracedNode[];
+  #traced: readonly Runnable[] | null = null;
+  /** Null after `dispose`. */
+  #segments: readonly Runnable[] | null;
+
+  constructor(parts: CompiledGraphParts) {
+    this.inputs = parts.inputs;
+    this.outputs = parts.outputs;
+    this.memory = parts.memory;
+    this.report = parts.report;
+    this.#segments = parts.segments;
+    this.#nodes = parts.nodes;
+    this.#lifetime = parts.lifetime;
+    this.#onDispose = parts.onDispose;
+  }
+
+  /**
+   * Computes all outputs, synchronously.
+   *
+   * @throws UseAfterReleaseError after `dispose` of the graph or of its engine, ThreadLostError when a thread has ended; what a
+   *   user's operator throws.
+   */
+  run(): void {
+    const segments = this.#segments;
+    if (segments === null || this.#lifetime.disposed) throw disposedError();
+    for (let index = 0; index < segments.length; index++) segments[index]!.run();
+  }
+
+  /**
+   * Runs node by node, to compare with another runtime.
+   *
+   * @param visit is told every value that a node has computed, in order. The data are lent for the call.
+   * @throws as {@link run}.
+   */
+  runTraced(visit: (name: string, value: ValueData) => void): void {
+    if (this.#segments === null || this.#lifetime.disposed) throw disposedError();
+    this.#traced ??= this.#nodes.map((node) => node.prepare());
+    for (const [index, runnable] of this.#traced.entries()) {
+      runnable.run();
+      for (const { name, spec, data } of this.#nodes[index]!.outputs) visit(name, { ...spec, data });
+    }
+  }
+
+  /** Lets go of code and memory. Further calls do nothing. */
+  dispose(): void {
+    if (this.#segments === null) return;
+    this.#segments = null;
+    this.#traced = null;
+    this.#nodes = [];
+    this.#onDispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function disposedError(): UseAfterReleaseError {
+  return new UseAfterReleaseError('A compiled graph was run after dispose() of it or of its engine', {
+    remedy: 'Compile it again, on an engine that lives.',
+  });
+}

@@ -1,0 +1,169 @@
+import type { OperatorModel, OperatorNode, Precision } from '@qedge/core';
+import { type BindingContext, type KernelSteps, writeBlock } from '../../engine/binding.ts';
+import { KernelCalls, type PlacedSteps } from '../../engine/kernel-calls.ts';
+import type { CompiledGraphParts, NodeReport, Runnable, TracedNode } from '../compiled-graph.ts';
+import { withNodeName } from '../graph-builder.ts';
+import type { CustomOperators } from '../operators/custom-operator.ts';
+import type { ValueData } from '../operators/operator-definition.ts';
+import { customOperator } from '../operators/registry.ts';
+import type { ExecutionPlan } from '../plan/execution-plan.ts';
+import { CountedWeights } from './counted-weights.ts';
+import { type GraphValue, GraphValues } from './graph-values.ts';
+import { lowerNode } from './lowerers.ts';
+
+/** What a graph is compiled for. */
+export interface CompilationTarget {
+  readonly precision: Precision;
+  readonly customs: CustomOperators;
+}
+
+/** A node as kernels, or as a function of the user. */
+type PlannedNode =
+  | { readonly kind: 'kernels'; readonly steps: PlacedSteps; readonly outputs: readonly GraphValue[] }
+  | { readonly kind: 'custom'; readonly call: Runnable; readonly outputs: readonly GraphValue[] };
+
+/** Turns the nodes of a planned graph into calls, in their order. */
+export class GraphCompilation {
+  readonly #context: BindingContext;
+  readonly #model: OperatorModel;
+  readonly #plan: ExecutionPlan;
+  readonly #target: CompilationTarget;
+  readonly #values: GraphValues;
+  readonly #weights: CountedWeights | null;
+  readonly #reports: NodeReport[] = [];
+  #argumentBytes = 0;
+
+  /** @throws BudgetExceededError when the arena of the context is too small. */
+  constructor(context: BindingContext, model: OperatorModel, plan: ExecutionPlan, target: CompilationTarget) {
+    this.#weights = context.packedWeights === undefined ? null : new CountedWeights(context.packedWeights);
+    this.#context = this.#weights === null ? context : { ...context, packedWeights: this.#weights };
+    this.#model = model;
+    this.#plan = plan;
+    this.#target = target;
+    this.#values = new GraphValues(this.#context, model, plan);
+  }
+
+  /** @throws as `compileGraph`. */
+  finish(): CompiledGraphParts {
+    const { graph } = this.#model;
+    const { arena, team, lifetime } = this.#context;
+    const nodes = graph.nodes.map((node) => {
+      return withNodeName(node.name, node.operator, () => this.#planNode(node));
+    });
+    const named = (names: readonly string[]) => {
+      return Object.fromEntries(names.map((name) => [name, valueData(this.#values.get(name))]));
+    };
+    const [inputs, outputs] = [named(graph.inputs), named(graph.outputs)];
+    const mappedBytes = this.#weights?.foundBytes ?? 0;
+    return {
+      inputs,
+      outputs,
+      segments: this.#segments(nodes),
+      nodes: nodes.map((node) => this.#traced(node)),
+      memory: {
+        arenaBytes: this.#plan.arenaBytes,
+        arenaLowerBoundBytes: this.#plan.arenaLowerBoundBytes,
+        weightBytes: arena.usedBytes - this.#argumentBytes - this.#plan.arenaBytes,
+        mappedBytes,
+        scratchBytes: arena.temporaryBytes,
+        argumentBytes: this.#argumentBytes,
+      },
+      report: {
+        precision: this.#target.precision,
+        threads: team?.size ?? 1,
+        nodes: this.#reports,
+        steps: this.#reports.reduce((sum, { steps }) => sum + steps, 0),
+      },
+      lifetime,
+      onDispose: () => {},
+    };
+  }
+
+  #planNode(node: OperatorNode): PlannedNode {
+    const inputs = node.inputs.map((name) => (name === null ? null : this.#values.get(name)));
+    const outputs = node.outputs.map((name) => this.#values.get(name));
+    const { operator } = node;
+    if (operator.kind === 'custom') {
+      const call = customCall(operator, inputs, outputs, this.#target.customs);
+      this.#reports.push({ name: node.name, kind: 'custom', precision: 'float32', reason: null, steps: 1 });
+      return { kind: 'custom', call, outputs };
+    }
+    let how: Pick<NodeReport, 'precision' | 'reason'> = { precision: 'float32', reason: null };
+    const plan = (): KernelSteps => {
+      if (this.#plan.aliases.has(node.name) || outputs.every(({ length }) => length === 0)) return [];
+      const report = (precision: Precision, reason: string | null) => {
+        how = { precision, reason };
+      };
+      const { precision } = this.#target;
+      const context = this.#context;
+      return lowerNode({ operator, inputs, outputs, context, precision, report });
+    };
+    const steps = this.#context.arena.reuse(plan).filter(({ length }) => length > 0);
+    this.#reports.push({ name: node.name, kind: operator.kind, ...how, steps: steps.length });
+    return { kind: 'kernels', steps: this.#place(steps), outputs };
+  }
+
+  #place(steps: KernelSteps): PlacedSteps {
+    const { arena } = this.#context;
+    const before = arena.usedBytes;
+    const placed = steps.map((parts) => {
+      return parts.map(({ description, fields }) => {
+        return { description, block: writeBlock(arena, fields).address };
+      });
+    });
+    this.#argumentBytes += arena.usedBytes - before;
+    return placed;
+  }
+
+  /** Kernels that follow each other are one list of calls. */
+  #segments(nodes: readonly PlannedNode[]): Runnable[] {
+    const segments: Runnable[] = [];
+    let pending: PlacedSteps[number][] = [];
+    const flush = () => {
+      if (pending.length > 0) segments.push(this.#load(pending));
+      pending = [];
+    };
+    for (const node of nodes) {
+      if (node.kind === 'kernels') {
+        pending.push(...node.steps);
+        continue;
+      }
+      flush();
+      segments.push(node.call);
+    }
+    flush();
+    return segments;
+  }
+
+  #load(steps: PlacedSteps): Runnable {
+    const { host, team, arena } = this.#context;
+    return KernelCalls.load(host, team, steps, arena.memory);
+  }
+
+  #traced(node: PlannedNode): TracedNode {
+    return {
+      outputs: node.outputs.map((value) => {
+        const { name, dtype, shape, data } = value;
+        return { name, spec: { dtype, shape }, data };
+      }),
+      prepare: () => (node.kind === 'custom' ? node.call : this.#load(node.steps)),
+    };
+  }
+}
+
+function valueData({ dtype, shape, data }: GraphValue): ValueData {
+  return { dtype, shape, data };
+}
+
+/** The arguments are made once. */
+function customCall(
+  { operator, attributes }: Extract<OperatorNode<'custom'>['operator'], object>,
+  inputs: readonly (GraphValue | null)[],
+  outputs: readonly GraphValue[],
+  customs: CustomOperators,
+): Runnable {
+  const custom = customOperator(operator, customs);
+  const lentInputs = inputs.map((input) => (input === null ? null : valueData(input)));
+  const lentOutputs = outputs.map(valueData);
+  return { run: () => custom.evaluate(lentInputs, lentOutputs, attributes) };
+}

@@ -1,0 +1,213 @@
+import type { OperatorModel, TensorData, ValueDType, ValueSpec } from '@qedge/core';
+import { elementCount, InvalidArgumentError } from '@qedge/core';
+import type { Arena, ArrayConstructor, Place } from '../../engine/arena.ts';
+import type { BindingContext } from '../../engine/binding.ts';
+import { placePacked } from '../../engine/packed-weights.ts';
+import { VALUE_ARRAYS, type ValueData } from '../operators/operator-definition.ts';
+import type { ExecutionPlan } from '../plan/execution-plan.ts';
+
+/** Bytes of one number. */
+export const VALUE_BYTES: Readonly<Record<ValueDType, number>> = { float32: 4, int32: 4, int8: 1, uint8: 1 };
+
+const ARRAYS: Readonly<Record<ValueDType, ArrayConstructor<ValueData['data']>>> = VALUE_ARRAYS;
+
+/** A value of a graph in the memory of its kernels. */
+export interface GraphValue extends ValueSpec {
+  readonly name: string;
+  /** Numbers. */
+  readonly length: number;
+  readonly isConstant: boolean;
+  /** Where kernels find the numbers. A constant is placed when it is first asked for. */
+  readonly address: number;
+  /** The numbers in the workspace. A constant is copied there when it is first asked for. */
+  readonly data: ValueData['data'];
+  /** {@link data} of a float32 value. @throws InvalidArgumentError for another dtype. */
+  readonly floats: Float32Array;
+  /** The numbers of a constant as the model holds them; may read them from a file. */
+  load(): ValueData['data'];
+}
+
+/** All values of a graph, made when they are first asked for. */
+export class GraphValues {
+  readonly #context: BindingContext;
+  readonly #model: OperatorModel;
+  readonly #plan: ExecutionPlan;
+  readonly #constants: ReadonlySet<string>;
+  readonly #base: Place;
+  readonly #known = new Map<string, GraphValue>();
+  #constantBytes = 0;
+
+  /** @param plan of the graph of the model. */
+  constructor(context: BindingContext, model: OperatorModel, plan: ExecutionPlan) {
+    this.#context = context;
+    this.#model = model;
+    this.#plan = plan;
+    this.#constants = new Set(model.graph.constants);
+    const { arena } = context;
+    const bytes = arena.array(Uint8Array, plan.arenaBytes, 'the values of the graph');
+    const address = arena.memory.address + bytes.byteOffset - arena.memory.byteOffset;
+    this.#base = { byteOffset: bytes.byteOffset, byteLength: bytes.byteLength, address };
+  }
+
+  /** Bytes of constants that lie in the workspace as they are. */
+  get constantBytes(): number {
+    return this.#constantBytes;
+  }
+
+  get(name: string): GraphValue {
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const value = this.#constants.has(name) ? this.#constant(name) : this.#variable(name);
+    this.#known.set(name, value);
+    return value;
+  }
+
+  #variable(name: string): GraphValue {
+    const spec = this.#spec(name);
+    const location = this.#plan.locations.get(name);
+    if (location === undefined) {
+      throw new InvalidArgumentError(`The plan has no place for the value "${name}"`, {
+        expected: 'a plan of the same graph',
+      });
+    }
+    const length = elementCount(spec.shape);
+    const { arena } = this.#context;
+    const byteOffset = this.#base.byteOffset + location.byteOffset;
+    const data = new ARRAYS[spec.dtype](arena.memory.buffer, byteOffset, length);
+    return new PlacedValue(name, spec, data, this.#base.address + location.byteOffset);
+  }
+
+  #constant(name: string): GraphValue {
+    const spec = this.#spec(name);
+    const load = () => {
+      return checkConstant(name, spec, this.#model.weights.load(name).data);
+    };
+    return new ConstantValue(name, spec, this.#context, load, (bytes) => {
+      this.#constantBytes += bytes;
+    });
+  }
+
+  #spec(name: string): ValueSpec {
+    const spec = this.#model.graph.values[name];
+    if (spec !== undefined) return spec;
+    throw new InvalidArgumentError(`The graph has no value "${name}"`, { actual: name });
+  }
+}
+
+/** A value that an input or a node writes. */
+class PlacedValue implements GraphValue {
+  readonly name: string;
+  readonly dtype: ValueDType;
+  readonly shape: ValueSpec['shape'];
+  readonly length: number;
+  readonly isConstant = false;
+  readonly address: number;
+  readonly data: ValueData['data'];
+
+  constructor(name: string, { dtype, shape }: ValueSpec, data: ValueData['data'], address: number) {
+    this.name = name;
+    this.dtype = dtype;
+    this.shape = shape;
+    this.length = data.length;
+    this.data = data;
+    this.address = address;
+  }
+
+  get floats(): Float32Array {
+    return requireFloats(this);
+  }
+
+  load(): never {
+    throw new InvalidArgumentError(`"${this.name}" is no constant`, { expected: 'a constant' });
+  }
+}
+
+/** A value that the weight source holds. */
+class ConstantValue implements GraphValue {
+  readonly name: string;
+  readonly dtype: ValueDType;
+  readonly shape: ValueSpec['shape'];
+  readonly length: number;
+  readonly isConstant = true;
+  readonly load: () => ValueData['data'];
+  readonly #context: BindingContext;
+  readonly #placed: (bytes: number) => void;
+  #data: ValueData['data'] | null = null;
+  #address: number | null = null;
+
+  constructor(
+    name: string,
+    { dtype, shape }: ValueSpec,
+    context: BindingContext,
+    load: () => ValueData['data'],
+    placed: (bytes: number) => void,
+  ) {
+    this.name = name;
+    this.dtype = dtype;
+    this.shape = shape;
+    this.length = elementCount(shape);
+    this.load = load;
+    this.#context = context;
+    this.#placed = placed;
+  }
+
+  get address(): number {
+    this.#address ??= this.#context.packedWeights === undefined ? this.#addressOfCopy() : this.#find();
+    return this.#address;
+  }
+
+  get data(): ValueData['data'] {
+    this.#data ??= this.#copy();
+    return this.#data;
+  }
+
+  get floats(): Float32Array {
+    return requireFloats(this);
+  }
+
+  /** Where a mapped file has the numbers, else where they are copied to. */
+  #find(): number {
+    const byteLength = this.length * VALUE_BYTES[this.dtype];
+    return placePacked(this.#context, { name: this.name, layout: this.dtype, byteLength }, (target) => {
+      new ARRAYS[this.dtype](target.buffer, target.byteOffset, this.length).set(this.load());
+      this.#placed(byteLength);
+    });
+  }
+
+  #addressOfCopy(): number {
+    return addressOf(this.#context.arena, this.data);
+  }
+
+  #copy(): ValueData['data'] {
+    const { arena } = this.#context;
+    const copy: ValueData['data'] = arena.array(
+      ARRAYS[this.dtype],
+      this.length,
+      `the constant "${this.name}"`,
+    );
+    copy.set(this.load());
+    this.#placed(copy.byteLength);
+    return copy;
+  }
+}
+
+/** The address of an array of a workspace. */
+export function addressOf({ memory }: Arena, array: ArrayBufferView): number {
+  return memory.address + array.byteOffset - memory.byteOffset;
+}
+
+function requireFloats({ name, dtype, data }: Pick<GraphValue, 'name' | 'dtype' | 'data'>): Float32Array {
+  if (data instanceof Float32Array) return data;
+  throw new InvalidArgumentError(`The value "${name}" has the wrong type`, {
+    expected: 'float32',
+    actual: dtype,
+  });
+}
+
+function checkConstant(name: string, { dtype, shape }: ValueSpec, data: TensorData): ValueData['data'] {
+  if (data instanceof VALUE_ARRAYS[dtype] && data.length === elementCount(shape)) return data;
+  throw new InvalidArgumentError(`The weight source holds another "${name}" than the graph says`, {
+    expected: `${dtype} [${shape.join(', ')}]`,
+    actual: `${data.constructor.name} of ${data.length}`,
+  });
+}
