@@ -1,5 +1,5 @@
 import { BudgetExceededError } from '@qedge/core';
-import { bytesField, integerField, type Message, message, toBytes } from './protocol-buffer.ts';
+import { bytesField, floatField, integerField, type Message, message, toBytes } from './protocol-buffer.ts';
 
 /** Protocol buffers count bytes in 32 bits with a sign. */
 const MAX_FILE_BYTES = 2 ** 31 - 1;
@@ -12,15 +12,19 @@ const ELEMENT_TYPES = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as c
 
 export type OnnxElementType = keyof typeof ELEMENT_TYPES;
 
-/** A value of an attribute: an integer or a list of integers. */
-export type OnnxAttribute = number | readonly number[];
+/** A value of an attribute: an integer, a list of integers, a number or text. */
+export type OnnxAttribute =
+  | number
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly text: string };
 
 /** One operator. */
 export interface OnnxNode {
   readonly operator: string;
-  /** Names of values. */
+  /** Names of values; empty for an optional one that is left out. */
   readonly inputs: readonly string[];
-  readonly output: string;
+  readonly output: string | readonly string[];
   readonly attributes?: Readonly<Record<string, OnnxAttribute>>;
   /** Empty for ONNX's own operators, `com.microsoft` for those of ONNX Runtime. */
   readonly domain?: string;
@@ -88,7 +92,7 @@ function encodeGraph({ name, nodes, tensors, inputs, outputs }: OnnxGraph): Mess
 function encodeNode({ operator, inputs, output, attributes = {}, domain = '' }: OnnxNode): Message {
   return message(
     ...inputs.map((input) => bytesField(1, input)),
-    bytesField(2, output),
+    ...[output].flat().map((name) => bytesField(2, name)),
     bytesField(4, operator),
     ...Object.entries(attributes).map(([name, value]) => bytesField(5, encodeAttribute(name, value))),
     bytesField(7, domain),
@@ -96,13 +100,16 @@ function encodeNode({ operator, inputs, output, attributes = {}, domain = '' }: 
 }
 
 function encodeAttribute(name: string, value: OnnxAttribute): Message {
-  // Numbers of AttributeProto.AttributeType.
-  const [integer, integers] = [2, 7];
-  const [values, type] =
-    typeof value === 'number'
-      ? [[integerField(3, value)], integer]
-      : [value.map((each) => integerField(8, each)), integers];
+  const [values, type] = encodeAttributeValue(value);
   return message(bytesField(1, name), ...values, integerField(20, type));
+}
+
+/** The fields, and the number in AttributeProto.AttributeType. */
+function encodeAttributeValue(value: OnnxAttribute): [Message[], number] {
+  if (typeof value === 'number') return [[integerField(3, value)], 2];
+  if ('float' in value) return [[floatField(2, value.float)], 1];
+  if ('text' in value) return [[bytesField(4, value.text)], 3];
+  return [value.map((each) => integerField(8, each)), 7];
 }
 
 function encodeTensor({ name, type, shape, data }: OnnxTensorData): Message {

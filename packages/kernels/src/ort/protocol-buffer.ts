@@ -14,9 +14,16 @@ export function message(...fields: readonly Message[]): Message {
   };
 }
 
-/** A field that holds an integer from 0 to 2^53 - 1 (wire type 0). */
+/** A field that holds an integer from -(2^53 - 1) to 2^53 - 1 (wire type 0; negative ones as 64 bits in two's complement). */
 export function integerField(field: number, value: number): Message {
-  return piece(Uint8Array.from([...varint(field * 8), ...varint(value)]));
+  return piece(Uint8Array.from([...varint(field * 8), ...(value < 0 ? negative(value) : varint(value))]));
+}
+
+/** A field that holds a float32 number (wire type 5). */
+export function floatField(field: number, value: number): Message {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setFloat32(0, value, true);
+  return message(piece(Uint8Array.from(varint(field * 8 + 5))), piece(bytes));
 }
 
 /** A field that holds text, bytes or a message (wire type 2). The bytes are borrowed until {@link toBytes}. */
@@ -54,4 +61,10 @@ function varint(value: number): number[] {
     rest = Math.floor(rest / 128);
   }
   return [...bytes, rest];
+}
+
+function negative(value: number): number[] {
+  const rest = BigInt.asUintN(64, BigInt(value));
+  const bytes = Array.from({ length: 9 }, (_, i) => Number((rest >> BigInt(7 * i)) & 127n) + 128);
+  return [...bytes, 1];
 }

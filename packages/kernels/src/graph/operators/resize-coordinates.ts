@@ -33,7 +33,7 @@ export function sourceCoordinate(
     case 'half-pixel-symmetric': {
       const adjustment = fround(resized / fround(factor * length));
       const offset = fround(fround(length / 2) * fround(1 - adjustment));
-      return fround(offset + centre());
+      return fround(fround(offset + fround(fround(index + 0.5) / factor)) - 0.5);
     }
   }
 }
