@@ -1,7 +1,6 @@
 export type { BufferLifetime } from './arena/blocks.ts';
 export { type ArenaOptions, type ArenaPlan, planArena } from './arena-plan.ts';
 export { type ByteSource, bytesInMemory } from './byte-source.ts';
-export { type GraphBuffer, type GraphBufferPlan, planFromGraph, poolForGraph } from './graph-buffers.ts';
 export { LazyModel } from './lazy-model.ts';
 export type { LazyModelOptions } from './lazy-model-options.ts';
 export { type EvictableMemory, MemoryBudget } from './memory-budget.ts';

@@ -10,8 +10,7 @@ import {
 } from '@qedge/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { planFromGraph, poolForGraph, TensorPool } from '../src/index.ts';
-import { perceptronGraph } from './model-content.ts';
+import { TensorPool } from '../src/index.ts';
 
 describe('TensorPool', () => {
   it('lends tensors of every dtype with the length of their shape', () => {
@@ -179,63 +178,5 @@ describe('TensorPool', () => {
       expect(() => new TensorPool({ maxBytes: limit })).toThrow(InvalidArgumentError);
       expect(() => new TensorPool({ maxBuffers: limit })).toThrow(InvalidArgumentError);
     }
-  });
-});
-
-describe('planFromGraph and poolForGraph', () => {
-  const graph = perceptronGraph([784, 256, 128, 10]);
-
-  it('plan a ping-pong of two buffers for a chain of layers', () => {
-    const { buffers, arena } = planFromGraph(graph, 32);
-    expect(buffers.map(({ name, shape, firstUse, lastUse }) => [name, shape, firstUse, lastUse])).toEqual([
-      ['input', [32, 784], 0, 1],
-      ['dense0', [32, 256], 1, 2],
-      ['dense1', [32, 128], 2, 3],
-      ['dense2', [32, 10], 3, 4],
-      ['probabilities', [32, 10], 4, 5],
-    ]);
-    // The first two layers are the peak.
-    expect(arena.byteLength).toBe(32 * 4 * (784 + 256));
-    expect(arena.byteLength).toBe(arena.lowerBoundBytes);
-  });
-
-  it('give flatten no buffer and a layer called "input" its own', () => {
-    const flat = {
-      ...graph,
-      inputShape: [28, 28],
-      layers: [{ kind: 'flatten', name: 'input' } as const, ...graph.layers],
-    };
-    const { buffers } = planFromGraph(flat, 1);
-    expect(buffers.map((buffer) => buffer.name)).toEqual([
-      '(input)',
-      'dense0',
-      'dense1',
-      'dense2',
-      'probabilities',
-    ]);
-    expect(buffers[0]).toMatchObject({ shape: [1, 28, 28], firstUse: 0, lastUse: 2 });
-  });
-
-  it('make a pool that allocates nothing when the graph is run', () => {
-    using pool = poolForGraph(graph, 32);
-    const before = pool.statistics();
-    for (let run = 0; run < 10; run++) {
-      let previous: OwnedTensor | null = null;
-      for (const { dtype, shape } of planFromGraph(graph, 32).buffers) {
-        const tensor = pool.acquire(dtype, shape);
-        previous?.dispose();
-        previous = tensor;
-      }
-      previous!.dispose();
-    }
-    expect(pool.statistics().allocations).toBe(before.allocations);
-    expect(before.buffersInUse).toBe(0);
-  });
-
-  it('refuse an impossible batch or too small a budget', () => {
-    for (const batch of [0, -1, 1.5, Number.NaN]) {
-      expect(() => planFromGraph(graph, batch)).toThrow(InvalidArgumentError);
-    }
-    expect(() => poolForGraph(graph, 32, { maxBytes: 1000 })).toThrow(BudgetExceededError);
   });
 });

@@ -1,10 +1,17 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { computeLogits, type Tensorflow } from '@qedge/compression/tfjs';
-import type { CompiledModel, Device, Precision } from '@qedge/core';
+import {
+  type CompiledModel,
+  type Device,
+  elementCount,
+  layerOutputShape,
+  type ModelGraph,
+  type Precision,
+} from '@qedge/core';
 import { createCpuDevice } from '@qedge/kernels/node';
 import { createTfjsDevice } from '@qedge/kernels/tfjs';
-import { type LazyModel, planFromGraph, poolForGraph, type TensorPool } from '@qedge/memory';
+import { type ArenaPlan, type LazyModel, planArena, TensorPool } from '@qedge/memory';
 import { openModelFile } from '@qedge/memory/node';
 import type { DigitSplit } from '../digits.ts';
 import type { Job } from '../job.ts';
@@ -40,7 +47,11 @@ export async function prepareModels(job: Job, made: MadeModel, digits: DigitSpli
   try {
     const { file, openMs } = await openTimed(job, made.int4.path);
     using compressed = file;
-    using pool = poolForGraph(compressed.graph, MAX_BATCH);
+    using pool = new TensorPool();
+    const { inputShape, outputShape } = compressed.graph;
+    pool.preallocate(
+      [inputShape, outputShape].map((shape) => ({ dtype: 'float32', shape: [MAX_BATCH, ...shape] })),
+    );
     using control = await openModelFile(made.control.path);
     using eight = await openModelFile(made.int8.path);
     const before = compressed.residency();
@@ -84,7 +95,7 @@ export async function prepareModels(job: Job, made: MadeModel, digits: DigitSpli
     const steadyState = await job.tracer.span('steady state', () =>
       measureSteadyState(byPrecision.get('int4')!, digits),
     );
-    const { arena } = planFromGraph(compressed.graph, MAX_BATCH);
+    const arena = planActivations(compressed.graph);
     const { allocations, reuses, peakBytesInUse } = pool.statistics();
     const dispose = () => {
       for (const model of opened) model.dispose();
@@ -118,6 +129,24 @@ export async function prepareModels(job: Job, made: MadeModel, digits: DigitSpli
     peerDevice.dispose();
     throw error;
   }
+}
+
+/** One arena for what the layers write: each is read by the next one, the last by the caller. */
+function planActivations(graph: ModelGraph): ArenaPlan {
+  let shape = graph.inputShape;
+  const shapes = graph.layers.map((layer) => {
+    shape = layerOutputShape(layer, shape);
+    return { name: layer.name, moves: layer.kind !== 'flatten', shape };
+  });
+  const written = [{ name: '(input)', moves: true, shape: graph.inputShape }, ...shapes].filter(
+    ({ moves }) => moves,
+  );
+  return planArena(
+    written.map((each, step) => {
+      const byteLength = 4 * MAX_BATCH * elementCount(each.shape);
+      return { name: each.name, byteLength, firstUse: step, lastUse: step + 1 };
+    }),
+  );
 }
 
 async function openTimed(job: Job, path: string): Promise<{ file: LazyModel; openMs: number }> {
