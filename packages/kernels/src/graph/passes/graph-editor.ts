@@ -156,6 +156,21 @@ export class GraphEditor {
     return changed;
   }
 
+  /**
+   * Splits a node with one output in two: a new one with its name, which computes `operator`, and behind it, in its place, `outer` of
+   * the result.
+   */
+  wrap(node: OperatorNode, operator: Operator, inputs: readonly (string | null)[], outer: Operator): void {
+    const output = node.outputs[0]!;
+    this.#nodeNames.delete(node.name);
+    const inner = this.addNode(node.name, operator, inputs);
+    let name = `${node.name}_${outer.kind}`;
+    for (let suffix = 2; this.#nodeNames.has(name); suffix++) name = `${node.name}_${outer.kind}_${suffix}`;
+    this.#unlink(node);
+    this.#nodes.delete(node);
+    this.#insert({ name, operator: outer, inputs: [inner], outputs: [output] } as OperatorNode);
+  }
+
   /** Removes a node that nobody reads. */
   remove(node: OperatorNode): void {
     this.#unlink(node);
