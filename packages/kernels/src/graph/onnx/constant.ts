@@ -1,0 +1,128 @@
+import { elementCount, rowMajorStrides, type Shape, UnsupportedError, type ValueDType } from '@qedge/core';
+import type { DecodedNumbers } from './decode-tensor.ts';
+import { ELEMENT_TYPE_TRAITS, type OnnxElementType } from './element-type.ts';
+
+/** Numbers that are known while importing, or that will be read when the model's weights are loaded. */
+export class Constant {
+  readonly type: OnnxElementType;
+  readonly shape: Shape;
+  readonly elements: number;
+  /** ONNX's name of the tensor, or '' for one that was computed. */
+  readonly label: string;
+  readonly #load: () => DecodedNumbers;
+  readonly #derived = new Map<string, Constant>();
+  #known: DecodedNumbers | null = null;
+
+  /** `load` gives `elementCount(shape)` numbers; it may be called more than once. */
+  constructor(type: OnnxElementType, shape: Shape, load: () => DecodedNumbers, label = '') {
+    this.type = type;
+    this.shape = shape;
+    this.elements = elementCount(shape);
+    this.label = label;
+    this.#load = load;
+  }
+
+  /** A constant of numbers that are there. */
+  static of(type: OnnxElementType, shape: Shape, numbers: DecodedNumbers): Constant {
+    const constant = new Constant(type, shape, () => numbers);
+    constant.#known = numbers;
+    return constant;
+  }
+
+  /** The numbers, kept for the next call: for small constants. */
+  numbers(): DecodedNumbers {
+    this.#known ??= this.#load();
+    return this.#known;
+  }
+
+  /** The numbers, not kept. */
+  load(): DecodedNumbers {
+    return this.#known ?? this.#load();
+  }
+
+  /** The same numbers in another shape of as many elements. */
+  reshaped(shape: Shape): Constant {
+    return this.#derive(`shape ${shape.join()}`, this.type, shape, () => this.load());
+  }
+
+  /** `output axis i = input axis permutation[i]`, done when loaded. */
+  transposed(permutation: readonly number[]): Constant {
+    const strides = rowMajorStrides(this.shape);
+    const shape = permutation.map((axis) => this.shape[axis]!);
+    const order = permutation.map((axis) => strides[axis]!);
+    const load = () => readStrided(this.load(), 0, shape, order);
+    return this.#derive(`order ${permutation.join()}`, this.type, shape, load);
+  }
+
+  /** The same numbers under another type with the same numbers at run time. */
+  as(type: OnnxElementType): Constant {
+    return this.#derive(`type ${type}`, type, this.shape, () => this.load());
+  }
+
+  /** The same numbers as float32. */
+  asFloat32(): Constant {
+    const load = () => Float32Array.from(this.load());
+    return this.type === 'float32' ? this : this.#derive('float32', 'float32', this.shape, load);
+  }
+
+  /** Later calls with the same `key` give the same constant, so that what several nodes read is kept once. */
+  #derive(key: string, type: OnnxElementType, shape: Shape, load: () => DecodedNumbers): Constant {
+    const known = this.#derived.get(key);
+    if (known) return known;
+    const made = new Constant(type, shape, load, this.label);
+    this.#derived.set(key, made);
+    return made;
+  }
+}
+
+/** Copies elements `offset + sum(index[i] * strides[i])` of `data` in row-major order of `shape`. */
+export function readStrided<Numbers extends DecodedNumbers>(
+  data: Numbers,
+  offset: number,
+  shape: Shape,
+  strides: readonly number[],
+): Numbers {
+  const count = elementCount(shape);
+  const result = new (data.constructor as new (length: number) => Numbers)(count);
+  const rank = shape.length;
+  const index = new Array<number>(rank).fill(0);
+  let from = offset;
+  for (let to = 0; to < count; to++) {
+    result[to] = data[from]!;
+    for (let axis = rank - 1; axis >= 0; axis--) {
+      from += strides[axis]!;
+      if (++index[axis]! < shape[axis]!) break;
+      from -= strides[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return result;
+}
+
+/**
+ * Numbers as they flow through the operator graph.
+ *
+ * @throws UnsupportedError for an integer that does not fit 32 bits.
+ */
+export function toRuntimeNumbers(
+  name: string,
+  numbers: DecodedNumbers,
+  dtype: ValueDType,
+): Float32Array | Int32Array | Int8Array | Uint8Array {
+  if (dtype === 'float32') return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
+  if (dtype === 'uint8') return numbers instanceof Uint8Array ? numbers : Uint8Array.from(numbers);
+  if (dtype === 'int8') return numbers instanceof Int8Array ? numbers : Int8Array.from(numbers);
+  if (numbers instanceof Int32Array) return numbers;
+  return Int32Array.from(numbers, (value) => {
+    if (value >= -(2 ** 31) && value < 2 ** 31) return value;
+    throw new UnsupportedError(`Constant ${name} holds an integer that 32 bits cannot`, {
+      expected: '-2^31 to 2^31 - 1',
+      actual: value,
+    });
+  });
+}
+
+/** The dtype of a type at run time; text has none, and never gets here. */
+export function runtimeDType(type: OnnxElementType): ValueDType {
+  return ELEMENT_TYPE_TRAITS[type].runtime ?? 'int32';
+}
