@@ -88,7 +88,8 @@ function declaredShape(
   { shape }: OnnxValueInfo,
   sizes: ReadonlyMap<string, number>,
 ): (number | null)[] | null {
-  return shape?.map((size) => (typeof size === 'string' ? (sizes.get(size) ?? null) : size));
+  if (shape === null) return null;
+  return shape.map((size) => (typeof size === 'string' ? (sizes.get(size) ?? null) : size));
 }
 
 function completeShape(input: OnnxValueInfo, sizes: ReadonlyMap<string, number>): Shape {

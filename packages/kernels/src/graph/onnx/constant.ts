@@ -2,7 +2,19 @@ import { elementCount, rowMajorStrides, type Shape, UnsupportedError, type Value
 import type { DecodedNumbers } from './decode-tensor.ts';
 import { ELEMENT_TYPE_TRAITS, type OnnxElementType } from './element-type.ts';
 
-/** Numbers that are known while importing, or that will be read when the model's weights are loaded. */
+/** Constants up to this size take part in constant folding. */
+export const MAX_FOLDED_ELEMENTS = 2 ** 16;
+
+/** Constants up to this size are computed at once: shapes, bounds, factors. */
+const MAX_IMMEDIATE_ELEMENTS = 64;
+
+/** Computations that may wait for each other. */
+const MAX_DEPTH = 64;
+
+/** Elements that loading a large constant may touch, in multiples of its own. */
+const MAX_LOAD_FACTOR = 16;
+
+/** Numbers that are known while importing, or that will be read or computed when they are needed. */
 export class Constant {
   readonly type: OnnxElementType;
   readonly shape: Shape;
@@ -11,6 +23,10 @@ export class Constant {
   readonly label: string;
   readonly #load: () => DecodedNumbers;
   readonly #derived = new Map<string, Constant>();
+  /** Computations that wait for each other before this one is there. */
+  #depth = 0;
+  /** Elements that loading touches. */
+  #cost: number;
   #known: DecodedNumbers | null = null;
 
   /** `load` gives `elementCount(shape)` numbers; it may be called more than once. */
@@ -20,6 +36,7 @@ export class Constant {
     this.elements = elementCount(shape);
     this.label = label;
     this.#load = load;
+    this.#cost = this.elements;
   }
 
   /** A constant of numbers that are there. */
@@ -29,9 +46,35 @@ export class Constant {
     return constant;
   }
 
-  /** The numbers, kept for the next call: for small constants. */
+  /**
+   * What `compute` makes of other constants, in their order: at once for few numbers, else when it is needed. Null when that would take too long:
+   * then it is left to the graph.
+   */
+  static compute(
+    type: OnnxElementType,
+    shape: Shape,
+    from: readonly Constant[],
+    compute: (numbers: readonly DecodedNumbers[]) => DecodedNumbers,
+  ): Constant | null {
+    const load = () =>
+      compute(from.map((each) => (each.elements <= MAX_FOLDED_ELEMENTS ? each.numbers() : each.load())));
+    const made = new Constant(type, shape, load, from.find(({ label }) => label !== '')?.label);
+    made.#depth = 1 + Math.max(...from.map((each) => each.#depth));
+    made.#cost += from.reduce(
+      (sum, each) => sum + (each.elements <= MAX_FOLDED_ELEMENTS ? each.elements : each.#cost),
+      0,
+    );
+    if (made.elements <= MAX_FOLDED_ELEMENTS) {
+      if (made.elements <= MAX_IMMEDIATE_ELEMENTS || made.#depth > MAX_DEPTH) made.numbers();
+      return made;
+    }
+    return made.#depth > MAX_DEPTH || made.#cost > MAX_LOAD_FACTOR * made.elements ? null : made;
+  }
+
+  /** The numbers, kept for the next call: for constants of at most {@link MAX_FOLDED_ELEMENTS}. */
   numbers(): DecodedNumbers {
     this.#known ??= this.#load();
+    this.#depth = 0;
     return this.#known;
   }
 
@@ -69,7 +112,14 @@ export class Constant {
   #derive(key: string, type: OnnxElementType, shape: Shape, load: () => DecodedNumbers): Constant {
     const known = this.#derived.get(key);
     if (known) return known;
+    if (this.#depth >= MAX_DEPTH) {
+      if (this.elements > MAX_FOLDED_ELEMENTS)
+        throw new UnsupportedError(`Constant ${this.label} is rearranged more than ${MAX_DEPTH} times`);
+      this.numbers();
+    }
     const made = new Constant(type, shape, load, this.label);
+    made.#depth = this.#depth + 1;
+    made.#cost = this.#cost + this.elements;
     this.#derived.set(key, made);
     return made;
   }

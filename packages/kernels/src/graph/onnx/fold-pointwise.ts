@@ -1,5 +1,6 @@
-import { type PointwiseExpression, rowMajorStrides, type Shape } from '@qedge/core';
+import { elementCount, type PointwiseExpression, rowMajorStrides, type Shape } from '@qedge/core';
 import { scalarFunction, scalarOperation } from '../operators/pointwise-function.ts';
+import { readStrided } from './constant.ts';
 import type { DecodedNumbers } from './decode-tensor.ts';
 
 type Compute = (values: readonly number[]) => number;
@@ -29,25 +30,22 @@ export function compileExpression(expression: PointwiseExpression): Compute {
   return (values) => (condition(values) !== 0 ? a(values) : b(values));
 }
 
-/** Inputs of a computation on known numbers. */
-interface KnownInput {
-  readonly shape: Shape;
-  readonly numbers: DecodedNumbers;
-}
-
-/** Values of `compute` for each index of `shape`, to which the inputs broadcast. */
-export function computeBroadcast(compute: Compute, inputs: readonly KnownInput[], shape: Shape): number[] {
-  const count = shape.reduce((product, size) => product * size, 1);
-  const strides = rowMajorStrides(shape);
-  const steps = inputs.map((input) => broadcastStrides(input.shape, shape.length));
+/** Values of `compute` for each index of `shape`, to which the inputs, `numbers` in their shapes, broadcast. */
+export function computeBroadcast(
+  compute: Compute,
+  inputs: readonly { readonly shape: Shape }[],
+  numbers: readonly DecodedNumbers[],
+  shape: Shape,
+): Float64Array {
+  const expanded = inputs.map((input, which) => {
+    const same = numbers[which]!.length === elementCount(shape);
+    return same
+      ? numbers[which]!
+      : readStrided(numbers[which]!, 0, shape, broadcastStrides(input.shape, shape.length));
+  });
   const values = new Array<number>(inputs.length);
-  return Array.from({ length: count }, (_, index) => {
-    for (const [which, { numbers }] of inputs.entries()) {
-      let from = 0;
-      for (let axis = 0; axis < shape.length; axis++)
-        from += (Math.floor(index / strides[axis]!) % shape[axis]!) * steps[which]![axis]!;
-      values[which] = numbers[from]!;
-    }
+  return new Float64Array(elementCount(shape)).map((_, index) => {
+    for (let which = 0; which < values.length; which++) values[which] = expanded[which]![index]!;
     return compute(values);
   });
 }

@@ -1,5 +1,5 @@
 import { type Shape, UnsupportedError, type ValueDType } from '@qedge/core';
-import { Constant, runtimeDType } from './constant.ts';
+import { Constant, MAX_FOLDED_ELEMENTS, runtimeDType } from './constant.ts';
 import type { DecodedNumbers } from './decode-tensor.ts';
 import type { OnnxElementType } from './element-type.ts';
 
@@ -17,9 +17,6 @@ export interface ImportedValue {
   /** The same images channels-last, when a node made them so. */
   readonly channelsLast: ImportedValue | null;
 }
-
-/** Constants up to this size take part in constant folding. */
-export const MAX_FOLDED_ELEMENTS = 2 ** 16;
 
 /** A constant as a value. */
 export function constantValue(constant: Constant): ImportedValue {

@@ -4,16 +4,10 @@ import {
   type PointwiseOperation,
   ShapeMismatchError,
 } from '@qedge/core';
-import { runtimeDType } from './constant.ts';
+import { Constant, MAX_FOLDED_ELEMENTS, runtimeDType } from './constant.ts';
 import { ELEMENT_TYPE_TRAITS, type OnnxElementType } from './element-type.ts';
 import { broadcastShapes, compileExpression, computeBroadcast } from './fold-pointwise.ts';
-import {
-  constantValue,
-  type ImportedValue,
-  isFoldable,
-  knownValue,
-  MAX_FOLDED_ELEMENTS,
-} from './imported-value.ts';
+import { constantValue, type ImportedValue, isFoldable, numbersOf } from './imported-value.ts';
 import type { NodeContext } from './node-context.ts';
 
 /** Input `index` of an expression. */
@@ -79,8 +73,13 @@ function fold(
   }
   const compute = compileExpression(expression);
   if (shape.reduce((product, size) => product * size, 1) > MAX_FOLDED_ELEMENTS) return null;
-  const known = inputs.map((input) => ({ shape: input.shape, numbers: input.constant!.numbers() }));
-  return knownValue(type, shape, computeBroadcast(compute, known, shape));
+  const made = Constant.compute(
+    type,
+    shape,
+    inputs.map((input) => input.constant!),
+    (numbers) => numbersOf(type, computeBroadcast(compute, inputs, numbers, shape)),
+  );
+  return made && constantValue(made);
 }
 
 function emitPointwise(

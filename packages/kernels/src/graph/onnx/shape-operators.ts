@@ -1,14 +1,8 @@
 import { elementCount, InvalidArgumentError } from '@qedge/core';
-import { Constant } from './constant.ts';
+import { Constant, MAX_FOLDED_ELEMENTS } from './constant.ts';
 import { checkTensor } from './decode-tensor.ts';
 import { broadcastShapes } from './fold-pointwise.ts';
-import {
-  constantValue,
-  type ImportedValue,
-  knownValue,
-  MAX_FOLDED_ELEMENTS,
-  requireNumbers,
-} from './imported-value.ts';
+import { constantValue, type ImportedValue, knownValue, requireNumbers } from './imported-value.ts';
 import type { ImportOperator, NodeContext } from './node-context.ts';
 import { expand, reshape, sliceAxis } from './structure.ts';
 

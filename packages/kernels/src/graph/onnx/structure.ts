@@ -6,16 +6,11 @@ import {
   ShapeMismatchError,
   shapesEqual,
 } from '@qedge/core';
-import { readStrided, runtimeDType } from './constant.ts';
+import { Constant, MAX_FOLDED_ELEMENTS, readStrided, runtimeDType } from './constant.ts';
+import type { DecodedNumbers } from './decode-tensor.ts';
 import type { OnnxElementType } from './element-type.ts';
 import { broadcastShapes, broadcastStrides } from './fold-pointwise.ts';
-import {
-  constantValue,
-  type ImportedValue,
-  isFoldable,
-  knownValue,
-  MAX_FOLDED_ELEMENTS,
-} from './imported-value.ts';
+import { constantValue, type ImportedValue, isFoldable, knownValue } from './imported-value.ts';
 import type { NodeContext } from './node-context.ts';
 import { asTyped, at, pointwise } from './pointwise.ts';
 
@@ -73,11 +68,13 @@ export function slice(
   sizes: readonly number[],
 ): ImportedValue {
   if (shapesEqual(sizes, value.shape) && steps.every((step) => step === 1)) return value;
-  if (!isFoldable(value)) return context.emit({ kind: 'slice', starts, steps, sizes }, [value], value.type);
   const strides = rowMajorStrides(value.shape);
   const offset = starts.reduce((sum, start, axis) => sum + start * strides[axis]!, 0);
   const order = strides.map((stride, axis) => stride * steps[axis]!);
-  return knownValue(value.type, sizes, readStrided(value.constant.numbers(), offset, sizes, order));
+  const known = computed(value.type, sizes, [value], ([numbers]) =>
+    readStrided(numbers!, offset, sizes, order),
+  );
+  return known ?? context.emit({ kind: 'slice', starts, steps, sizes }, [value], value.type);
 }
 
 /** Part of one axis. */
@@ -102,16 +99,13 @@ export function concatenate(
 ): ImportedValue {
   const [first] = values;
   if (values.length === 1) return first!;
-  const total = values.reduce((sum, each) => sum + elementCount(each.shape), 0);
-  if (!values.every(isFoldable) || total > MAX_FOLDED_ELEMENTS)
-    return emitConcatenation(context, values, axis);
   const fits = values.every(({ shape }) => {
     return (
       shape.length === first!.shape.length && shape.every((size, i) => i === axis || size === first!.shape[i])
     );
   });
   if (!fits) {
-    throw new ShapeMismatchError('Constants cannot be joined', {
+    throw new ShapeMismatchError('Values cannot be joined', {
       expected: `equal shapes but for axis ${axis}`,
       actual: values.map(({ shape }) => `[${shape.join(', ')}]`).join(' and '),
     });
@@ -119,15 +113,37 @@ export function concatenate(
   const along = values.reduce((sum, each) => sum + each.shape[axis]!, 0);
   const shape = first!.shape.map((size, index) => (index === axis ? along : size));
   const outer = elementCount(shape.slice(0, axis));
-  const numbers: number[] = [];
-  for (let row = 0; row < outer; row++) {
-    for (const each of values) {
-      const length = each.constant!.elements / outer;
-      for (const value of each.constant!.numbers().subarray(row * length, (row + 1) * length))
-        numbers.push(value);
+  const known = computed(first!.type, shape, values, (parts) => {
+    const joined = arrayLike(parts[0]!, elementCount(shape));
+    let to = 0;
+    for (let row = 0; row < outer; row++) {
+      for (const part of parts) {
+        const length = part.length / outer;
+        joined.set(part.subarray(row * length, (row + 1) * length), to);
+        to += length;
+      }
     }
-  }
-  return knownValue(first!.type, shape, numbers);
+    return joined;
+  });
+  return known ?? emitConcatenation(context, values, axis);
+}
+
+/** What is known of constants without the graph; null when one is not known or when it is too much. */
+export function computed(
+  type: OnnxElementType,
+  shape: Shape,
+  values: readonly ImportedValue[],
+  compute: (numbers: readonly DecodedNumbers[]) => DecodedNumbers,
+): ImportedValue | null {
+  const constants = values.map(({ constant }) => constant);
+  if (constants.some((each) => each === null)) return null;
+  const made = Constant.compute(type, shape, constants as Constant[], compute);
+  return made && constantValue(made);
+}
+
+/** An array of the same kind. */
+function arrayLike(numbers: DecodedNumbers, length: number): DecodedNumbers {
+  return new (numbers.constructor as new (length: number) => DecodedNumbers)(length);
 }
 
 function emitConcatenation(
@@ -151,19 +167,23 @@ export function gather(
   const shape = [...value.shape.slice(0, axis), ...indices.shape, ...value.shape.slice(axis + 1)];
   const size = value.shape[axis]!;
   if (isFoldable(indices)) checkIndices(indices.constant.numbers(), size);
-  if (!isFoldable(value) || !isFoldable(indices) || elementCount(shape) > MAX_FOLDED_ELEMENTS)
-    return context.emit({ kind: 'gather', axis }, [value, asTyped(context, indices)], value.type);
   const inner = elementCount(value.shape.slice(axis + 1));
   const outer = elementCount(value.shape.slice(0, axis));
-  const from = value.constant.numbers();
-  const numbers: number[] = [];
-  for (let row = 0; row < outer; row++) {
-    for (const index of indices.constant.numbers()) {
-      const start = (row * size + (index < 0 ? index + size : index)) * inner;
-      for (let each = 0; each < inner; each++) numbers.push(from[start + each]!);
-    }
-  }
-  return knownValue(value.type, shape, numbers);
+  const known = isFoldable(indices)
+    ? computed(value.type, shape, [value, indices], ([from, rows]) => {
+        const gathered = arrayLike(from!, elementCount(shape));
+        let to = 0;
+        for (let block = 0; block < outer; block++) {
+          for (const index of rows!) {
+            const start = (block * size + (index < 0 ? index + size : index)) * inner;
+            gathered.set(from!.subarray(start, start + inner), to);
+            to += inner;
+          }
+        }
+        return gathered;
+      })
+    : null;
+  return known ?? context.emit({ kind: 'gather', axis }, [value, asTyped(context, indices)], value.type);
 }
 
 function checkIndices(indices: ArrayLike<number> & Iterable<number>, size: number): void {
@@ -186,10 +206,12 @@ export function expand(context: NodeContext, value: ImportedValue, shape: Shape)
       actual: `[${value.shape.join(', ')}]`,
     });
   }
-  if (!isFoldable(value) || elementCount(shape) > MAX_FOLDED_ELEMENTS)
-    return context.emit({ kind: 'expand', shape }, [value], value.type);
   const strides = broadcastStrides(value.shape, shape.length);
-  return knownValue(value.type, shape, readStrided(value.constant.numbers(), 0, shape, strides));
+  const known =
+    elementCount(shape) > MAX_FOLDED_ELEMENTS
+      ? null
+      : computed(value.type, shape, [value], ([numbers]) => readStrided(numbers!, 0, shape, strides));
+  return known ?? context.emit({ kind: 'expand', shape }, [value], value.type);
 }
 
 /** The value as another type, as ONNX's Cast. Half floats keep the precision of float32. */
