@@ -39,6 +39,19 @@ function tolerance(terms: number): number {
 }
 
 const PARAMETERS = { seed: 7, numRuns: 40 };
+/** Leading axes of both operands. */
+const LEADING: readonly (readonly [number[], number[]])[] = [
+  [[], []],
+  [[3], [3]],
+  [
+    [2, 3],
+    [1, 3],
+  ],
+  [
+    [2, 1],
+    [2, 3],
+  ],
+];
 const small = fc.integer({ min: 1, max: 6 });
 
 describe('matrix products', () => {
@@ -47,18 +60,7 @@ describe('matrix products', () => {
       m: small,
       k: small,
       n: small,
-      batch: fc.constantFrom(
-        [[], []],
-        [[3], [3]],
-        [
-          [2, 3],
-          [1, 3],
-        ],
-        [
-          [2, 1],
-          [2, 3],
-        ],
-      ),
+      batch: fc.constantFrom(...LEADING),
       transposeA: fc.boolean(),
       transposeB: fc.boolean(),
       alpha: fc.constantFrom(1, 0.5),
@@ -67,8 +69,8 @@ describe('matrix products', () => {
     });
     fc.assert(
       fc.property(cases, ({ m, k, n, batch, transposeA, transposeB, alpha, relu, seed }) => {
-        const a = floats(seed, ...batch[0]!, ...(transposeA ? [k, m] : [m, k]));
-        const b = floats(seed + 1, ...batch[1]!, ...(transposeB ? [n, k] : [k, n]));
+        const a = floats(seed, ...batch[0], ...(transposeA ? [k, m] : [m, k]));
+        const b = floats(seed + 1, ...batch[1], ...(transposeB ? [n, k] : [k, n]));
         const bias = floats(seed + 2, n);
         const activation = relu ? ({ kind: 'relu' } as const) : null;
         const [actual] = evaluate({ kind: 'matmul', transposeA, transposeB, alpha, activation }, a, b, bias);
@@ -194,7 +196,9 @@ describe('windows', () => {
               tf.split(w as tf.Tensor4D, 2, 3),
             ];
             return tf.concat(
-              images2.map((each, i) => tf.conv2d(each, kernels[i]!, step, 'valid')),
+              images2.map((each, i) =>
+                tf.conv2d(each as tf.Tensor4D, kernels[i] as tf.Tensor4D, step, 'valid'),
+              ),
               3,
             );
           },

@@ -5,7 +5,7 @@ type Elements = ValueData['data'];
 
 /** The shape that `shapes` broadcast to, as in NumPy. @throws ShapeMismatchError when they do not. */
 export function broadcastShapes(shapes: readonly Shape[]): number[] {
-  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
+  const rank = shapes.reduce((most, shape) => Math.max(most, shape.length), 0);
   const result = new Array<number>(rank).fill(1);
   for (const shape of shapes) {
     for (const [i, size] of shape.entries()) {
