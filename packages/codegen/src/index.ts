@@ -50,6 +50,14 @@ export {
   ROW_PARAMETER_BYTES,
 } from './description/integer-gemm.ts';
 export {
+  expressionKey,
+  MAP_ARGUMENT_COUNT,
+  MAP_ARGUMENTS,
+  type MapDescription,
+  type MapInput,
+  MOST_MAP_INPUTS,
+} from './description/map.ts';
+export {
   NIBBLE_GEMM_ARGUMENTS,
   type NibbleGemmBlocking,
   type NibbleGemmDescription,

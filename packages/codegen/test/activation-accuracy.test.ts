@@ -229,6 +229,24 @@ describe('activations of special numbers', () => {
       [Math.fround(3e38), Math.fround(3e38)],
       [-3e38, 0],
     ],
+    'gelu-tanh': [
+      [0, 0],
+      [-0, -0],
+      [infinity, infinity],
+      [-infinity, -0],
+      [nan, nan],
+      [Math.fround(3e38), Math.fround(3e38)],
+      [-3e38, -0],
+    ],
+    'hard-swish': [
+      [-0, -0],
+      [infinity, infinity],
+      [-infinity, -0],
+      [nan, nan],
+      [-3, -0],
+      [3, 3],
+      [Math.fround(3e38), Math.fround(3e38)],
+    ],
   };
 
   it.each(ACTIVATIONS)('%s is defined and exact there, on every target', (activation) => {

@@ -11,6 +11,7 @@ export type { GemvOptions } from './engine/gemv.ts';
 export { type ImageOptions, type PerAxis, type WindowOptions, windowOutputSize } from './engine/image.ts';
 export type { IntegerGemmOptions, LeftQuantization } from './engine/integer-gemm.ts';
 export type { KernelEngine, KernelEngineOptions } from './engine/kernel-engine.ts';
+export type { MapOptions } from './engine/map.ts';
 export type { MatmulShape } from './engine/matmul-cache.ts';
 export { columnMajor, type MatrixOperand, type MatrixView } from './engine/matrix-view.ts';
 export type { NibbleGemmOptions } from './engine/nibble-gemm.ts';
@@ -33,6 +34,18 @@ export type {
   NodeReport,
 } from './graph/compiled-graph.ts';
 export { type InferOnceOptions, inferOnce } from './infer-once.ts';
+export { graphSource, type ModelSource, type SourceInput } from './inference/model-source.ts';
+export { type OnnxSourceOptions, onnxSource } from './inference/onnx-source.ts';
+export type {
+  BatchOptions,
+  InferenceOptions,
+  InferenceReport,
+  InferenceRunOptions,
+  InputValues,
+  OptimizedInferenceEngine,
+  OutputValues,
+  WarmOptions,
+} from './inference/optimized-inference-engine.ts';
 export {
   createParallelDevice,
   type ParallelDevice,

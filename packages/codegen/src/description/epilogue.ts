@@ -2,9 +2,22 @@ import { InvalidArgumentError } from '@qedge/core';
 import { requireKnown } from './require-known.ts';
 
 /** The {@link Activation}s by name. */
-export const ACTIVATIONS = ['none', 'relu', 'relu6', 'sigmoid', 'tanh', 'gelu', 'silu'] as const;
+export const ACTIVATIONS = [
+  'none',
+  'relu',
+  'relu6',
+  'sigmoid',
+  'tanh',
+  'gelu',
+  'silu',
+  'gelu-tanh',
+  'hard-swish',
+] as const;
 
-/** Functions of one value that can follow a product. `gelu` is the exact one, `x / 2 * (1 + erf(x / sqrt 2))`; `silu` is `x * sigmoid(x)`. */
+/**
+ * Functions of one value that can follow a product. `gelu` is the exact one, `x / 2 * (1 + erf(x / sqrt 2))`; `silu` is `x * sigmoid(x)`;
+ * `gelu-tanh` approximates gelu by `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`; `hard-swish` is `x * min(max(x + 3, 0), 6) / 6`.
+ */
 export type Activation = (typeof ACTIVATIONS)[number];
 
 /** What happens to a float32 result between the accumulator and memory: first the bias, then the activation, then softmax. */

@@ -11,6 +11,7 @@ import { INTEGER_GEMM } from './integer/integer-gemm-family.ts';
 import { NIBBLE_GEMM } from './integer/nibble-gemm-family.ts';
 import { QUANTIZE_ROWS } from './integer/quantize-rows-family.ts';
 import type { KernelFamily, KernelTrial } from './kernel-family.ts';
+import { MAP } from './map/map-family.ts';
 import { CHANNEL_SCALE } from './normalization/channel-scale-family.ts';
 import { ROW_NORMALIZATION } from './normalization/row-normalization-family.ts';
 import { BANDWIDTH } from './peak/bandwidth-family.ts';
@@ -41,6 +42,7 @@ const FAMILIES = [
   CONVERSION,
   REDUCTION,
   STRIDED_COPY,
+  MAP,
 ] as const;
 
 type DescriptionOf<Family> = Family extends KernelFamily<infer Description> ? Description : never;

@@ -4,6 +4,7 @@ import type { Activation } from '../description/epilogue.ts';
  * Bounds of the errors of the emitted activations in units of the last place of the float32 result (2^-149 for subnormal results),
  * for multiply-adds that round once and for those that round twice. Measured: sigmoid 2.41, tanh 2.68, silu 3.29, gelu 4.70 over
  * every float32 number of magnitude 2^-12 to 128 and every 11th other (23rd for gelu); exponential 1.05 over every 97th.
+ * hard-swish 2.35; gelu-tanh 138 at -9.57, where its exponent is -83 and each rounding of it counts as many times (the result is 1e-35).
  */
 export const ACTIVATION_ERROR_ULPS: Readonly<Record<Activation | 'exponential', number>> = {
   none: 0,
@@ -14,6 +15,8 @@ export const ACTIVATION_ERROR_ULPS: Readonly<Record<Activation | 'exponential', 
   tanh: 3,
   silu: 3.5,
   gelu: 5,
+  'gelu-tanh': 200,
+  'hard-swish': 3,
 };
 
 /** `Phi(-a) * exp(a^2 / 2)` for a >= 0, with the distribution function Phi of the normal distribution; Abramowitz and Stegun 26.2. */
@@ -64,6 +67,12 @@ export function referenceActivation(activation: Activation, x: number): number {
       return Math.tanh(x);
     case 'gelu':
       return gelu(x);
+    case 'gelu-tanh': {
+      if (x === Number.NEGATIVE_INFINITY) return -0;
+      return x * sigmoid(2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x));
+    }
+    case 'hard-swish':
+      return Math.max(x, -3) * (Math.min(Math.max(x + 3, 0), 6) / 6);
     case 'silu':
       return x === Number.NEGATIVE_INFINITY ? -0 : x * sigmoid(x);
   }

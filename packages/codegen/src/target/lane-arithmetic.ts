@@ -23,7 +23,7 @@ export const COMPARISONS: Readonly<Record<Comparison, (a: number, b: number) => 
 
 /** Integers from single lanes. */
 export const ROUNDINGS: Readonly<Record<Rounding, (value: number) => number>> = {
-  nearest: roundTiesToEven,
+  nearest: (value) => (Math.abs(value) <= 0.5 ? value * 0 : roundTiesToEven(value)),
   floor: Math.floor,
   ceiling: Math.ceil,
 };

@@ -12,6 +12,7 @@ import { type CombineOptions, type ConvertOptions, combineSteps, convertSteps } 
 import { type GemmOptions, gemmSteps } from './gemm.ts';
 import { type GemvOptions, gemvSteps } from './gemv.ts';
 import { type IntegerGemmOptions, integerGemmSteps } from './integer-gemm.ts';
+import { type MapOptions, mapSteps } from './map.ts';
 import { type NibbleGemmOptions, nibbleGemmSteps } from './nibble-gemm.ts';
 import { requireSize } from './operands.ts';
 import { PackedMatrix, type PackMatrixOptions } from './packed-matrix.ts';
@@ -184,6 +185,11 @@ export class KernelWorkspace {
   /** Binds the writing of one number into many elements. @throws as {@link gemm}. */
   fill(options: FillOptions): BoundKernel {
     return this.#bind(fillSteps, options);
+  }
+
+  /** Binds an expression in the elements of up to four arrays, which may repeat along axes. @throws as {@link gemm}. */
+  map(options: MapOptions): BoundKernel {
+    return this.#bind(mapSteps, options);
   }
 
   /** Binds a conversion between number formats. @throws as {@link gemm}. */

@@ -20,6 +20,7 @@ import {
   emitReducedExponential,
   emitScaledExponential,
 } from './emit-exponential.ts';
+import { emitHardSwish } from './emit-piecewise-linear.ts';
 
 /** Replaces the values of a group by their activations. */
 type EmitGroup = (target: GroupOperations, x: VectorGroup, scratch: readonly VectorGroup[]) => void;
@@ -32,6 +33,10 @@ const SIGMOID_END = 18;
 const TANH_END = 9.25;
 /** Below it `x * sigmoid(x)` is above minus half the smallest float32 number. */
 const SILU_LOWEST = -110;
+/** Below it `gelu-tanh` is above minus half the smallest float32 number. */
+const GELU_TANH_LOWEST = -11;
+const GELU_TANH_LINEAR = 2 * Math.sqrt(2 / Math.PI);
+const GELU_TANH_CUBIC = 0.044715 * GELU_TANH_LINEAR;
 const SIGN_BIT = 0x8000_0000;
 const MAGNITUDE_BITS = 0x7fff_ffff;
 /** Keeps 12 bits of the significand, so that the square is exact. */
@@ -189,6 +194,28 @@ function emitGelu(target: GroupOperations, x: VectorGroup, scratch: readonly Vec
   target.float('subtract', x, x, tail);
 }
 
+/** `x * sigmoid(2u)` with `u = sqrt(2 / pi) * (x + 0.044715 x^3)`; from {@link GELU_TANH_LOWEST} down it is a zero. */
+function emitGeluTanh(target: GroupOperations, x: VectorGroup, scratch: readonly VectorGroup[]): void {
+  const [a, b, , sigmoid] = scratch as readonly [VectorGroup, VectorGroup, VectorGroup, VectorGroup];
+  emitMax(target, x, GELU_TANH_LOWEST, a);
+  target.copy(sigmoid, x);
+  emitMin(target, sigmoid, SIGMOID_END, a);
+  target.float('multiply', b, sigmoid, sigmoid);
+  target.constant(a, GELU_TANH_CUBIC);
+  target.float('multiply', b, b, a);
+  target.constant(a, GELU_TANH_LINEAR);
+  target.float('add', b, b, a);
+  target.float('multiply', sigmoid, sigmoid, b);
+  emitScaledSigmoid(target, sigmoid, scratch.slice(0, EXPONENTIAL_SCRATCH), SILU_LOWEST);
+  // The product overflows for x > 2^64, where the result is x.
+  target.float('multiply', b, x, sigmoid);
+  target.constant(a, UNSCALE);
+  target.float('multiply', b, b, a);
+  target.zero(a);
+  target.float('max', a, x, a);
+  target.float('min', x, b, a);
+}
+
 /** As many values at a time as there is scratch for. */
 function inGroups(emit: EmitGroup, scratchEach: number) {
   const emitAll: EmitAll = (target, values, scratch) => {
@@ -206,6 +233,8 @@ const EMITTERS: Readonly<Record<Activation, { readonly emit: EmitAll; readonly s
   tanh: inGroups(emitTanh, EXPONENTIAL_SCRATCH + 1),
   gelu: inGroups(emitGelu, EXPONENTIAL_SCRATCH + 1),
   silu: inGroups(emitSilu, EXPONENTIAL_SCRATCH + 1),
+  'gelu-tanh': inGroups(emitGeluTanh, EXPONENTIAL_SCRATCH + 1),
+  'hard-swish': inGroups(emitHardSwish, 2),
 };
 
 /** True for activations that are a comparison or two: done on results in their registers, with one more of them. */

@@ -107,3 +107,32 @@ export function emitExponential(
     operations.float('multiply', x, x, bound);
   });
 }
+
+/** From here on `exp(x)` is infinite. */
+const EXPONENTIAL_END = 89;
+
+/** `exp(x)` of any numbers, in `x`. @param scratch {@link EXPONENTIAL_SCRATCH} groups. */
+export function emitFullExponential(
+  target: GroupOperations,
+  x: VectorGroup,
+  scratch: readonly VectorGroup[],
+): void {
+  const [power, a, b] = scratch as readonly [VectorGroup, VectorGroup, VectorGroup];
+  target.constant(a, EXPONENTIAL_LOWEST);
+  target.float('max', x, x, a);
+  target.constant(a, EXPONENTIAL_END);
+  target.float('min', x, x, a);
+  emitReducedExponential(target, x, power, [a, b], 0);
+  target.constant(a, 1);
+  target.float('add', x, x, a);
+  // 2^n as a product of two powers, n / 2 each, because n goes from -150 to 128. `power` holds n + bias in its exponent, and its sign.
+  target.shift('right-signed', power, power, MANTISSA_BITS);
+  target.integerConstant(a, EXPONENT_BIAS);
+  target.integer('add', power, power, a);
+  target.shift('right-signed', a, power, 1);
+  target.integer('subtract', power, power, a);
+  for (const half of [a, power]) {
+    target.shift('left', half, half, MANTISSA_BITS);
+    target.float('multiply', x, x, half);
+  }
+}

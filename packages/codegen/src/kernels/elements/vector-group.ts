@@ -1,6 +1,8 @@
 import type {
+  Comparison,
   FloatOperation,
   IntegerOperation,
+  Rounding,
   Shift,
   Target,
   TargetTraits,
@@ -47,6 +49,32 @@ export class GroupOperations {
   integer(operation: IntegerOperation, destination: VectorGroup, a: VectorGroup, b: VectorGroup): void {
     for (const [i, register] of destination.entries())
       this.#target.integer(operation, register, a[i]!, b[i]!);
+  }
+
+  compare(comparison: Comparison, destination: VectorGroup, a: VectorGroup, b: VectorGroup): void {
+    for (const [i, register] of destination.entries())
+      this.#target.compare(comparison, register, a[i]!, b[i]!);
+  }
+
+  /** `destination = whenTrue` in the lanes of `mask`; overwrites `whenTrue`. */
+  select(destination: VectorGroup, mask: VectorGroup, whenTrue: VectorGroup): void {
+    this.integer('xor', whenTrue, whenTrue, destination);
+    this.integer('and', whenTrue, whenTrue, mask);
+    this.integer('xor', destination, destination, whenTrue);
+  }
+
+  round(rounding: Rounding, destination: VectorGroup, source: VectorGroup): void {
+    for (const [i, register] of destination.entries()) this.#target.round(rounding, register, source[i]!);
+  }
+
+  squareRoot(destination: VectorGroup, source: VectorGroup): void {
+    for (const [i, register] of destination.entries()) this.#target.squareRoot(register, source[i]!);
+  }
+
+  /** Lanes of int32 as float32. */
+  toFloat(destination: VectorGroup, source: VectorGroup): void {
+    for (const [i, register] of destination.entries())
+      this.#target.convert('int32-to-float32', register, source[i]!);
   }
 
   /** Shifts lanes of 32 bits. */
