@@ -110,14 +110,17 @@ describe('TensorPool', () => {
     using pool = new TensorPool({ debug: true });
     const kept = pool.acquire('float32', [4]);
     function forgetful() {
-      return pool.acquire('int8', [2, 3]);
+      return pool.acquire('int8', [2, 3], { label: 'mask' });
     }
     forgetful();
     const { data } = kept;
     kept.dispose();
     expect([...data]).toEqual([Number.NaN, Number.NaN, Number.NaN, Number.NaN]);
     const report = pool.leakReport();
-    expect(report).toMatchObject({ buffers: 1, tensors: [{ dtype: 'int8', shape: [2, 3], byteLength: 6 }] });
+    expect(report).toMatchObject({
+      buffers: 1,
+      tensors: [{ dtype: 'int8', shape: [2, 3], byteLength: 6, label: 'mask' }],
+    });
     expect(report.tensors![0]!.acquiredAt.split('\n')[0]).toMatch(/forgetful.*tensor-pool\.test\.ts/);
   });
 
@@ -153,6 +156,21 @@ describe('TensorPool', () => {
     using tight = new TensorPool({ maxBytes: 500 });
     expect(() => tight.preallocate(specs)).toThrow(BudgetExceededError);
     expect(tight.statistics().buffersInUse).toBe(0);
+  });
+
+  it('takes buffers of up to a quarter more than is needed, at every size', () => {
+    using pool = new TensorPool();
+    for (let exponent = 0; exponent <= 24; exponent++) {
+      for (const difference of [-1, 0, 1]) {
+        const byteLength = Math.max(0, Math.round(2 ** exponent * 1.25) + difference);
+        using tensor = pool.acquire('uint8', [byteLength]);
+        const { bytesInUse } = pool.statistics();
+        expect(tensor.data.length).toBe(byteLength);
+        expect(bytesInUse).toBeGreaterThanOrEqual(byteLength);
+        expect(bytesInUse).toBeLessThanOrEqual(Math.max(64, 1.25 * byteLength));
+        expect(bytesInUse % 16).toBe(0);
+      }
+    }
   });
 
   it('refuses work after dispose, but takes tensors back', () => {
