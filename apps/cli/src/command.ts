@@ -116,6 +116,18 @@ async function reportError(error: unknown, options: { json?: boolean; debug?: bo
   return error instanceof UsageError ? EXIT.usage : EXIT.failed;
 }
 
+/** For options that take some of a few names, separated by commas. */
+export function listOption<Name extends string>(names: readonly Name[]): (text: string) => readonly Name[] {
+  return (text) => {
+    const chosen = text.split(',').map((name) => name.trim());
+    const wrong = chosen.find((name) => !(names as readonly string[]).includes(name));
+    if (wrong === undefined) return chosen as Name[];
+    throw new InvalidArgumentError(
+      `Expected any of ${names.join(', ')}, separated by commas, got "${wrong}".`,
+    );
+  };
+}
+
 /** Parser for an option that is an integer of at least `least` (and at most `most`). */
 export function integerOption(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {

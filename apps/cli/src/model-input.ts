@@ -4,6 +4,7 @@ import {
   FileFormatError,
   FileNotFoundError,
   type ModelGraph,
+  systemClock,
   UnsupportedError,
   type WeightSource,
 } from '@qedge/core';
@@ -17,14 +18,18 @@ export interface ModelInput extends Disposable {
   readonly graph: ModelGraph;
   readonly weights: WeightSource;
   readonly path: string;
+  /** What opening took, in milliseconds. */
+  readonly loadMs: number;
   /** The opened file when it is a `.qez`. */
   readonly file: LazyModel | null;
 }
 
 /** Opens a `.qez` file. @throws FileNotFoundError, FileFormatError. */
 export async function openModel(path: string): Promise<ModelInput> {
-  const file = await openModelFile(path);
-  return { graph: file.graph, weights: file, path, file, [Symbol.dispose]: () => file.dispose() };
+  const startMs = systemClock.nowMs();
+  const file = openModelFile(path);
+  const loadMs = systemClock.nowMs() - startMs;
+  return { graph: file.graph, weights: file, path, loadMs, file, [Symbol.dispose]: () => file.dispose() };
 }
 
 interface Topology {

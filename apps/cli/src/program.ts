@@ -16,7 +16,7 @@ Examples:
   qedge doctor                                   what this machine can do, and what to do about the rest
   qedge run --quick                              the whole job in half a minute, report in ./report
   qedge compress model.json --data digits        prune, quantise and fine-tune a tfjs model
-  qedge infer digits.qez --data digits           run a model file and count the right answers
+  qedge infer digits.qez --input digits          run a model file and count the right answers
   qedge vqe H2.FCIDUMP                           ground-state energy of a molecule
   qedge simulate bell.qasm --shots 1000          run a circuit
   qedge transpile bell.qasm --target heavy-hex-27

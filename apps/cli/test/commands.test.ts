@@ -93,7 +93,7 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
         [['simulate', 'bell.qasm', '--shots', '-5'], /Expected an integer in 1\.\.10000000, got "-5"/],
         [['compress', 'small.qez', '--bits', '-3'], /Allowed choices are 8, 4/],
         [['compress', 'small.qez', '--sparsity', '1.5'], /Expected a number in 0\.\.0\.99/],
-        [['infer', 'small.qez', '--data', 'data.json', '--precision', 'int3'], /Allowed choices/],
+        [['infer', 'small.qez', '--input', 'data.json', '--precision', 'int3'], /Allowed choices/],
         [['transpile', 'bell.qasm', '--target', 'moebius-7'], /There is no such target/],
       ];
       for (const [args, message] of cases) {
@@ -202,25 +202,25 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
 
   describe('models', () => {
     it('infer runs a float32 file and counts right answers', async () => {
-      const result = await json('infer', 'small.qez', '--data', 'data.json', '--batch', '5');
+      const result = await json('infer', 'small.qez', '--input', 'data.json', '--batch', '5');
       expect(result).toMatchObject({ precision: 'float32', samples: 12 });
-      expect(result.predictions).toHaveLength(12);
+      expect(result.outputs.predictions).toHaveLength(12);
       expect(result.accuracy.estimate).toBeGreaterThanOrEqual(0);
       // Two batches of five; the last one, of two, is no measure of a batch of five.
       expect(result.latencyMsPerBatch.count).toBe(2);
     });
 
     it.each(['tfjs', 'onnxruntime'])('infer on %s agrees with our kernels', async (device) => {
-      const ours = await json('infer', 'small.qez', '--data', 'data.json');
-      const theirs = await json('infer', 'small.qez', '--data', 'data.json', '--device', device);
-      expect(theirs.predictions).toEqual(ours.predictions);
+      const ours = await json('infer', 'small.qez', '--input', 'data.json');
+      const theirs = await json('infer', 'small.qez', '--input', 'data.json', '--device', device);
+      expect(theirs.outputs).toEqual(ours.outputs);
     });
 
     it('compress without data writes a smaller file that runs', async () => {
       const result = await json('compress', 'small.qez', '-o', 'as-is.qez', '--sparsity', '0.5');
       expect(result.bytes).toBe(readFileSync(file('as-is.qez')).length);
       expect(result.accuracy).toBeNull();
-      expect((await json('infer', 'as-is.qez', '--data', 'data.json')).precision).toBe('float32');
+      expect((await json('infer', 'as-is.qez', '--input', 'data.json')).precision).toBe('float32');
     });
 
     it('compress with data trains, measures accuracy on data it never saw, and the file runs at int4', async () => {
@@ -236,7 +236,7 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
         '0.3',
       );
       expect(result.accuracy.count).toBe(12);
-      const run = await json('infer', 'trained.qez', '--data', 'data.json');
+      const run = await json('infer', 'trained.qez', '--input', 'data.json');
       expect(run.precision).toBe('int4');
       expect(run.accuracy.estimate).toBeCloseTo(result.accuracy.after, 10);
     });
@@ -296,7 +296,7 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
         if (bytes !== null) writeFileSync(path, bytes);
         const before = readdirSync(folder).sort();
         for (const args of [
-          ['infer', 'bad.qez', '--data', 'data.json'],
+          ['infer', 'bad.qez', '--input', 'data.json'],
           ['compress', 'bad.qez', '-o', 'never.qez'],
         ]) {
           const { stderr, stdout, exitCode } = await qedge(...args);
@@ -366,7 +366,7 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       ['nothing', null, /holds no samples/],
     ])('data with %s', async (_, content, message) => {
       writeFileSync(file('broken.json'), JSON.stringify(content));
-      const { stderr, stdout, exitCode } = await qedge('infer', 'small.qez', '--data', 'broken.json');
+      const { stderr, stdout, exitCode } = await qedge('infer', 'small.qez', '--input', 'broken.json');
       expect([exitCode, stdout, stderr]).toEqual([1, '', expect.stringMatching(message)]);
     });
 
@@ -384,7 +384,7 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
           expect.stringMatching(/cannot be written: got .*FILE_ACCESS/),
         ]);
       }
-      const read = await qedge('infer', 'small.qez', '--data', '.');
+      const read = await qedge('infer', 'small.qez', '--input', '.');
       expect([read.exitCode, read.stderr]).toEqual([1, expect.stringMatching(/FILE_ACCESS|FILE_FORMAT/)]);
     });
 
@@ -401,7 +401,7 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
 
     it('data of the wrong shape', async () => {
       writeFileSync(file('wide.json'), JSON.stringify({ features: [[1, 2, 3, 4, 5]], labels: [0] }));
-      const { stderr, exitCode } = await qedge('infer', 'small.qez', '--data', 'wide.json');
+      const { stderr, exitCode } = await qedge('infer', 'small.qez', '--input', 'wide.json');
       expect([exitCode, stderr]).toEqual([
         1,
         expect.stringMatching(/expected 4 numbers, got 5.*SHAPE_MISMATCH/),

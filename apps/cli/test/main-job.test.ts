@@ -98,7 +98,7 @@ describe.skipIf(!built)('qedge run (needs the build)', () => {
 
   it('infer gets the same accuracy out of the file as the report states', async () => {
     const { stdout, stderr } = await runQedge(
-      ['infer', 'report/models/digits.qez', '--data', 'digits', '--json'],
+      ['infer', 'report/models/digits.qez', '--input', 'digits', '--json'],
       folder,
     );
     const result = JSON.parse(stdout || stderr);

@@ -8,6 +8,12 @@ export { createKernelEngine, type NodeKernelEngineOptions } from './engine/node-
 export type { KernelWorkspace } from './engine/workspace.ts';
 export { compileGraph } from './graph/compile-graph.ts';
 export {
+  type LoadModelOptions,
+  loadModel,
+  modelFileSource,
+  openModelSource,
+} from './inference/load-model-file.ts';
+export {
   type LoadedOnnxRuntime,
   type LoadOnnxRuntimeOptions,
   loadOnnxRuntime,
@@ -15,6 +21,7 @@ export {
   type OnnxRuntimeLibrary,
 } from './ort/load-onnx-runtime.ts';
 export { type ProbeOptions, probeCapabilities } from './probe/probe-capabilities.ts';
+export { accelerate } from './tfjs/accelerate/node-accelerate.ts';
 export {
   type LoadedTensorflow,
   type LoadTensorflowOptions,

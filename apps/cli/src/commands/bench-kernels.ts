@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { formatTable } from '@qedge/bench';
 import { describeMachine } from '@qedge/bench/node';
-import { type Command, InvalidArgumentError } from 'commander';
-import { attachHandler, type CommandResult, defineCommand, integerOption } from '../command.ts';
+import type { Command } from 'commander';
+import { attachHandler, type CommandResult, defineCommand, integerOption, listOption } from '../command.ts';
 import { BENCHMARK_CASES, CASE_GROUPS, type CaseGroup } from '../kernel-benchmark/cases.ts';
 import { type OurLibrary, openOurLibrary } from '../kernel-benchmark/our-library.ts';
 import { loadPeers } from '../kernel-benchmark/peers/load-peers.ts';
@@ -67,17 +67,6 @@ export function benchKernelsCommand(): Command {
       for (const each of libraries.values()) each.dispose();
     }
   });
-}
-
-function listOption<Name extends string>(names: readonly Name[]): (text: string) => readonly Name[] {
-  return (text) => {
-    const chosen = text.split(',').map((name) => name.trim());
-    const wrong = chosen.find((name) => !(names as readonly string[]).includes(name));
-    if (wrong === undefined) return chosen as Name[];
-    throw new InvalidArgumentError(
-      `Expected any of ${names.join(', ')}, separated by commas, got "${wrong}".`,
-    );
-  };
 }
 
 function describe(

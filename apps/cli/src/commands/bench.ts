@@ -14,6 +14,7 @@ import type { Command } from 'commander';
 import { attachHandler, type CommandResult, defineCommand, integerOption } from '../command.ts';
 import { openModel } from '../model-input.ts';
 import { version } from '../version.ts';
+import { benchInferCommand } from './bench-infer.ts';
 import { benchKernelsCommand } from './bench-kernels.ts';
 import { benchRooflineCommand } from './bench-roofline.ts';
 
@@ -31,6 +32,7 @@ export function benchCommand(): Command {
     'Runs the model at every precision that the file supports and on tfjs, in rounds of random order, and prints time ratios with their confidence intervals. With --history the result is kept and compared with earlier ones; a regression gives exit code 1.',
   )
     .addCommand(benchKernelsCommand())
+    .addCommand(benchInferCommand())
     .addCommand(benchRooflineCommand())
     .argument('<model>', '.qez file')
     .option('--batch <n>', 'samples per call', integerOption(1, 4096), 1)

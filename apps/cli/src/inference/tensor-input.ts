@@ -1,0 +1,127 @@
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { elementCount, FileFormatError, InvalidArgumentError, Random, type Shape } from '@qedge/core';
+import { fileAccessError } from '@qedge/core/node';
+import type { InputValues, SourceInput } from '@qedge/kernels';
+import { SafetensorsFile } from '@qedge/memory';
+import { readJsonFile } from '../data-input.ts';
+
+/** Numbers for the inputs of a model, and their shapes. */
+export interface TensorInput {
+  readonly shapes: Readonly<Record<string, Shape>>;
+  readonly values: InputValues;
+}
+
+const ARRAYS = { float32: Float32Array, int32: Int32Array, int8: Int8Array, uint8: Uint8Array } as const;
+
+/**
+ * Reads the inputs of a model: the word `random` (normal numbers, or integers 0 and 1, of the shapes that are chosen), a `.safetensors` file
+ * with a tensor per input, or a JSON file `{"inputs": {"x": {"shape": [1, 3], "data": [...]}}}`.
+ *
+ * @param chosen shapes by input, for sizes that the model leaves open; only `random` needs them.
+ * @throws FileNotFoundError, FileFormatError or InvalidArgumentError naming the input.
+ */
+export async function readTensorInput(
+  source: string,
+  inputs: readonly SourceInput[],
+  chosen: Readonly<Record<string, Shape>>,
+  seed: number,
+): Promise<TensorInput> {
+  if (source === 'random') return randomInput(inputs, chosen, seed);
+  const found = extname(source) === '.safetensors' ? await readSafetensors(source) : await readJson(source);
+  const shapes: Record<string, Shape> = {};
+  const values: Record<string, InputValues[string]> = {};
+  for (const { name, dtype } of inputs) {
+    const tensor = found[name];
+    if (!tensor) {
+      throw new FileFormatError(`${source} has no tensor for the input "${name}"`, {
+        expected: inputs.map((input) => input.name),
+        actual: Object.keys(found),
+      });
+    }
+    const { shape, data } = tensor;
+    if (data.length !== elementCount(shape)) {
+      throw new FileFormatError(`The tensor "${name}" of ${source} does not fit its shape`, {
+        expected: `${elementCount(shape)} numbers`,
+        actual: data.length,
+      });
+    }
+    shapes[name] = shape;
+    values[name] = data instanceof ARRAYS[dtype] ? data : ARRAYS[dtype].from(data);
+  }
+  return { shapes, values };
+}
+
+type FoundTensors = Readonly<
+  Record<string, { readonly shape: Shape; readonly data: ArrayLike<number> & Iterable<number> }>
+>;
+
+async function readSafetensors(path: string): Promise<FoundTensors> {
+  try {
+    using file = SafetensorsFile.fromBytes(await readFile(path));
+    return Object.fromEntries(file.names().map((name) => [name, file.load(name)]));
+  } catch (error) {
+    throw fileAccessError(error, path, 'read');
+  }
+}
+
+async function readJson(path: string): Promise<FoundTensors> {
+  const content = await readJsonFile<{ inputs?: Record<string, { shape?: unknown; data?: unknown }> } | null>(
+    path,
+  );
+  const entries = Object.entries(content?.inputs ?? {}).map(([name, tensor]) => {
+    const { shape, data } = tensor ?? {};
+    const isShape = Array.isArray(shape) && shape.every((size) => Number.isSafeInteger(size) && size > 0);
+    const isData = Array.isArray(data) && data.every((value) => Number.isFinite(value));
+    if (isShape && isData) return [name, { shape: shape as Shape, data: data as number[] }] as const;
+    throw new FileFormatError(`${path}: the input "${name}" is no tensor`, {
+      expected: '{"shape": [sizes], "data": [finite numbers]}',
+      actual: Object.keys(tensor ?? {}).join(', ') || 'nothing',
+    });
+  });
+  if (entries.length > 0) return Object.fromEntries(entries);
+  throw new FileFormatError(`${path} holds no inputs`, {
+    expected: '{"inputs": {"name": {"shape": [...], "data": [...]}}}',
+  });
+}
+
+function randomInput(
+  inputs: readonly SourceInput[],
+  chosen: Readonly<Record<string, Shape>>,
+  seed: number,
+): TensorInput {
+  const random = new Random(seed);
+  const shapes: Record<string, Shape> = {};
+  const values: Record<string, InputValues[string]> = {};
+  for (const { name, dtype, shape } of inputs) {
+    const concrete = shape.map((size, axis): number | null => {
+      return chosen[name]?.[axis] ?? size ?? (axis === 0 ? 1 : null);
+    });
+    if (concrete.includes(null)) {
+      throw new InvalidArgumentError(`The model leaves the shape of its input "${name}" open`, {
+        expected: `--shape ${name}=${shape.map((size) => size ?? 'N').join('x')}`,
+        actual: 'no --shape',
+      });
+    }
+    shapes[name] = concrete as Shape;
+    const draw = dtype === 'float32' ? () => random.normal() : () => random.integer(2);
+    values[name] = new ARRAYS[dtype](elementCount(concrete as Shape)).map(draw);
+  }
+  return { shapes, values };
+}
+
+/** Parses `--shape x=1x3x48x320`, which may be given for several inputs. */
+export function parseShape(
+  text: string,
+  before: Readonly<Record<string, Shape>>,
+): Readonly<Record<string, Shape>> {
+  const [, name, sizes] = /^(.+)=(\d+(?:x\d+)*)$/.exec(text) ?? [];
+  const shape = sizes?.split('x').map(Number);
+  if (!name || !shape || !shape.every((size) => Number.isSafeInteger(size) && size > 0)) {
+    throw new InvalidArgumentError(`--shape ${text} is no shape`, {
+      expected: 'name=1x3x48x320',
+      actual: text,
+    });
+  }
+  return { ...before, [name]: shape };
+}

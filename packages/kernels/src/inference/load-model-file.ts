@@ -1,0 +1,144 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, extname, resolve, sep } from 'node:path';
+import { FileFormatError, UnsupportedError } from '@qedge/core';
+import { fileAccessError } from '@qedge/core/node';
+import type { LazyModel } from '@qedge/memory';
+import { openModelFile } from '@qedge/memory/node';
+import { createKernelEngine, type NodeKernelEngineOptions } from '../engine/node-engine.ts';
+import { graphOfLayers } from '../graph/layers/graph-of-layers.ts';
+import type { ReadExternalData } from '../graph/onnx/onnx-model.ts';
+import { readOnnx } from '../graph/onnx/read-onnx.ts';
+import { validateGraph } from '../graph/validate-graph.ts';
+import { graphSource, type ModelSource } from './model-source.ts';
+import { type OnnxSourceOptions, onnxSource } from './onnx-source.ts';
+import { type InferenceOptions, OptimizedInferenceEngine } from './optimized-inference-engine.ts';
+
+/** Options of `loadModel` of `@qedge/kernels/node`. */
+export interface LoadModelOptions
+  extends InferenceOptions,
+    NodeKernelEngineOptions,
+    Pick<OnnxSourceOptions, 'constants'> {}
+
+/**
+ * Loads a model and makes it ready to answer: an ONNX file, a `.qez` file, or any other {@link ModelSource}. Machine code runs it where
+ * that is allowed, else WebAssembly; `report().fallbacks` says what was passed over.
+ *
+ * A `.qez` file is mapped. An ONNX file is read as a whole: save it as `.qez` once to have it mapped.
+ *
+ * @param model a path, or a source, which is owned from here on.
+ * @throws FileNotFoundError, FileFormatError, UnsupportedError naming what the model has and this library does not, InvalidArgumentError for
+ *   sizes that the model leaves open and `inputShapes` does not choose.
+ * @example
+ * using engine = await loadModel('model.onnx', { inputShapes: { x: [1, 3, 48, 192] }, threads: 2 });
+ * const { y } = engine.run({ x: pixels });
+ */
+export async function loadModel(
+  model: string | ModelSource,
+  options: LoadModelOptions = {},
+): Promise<OptimizedInferenceEngine> {
+  const source = typeof model === 'string' ? await openModelSource(model, options) : model;
+  try {
+    const kernels = await createKernelEngine(options);
+    try {
+      return new OptimizedInferenceEngine(source, kernels, options);
+    } catch (error) {
+      kernels.dispose();
+      throw error;
+    }
+  } catch (error) {
+    source.dispose();
+    throw error;
+  }
+}
+
+/**
+ * Opens a model file as a source of graphs: `.onnx` or `.qez`. The caller disposes it, unless it is handed to {@link loadModel}.
+ *
+ * @throws FileNotFoundError, FileFormatError, UnsupportedError.
+ */
+export async function openModelSource(
+  path: string,
+  { constants, customs }: Pick<LoadModelOptions, 'constants' | 'customs'> = {},
+): Promise<ModelSource> {
+  switch (extname(path)) {
+    case '.onnx': {
+      const model = readOnnx(await readWhole(path), { externalData: besides(path) });
+      return onnxSource(model, {
+        name: basename(path),
+        ...(constants ? { constants } : {}),
+        ...(customs ? { operators: customs } : {}),
+      });
+    }
+    case '.qez':
+      return modelFileSource(openModelFile(path));
+    default:
+      throw new UnsupportedError(`${path} is a file of another kind`, {
+        expected: '.onnx or .qez',
+        actual: extname(path) || 'no extension',
+        remedy: 'Import TensorFlow.js models with layersSource of @qedge/kernels/tfjs.',
+      });
+  }
+}
+
+/** A source over an open `.qez` file, which it owns. */
+export function modelFileSource(file: LazyModel): ModelSource {
+  const dispose = () => file.dispose();
+  const lifecycle = {
+    file: { loading: file.loading, byteLength: file.fileByteLength },
+    dispose,
+    [Symbol.dispose]: dispose,
+  };
+  try {
+    if (file.format === 'qedge-operator-graph') {
+      return { ...graphSource({ graph: validateGraph(file.operatorGraph), weights: file }), ...lifecycle };
+    }
+    const { graph } = file;
+    return {
+      name: graph.name,
+      inputs: [{ name: 'input', dtype: 'float32', shape: [null, ...graph.inputShape] }],
+      specialize: ({ input }) => graphOfLayers(graph, file, { batch: input?.[0] ?? 1 }),
+      ...lifecycle,
+    };
+  } catch (error) {
+    file.dispose();
+    throw error;
+  }
+}
+
+async function readWhole(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw fileAccessError(error, path, 'read');
+  }
+}
+
+/** Reads weights that lie in files beside a model, and nowhere else. */
+function besides(path: string): ReadExternalData {
+  const folder = dirname(resolve(path));
+  return (location, offset, byteLength) => {
+    const file = resolve(folder, location);
+    if (!file.startsWith(folder + sep)) {
+      throw new FileFormatError(`${path} names weights outside of its folder`, { actual: location });
+    }
+    const bytes = new Uint8Array(byteLength);
+    try {
+      const descriptor = openSync(file, 'r');
+      try {
+        let done = 0;
+        while (done < byteLength) {
+          const got = readSync(descriptor, bytes, done, Math.min(byteLength - done, 2 ** 30), offset + done);
+          if (got === 0)
+            throw new FileFormatError(`${file} is too short`, { expected: `${offset + byteLength} bytes` });
+          done += got;
+        }
+      } finally {
+        closeSync(descriptor);
+      }
+    } catch (error) {
+      throw fileAccessError(error, file, 'read');
+    }
+    return bytes;
+  };
+}

@@ -1,0 +1,324 @@
+import {
+  type Clock,
+  elementCount,
+  type Fallback,
+  InvalidArgumentError,
+  isPrecision,
+  type Precision,
+  type ProgressListener,
+  type Shape,
+  ShapeMismatchError,
+  systemClock,
+  throwIfCancelled,
+  UnsupportedError,
+  UseAfterReleaseError,
+} from '@qedge/core';
+import type { KernelEngine } from '../engine/kernel-engine.ts';
+import { compileGraph } from '../graph/compile-graph.ts';
+import type { CompiledGraph } from '../graph/compiled-graph.ts';
+import type { CustomOperators } from '../graph/operators/custom-operator.ts';
+import type { ValueData } from '../graph/operators/operator-definition.ts';
+import { inputShapesOf, type ModelSource } from './model-source.ts';
+
+/** Numbers of each input by name, row-major. */
+export type InputValues = Readonly<Record<string, ValueData['data']>>;
+
+/** Each output by name. */
+export type OutputValues = Readonly<Record<string, ValueData>>;
+
+/** Options of {@link OptimizedInferenceEngine}. */
+export interface InferenceOptions {
+  /** Sizes that the model leaves open, as whole shapes by input; the first size, where it is open, is the batch and does not matter. */
+  readonly inputShapes?: Readonly<Record<string, Shape>>;
+  /** What `run` computes at unless it is told otherwise. Default `float32`. */
+  readonly precision?: Precision;
+  /** Operators that the model has and this library does not. */
+  readonly customs?: CustomOperators;
+  /** Default: the machine's own clock. */
+  readonly clock?: Clock;
+}
+
+/** Options of one run. */
+export interface InferenceRunOptions {
+  /** Default: that of the engine. Prepared when it is first asked for; see {@link OptimizedInferenceEngine.warm}. */
+  readonly precision?: Precision;
+}
+
+/** What an engine did to be ready, and what it holds. */
+export interface InferenceReport {
+  readonly name: string;
+  /** What executes. */
+  readonly isa: string;
+  readonly threads: number;
+  readonly fallbacks: readonly Fallback[];
+  /** Every prepared combination. */
+  readonly variants: readonly {
+    readonly precision: Precision;
+    readonly batch: number;
+    /** From the model to kernels, the first run not included. */
+    readonly planMs: number;
+    readonly memory: CompiledGraph['memory'];
+    readonly graph: CompiledGraph['report'];
+  }[];
+}
+
+interface Variant {
+  readonly compiled: CompiledGraph;
+  readonly planMs: number;
+}
+
+/**
+ * A model that is ready to answer: made once, then run synchronously without allocating. Graphs are prepared per batch size and precision,
+ * when they are first used or by {@link warm}, and kept. One run at a time.
+ *
+ * @example
+ * using engine = await loadModel('model.onnx', { inputShapes: { x: [1, 3, 48, 192] } });
+ * engine.warm({ batch: 8 });
+ * const { y } = engine.run({ x: pixels });
+ */
+export class OptimizedInferenceEngine implements Disposable {
+  readonly name: string;
+  readonly precision: Precision;
+  readonly #source: ModelSource;
+  readonly #kernels: KernelEngine;
+  readonly #options: InferenceOptions;
+  readonly #clock: Clock;
+  /** Elements per sample of the first input; what tells the batch of a run. */
+  readonly #sampleSize: number;
+  /** By precision, then batch. */
+  readonly #variants = new Map<Precision, Map<number, Variant>>();
+  #disposed = false;
+
+  /**
+   * Made by `loadModel`. Owns source and kernels from here on.
+   *
+   * @throws InvalidArgumentError for sizes that are left open or a precision that is none.
+   */
+  constructor(source: ModelSource, kernels: KernelEngine, options: InferenceOptions = {}) {
+    const { precision = 'float32', inputShapes = {}, clock = systemClock } = options;
+    requirePrecision(precision);
+    const single = inputShapesOf(source, inputShapes, 1);
+    this.name = source.name;
+    this.precision = precision;
+    this.#source = source;
+    this.#kernels = kernels;
+    this.#options = options;
+    this.#clock = clock;
+    this.#sampleSize = elementCount(Object.values(single)[0] ?? []);
+  }
+
+  /**
+   * Prepares a batch size and precision and runs it once on zeros, so that the first answer is as quick as the others.
+   *
+   * @throws UnsupportedError naming the nodes that cannot be computed, CancelledError, UseAfterReleaseError after `dispose`.
+   */
+  warm({ batch = 1, precision = this.precision, signal }: WarmOptions = {}): void {
+    this.prepare(batch, precision, signal).run();
+  }
+
+  /**
+   * The prepared graph of a batch size and precision: fill its `inputs`, call `run`, read its `outputs`. The way with the least copying.
+   * Belongs to the engine.
+   *
+   * @throws as {@link warm}.
+   */
+  prepare(batch: number, precision: Precision = this.precision, signal?: AbortSignal): CompiledGraph {
+    if (this.#disposed)
+      throw new UseAfterReleaseError(`The engine of "${this.name}" was used after dispose()`);
+    const known = this.#variants.get(precision)?.get(batch);
+    return (known ?? this.#compile(batch, precision, signal)).compiled;
+  }
+
+  /**
+   * Runs the model. The batch is what the length of the first input says. Allocates nothing once that batch is prepared.
+   *
+   * @param inputs every input, row-major; copied.
+   * @returns every output; the arrays are borrowed until the next run of this batch size and precision.
+   * @throws ShapeMismatchError for lengths that fit no batch, InvalidArgumentError for a missing input or another type of array, and as
+   *   {@link warm}.
+   */
+  run(inputs: InputValues, options?: InferenceRunOptions): OutputValues {
+    const compiled = this.prepare(this.#batchOf(inputs), options?.precision ?? this.precision);
+    fillInputs(compiled, inputs);
+    compiled.run();
+    return compiled.outputs;
+  }
+
+  /**
+   * Runs many samples in batches, and lets other work and cancellation happen between them.
+   *
+   * @param samples inputs of one sample each; borrowed.
+   * @returns outputs of each sample, owned by the caller, for outputs whose first axis is the batch.
+   * @throws CancelledError, UnsupportedError for an output that has no batch axis, and as {@link run}.
+   */
+  async runBatch(samples: readonly InputValues[], options: BatchOptions = {}): Promise<OutputValues[]> {
+    const { batch = 32, precision = this.precision, signal, onProgress } = options;
+    if (!Number.isSafeInteger(batch) || batch < 1) {
+      throw new InvalidArgumentError('batch is out of range', { expected: 'an integer >= 1', actual: batch });
+    }
+    const results: OutputValues[] = [];
+    const size = Math.min(batch, samples.length);
+    for (let from = 0; from < samples.length; from += size) {
+      throwIfCancelled(signal, 'Inference');
+      const part = samples.slice(from, from + size);
+      // A last, smaller part leaves old samples behind its own: cheaper than to prepare another batch size.
+      const compiled = this.prepare(size, precision, signal);
+      requireBatchAxis(compiled, size);
+      for (const [at, sample] of part.entries()) fillSample(compiled, sample, at, size);
+      compiled.run();
+      for (let at = 0; at < part.length; at++) results.push(sampleOf(compiled, at, size));
+      onProgress?.({ phase: 'inference', done: results.length, total: samples.length });
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    return results;
+  }
+
+  /** What was prepared, and what it holds. */
+  report(): InferenceReport {
+    const variants = [...this.#variants].flatMap(([precision, byBatch]) =>
+      [...byBatch].map(([batch, { compiled, planMs }]) => {
+        return { precision, batch, planMs, memory: compiled.memory, graph: compiled.report };
+      }),
+    );
+    const { isa, threads, fallbacks } = this.#kernels;
+    return { name: this.name, isa, threads, fallbacks, variants };
+  }
+
+  /** Gives graphs, kernels, threads and the file back. Further calls do nothing. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const byBatch of this.#variants.values())
+      for (const { compiled } of byBatch.values()) compiled.dispose();
+    this.#variants.clear();
+    this.#kernels.dispose();
+    this.#source.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #compile(batch: number, precision: Precision, signal: AbortSignal | undefined): Variant {
+    requirePrecision(precision);
+    if (!Number.isSafeInteger(batch) || batch < 1) {
+      throw new InvalidArgumentError('The batch is out of range', {
+        expected: 'an integer >= 1',
+        actual: batch,
+      });
+    }
+    const { inputShapes = {}, customs } = this.#options;
+    const startMs = this.#clock.nowMs();
+    throwIfCancelled(signal, 'Preparing a model');
+    const model = this.#source.specialize(inputShapesOf(this.#source, inputShapes, batch));
+    throwIfCancelled(signal, 'Preparing a model');
+    const compiled = compileGraph(model, this.#kernels, {
+      precision,
+      ...(customs ? { customs } : {}),
+    });
+    const variant = { compiled, planMs: this.#clock.nowMs() - startMs };
+    const byBatch = this.#variants.get(precision) ?? new Map<number, Variant>();
+    byBatch.set(batch, variant);
+    this.#variants.set(precision, byBatch);
+    return variant;
+  }
+
+  #batchOf(inputs: InputValues): number {
+    const [first] = this.#source.inputs;
+    if (first === undefined) return 1;
+    const values = inputs[first.name];
+    if (values === undefined) throw missingInput(first.name, inputs);
+    const batch = values.length / this.#sampleSize;
+    if (Number.isInteger(batch) && batch >= 1) return batch;
+    throw new ShapeMismatchError(`The input "${first.name}" holds no whole number of samples`, {
+      expected: `a multiple of ${this.#sampleSize} numbers`,
+      actual: values.length,
+    });
+  }
+}
+
+/** Options of {@link OptimizedInferenceEngine.warm}. */
+export interface WarmOptions extends InferenceRunOptions {
+  /** Default 1. */
+  readonly batch?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Options of {@link OptimizedInferenceEngine.runBatch}. */
+export interface BatchOptions extends WarmOptions {
+  /** Samples per call; default 32. The last batch may be smaller. */
+  readonly batch?: number;
+  readonly onProgress?: ProgressListener;
+}
+
+function requirePrecision(precision: unknown): void {
+  if (isPrecision(precision)) return;
+  throw new InvalidArgumentError('The precision is not known', {
+    expected: 'float32, float16, int8 or int4',
+    actual: precision,
+  });
+}
+
+function missingInput(name: string, inputs: InputValues): InvalidArgumentError {
+  return new InvalidArgumentError(`The input "${name}" is missing`, {
+    expected: `an array of numbers under "${name}"`,
+    actual: Object.keys(inputs),
+  });
+}
+
+/** Copies whole inputs. `for in` allocates nothing. */
+function fillInputs(compiled: CompiledGraph, inputs: InputValues): void {
+  const { inputs: targets } = compiled;
+  for (const name in targets) {
+    const target = targets[name]!.data;
+    const values = inputs[name];
+    if (values === undefined) throw missingInput(name, inputs);
+    requireSameKind(name, target, values, target.length);
+    target.set(values);
+  }
+}
+
+function fillSample(compiled: CompiledGraph, sample: InputValues, at: number, batch: number): void {
+  for (const [name, { data: target }] of Object.entries(compiled.inputs)) {
+    const values = sample[name];
+    if (values === undefined) throw missingInput(name, sample);
+    const size = target.length / batch;
+    requireSameKind(name, target, values, size);
+    target.set(values, at * size);
+  }
+}
+
+function requireSameKind(name: string, target: ValueData['data'], values: ValueData['data'], length: number) {
+  if (values.constructor !== target.constructor) {
+    throw new InvalidArgumentError(`The input "${name}" has the wrong type`, {
+      expected: target.constructor.name,
+      actual: Object.prototype.toString.call(values).slice(8, -1),
+    });
+  }
+  if (values.length === length) return;
+  throw new ShapeMismatchError(`The input "${name}" does not fit the batch`, {
+    expected: `${length} numbers`,
+    actual: `${values.length} numbers`,
+  });
+}
+
+/** @throws UnsupportedError for an output whose first axis is not the batch. */
+function requireBatchAxis({ outputs }: CompiledGraph, batch: number): void {
+  for (const [name, { shape }] of Object.entries(outputs)) {
+    if (shape[0] === batch) continue;
+    throw new UnsupportedError(`The output "${name}" cannot be divided into samples`, {
+      expected: `a first size of ${batch}`,
+      actual: shape,
+      remedy: 'Use run().',
+    });
+  }
+}
+
+function sampleOf(compiled: CompiledGraph, at: number, batch: number): OutputValues {
+  const entries = Object.entries(compiled.outputs).map(([name, { dtype, shape, data }]) => {
+    const size = data.length / batch;
+    const values = data.slice(at * size, (at + 1) * size);
+    return [name, { dtype, shape: [1, ...shape.slice(1)], data: values }] as const;
+  });
+  return Object.fromEntries(entries);
+}
