@@ -1,3 +1,5 @@
+export type { AccelerateOptions, Acceleration, KernelUse } from './tfjs/accelerate/accelerate.ts';
+export { accelerate } from './tfjs/accelerate/portable-accelerate.ts';
 export { createTfjsDevice, type Tensorflow, type TfjsDeviceOptions } from './tfjs/tfjs-device.ts';
 export type { CheckpointPlan } from './tfjs/training/checkpoint-plan.ts';
 export {

@@ -1,0 +1,155 @@
+import type { Activation } from '@qedge/codegen';
+import type { TensorInfo } from '@tensorflow/tfjs';
+import {
+  type AcceleratedKernel,
+  areFloats,
+  type KernelInputs,
+  type KernelMaker,
+} from './accelerated-kernel.ts';
+import { elementCount, type KernelRunner } from './kernel-runner.ts';
+import type { ProgramPlan } from './program.ts';
+import { ProgramBuilder, placeMatrix } from './program-builder.ts';
+import { operandAt } from './scratch-layout.ts';
+
+const FUSED: Readonly<Record<string, Activation>> = {
+  linear: 'none',
+  relu: 'relu',
+  relu6: 'relu6',
+  sigmoid: 'sigmoid',
+};
+
+/** The activation that a kernel of tfjs has fused; undefined for one that the stock kernel is to compute. */
+export function fusedActivation(attrs: Readonly<Record<string, unknown>>): Activation | undefined {
+  return FUSED[(attrs.activation as string | undefined) ?? 'linear'];
+}
+
+/** `BatchMatMul` and `_FusedMatMul`: products with any transpositions, one operand shared among a batch or not. */
+export const makeMatrixProducts: KernelMaker = (runner) =>
+  [
+    {
+      name: 'BatchMatMul',
+      serve: (call) => multiply(runner, call, 'none'),
+      trials: [
+        ...[false, true].flatMap((transposeA) =>
+          [false, true].map((transposeB) => ({
+            inputs: { a: transposeA ? [17, 5] : [5, 17], b: transposeB ? [9, 17] : [17, 9] },
+            attrs: { transposeA, transposeB },
+          })),
+        ),
+        { inputs: { a: [3, 4, 6], b: [1, 6, 7] }, attrs: { transposeA: false, transposeB: false } },
+      ],
+    },
+    {
+      name: '_FusedMatMul',
+      serve: (call) => {
+        const activation = fusedActivation(call.attrs);
+        return activation === undefined ? null : multiply(runner, call, activation);
+      },
+      trials: ['linear', 'relu', 'sigmoid'].map((activation) => ({
+        inputs: { a: [4, 11], b: [11, 33], bias: [33] },
+        attrs: { transposeA: false, transposeB: false, activation },
+      })),
+    },
+  ] satisfies readonly AcceleratedKernel[];
+
+interface ProductShape {
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  /** One matrix serves the whole batch. */
+  readonly sharedA: boolean;
+  readonly sharedB: boolean;
+  readonly bias: boolean;
+  readonly activation: Activation;
+}
+
+function multiply(
+  runner: KernelRunner,
+  { inputs, attrs }: KernelInputs,
+  activation: Activation,
+): TensorInfo | null {
+  const [a, b, bias] = [inputs.a!, inputs.b!, inputs.bias];
+  if (!areFloats(a, b, bias)) return null;
+  const shape = shapeOf(a, b, bias, attrs.transposeA === true, attrs.transposeB === true, activation);
+  if (shape === null) return null;
+  const { batch, m, n, k } = shape;
+  const flags =
+    (shape.transposeA ? 1 : 0) +
+    (shape.transposeB ? 2 : 0) +
+    (shape.sharedA ? 4 : 0) +
+    (shape.sharedB ? 8 : 0) +
+    (bias ? 16 : 0);
+  const key = `product ${batch} ${m} ${n} ${k} ${flags} ${activation}`;
+  const program = runner.program(key, () => planMultiply(runner, shape));
+  if (program === null) return null;
+  const output = runner.output([...outerShape(a, b), rowsOf(a, attrs.transposeA === true), n]);
+  runner.run(program, bias ? [a, b, output, bias] : [a, b, output]);
+  return output;
+}
+
+function rowsOf({ shape }: TensorInfo, transposed: boolean): number {
+  return shape[shape.length - (transposed ? 1 : 2)]!;
+}
+
+/** The axes before the last two; those of the operand that has more of them, or more in them. */
+function outerShape(a: TensorInfo, b: TensorInfo): number[] {
+  const [left, right] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
+  if (left.length !== right.length) return left.length > right.length ? left : right;
+  return elementCount(left) >= elementCount(right) ? left : right;
+}
+
+function shapeOf(
+  a: TensorInfo,
+  b: TensorInfo,
+  bias: TensorInfo | undefined,
+  transposeA: boolean,
+  transposeB: boolean,
+  activation: Activation,
+): ProductShape | null {
+  const rankA = a.shape.length;
+  const rankB = b.shape.length;
+  if (rankA < 2 || rankB < 2) return null;
+  const m = rowsOf(a, transposeA);
+  const k = a.shape[rankA - (transposeA ? 2 : 1)]!;
+  const n = b.shape[rankB - (transposeB ? 2 : 1)]!;
+  if (b.shape[rankB - (transposeB ? 1 : 2)] !== k) return null;
+  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== n)) return null;
+  const batchA = elementCount(a.shape) / (m * k);
+  const batchB = elementCount(b.shape) / (k * n);
+  const isPlain = batchA === batchB ? sameOuter(a, b) : batchA === 1 || batchB === 1;
+  if (!isPlain) return null;
+  const shape = { m, n, k, transposeA, transposeB, bias: bias !== undefined, activation };
+  // Rows of one matrix after the other.
+  if (batchB === 1 && !transposeA) {
+    return { ...shape, batch: 1, m: batchA * m, sharedA: false, sharedB: false };
+  }
+  const batch = Math.max(batchA, batchB);
+  return { ...shape, batch, sharedA: batchA < batch, sharedB: batchB < batch };
+}
+
+function sameOuter(a: TensorInfo, b: TensorInfo): boolean {
+  const [left, right] = [a.shape, b.shape];
+  if (left.length !== right.length) return elementCount(left.slice(0, -2)) === 1;
+  for (let axis = 0; axis < left.length - 2; axis++) if (left[axis] !== right[axis]) return false;
+  return true;
+}
+
+function planMultiply(runner: KernelRunner, shape: ProductShape): ProgramPlan {
+  const { batch, m, n, k, transposeA, transposeB, sharedA, sharedB, bias, activation } = shape;
+  return new ProgramBuilder(runner)
+    .product({
+      batch,
+      m,
+      n,
+      k,
+      a: placeMatrix(operandAt(0), m, k, transposeA, sharedA),
+      b: placeMatrix(operandAt(1), k, n, transposeB, sharedB),
+      c: placeMatrix(operandAt(2), m, n),
+      bias: bias ? operandAt(3) : null,
+      activation,
+    })
+    .plan();
+}
