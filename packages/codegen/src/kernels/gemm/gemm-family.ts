@@ -27,12 +27,18 @@ function validateLayout(name: string, layout: MatrixLayout, rows: number, column
 
 /** Two results at one place would depend on the order of stores. */
 function validateResult({ batch, rows, columns, c }: Omit<GemmDescription, 'kind' | 'blocking'>): void {
-  const [rowSpan, columnSpan] = [(rows - 1) * c.rowStride, (columns - 1) * c.columnStride];
-  const distinct =
-    (rows === 1 || c.rowStride > 0) &&
-    (columns === 1 || c.columnStride > 0) &&
-    (rows === 1 || columns === 1 || c.rowStride > columnSpan || c.columnStride > rowSpan) &&
-    (batch === 1 || c.batchStride > rowSpan + columnSpan);
+  const axes = [
+    { count: columns, stride: c.columnStride },
+    { count: rows, stride: c.rowStride },
+    { count: batch, stride: c.batchStride },
+  ];
+  // From the smallest stride up, each must step over everything that the smaller ones span.
+  let span = 1;
+  let distinct = true;
+  for (const { count, stride } of axes.filter((axis) => axis.count > 1).sort((x, y) => x.stride - y.stride)) {
+    distinct &&= stride >= span;
+    span += stride * (count - 1);
+  }
   if (distinct) return;
   throw new InvalidArgumentError('Elements of the result of a product lie at the same place', {
     expected: 'strides that keep rows, columns and products apart',

@@ -11,6 +11,8 @@ const FUSED: Partial<Record<PointwiseFunction['kind'], Activation>> = {
   tanh: 'tanh',
   gelu: 'gelu',
   silu: 'silu',
+  'gelu-tanh': 'gelu-tanh',
+  'hard-swish': 'hard-swish',
 };
 
 /** An activation as a kernel's epilogue, and what has to follow the kernel where its epilogue cannot do it. */

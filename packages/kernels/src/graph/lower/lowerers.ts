@@ -1,5 +1,6 @@
 import { type Operator, UnsupportedError } from '@qedge/core';
 import type { KernelSteps } from '../../engine/binding.ts';
+import { lowerAttention } from './attention.ts';
 import { lowerConvolution, lowerPooling } from './convolution.ts';
 import {
   lowerConcatenate,
@@ -9,11 +10,15 @@ import {
   lowerSlice,
   lowerTranspose,
 } from './copies.ts';
+import { lowerGroupedMatmul } from './grouped-matmul.ts';
 import type { Lowerer, Lowering } from './lowering.ts';
 import { lowerMatmul } from './matmul.ts';
 import { lowerPointwise } from './pointwise.ts';
+import { lowerRecurrent } from './recurrent.ts';
+import { lowerReduction } from './reduction.ts';
 import { lowerChannelScale, lowerLayerNormalization } from './rows.ts';
 import { lowerSoftmax } from './softmax.ts';
+import { lowerTransposedConvolution } from './transposed-convolution.ts';
 
 /** How the nodes of each kind become kernels. Custom nodes are called between them. */
 export const LOWERERS: {
@@ -32,6 +37,11 @@ export const LOWERERS: {
   concatenate: lowerConcatenate,
   slice: lowerSlice,
   pad: lowerPad,
+  'transposed-convolution': lowerTransposedConvolution,
+  attention: lowerAttention,
+  'grouped-matmul': lowerGroupedMatmul,
+  recurrent: lowerRecurrent,
+  reduction: lowerReduction,
 };
 
 /** Plans the kernels of a node. @throws UnsupportedError for a kind that has none. */

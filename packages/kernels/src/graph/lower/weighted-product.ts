@@ -18,7 +18,7 @@ export interface WeightedProduct {
   /** `[m, k]`. */
   readonly a: Float32Array;
   /** `[k, n]`, or `[n, k]` when transposed. */
-  readonly weights: GraphValue;
+  readonly weights: { readonly name: string; load(): ArrayLike<number> };
   readonly transposed: boolean;
   readonly alpha: number;
   readonly bias: GraphValue | null;
