@@ -1,10 +1,23 @@
 import type { OperatorModel } from '@qedge/core';
+import { flattenTransposes } from './flatten-transposes.ts';
 import { foldConstants } from './fold-constants.ts';
+import { foldScalesIntoProducers } from './fold-scales-into-producers.ts';
+import { foldScalesIntoReaders } from './fold-scales-into-readers.ts';
+import { fuseEpilogues } from './fuse-epilogues.ts';
+import { fusePointwise } from './fuse-pointwise.ts';
 import { GraphEditor } from './graph-editor.ts';
 import type { GraphPass } from './graph-pass.ts';
+import { moveSlicesBeforeReshapes } from './move-slices-before-reshapes.ts';
+import { recognizeAttention } from './recognize-attention.ts';
+import { recognizeChannelScales } from './recognize-channel-scales.ts';
+import { recognizeLayerNormalizations } from './recognize-layer-normalizations.ts';
+import { recognizeSoftmax } from './recognize-softmax.ts';
 import { removeDeadNodes } from './remove-dead-nodes.ts';
 import { removeIdentities } from './remove-identities.ts';
 import { shareCommonSubexpressions } from './share-common-subexpressions.ts';
+import { simplifyPointwise } from './simplify-pointwise.ts';
+import { sinkTransposes } from './sink-transposes.ts';
+import { splitProducts } from './split-products.ts';
 
 /** What optimising a graph has changed. */
 export interface OptimizationReport {
@@ -27,11 +40,34 @@ export interface OptimizedModel {
 /** Passes undo nothing that others do, so few rounds are enough; this many end a mistake. */
 const MOST_ROUNDS = 12;
 
-const PASSES: readonly GraphPass[] = [
+/** First what makes the graph smaller and finds what was meant: everything is still one operation per node. */
+const CLEANING: readonly GraphPass[] = [
   removeDeadNodes,
   foldConstants,
   removeIdentities,
   shareCommonSubexpressions,
+  simplifyPointwise,
+  sinkTransposes,
+  moveSlicesBeforeReshapes,
+  foldScalesIntoProducers,
+  splitProducts,
+  recognizeLayerNormalizations,
+  recognizeSoftmax,
+  recognizeAttention,
+];
+
+/** Then what joins steps. */
+const JOINING: readonly GraphPass[] = [
+  flattenTransposes,
+  removeIdentities,
+  fusePointwise,
+  foldScalesIntoReaders,
+  foldConstants,
+  fuseEpilogues,
+  recognizeChannelScales,
+  foldScalesIntoProducers,
+  shareCommonSubexpressions,
+  removeDeadNodes,
 ];
 
 /**
@@ -41,15 +77,7 @@ const PASSES: readonly GraphPass[] = [
 export function optimizeGraph(model: OperatorModel): OptimizedModel {
   const editor = new GraphEditor(model);
   const changes: Record<string, number> = {};
-  let rounds = 0;
-  for (let changed = true; changed && rounds < MOST_ROUNDS; rounds++) {
-    changed = false;
-    for (const { name, rewrite } of PASSES) {
-      const count = rewrite(editor);
-      changes[name] = (changes[name] ?? 0) + count;
-      changed ||= count > 0;
-    }
-  }
+  const rounds = runUntilStable(editor, CLEANING, changes) + runUntilStable(editor, JOINING, changes);
   const optimized = editor.finish();
   const { nodes } = optimized.graph;
   return {
@@ -62,4 +90,22 @@ export function optimizeGraph(model: OperatorModel): OptimizedModel {
       transposesLeft: nodes.filter(({ operator }) => operator.kind === 'transpose').length,
     },
   };
+}
+
+/** Adds to `changes` by pass; returns how often all passes ran. */
+function runUntilStable(
+  editor: GraphEditor,
+  passes: readonly GraphPass[],
+  changes: Record<string, number>,
+): number {
+  for (let round = 1; round <= MOST_ROUNDS; round++) {
+    let total = 0;
+    for (const { name, rewrite } of passes) {
+      const count = rewrite(editor);
+      changes[name] = (changes[name] ?? 0) + count;
+      total += count;
+    }
+    if (total === 0) return round;
+  }
+  return MOST_ROUNDS;
 }
