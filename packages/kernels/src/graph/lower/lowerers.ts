@@ -10,6 +10,7 @@ import {
   lowerSlice,
   lowerTranspose,
 } from './copies.ts';
+import { lowerGather } from './gather.ts';
 import { lowerGroupedMatmul } from './grouped-matmul.ts';
 import type { Lowerer, Lowering } from './lowering.ts';
 import { lowerMatmul } from './matmul.ts';
@@ -38,6 +39,7 @@ export const LOWERERS: {
   slice: lowerSlice,
   pad: lowerPad,
   'transposed-convolution': lowerTransposedConvolution,
+  gather: lowerGather,
   attention: lowerAttention,
   'grouped-matmul': lowerGroupedMatmul,
   recurrent: lowerRecurrent,
