@@ -158,7 +158,9 @@ function transposedPadding(context: NodeContext, input: Pair, steps: WindowSteps
       auto === 'SAME_UPPER' ? 'SAME_UPPER' : 'SAME_LOWER',
       Math.max(0, total),
     );
-    return { before, after, beyond: extra[axis] + Math.max(0, -total) };
+    // As in ONNX Runtime, only a given shape may be larger than what the windows reach.
+    const beyond = wanted === null ? 0 : Math.max(0, -total);
+    return { before, after, beyond: extra[axis] + beyond };
   });
   const [rows, columns] = [sides[0]!, sides[1]!];
   return {

@@ -69,13 +69,13 @@ export function normalizeLayer(
   gamma: ImportedValue | null,
   beta: ImportedValue | null,
   axis: number,
+  epsilon = context.float('epsilon', 1e-5),
 ): ImportedValue {
   const { shape } = x;
   const inner = elementCount(shape.slice(axis));
   const rows = axis === shape.length - 1 ? x : reshape(context, x, [...shape.slice(0, axis), inner]);
   const line = (value: ImportedValue | null) => value && reshape(context, value, [inner]);
   const whole = [gamma, beta].every((value) => value === null || elementCount(value.shape) === inner);
-  const epsilon = context.float('epsilon', 1e-5);
   const factors = whole ? [line(gamma), line(beta)] : [null, null];
   const inputs = [rows, ...factors.slice(0, factors[1] ? 2 : factors[0] ? 1 : 0)];
   const y = reshape(context, context.emit({ kind: 'layer-normalization', epsilon }, inputs, x.type), shape);
@@ -95,16 +95,15 @@ const layerNormalization: ImportOperator = (context) => {
 function normalizeRootMeanSquare(
   context: NodeContext,
   x: ImportedValue,
-  gamma: ImportedValue | null,
+  gamma: ImportedValue,
   axis: number,
+  epsilon = context.float('epsilon', 1e-5),
 ): ImportedValue {
   const axes = x.shape.map((_, each) => each).slice(axis);
   const squares = pointwise(context, combine(at(0), 'multiply', at(0)), [x], x.type);
   const mean = reduce(context, squares, 'mean', axes, true);
-  const epsilon = number(context.float('epsilon', 1e-5));
-  const root = apply(combine(at(1), 'add', epsilon), 'square-root');
+  const root = apply(combine(at(1), 'add', number(epsilon)), 'square-root');
   const quotient = combine(at(0), 'divide', root);
-  if (gamma === null) return pointwise(context, quotient, [x, mean], x.type);
   return pointwise(context, combine(quotient, 'multiply', at(2)), [x, mean, gamma], x.type);
 }
 
@@ -176,9 +175,10 @@ function skipNormalization(simplified: boolean): ImportOperator {
         ? pointwise(context, total, [x, skip], x.type)
         : pointwise(context, combine(total, 'add', at(2)), [x, skip, bias], x.type);
     const axis = x.shape.length - 1;
+    const epsilon = context.float('epsilon', 1e-12);
     const y = simplified
-      ? normalizeRootMeanSquare(context, sum, gamma, axis)
-      : normalizeLayer(context, sum, gamma, beta, axis);
+      ? normalizeRootMeanSquare(context, sum, gamma, axis, epsilon)
+      : normalizeLayer(context, sum, gamma, beta, axis, epsilon);
     return context.wants(3) ? [y, null, null, sum] : [y];
   };
 }

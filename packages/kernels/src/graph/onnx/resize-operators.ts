@@ -74,13 +74,14 @@ function earlyResizing(context: NodeContext): Resizing {
   return { scales, sizes: scaledSizes(shape, scales) };
 }
 
+/** Rounded down from a product of float32 numbers: 5 cells times 2.6 are 13. */
 function scaledSizes(shape: readonly number[], scales: readonly number[]): number[] {
   if (scales.length !== shape.length)
     throw new InvalidArgumentError('A Resize needs one scale per axis', {
       expected: shape.length,
       actual: scales,
     });
-  return shapeOf(shape.map((size, axis) => Math.floor(size * scales[axis]!)));
+  return shapeOf(shape.map((size, axis) => Math.floor(Math.fround(size * scales[axis]!))));
 }
 
 /** Inputs 2 and 3: scales or sizes, of all axes or of those in `axes`. */
