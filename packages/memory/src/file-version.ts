@@ -1,6 +1,8 @@
 import { type BigIntStats, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { FileFormatError } from '@qedge/core';
+import { posixCalls } from './posix-calls.ts';
+import { StatusRecord } from './status-record.ts';
 
 /** What must stay the same for the bytes to be those that were opened. */
 type FileIdentity = Pick<BigIntStats, 'dev' | 'ino' | 'size' | 'mtimeNs'>;
@@ -13,6 +15,8 @@ export class FileVersion {
   readonly absolutePath: string;
   readonly byteLength: number;
   readonly #identity: FileIdentity;
+  /** Undefined until the first check; null where there is none. */
+  #record: StatusRecord | null | undefined;
 
   constructor(path: string, identity: FileIdentity) {
     this.path = path;
@@ -22,12 +26,16 @@ export class FileVersion {
   }
 
   /**
-   * Asks the system again.
+   * Asks the system again; on Linux about a microsecond, and from the second time on without allocating.
    *
    * @throws FileFormatError when the file was truncated, changed, replaced or removed.
    */
   verify(): void {
+    if (this.#record?.isCurrent()) return;
+    // Taken before the comparison and kept only after it: a record of a changed file would answer that nothing changed.
+    const record = this.#record === undefined ? takeRecord(this.absolutePath) : this.#record;
     this.verifyStatus(statSync(this.absolutePath, { bigint: true, throwIfNoEntry: false }));
+    this.#record = record;
   }
 
   /** Compares what the system answered just now; undefined: there is no file. @throws what {@link verify} throws. */
@@ -39,6 +47,11 @@ export class FileVersion {
       facts: { path: this.path },
     });
   }
+}
+
+function takeRecord(absolutePath: string): StatusRecord | null {
+  const posix = posixCalls();
+  return posix.available ? StatusRecord.take(posix.calls, absolutePath) : null;
 }
 
 function describeChange(before: FileIdentity, now: FileIdentity): string | null {

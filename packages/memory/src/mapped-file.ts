@@ -67,8 +67,8 @@ export function mapFile(path: string): MappedFile {
 
 /**
  * A file whose bytes are mapped into memory, or read on demand where that is impossible. Handles are counted: each `share()` must
- * be disposed too, and the file is let go with the last one. A mapping is unmapped only when no view of it is reachable and no
- * {@link MappedFile.pages} are lent any more.
+ * be disposed too, and the file is let go with the last one. A mapping is unmapped only when no {@link MappedFile.pages} are lent
+ * any more and no view of it can be read.
  *
  * Every access first compares the file's size, modification time and inode with those at opening, because a mapping of a truncated
  * file would end the process. A file that is truncated while an access runs is not caught: replace files by renaming, as
@@ -109,7 +109,8 @@ export class MappedFile implements ByteSource {
   }
 
   /**
-   * Lends bytes of the file to `use`, for the call. When mapped they are the file's own pages: writing to them ends the process.
+   * Lends bytes of the file to `use`, for the call. When mapped they are the file's own pages: writing to them ends the process. A
+   * view that is kept is empty afterwards from Node 22 on; in Node 20 it keeps the mapping.
    *
    * @throws FileFormatError when the file was truncated, changed, replaced or removed since it was opened, UseAfterReleaseError
    *   after `dispose`, InvalidArgumentError for a range outside of the file or longer than a typed array can be.
@@ -126,7 +127,7 @@ export class MappedFile implements ByteSource {
       });
     }
     version.verify();
-    if ('mapping' in access) return use(access.mapping.view(offset, byteLength));
+    if ('mapping' in access) return access.mapping.borrow(offset, byteLength, use);
     return use(readAt(access.descriptor, version.path, offset, byteLength));
   }
 

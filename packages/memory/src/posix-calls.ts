@@ -17,6 +17,10 @@ export interface PosixCalls {
   readonly munmap: (at: number, bytes: number) => number;
   readonly madvise: (at: number, bytes: number, advice: number) => number;
   readonly mincore: (at: number, bytes: number, residentPages: Uint8Array) => number;
+  /** Linux only, and there only with a C library that has it. Takes addresses, because lending typed arrays allocates. */
+  readonly statx:
+    | ((folder: number, pathAddress: number, flags: number, mask: number, answerAddress: number) => number)
+    | null;
 }
 
 /** The calls, or why there are none. */
@@ -65,7 +69,16 @@ function bind(koffi: Koffi): PosixCalls {
     munmap: library.func('munmap', 'int', ['int64_t', 'size_t']),
     madvise: library.func('madvise', 'int', ['int64_t', 'size_t', 'int']),
     mincore: library.func('mincore', 'int', ['int64_t', 'size_t', 'uint8_t *']),
+    statx: platform() === 'linux' ? bindStatx(library) : null,
   };
+}
+
+function bindStatx(library: ReturnType<Koffi['load']>): PosixCalls['statx'] {
+  try {
+    return library.func('statx', 'int', ['int', 'int64_t', 'int', 'uint32_t', 'int64_t']);
+  } catch {
+    return null;
+  }
 }
 
 /** What the last failed call says, for a message: `mmap failed with errno 12 (ENOMEM)`. */

@@ -15,16 +15,17 @@ export type MapResult =
 /**
  * A whole file at one address of this process, of any length: views are made of the parts that are asked for.
  *
- * The memory is unmapped at once with the last holder when no view was ever made, and otherwise when the garbage collector finds that
- * neither the mapping nor any view of it is reachable; never before, because reading unmapped memory would end the process. While an address
- * is lent ({@link lend}) it stays, even when the borrower is forgotten. An unused mapping costs address space only; its pages
- * belong to the system's page cache.
+ * The memory is unmapped with the last holder and the last loan of its address. Where the engine cannot detach a view (Node 20), it waits
+ * until the garbage collector finds that no view is reachable: reading unmapped memory would end the process. While an address is
+ * lent ({@link lend}) it stays, even when the borrower is forgotten. An unused mapping costs address space only; its pages belong to
+ * the system's page cache.
  */
 export class FileMapping {
   readonly address: number;
   readonly byteLength: number;
   readonly calls: PosixCalls;
   #loans = 0;
+  /** Whether views may be reachable that cannot be detached. */
   #viewed = false;
   #retired = false;
 
@@ -37,15 +38,18 @@ export class FileMapping {
   }
 
   /**
-   * The file's own pages. Writing to them ends the process (SIGSEGV), and so does reading them after the file was truncated (SIGBUS):
-   * callers check the file first and lend views for a call only.
+   * Lends the file's own pages for a call; where the engine can, the view is empty afterwards. Writing to them ends the process
+   * (SIGSEGV), and so does reading them after the file was truncated (SIGBUS): callers check the file first.
    */
-  view(offset: number, byteLength: number): Uint8Array {
-    if (byteLength === 0) return new Uint8Array(0);
+  borrow<Result>(offset: number, byteLength: number, use: (bytes: Uint8Array) => Result): Result {
+    if (byteLength === 0) return use(new Uint8Array(0));
     const buffer: ArrayBuffer = this.calls.koffi.view(BigInt(this.address + offset), byteLength);
-    mappingOfView.set(buffer, this);
-    this.#viewed = true;
-    return new Uint8Array(buffer);
+    this.lend();
+    try {
+      return use(new Uint8Array(buffer));
+    } finally {
+      this.#takeBack(buffer);
+    }
   }
 
   /** Keeps the memory mapped until the matching {@link giveBack}. */
@@ -58,16 +62,27 @@ export class FileMapping {
     this.#loans--;
     if (this.#loans > 0) return;
     lentMappings.delete(this);
-    this.#unmapUnlessViewed();
+    this.#unmapIfUnused();
   }
 
   /** The holders are gone: no view or loan will be asked for any more. */
   retire(): void {
     this.#retired = true;
-    this.#unmapUnlessViewed();
+    this.#unmapIfUnused();
   }
 
-  #unmapUnlessViewed(): void {
+  #takeBack(buffer: ArrayBuffer & { transfer?(byteLength: number): ArrayBuffer }): void {
+    // Somebody transferred it: who reads the memory now is not known, so this loan never ends.
+    if (buffer.byteLength === 0) return;
+    buffer.transfer?.(0);
+    if (buffer.byteLength > 0) {
+      mappingOfView.set(buffer, this);
+      this.#viewed = true;
+    }
+    this.giveBack();
+  }
+
+  #unmapIfUnused(): void {
     if (!this.#retired || this.#loans > 0 || this.#viewed) return;
     unmapWhenUnreachable.unregister(this);
     this.calls.munmap(this.address, this.byteLength);
@@ -78,10 +93,7 @@ const unmapWhenUnreachable = new FinalizationRegistry<Pick<FileMapping, 'calls' 
   ({ calls, address, byteLength }) => calls.munmap(address, byteLength),
 );
 
-/**
- * A view's buffer keeps its mapping reachable. Transferring a buffer would leave its bytes with one that is not in here; buffers over
- * foreign memory cannot be transferred in the supported versions of Node.
- */
+/** A view's buffer keeps its mapping reachable. Engines that cannot detach such a buffer cannot transfer it either. */
 const mappingOfView = new WeakMap<ArrayBuffer, FileMapping>();
 
 /** Machine code holds addresses that the garbage collector does not see. */

@@ -65,6 +65,23 @@ describe.skipIf(!canMap)('pages lent to machine code', () => {
     expect(() => file.pages()).toThrow(UseAfterReleaseError);
   });
 
+  it('are verified without allocating', () => {
+    using file = mapFile(write('verified.bin', 10_000));
+    using pages = file.pages()!;
+    const verify = (times: number) => {
+      for (let i = 0; i < times; i++) pages.verify();
+    };
+    verify(20_000);
+    const grown = [0, 0, 0].map(() => {
+      const before = process.memoryUsage();
+      verify(10_000);
+      const after = process.memoryUsage();
+      return after.heapUsed + after.external - before.heapUsed - before.external;
+    });
+    // One number for each of 10,000 verifications would be 160,000 bytes; asking how much memory is used costs some thousand.
+    if (platform() === 'linux') expect(Math.min(...grown.map(Math.abs))).toBeLessThan(20_000);
+  });
+
   it('refuse to be used after the file was truncated, changed or replaced', () => {
     const changes: readonly [string, (path: string) => void][] = [
       ['was truncated from 10000 to 5', (path) => truncateSync(path, 5)],
