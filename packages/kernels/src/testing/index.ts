@@ -6,6 +6,7 @@ export {
   FLOAT32_TOLERANCE,
   type TestFramework,
 } from './device-conformance.ts';
+export { type RandomGraphOptions, randomGraph, randomGraphInputs } from './random-graph.ts';
 export {
   type RandomModel,
   type RandomModelOptions,
@@ -13,3 +14,4 @@ export {
   randomModel,
   weightSourceOf,
 } from './random-model.ts';
+export type { RandomOperatorKind } from './random-operators.ts';
