@@ -4,6 +4,13 @@ export {
   type ActivationDescription,
 } from './description/activation.ts';
 export {
+  type ArgExtremumDescription,
+  AXIS_REDUCTION_ARGUMENT_COUNT,
+  AXIS_REDUCTION_ARGUMENTS,
+  type AxisReductionDescription,
+  type ReducedAxis,
+} from './description/axis-reduction.ts';
+export {
   BANDWIDTH_ARGUMENTS,
   BANDWIDTH_STEP_BYTES,
   type BandwidthDescription,
@@ -31,6 +38,7 @@ export {
   type ElementwiseOperation,
 } from './description/elementwise.ts';
 export { type Activation, type Epilogue, NO_EPILOGUE } from './description/epilogue.ts';
+export { GATHER_ARGUMENT_COUNT, GATHER_ARGUMENTS, type GatherDescription } from './description/gather.ts';
 export {
   GEMM_ARGUMENT_COUNT,
   GEMM_ARGUMENTS,

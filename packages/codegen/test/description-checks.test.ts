@@ -70,6 +70,25 @@ const DESCRIPTIONS: readonly KernelDescription[] = [
       { size: 5, inputStride: -4, outputStride: 1 },
     ],
   },
+  {
+    kind: 'axis-reduction',
+    operation: 'mean',
+    outer: 2,
+    length: 5,
+    inner: 3,
+    outerStride: 30,
+    axisStride: 4,
+  },
+  {
+    kind: 'arg-extremum',
+    operation: 'minimum',
+    outer: 2,
+    length: 5,
+    inner: 3,
+    outerStride: 30,
+    axisStride: 4,
+  },
+  { kind: 'gather', outer: 2, count: 3, rows: 4, rowBytes: 5, rowStrideBytes: 9 },
   { kind: 'peak', operation: 'fma', turns: 3 },
 ];
 

@@ -5,6 +5,7 @@ import { CONVERSION } from './conversion/conversion-family.ts';
 import { CONVOLUTION, DEPTHWISE } from './convolution/convolution-family.ts';
 import { IMAGE_TO_COLUMNS } from './convolution/image-to-columns-family.ts';
 import { ELEMENTWISE } from './elementwise/elementwise-family.ts';
+import { GATHER } from './gather/gather-family.ts';
 import { GEMM } from './gemm/gemm-family.ts';
 import { GEMV } from './gemv/gemv-family.ts';
 import { INTEGER_GEMM } from './integer/integer-gemm-family.ts';
@@ -17,6 +18,7 @@ import { ROW_NORMALIZATION } from './normalization/row-normalization-family.ts';
 import { BANDWIDTH } from './peak/bandwidth-family.ts';
 import { PEAK } from './peak/peak-family.ts';
 import { POOLING } from './pooling/pooling-family.ts';
+import { ARG_EXTREMUM, AXIS_REDUCTION } from './reduction/axis-reduction-family.ts';
 import { REDUCTION } from './reduction/reduction-family.ts';
 import { SOFTMAX } from './softmax/softmax-family.ts';
 import { STRIDED_COPY } from './strided-copy/strided-copy-family.ts';
@@ -43,6 +45,9 @@ const FAMILIES = [
   REDUCTION,
   STRIDED_COPY,
   MAP,
+  AXIS_REDUCTION,
+  ARG_EXTREMUM,
+  GATHER,
 ] as const;
 
 type DescriptionOf<Family> = Family extends KernelFamily<infer Description> ? Description : never;

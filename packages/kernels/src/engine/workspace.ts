@@ -1,4 +1,12 @@
 import type { ArrayConstructor } from './arena.ts';
+import {
+  type ArgExtremumOptions,
+  argExtremumSteps,
+  type GatherOptions,
+  gatherSteps,
+  type ReduceOptions,
+  reduceSteps,
+} from './axis-kernels.ts';
 import { type BindingContext, bindSteps, type KernelSteps } from './binding.ts';
 import type { BoundKernel } from './bound-kernel.ts';
 import {
@@ -190,6 +198,21 @@ export class KernelWorkspace {
   /** Binds an expression in the elements of up to four arrays, which may repeat along axes. @throws as {@link gemm}. */
   map(options: MapOptions): BoundKernel {
     return this.#bind(mapSteps, options);
+  }
+
+  /** Binds a reduction along any axis. @throws as {@link gemm}. */
+  reduce(options: ReduceOptions): BoundKernel {
+    return this.#bind(reduceSteps, options);
+  }
+
+  /** Binds the search of the first largest or smallest element along any axis. @throws as {@link gemm}. */
+  argExtremum(options: ArgExtremumOptions): BoundKernel {
+    return this.#bind(argExtremumSteps, options);
+  }
+
+  /** Binds the copying of rows by their indices, such as an embedding. Indices are not checked when it runs. @throws as {@link gemm}. */
+  gather(options: GatherOptions): BoundKernel {
+    return this.#bind(gatherSteps, options);
   }
 
   /** Binds a conversion between number formats. @throws as {@link gemm}. */

@@ -182,6 +182,15 @@ export function drawFloats(
   return values;
 }
 
+/** Random bytes. */
+export function drawBytes(random: Random, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  const drawn = Math.min(length, PERIOD);
+  for (let i = 0; i < drawn; i++) bytes[i] = random.integer(256);
+  for (let filled = drawn; filled < length; filled *= 2) bytes.copyWithin(filled, 0, filled);
+  return bytes;
+}
+
 /** The distance of float32 numbers of the magnitude of `value`: 2^-23 of the power of 2 below it, or 2^-149. */
 export function unitInLastPlace(value: number): number {
   const magnitude = Math.abs(value);

@@ -78,21 +78,35 @@ export function emitRowMaximum(
   accumulators: readonly Vector[],
   scratch: Vector,
 ): void {
+  emitRowExtremum(target, 'maximum', row, width, accumulators, scratch);
+}
+
+/** As {@link emitRowMaximum}, or the smallest element; of NaNs only, +Infinity. */
+export function emitRowExtremum(
+  target: Target<unknown>,
+  extremum: 'maximum' | 'minimum',
+  row: Pointer,
+  width: number,
+  accumulators: readonly Vector[],
+  scratch: Vector,
+): void {
   const { lanes } = target.traits;
+  const operation = extremum === 'maximum' ? 'max' : 'min';
+  const start = extremum === 'maximum' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   const [largest] = accumulators as readonly [Vector, ...Vector[]];
   if (width < lanes) {
-    target.constant(largest, Number.NEGATIVE_INFINITY);
+    target.constant(largest, start);
     for (let element = 0; element < width; element++) {
       target.splat(scratch, { base: row, offset: element * WORD_BYTES });
-      target.float('max', largest, largest, scratch);
+      target.float(operation, largest, largest, scratch);
     }
     return;
   }
-  for (const accumulator of accumulators) target.constant(accumulator, Number.NEGATIVE_INFINITY);
+  for (const accumulator of accumulators) target.constant(accumulator, start);
   const whole = width - (width % lanes);
   const compare = (portion: Portion, accumulator: Vector) => {
     emitLoad(target, scratch, row, portion);
-    target.float('max', accumulator, accumulator, scratch);
+    target.float(operation, accumulator, accumulator, scratch);
   };
   const stream = { pointer: row, elementBytes: WORD_BYTES };
   emitElementLoop(target, whole, [stream], accumulators.length, (portions) => {
@@ -100,9 +114,9 @@ export function emitRowMaximum(
   });
   // The last elements once more: a maximum does not mind.
   if (whole < width) compare(portionsOf(lanes, lanes, width - lanes)[0]!, largest);
-  for (const accumulator of accumulators.slice(1)) target.float('max', largest, largest, accumulator);
+  for (const accumulator of accumulators.slice(1)) target.float(operation, largest, largest, accumulator);
   for (let mask = lanes / 2; mask >= 1; mask /= 2) {
     target.exchange(scratch, largest, mask);
-    target.float('max', largest, largest, scratch);
+    target.float(operation, largest, largest, scratch);
   }
 }

@@ -9,20 +9,9 @@ import {
   STRIDED_COPY_ARGUMENTS,
   type StridedCopyDescription,
 } from '../../description/strided-copy.ts';
-import { arrayTrial, GUARD } from '../elements/array-trial.ts';
+import { arrayTrial, drawBytes, GUARD } from '../elements/array-trial.ts';
 import type { KernelFamily, KernelTrial } from '../kernel-family.ts';
 import { emitStridedCopy } from './emit-strided-copy.ts';
-
-/** Random bytes repeat with this period, a prime, so that large trials are filled in little time. */
-const PERIOD = 65_521;
-
-function drawBytes(random: Random, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  const drawn = Math.min(length, PERIOD);
-  for (let i = 0; i < drawn; i++) bytes[i] = random.integer(256);
-  for (let filled = drawn; filled < length; filled *= 2) bytes.copyWithin(filled, 0, filled);
-  return bytes;
-}
 
 /** The place in the input of what belongs at a place of the output; null where nothing is written. */
 function sourceOf(sorted: readonly CopyAxis[], place: number): number | null {
