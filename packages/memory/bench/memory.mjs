@@ -1,13 +1,7 @@
-// Mapping a file against reading it, and taking a tensor from a pool against making one. Needs a build: `npx tsup`, then
+// Taking a tensor from a pool against making one. Needs a build: `npx tsup`, then
 // `node --expose-gc bench/memory.mjs`. The two sides of a pair alternate within one process; the best and the median are printed.
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { cpus } from 'node:os';
 import { TensorPool } from '@qedge/memory';
-import { mapFile } from '@qedge/memory/node';
-
-const MEBIBYTE = 2 ** 20;
-const FILE_BYTES = 256 * MEBIBYTE;
 
 function summarize(samples) {
   const sorted = [...samples].sort((a, b) => a - b);
@@ -44,52 +38,6 @@ function print(title, rows, unit, scale) {
   }
 }
 
-function makeFile(path) {
-  const descriptor = openSync(path, 'w');
-  const piece = Buffer.alloc(MEBIBYTE);
-  for (let at = 0; at < FILE_BYTES; at += MEBIBYTE) writeSync(descriptor, piece.fill(at / MEBIBYTE));
-  closeSync(descriptor);
-}
-
-function benchFile(path) {
-  const tail = [FILE_BYTES - MEBIBYTE, MEBIBYTE];
-  const sumTail = (bytes) => bytes.reduce((sum, byte) => sum + byte, 0);
-  const expected = MEBIBYTE * 255;
-  const check = (sum) => {
-    if (sum !== expected) throw new Error(`expected ${expected}, got ${sum}`);
-  };
-  const viaMap = () => {
-    const file = mapFile(path);
-    const sum = file.borrow(...tail, sumTail);
-    file.dispose();
-    return sum;
-  };
-  print(
-    'Open a 256 MiB file (in the page cache) and sum its last MiB',
-    compare(
-      [
-        ['mapFile + borrow', viaMap, check],
-        ['readFileSync', () => sumTail(readFileSync(path).subarray(tail[0])), check],
-      ],
-      7,
-    ),
-    'ms',
-    1,
-  );
-  print(
-    'Open only',
-    compare(
-      [
-        ['mapFile', () => mapFile(path), (file) => file.dispose()],
-        ['readFileSync', () => readFileSync(path)],
-      ],
-      7,
-    ),
-    'ms',
-    1,
-  );
-}
-
 function benchPool() {
   const repetitions = 20_000;
   const shape = [25_088];
@@ -119,15 +67,7 @@ function benchPool() {
   print('One tensor of 25 088 floats', rows, 'ns', 1e6);
 }
 
-const directory = mkdtempSync(join(tmpdir(), 'qedge-memory-bench-'));
-try {
-  console.log(
-    `${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}, ${process.platform} ${process.arch}`,
-  );
-  const path = join(directory, 'weights.bin');
-  makeFile(path);
-  benchFile(path);
-  benchPool();
-} finally {
-  rmSync(directory, { recursive: true, force: true });
-}
+console.log(
+  `${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}, ${process.platform} ${process.arch}`,
+);
+benchPool();
