@@ -7,7 +7,17 @@ import type { KernelWorkspace } from '../src/engine/workspace.ts';
 import type { MatrixView } from '../src/index.ts';
 import { eagerEngine, presentIsas } from './present-ways.ts';
 
-const ACTIVATIONS: readonly Activation[] = ['none', 'relu', 'relu6', 'sigmoid', 'tanh', 'gelu', 'silu'];
+const ACTIVATIONS: readonly Activation[] = [
+  'none',
+  'relu',
+  'relu6',
+  'sigmoid',
+  'tanh',
+  'gelu',
+  'silu',
+  'gelu-tanh',
+  'hard-swish',
+];
 
 const UNIT_ROUNDOFF = 2 ** -24;
 /** Absolute error of an activation of a float32 argument: the polynomials are good to a few units in the last place near 1. */
@@ -86,6 +96,10 @@ function activate(activation: Activation, x: number): number {
       return x / (1 + Math.exp(-x));
     case 'gelu':
       return (x / 2) * (1 + erf(x / Math.SQRT2));
+    case 'gelu-tanh':
+      return (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+    case 'hard-swish':
+      return (x * Math.min(6, Math.max(0, x + 3))) / 6;
   }
 }
 
