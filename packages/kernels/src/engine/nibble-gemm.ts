@@ -118,7 +118,7 @@ function packWeights(
   const { traits } = context.host;
   const { byteLength, panelColumns } = nibblePanelLayout(whole, traits);
   const layout = [
-    `nibbles ${k}x${n} ${whole.scales} ${whole.zeroPoints} ${panelColumns} ${traits.lanes} ${traits.dot}`,
+    `nibbles ${k}x${n} ${whole.scales} ${whole.zeroPoints} ${panelColumns} ${traits.lanes} ${traits.dot} ${traits.multiplyBytes}`,
     bias === undefined ? 'plain' : 'bias',
   ].join(' ');
   return placePacked(context, { name: nameOf(weights), layout, byteLength }, (target) => {

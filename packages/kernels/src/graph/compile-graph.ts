@@ -26,8 +26,8 @@ export interface CompileGraphOptions {
   readonly customs?: CustomOperators;
   /** False: the graph is computed as it is. Default true: constants, normalisations and activations are folded first. */
   readonly optimize?: boolean;
-  /** Weights that were packed before; what is packed is told to them. */
-  readonly packedWeights?: (arena: Arena) => PackedWeights;
+  /** Makes what knows weights that were packed before, and is told what is packed. The graph disposes it where it can be disposed. */
+  readonly packedWeights?: (arena: Arena) => PackedWeights & Partial<Disposable>;
 }
 
 /** What a step costs that is divided among threads which are awake, in microseconds. */
@@ -65,8 +65,10 @@ export function compileGraph(
     const packed = packedWeights?.(context.arena);
     const used = packed === undefined ? context : { ...context, packedWeights: packed };
     try {
-      return new CompiledGraph(new GraphCompilation(used, planned, plan, { precision, customs }).finish());
+      const parts = new GraphCompilation(used, planned, plan, { precision, customs }).finish();
+      return new CompiledGraph({ ...parts, onDispose: () => packed?.[Symbol.dispose]?.() });
     } catch (error) {
+      packed?.[Symbol.dispose]?.();
       if (!(error instanceof BudgetExceededError) || byteLength >= MOST_BYTES) throw error;
       byteLength = Math.min(MOST_BYTES, byteLength * 3);
     }

@@ -44,7 +44,7 @@ export class GraphCompilation {
   }
 
   /** @throws as `compileGraph`. */
-  finish(): CompiledGraphParts {
+  finish(): Omit<CompiledGraphParts, 'onDispose'> {
     const { graph } = this.#model;
     const { arena, team, lifetime } = this.#context;
     const nodes = graph.nodes.map((node) => {
@@ -75,7 +75,6 @@ export class GraphCompilation {
         steps: this.#reports.reduce((sum, { steps }) => sum + steps, 0),
       },
       lifetime,
-      onDispose: () => {},
     };
   }
 

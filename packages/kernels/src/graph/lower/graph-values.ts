@@ -2,7 +2,6 @@ import type { OperatorModel, TensorData, ValueDType, ValueSpec } from '@qedge/co
 import { elementCount, InvalidArgumentError } from '@qedge/core';
 import type { Arena, ArrayConstructor, Place } from '../../engine/arena.ts';
 import type { BindingContext } from '../../engine/binding.ts';
-import { placePacked } from '../../engine/packed-weights.ts';
 import { VALUE_ARRAYS, type ValueData } from '../operators/operator-definition.ts';
 import type { ExecutionPlan } from '../plan/execution-plan.ts';
 
@@ -133,7 +132,6 @@ class ConstantValue implements GraphValue {
   readonly #context: BindingContext;
   readonly #placed: (bytes: number) => void;
   #data: ValueData['data'] | null = null;
-  #address: number | null = null;
 
   constructor(
     name: string,
@@ -152,8 +150,7 @@ class ConstantValue implements GraphValue {
   }
 
   get address(): number {
-    this.#address ??= this.#context.packedWeights === undefined ? this.#addressOfCopy() : this.#find();
-    return this.#address;
+    return addressOf(this.#context.arena, this.data);
   }
 
   get data(): ValueData['data'] {
@@ -163,19 +160,6 @@ class ConstantValue implements GraphValue {
 
   get floats(): Float32Array {
     return requireFloats(this);
-  }
-
-  /** Where a mapped file has the numbers, else where they are copied to. */
-  #find(): number {
-    const byteLength = this.length * VALUE_BYTES[this.dtype];
-    return placePacked(this.#context, { name: this.name, layout: this.dtype, byteLength }, (target) => {
-      new ARRAYS[this.dtype](target.buffer, target.byteOffset, this.length).set(this.load());
-      this.#placed(byteLength);
-    });
-  }
-
-  #addressOfCopy(): number {
-    return addressOf(this.#context.arena, this.data);
   }
 
   #copy(): ValueData['data'] {
