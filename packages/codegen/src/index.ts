@@ -4,6 +4,11 @@ export {
   type ActivationDescription,
 } from './description/activation.ts';
 export {
+  ADAM_UPDATE_ARGUMENT_COUNT,
+  ADAM_UPDATE_ARGUMENTS,
+  type AdamUpdateDescription,
+} from './description/adam-update.ts';
+export {
   type ArgExtremumDescription,
   AXIS_REDUCTION_ARGUMENT_COUNT,
   AXIS_REDUCTION_ARGUMENTS,
@@ -48,6 +53,14 @@ export {
   type MatrixLayout,
 } from './description/gemm.ts';
 export { GEMV_ARGUMENTS, type GemvBlocking, type GemvDescription } from './description/gemv.ts';
+export {
+  DEPTHWISE_FILTER_GRADIENT_ARGUMENT_COUNT,
+  DEPTHWISE_FILTER_GRADIENT_ARGUMENTS,
+  type DepthwiseFilterGradientDescription,
+  POOLING_GRADIENT_ARGUMENT_COUNT,
+  POOLING_GRADIENT_ARGUMENTS,
+  type PoolingGradientDescription,
+} from './description/gradient.ts';
 export {
   INTEGER_GEMM_ARGUMENTS,
   type IntegerGemmBlocking,

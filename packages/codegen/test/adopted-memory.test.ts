@@ -21,6 +21,17 @@ const HOSTS: readonly (readonly [string, () => KernelHost, boolean])[] = [
     : []),
 ];
 
+/** The type library of neither the DOM nor Node declares it here. */
+const { WebAssembly: engine } = globalThis as unknown as {
+  readonly WebAssembly: {
+    readonly Memory: new (descriptor: {
+      readonly initial: number;
+      readonly maximum?: number;
+      readonly shared?: boolean;
+    }) => { readonly buffer: ArrayBufferLike; grow(pages: number): number };
+  };
+};
+
 const PAGE = 65536;
 const LENGTH = 37;
 
@@ -61,7 +72,7 @@ const expected = (start: number) => Float32Array.from({ length: LENGTH }, (_, i)
 describe.each(HOSTS)('%s in memory of another program', (_name, create, shared) => {
   it('works in place, before and after the memory has grown', () => {
     using host = create();
-    const memory = new WebAssembly.Memory({ initial: 1, maximum: 4096, shared });
+    const memory = new engine.Memory({ initial: 1, maximum: 4096, shared });
     const adopted = host.adoptMemory(memory);
     expect(adopted.buffer).toBe(memory.buffer);
     const kernel = loadSum(host, adopted);
@@ -86,13 +97,13 @@ describe.each(HOSTS)('%s in memory of another program', (_name, create, shared) 
 describe('memory of another program', () => {
   it('is refused where its sharing does not suit the code', () => {
     using host = createWasmHost({ isa: 'wasm-strict' });
-    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    const memory = new engine.Memory({ initial: 1, maximum: 1, shared: true });
     expect(() => host.adoptMemory(memory)).toThrow(InvalidArgumentError);
   });
 
   it('is refused by the interpreter', () => {
     using host = createInterpreterHost();
-    const memory = new WebAssembly.Memory({ initial: 1 });
+    const memory = new engine.Memory({ initial: 1 });
     expect(() => host.adoptMemory(memory)).toThrow(CapabilityUnavailableError);
   });
 });

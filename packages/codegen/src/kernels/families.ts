@@ -8,6 +8,8 @@ import { ELEMENTWISE } from './elementwise/elementwise-family.ts';
 import { GATHER } from './gather/gather-family.ts';
 import { GEMM } from './gemm/gemm-family.ts';
 import { GEMV } from './gemv/gemv-family.ts';
+import { DEPTHWISE_FILTER_GRADIENT } from './gradient/depthwise-filter-gradient-family.ts';
+import { POOLING_GRADIENT } from './gradient/pooling-gradient-family.ts';
 import { INTEGER_GEMM } from './integer/integer-gemm-family.ts';
 import { NIBBLE_GEMM } from './integer/nibble-gemm-family.ts';
 import { QUANTIZE_ROWS } from './integer/quantize-rows-family.ts';
@@ -15,6 +17,7 @@ import type { KernelFamily, KernelTrial } from './kernel-family.ts';
 import { MAP } from './map/map-family.ts';
 import { CHANNEL_SCALE } from './normalization/channel-scale-family.ts';
 import { ROW_NORMALIZATION } from './normalization/row-normalization-family.ts';
+import { ADAM_UPDATE } from './optimizer/adam-update-family.ts';
 import { BANDWIDTH } from './peak/bandwidth-family.ts';
 import { PEAK } from './peak/peak-family.ts';
 import { POOLING } from './pooling/pooling-family.ts';
@@ -48,6 +51,9 @@ const FAMILIES = [
   AXIS_REDUCTION,
   ARG_EXTREMUM,
   GATHER,
+  POOLING_GRADIENT,
+  DEPTHWISE_FILTER_GRADIENT,
+  ADAM_UPDATE,
 ] as const;
 
 type DescriptionOf<Family> = Family extends KernelFamily<infer Description> ? Description : never;
