@@ -4,6 +4,11 @@ export { type AddNodeOptions, GraphBuilder, type GraphBuilderOptions } from './g
 export { type GraphOfLayersOptions, graphOfLayers } from './graph/layers/graph-of-layers.ts';
 export type { CustomOperator, CustomOperators } from './graph/operators/custom-operator.ts';
 export type { OperatorDefinition, ValueData } from './graph/operators/operator-definition.ts';
+export {
+  findQuantizedProducts,
+  type QuantizedOperand,
+  type QuantizedProduct,
+} from './graph/passes/find-quantized-products.ts';
 export { applyPass, type GraphPass } from './graph/passes/graph-pass.ts';
 export {
   type OptimizationReport,

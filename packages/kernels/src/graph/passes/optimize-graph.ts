@@ -1,4 +1,5 @@
 import type { OperatorModel } from '@qedge/core';
+import { decodeConstants } from './decode-constants.ts';
 import { flattenTransposes } from './flatten-transposes.ts';
 import { foldConstants } from './fold-constants.ts';
 import { foldScalesIntoProducers } from './fold-scales-into-producers.ts';
@@ -7,6 +8,7 @@ import { fuseEpilogues } from './fuse-epilogues.ts';
 import { fusePointwise } from './fuse-pointwise.ts';
 import { GraphEditor } from './graph-editor.ts';
 import type { GraphPass } from './graph-pass.ts';
+import { hoistWeightTransposes } from './hoist-weight-transposes.ts';
 import { moveSlicesBeforeReshapes } from './move-slices-before-reshapes.ts';
 import { recognizeAttention } from './recognize-attention.ts';
 import { recognizeChannelScales } from './recognize-channel-scales.ts';
@@ -47,6 +49,7 @@ const CLEANING: readonly GraphPass[] = [
   removeIdentities,
   shareCommonSubexpressions,
   simplifyPointwise,
+  hoistWeightTransposes,
   sinkTransposes,
   moveSlicesBeforeReshapes,
   foldScalesIntoProducers,
@@ -58,6 +61,7 @@ const CLEANING: readonly GraphPass[] = [
 
 /** Then what joins steps. */
 const JOINING: readonly GraphPass[] = [
+  decodeConstants,
   flattenTransposes,
   removeIdentities,
   fusePointwise,
