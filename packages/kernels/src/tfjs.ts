@@ -1,3 +1,9 @@
+export {
+  type CustomLayer,
+  type ImportLayersModelOptions,
+  importLayersModel,
+} from './graph/layers/import-layers-model.ts';
+export type { TensorflowLayer } from './graph/layers/layer-context.ts';
 export type { AccelerateOptions, Acceleration, KernelUse } from './tfjs/accelerate/accelerate.ts';
 export { accelerate } from './tfjs/accelerate/portable-accelerate.ts';
 export { createTfjsDevice, type Tensorflow, type TfjsDeviceOptions } from './tfjs/tfjs-device.ts';
