@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
+import { CapabilityUnavailableError, InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
 import type { FileVersion } from './file-version.ts';
 import {
   describeFailure,
@@ -38,7 +38,11 @@ export interface MemoryOverlay extends Disposable {
    * @throws FileFormatError when the file was truncated, changed, replaced or removed, UseAfterReleaseError after `dispose`.
    */
   verify(): void;
-  /** Puts zeroed pages back, so that the memory stays usable as a whole. Further calls do nothing. */
+  /**
+   * Puts zeroed pages back, so that the memory stays usable as a whole. Further calls do nothing.
+   *
+   * @throws CapabilityUnavailableError when the system refuses them; the overlay stays then.
+   */
   dispose(): void;
 }
 
@@ -121,12 +125,19 @@ class OverlaidPages implements MemoryOverlay {
   dispose(): void {
     const memory = this.#memory;
     if (!memory) return;
-    this.#memory = null;
     const { base, byteOffset, pagesLength } = this.#placement;
     // An engine without reserved address space grows a memory by copying it: then the pages went with the old place.
-    if (addressOf(this.#calls, memory.buffer) !== base) return;
-    const flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS;
-    this.#calls.mmap(base + byteOffset, pagesLength, PROT_READ_WRITE, flags, -1, 0);
+    if (addressOf(this.#calls, memory.buffer) === base) {
+      const flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS;
+      const { mmap, koffi } = this.#calls;
+      if (mmap(base + byteOffset, pagesLength, PROT_READ_WRITE, flags, -1, 0) === MAP_FAILED) {
+        throw new CapabilityUnavailableError('Pages of a WebAssembly memory cannot be given back', {
+          actual: describeFailure('mmap', koffi),
+          remedy: 'Do not use the memory any more',
+        });
+      }
+    }
+    this.#memory = null;
   }
 
   [Symbol.dispose](): void {

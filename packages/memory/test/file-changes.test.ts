@@ -194,6 +194,77 @@ describe.skipIf(process.platform !== 'linux' || !loadKoffi().available)('memory 
   });
 });
 
+describe.skipIf(!loadKoffi().available)('random use of mapped files', () => {
+  // Views kept against the contract, handles and loans given back in any order, memories that grow, the collector at any time: whatever
+  // can be read is what the file holds, and the process lives.
+  it('never reads memory that is gone', () => {
+    const { status, signal, stderr, told } = run(
+      `
+      const BYTES = 3 * 65_536 + 1000;
+      const byteAt = (i) => (i * 31 + (i >> 12) + 7) & 255;
+      fs.writeFileSync('random', Uint8Array.from({ length: BYTES }, (_, i) => byteAt(i)));
+      let state = 12345;
+      const integer = (bound) => {
+        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+        return Math.floor((state / 2 ** 32) * bound);
+      };
+      const take = (list) => (list.length === 0 ? undefined : list.splice(integer(list.length), 1)[0]);
+      const any = (list) => list[integer(list.length)];
+      const files = [], loans = [], views = [], linears = [];
+      let checked = 0;
+      const check = (bytes, offset) => {
+        if (bytes.length === 0) return;
+        const i = integer(bytes.length);
+        if (bytes[i] !== byteAt(offset + i)) throw new Error('byte ' + (offset + i) + ' is ' + bytes[i]);
+        checked++;
+      };
+      const actions = [
+        () => files.length < 20 && files.push(memory.mapFile('random')),
+        () => files.length > 0 && files.length < 40 && files.push(any(files).share()),
+        () => take(files)?.dispose(),
+        () => files.length > 0 && loans.push(any(files).pages()),
+        () => take(loans)?.dispose(),
+        () => loans.length > 50 && loans.splice(0, 20),
+        () => any(loans)?.verify(),
+        () => {
+          const offset = integer(BYTES);
+          any(files)?.borrow(offset, integer(BYTES - offset), (bytes) => {
+            check(bytes, offset);
+            if (integer(3) === 0) views.push({ bytes, offset });
+            if (integer(10) === 0) take(files)?.dispose();
+            check(bytes, offset);
+          });
+        },
+        () => { const view = any(views); if (view) check(view.bytes, view.offset); },
+        () => views.splice(0, integer(views.length + 1)),
+        () => linears.length < 5 && linears.push({ linear: new WebAssembly.Memory({ initial: 4, maximum: 64, shared: integer(2) === 1 }), overlays: [] }),
+        () => {
+          const chosen = any(linears);
+          if (!chosen || chosen.overlays.length > 0 || files.length === 0) return;
+          const page = integer(3);
+          const result = any(files).mapInto(chosen.linear, 65_536, { fileOffset: page * 65_536, byteLength: 65_536 });
+          if (!result.mapped) throw new Error(result.reason);
+          chosen.overlays.push({ overlay: result.overlay, fileOffset: page * 65_536 });
+        },
+        () => {
+          const chosen = any(linears);
+          for (const { fileOffset } of chosen?.overlays ?? []) check(new Uint8Array(chosen.linear.buffer, 65_536, 65_536), fileOffset);
+        },
+        () => any(linears)?.overlays.pop()?.overlay.dispose(),
+        () => { const chosen = any(linears); if (chosen && chosen.linear.buffer.byteLength < 60 * 65_536) chosen.linear.grow(1); },
+        () => integer(20) === 0 && take(linears),
+        () => integer(200) === 0 && gc(),
+      ];
+      for (let step = 0; step < 40_000; step++) any(actions)();
+      console.log(JSON.stringify({ checked }));`,
+      ['--expose-gc'],
+    );
+    expect(stderr).toBe('');
+    expect({ status, signal }).toEqual({ status: 0, signal: null });
+    expect(told.checked).toBeGreaterThan(3000);
+  });
+});
+
 describe('a process that is killed while it saves', () => {
   const LENGTH = 500_000;
   const children: ChildProcess[] = [];

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   closeSync,
   mkdtempSync,
@@ -10,6 +11,7 @@ import {
 } from 'node:fs';
 import { platform, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { FileFormatError, InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadKoffi, type MemoryOverlay, mapFile } from '../src/node.ts';
@@ -268,6 +270,19 @@ describe.skipIf(!canMap).each([false, true])(
       const posix = posixCalls();
       if (posix.available) expect(bytes[posix.calls.pageBytes]).toBe(42);
       if (result.mapped) result.overlay.dispose();
+    });
+
+    it.runIf(shared)('are read by other threads', async () => {
+      const memory = createMemory();
+      using _ = overlayOf(memory);
+      const worker = new Worker(
+        `const { parentPort, workerData } = require('node:worker_threads');
+         parentPort.postMessage(new Uint8Array(workerData)[${WASM_PAGE + 5000}]);`,
+        { eval: true, workerData: memory.buffer },
+      );
+      const [seen] = await once(worker, 'message');
+      await worker.terminate();
+      expect(seen).toBe(byteAt(WASM_PAGE + 5000));
     });
 
     it('notice that the file was truncated', () => {
