@@ -1,9 +1,10 @@
+import type { OperatorModel } from '@qedge/core';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect } from 'vitest';
 import { evaluateGraph } from '../src/graph/evaluate-graph.ts';
 import { runtimeDType } from '../src/graph/onnx/constant.ts';
 import { VALUE_ARRAYS, type ValueData } from '../src/graph/operators/operator-definition.ts';
-import { importOnnx, readOnnx } from '../src/onnx.ts';
+import { type ImportOnnxOptions, importOnnx, readOnnx } from '../src/onnx.ts';
 import {
   typedNumbers,
   type WrittenAttribute,
@@ -55,38 +56,57 @@ export async function expectSameAsPeer(test: OperatorCase): Promise<void> {
     operatorSet,
   );
   const live = given.flatMap((input, index) => (input ? [[names[index]!, input] as const] : []));
-  await compareWithPeer(bytes, Object.fromEntries(live), {}, tolerance ?? DEFAULT_TOLERANCE);
+  await compareWithPeer(bytes, Object.fromEntries(live), tolerance ?? DEFAULT_TOLERANCE);
 }
 
-/** Runs a whole file on both sides. `constants` are given to the import. Returns our outputs. */
-export async function compareWithPeer(
+/** Runs a whole file once on both sides. */
+async function compareWithPeer(
   bytes: Uint8Array,
   inputs: Readonly<Record<string, WrittenTensor>>,
-  constants: Readonly<Record<string, number>>,
   tolerance: number,
-): Promise<Map<string, ValueData>> {
+): Promise<void> {
   const shapes = Object.entries(inputs).map(([name, { shape }]) => [name, shape] as const);
-  const model = importOnnx(readOnnx(bytes), { inputShapes: Object.fromEntries(shapes), constants });
-  const values = Object.entries(inputs).map(([name, tensor]) => [name, toValue(tensor)] as const);
-  const actual = evaluateGraph(model, Object.fromEntries(values));
+  const both = await openBoth(bytes, { inputShapes: Object.fromEntries(shapes) });
+  await both.run(inputs, tolerance);
+  await both.release();
+}
+
+/** A model here and in ONNX Runtime. */
+export interface BothModels {
+  readonly model: OperatorModel;
+  /** Runs both and compares all outputs; returns ours. */
+  run(inputs: Readonly<Record<string, WrittenTensor>>, tolerance: number): Promise<Map<string, ValueData>>;
+  release(): Promise<void>;
+}
+
+/** Opens a file on both sides; scalar constants are given to ONNX Runtime at each run, as 64-bit integers. */
+export async function openBoth(bytes: Uint8Array, options: ImportOnnxOptions): Promise<BothModels> {
+  const model = importOnnx(readOnnx(bytes), options);
   const session = await InferenceSession.create(bytes, {
     graphOptimizationLevel: 'disabled',
     intraOpNumThreads: 1,
     logSeverityLevel: 4,
   });
-  const feeds = Object.entries(inputs).map(([name, tensor]) => {
-    return [name, new Tensor(tensor.type, typedNumbers(tensor) as never, tensor.shape)] as const;
+  const fixed = Object.entries(options.constants ?? {}).map(([name, value]) => {
+    return [name, new Tensor('int64', BigInt64Array.of(BigInt(Number(value))), [])] as const;
   });
-  const fixed = Object.entries(constants).map(([name, value]) => {
-    return [name, new Tensor('int64', BigInt64Array.of(BigInt(value)), [])] as const;
-  });
-  const expected = await session.run(Object.fromEntries([...feeds, ...fixed]));
-  await session.release();
-  for (const [name, value] of actual) {
-    expect(value.shape).toEqual([...expected[name]!.dims]);
-    expectClose(value.data, Array.from(expected[name]!.data as Float32Array, Number), tolerance, name);
-  }
-  return actual;
+  return {
+    model,
+    async run(inputs, tolerance) {
+      const values = Object.entries(inputs).map(([name, tensor]) => [name, toValue(tensor)] as const);
+      const actual = evaluateGraph(model, Object.fromEntries(values));
+      const feeds = Object.entries(inputs).map(([name, tensor]) => {
+        return [name, new Tensor(tensor.type, typedNumbers(tensor) as never, tensor.shape)] as const;
+      });
+      const expected = await session.run(Object.fromEntries([...feeds, ...fixed]));
+      for (const [name, value] of actual) {
+        expect(value.shape).toEqual([...expected[name]!.dims]);
+        expectClose(value.data, Array.from(expected[name]!.data as Float32Array, Number), tolerance, name);
+      }
+      return actual;
+    },
+    release: () => session.release(),
+  };
 }
 
 /** Compares with an error relative to the largest finite number. NaN and infinities must be the same. */

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '@qedge/core';
+import { MAX_FOLDED_ELEMENTS } from './constant.ts';
 import { type ImportedValue, knownValue } from './imported-value.ts';
 import { multiply } from './matrix-operators.ts';
 import type { ImportOperator, NodeContext } from './node-context.ts';
@@ -174,6 +175,7 @@ const attention: ImportOperator = (context) => {
 
 /** Token i sees the keys up to i. */
 function causalMask(context: NodeContext, tokens: number, keys: number): ImportedValue {
+  context.refuse(Math.max(tokens, keys) > MAX_FOLDED_ELEMENTS, 'so many tokens');
   const all = (count: number) => Array.from({ length: count }, (_, index) => index);
   const rows = knownValue('float32', [tokens, 1], all(tokens));
   const columns = knownValue('float32', [1, keys], all(keys));

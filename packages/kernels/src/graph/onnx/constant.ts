@@ -47,7 +47,7 @@ export class Constant {
   }
 
   /**
-   * What `compute` makes of other constants, in their order: at once for few numbers, else when it is needed. Null when that would take too long:
+   * What `compute` makes of other constants, in their order: at once for few numbers, else when it is needed. Null when that would take too long or grow:
    * then it is left to the graph.
    */
   static compute(
@@ -59,7 +59,7 @@ export class Constant {
     const load = () =>
       compute(from.map((each) => (each.elements <= MAX_FOLDED_ELEMENTS ? each.numbers() : each.load())));
     const made = new Constant(type, shape, load, from.find(({ label }) => label !== '')?.label);
-    made.#depth = 1 + Math.max(...from.map((each) => each.#depth));
+    made.#depth = 1 + from.reduce((most, each) => Math.max(most, each.#depth), 0);
     made.#cost += from.reduce(
       (sum, each) => sum + (each.elements <= MAX_FOLDED_ELEMENTS ? each.elements : each.#cost),
       0,
@@ -68,7 +68,9 @@ export class Constant {
       if (made.elements <= MAX_IMMEDIATE_ELEMENTS || made.#depth > MAX_DEPTH) made.numbers();
       return made;
     }
-    return made.#depth > MAX_DEPTH || made.#cost > MAX_LOAD_FACTOR * made.elements ? null : made;
+    const whole = from.reduce((sum, each) => sum + each.elements, 0);
+    const slow = made.#depth > MAX_DEPTH || made.#cost > MAX_LOAD_FACTOR * made.elements;
+    return slow || made.elements > whole ? null : made;
   }
 
   /** The numbers, kept for the next call: for constants of at most {@link MAX_FOLDED_ELEMENTS}. */

@@ -5,6 +5,8 @@ import type { ImportOperator, NodeContext } from './node-context.ts';
 import { reduce } from './reduction-operators.ts';
 import { reshape, transpose } from './structure.ts';
 
+const MAX_EQUATION_LENGTH = 200;
+
 /** A value with a letter per axis. */
 interface Lettered {
   readonly value: ImportedValue;
@@ -17,6 +19,7 @@ interface Lettered {
  */
 export const einsum: ImportOperator = (context) => {
   const equation = context.text('equation', '').replaceAll(' ', '');
+  context.refuse(equation.length > MAX_EQUATION_LENGTH, 'so long an equation');
   context.refuse(equation.includes('.'), 'an ellipsis');
   const [left = '', right] = equation.split('->');
   const terms = left.split(',').map((term) => [...term]);

@@ -48,10 +48,15 @@ function chooseNames(
 ): Map<string, string> {
   const names = new Map(graph.inputs.map((name) => [name, name]));
   const taken = new Set(names.values());
+  /** For each name that was taken, the next number to try. */
+  const suffixes = new Map<string, number>();
   const choose = (value: string, wanted: string) => {
     if (names.has(value)) return;
     let name = wanted;
-    for (let i = 1; taken.has(name); i++) name = `${wanted}_${i}`;
+    for (let i = suffixes.get(wanted) ?? 1; taken.has(name); i++) {
+      name = `${wanted}_${i}`;
+      suffixes.set(wanted, i + 1);
+    }
     names.set(value, name);
     taken.add(name);
   };

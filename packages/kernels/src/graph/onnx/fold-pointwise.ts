@@ -58,7 +58,7 @@ export function broadcastStrides(shape: Shape, rank: number): number[] {
 
 /** The shape to which all broadcast, as in NumPy; null when they do not. */
 export function broadcastShapes(shapes: readonly Shape[]): number[] | null {
-  const rank = Math.max(0, ...shapes.map(({ length }) => length));
+  const rank = shapes.reduce((most, { length }) => Math.max(most, length), 0);
   const result = new Array<number>(rank).fill(1);
   for (const shape of shapes) {
     for (const [axis, size] of shape.entries()) {

@@ -8,6 +8,8 @@ import type { OnnxModel } from './onnx-model.ts';
 const OLDEST_OPERATOR_SET = 7;
 const NEWEST_OPERATOR_SET = 23;
 
+const MOST_INPUTS_OR_OUTPUTS = 4096;
+
 /** How a model is imported. */
 export interface ImportOnnxOptions {
   /** Shapes of inputs with free sizes; those of other inputs may be given too. Sizes with the same name are the same. */
@@ -32,8 +34,18 @@ export interface ImportOnnxOptions {
  */
 export function importOnnx(model: OnnxModel, options: ImportOnnxOptions = {}): OperatorModel {
   checkOperatorSet(model);
+  checkCounts(model);
   const inputs = bindInputs(model, options.inputShapes ?? {}, options.constants ?? {});
   return new OnnxImport(model, options.operators ?? {}).run(inputs);
+}
+
+/** More inputs or outputs than any model has are a damaged or hostile file. */
+function checkCounts({ inputs, outputs }: OnnxModel): void {
+  if (Math.max(inputs.length, outputs.length) <= MOST_INPUTS_OR_OUTPUTS) return;
+  throw new UnsupportedError('The model has too many inputs or outputs', {
+    expected: `at most ${MOST_INPUTS_OR_OUTPUTS} of each`,
+    actual: [inputs.length, outputs.length],
+  });
 }
 
 function checkOperatorSet({ operatorSets }: OnnxModel): void {

@@ -22,6 +22,9 @@ import { tensorValue } from './shape-operators.ts';
 /** Failures that one error tells in full; more are counted. */
 const MOST_NAMED_FAILURES = 20;
 
+/** Axes of any value. */
+const MOST_AXES = 32;
+
 /** Values of a graph and of those around it; null for one that could not be made. */
 class Scope {
   readonly #own = new Map<string, ImportedValue | null>();
@@ -31,7 +34,14 @@ class Scope {
     this.#outer = outer;
   }
 
+  /** @throws FileFormatError for a name that has a value already, UnsupportedError for too many axes. */
   set(name: string, value: ImportedValue | null): void {
+    if (this.#own.has(name)) throw new FileFormatError('A value is made twice', { actual: name });
+    if (value !== null && value.shape.length > MOST_AXES)
+      throw new UnsupportedError(`Value ${name} has too many axes`, {
+        expected: `at most ${MOST_AXES}`,
+        actual: value.shape.length,
+      });
     this.#own.set(name, value);
   }
 

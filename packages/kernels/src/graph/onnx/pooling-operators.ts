@@ -1,4 +1,5 @@
 import { InvalidArgumentError, type WindowSpec } from '@qedge/core';
+import { MAX_FOLDED_ELEMENTS } from './constant.ts';
 import { type ImportedValue, knownValue } from './imported-value.ts';
 import type { ImportOperator, NodeContext } from './node-context.ts';
 import { at, combine, pointwise } from './pointwise.ts';
@@ -84,6 +85,8 @@ function scaleToDeclared(
   input: Pair,
   { window, declared, output }: PoolingWindow,
 ): ImportedValue {
+  if (window.padding.every((cells, side) => cells === declared[side])) return y;
+  context.refuse(Math.max(...output) > MAX_FOLDED_ELEMENTS, 'so many windows that are rounded up');
   const factors = ([0, 1] as const).map((axis) => {
     const end = input[axis] + declared[axis]! + declared[2 + axis]!;
     const [taps, stride, dilation] = [window.size[axis], window.strides[axis], window.dilations[axis]];

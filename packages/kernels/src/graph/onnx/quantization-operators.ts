@@ -7,7 +7,7 @@ import { multiply } from './matrix-operators.ts';
 import type { ImportOperator, NodeContext } from './node-context.ts';
 import { apply, asFloat, asTyped, at, choose, combine, number, pointwise } from './pointwise.ts';
 import { reduce } from './reduction-operators.ts';
-import { reshape } from './structure.ts';
+import { expand, reshape } from './structure.ts';
 import { imagesBack, imagesOf } from './window.ts';
 
 /** The axis of scales: null for one scale. */
@@ -39,13 +39,8 @@ function quantize(
   const type = zero?.type ?? asked.type ?? 'uint8';
   context.refuse(type !== 'uint8' && type !== 'int8', `codes of ${type}`);
   const axis = scaleAxis(context, x, scale, asked.axis);
-  const zeros =
-    zero ??
-    knownValue(
-      type,
-      [axis === null ? 1 : x.shape[axis]!],
-      new Array(axis === null ? 1 : x.shape[axis]!).fill(0),
-    );
+  const none = knownValue(type, [1], [0]);
+  const zeros = zero ?? (axis === null ? none : expand(context, none, [x.shape[axis]!]));
   const dtype = type === 'int8' ? 'int8' : 'uint8';
   return context.emit(
     { kind: 'quantize', axis, dtype },
@@ -137,7 +132,7 @@ function withoutZero(
   axis: number,
 ): ImportedValue {
   const count = zero === null ? 1 : elementCount(zero.shape);
-  const scale = count === 1 ? UNIT : knownValue('float32', [count], new Array(count).fill(1));
+  const scale = count === 1 ? UNIT : expand(context, reshape(context, UNIT, [1]), [count]);
   return dequantize(context, codes, scale, zero, axis);
 }
 

@@ -117,7 +117,8 @@ const split: ImportOperator = (context) => {
   const parts = context.integer('num_outputs', context.node.outputs.length);
   const size = value.shape[axis]!;
   const sizes = given && given.length > 0 ? given : equalParts(size, parts);
-  if (sizes.reduce((sum, each) => sum + each, 0) !== size || sizes.some((each) => each < 0))
+  const whole = sizes.reduce((sum, each) => sum + each, 0) === size && sizes.every((each) => each >= 0);
+  if (!whole || sizes.length !== context.node.outputs.length)
     throw new InvalidArgumentError('The parts of a Split do not make the whole', {
       expected: size,
       actual: sizes,

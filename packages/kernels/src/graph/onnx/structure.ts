@@ -68,6 +68,10 @@ export function slice(
   sizes: readonly number[],
 ): ImportedValue {
   if (shapesEqual(sizes, value.shape) && steps.every((step) => step === 1)) return value;
+  if (![...starts, ...steps, ...sizes].every(Number.isSafeInteger))
+    throw new InvalidArgumentError('A slice has bounds that are no integers', {
+      actual: [starts, steps, sizes],
+    });
   const strides = rowMajorStrides(value.shape);
   const offset = starts.reduce((sum, start, axis) => sum + start * strides[axis]!, 0);
   const order = strides.map((stride, axis) => stride * steps[axis]!);
