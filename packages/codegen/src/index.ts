@@ -110,6 +110,7 @@ export {
   REDUCTION_ARGUMENTS,
   type ReductionDescription,
 } from './description/reduction.ts';
+export { RESIZE_ARGUMENT_COUNT, RESIZE_ARGUMENTS, type ResizeDescription } from './description/resize.ts';
 export type { RowLayout } from './description/row-layout.ts';
 export { SOFTMAX_ARGUMENT_COUNT, SOFTMAX_ARGUMENTS, type SoftmaxDescription } from './description/softmax.ts';
 export {

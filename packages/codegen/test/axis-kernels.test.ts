@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ArgExtremumDescription, AxisReductionDescription, GatherDescription } from '../src/index.ts';
+import type {
+  ArgExtremumDescription,
+  AxisReductionDescription,
+  GatherDescription,
+  ResizeDescription,
+} from '../src/index.ts';
 import { runKernel } from './run-kernel.ts';
 import { FEW_TAIL_SIZES } from './tail-sizes.ts';
 import { findVectorErrors, openVectorHosts, type VectorHost } from './vector-hosts.ts';
@@ -75,6 +80,18 @@ describe('searches along an axis', () => {
       }),
       { seed: 20_261_124, numRuns: 15 },
     );
+  });
+});
+
+describe('resizing images', () => {
+  it.each([1, 2, 4] as const)('sums %i rows and columns for any number of channels', (taps) => {
+    const descriptions = FEW_TAIL_SIZES.map((channels): ResizeDescription => {
+      const [outputHeight, outputWidth] = [(channels % 3) + 1, (channels % 4) + 2];
+      const outputStride = outputHeight * outputWidth * channels + (channels % 2) * 5;
+      const image = { inputHeight: 3, inputWidth: 4, channels, outputHeight, outputWidth };
+      return { kind: 'resize', batch: (channels % 2) + 1, taps, outputStride, ...image };
+    });
+    expect(findVectorErrors(hosts, descriptions, 9)).toEqual([]);
   });
 });
 

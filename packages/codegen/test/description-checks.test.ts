@@ -89,6 +89,17 @@ const DESCRIPTIONS: readonly KernelDescription[] = [
     axisStride: 4,
   },
   { kind: 'gather', outer: 2, count: 3, rows: 4, rowBytes: 5, rowStrideBytes: 9 },
+  {
+    kind: 'resize',
+    batch: 2,
+    inputHeight: 3,
+    inputWidth: 4,
+    channels: 5,
+    outputHeight: 6,
+    outputWidth: 7,
+    taps: 2,
+    outputStride: 230,
+  },
   { kind: 'peak', operation: 'fma', turns: 3 },
 ];
 

@@ -20,6 +20,7 @@ export type { PackedMatrix, PackMatrixOptions } from './engine/packed-matrix.ts'
 export type { PoolingOptions } from './engine/pooling.ts';
 export { createKernelEngine } from './engine/portable-engine.ts';
 export type { ProcessBatchOptions } from './engine/process-batch.ts';
+export type { ResizeAxis, ResizeOptions } from './engine/resize.ts';
 export type {
   ActivationOptions,
   NormalizeOptions,

@@ -61,6 +61,34 @@ describe.each(presentIsas())('kernels along an axis on %s', (isa) => {
     }
   });
 
+  it('resize images by tables, the batch on two threads', async () => {
+    using engine = await eagerEngine(isa, isa === 'interpreter' ? 1 : 2);
+    const space = engine.workspace(SPACE);
+    const image = { batch: 2, height: 2, width: 2, channels: 5 };
+    const input = fill(space.float32(40));
+    const output = space.float32(2 * 3 * 3 * 5);
+    const axis = { cells: Int32Array.of(0, 1, 0, 1, 1, 1), weights: [1, 0, 0.5, 0.5, 0.25, 0.75] };
+    space.resize({ ...image, input, taps: 2, rows: axis, columns: axis, output }).run();
+    const expected = output.map((_, at) => {
+      const [pixel, channel] = [Math.floor(at / 5) % 9, at % 5];
+      let sum = 0;
+      for (const i of [0, 1]) {
+        for (const j of [0, 1]) {
+          const [r, c] = [Math.floor(pixel / 3) * 2 + i, (pixel % 3) * 2 + j];
+          const from = ((Math.floor(at / 45) * 2 + axis.cells[r]!) * 2 + axis.cells[c]!) * 5 + channel;
+          sum += axis.weights[r]! * axis.weights[c]! * input[from]!;
+        }
+      }
+      return sum;
+    });
+    // Integers and powers of two: no rounding.
+    expect(output).toEqual(expected);
+    const outside = { cells: Int32Array.of(0, 2), weights: [1, 0] };
+    const wrong = { ...image, input, taps: 2, rows: outside, columns: axis, output } as const;
+    expect(() => space.resize(wrong)).toThrow(InvalidArgumentError);
+    expect(() => space.resize({ ...wrong, rows: { ...axis, weights: [1] } })).toThrow(ShapeMismatchError);
+  });
+
   it('are refused when impossible', async () => {
     using engine = await eagerEngine(isa, 1);
     const space = engine.workspace(SPACE);

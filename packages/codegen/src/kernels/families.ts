@@ -23,6 +23,7 @@ import { PEAK } from './peak/peak-family.ts';
 import { POOLING } from './pooling/pooling-family.ts';
 import { ARG_EXTREMUM, AXIS_REDUCTION } from './reduction/axis-reduction-family.ts';
 import { REDUCTION } from './reduction/reduction-family.ts';
+import { RESIZE } from './resize/resize-family.ts';
 import { SOFTMAX } from './softmax/softmax-family.ts';
 import { STRIDED_COPY } from './strided-copy/strided-copy-family.ts';
 
@@ -51,6 +52,7 @@ const FAMILIES = [
   AXIS_REDUCTION,
   ARG_EXTREMUM,
   GATHER,
+  RESIZE,
   POOLING_GRADIENT,
   DEPTHWISE_FILTER_GRADIENT,
   ADAM_UPDATE,

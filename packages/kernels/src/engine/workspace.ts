@@ -26,6 +26,7 @@ import { requireSize } from './operands.ts';
 import { PackedMatrix, type PackMatrixOptions } from './packed-matrix.ts';
 import { type PoolingOptions, poolingSteps } from './pooling.ts';
 import { type ProcessBatchOptions, processBatchSteps } from './process-batch.ts';
+import { type ResizeOptions, resizeSteps } from './resize.ts';
 import {
   type ActivationOptions,
   activationSteps,
@@ -213,6 +214,11 @@ export class KernelWorkspace {
   /** Binds the copying of rows by their indices, such as an embedding. Indices are not checked when it runs. @throws as {@link gemm}. */
   gather(options: GatherOptions): BoundKernel {
     return this.#bind(gatherSteps, options);
+  }
+
+  /** Binds a resize of images by tables of cells and weights. @throws as {@link gemm}. */
+  resize(options: ResizeOptions): BoundKernel {
+    return this.#bind(resizeSteps, options);
   }
 
   /** Binds a conversion between number formats. @throws as {@link gemm}. */
