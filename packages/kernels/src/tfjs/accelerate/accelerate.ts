@@ -6,14 +6,17 @@ import type { Tensorflow } from '../tfjs-device.ts';
 import type { AcceleratedKernel, KernelInputs, KernelMaker } from './accelerated-kernel.ts';
 import { makeConvolutions } from './convolution.ts';
 import { makeConvolutionGradients } from './convolution-gradients.ts';
+import { makeDepthwiseGradients } from './depthwise-gradients.ts';
 import { makeElementWise } from './element-wise.ts';
 import { KernelRunner } from './kernel-runner.ts';
 import { makeMatrixProducts } from './matrix-product.ts';
 import { openForeignMachine } from './open-foreign-machine.ts';
+import { OptimizerPatch } from './optimizer-patch.ts';
 import { makePools } from './pooling.ts';
 import { makeRowKernels } from './row-kernels.ts';
 import { type CpuBackend, findKernelError, requireCpuBackend } from './self-test.ts';
 import { makeSums } from './sums.ts';
+import { makeTensorKernels } from './tensor-kernels.ts';
 import { findBackendMemory, requireWasmBackend, WASM_BACKEND, type WasmBackend } from './wasm-backend.ts';
 
 /** Options of `accelerate`. */
@@ -53,10 +56,12 @@ const MAKERS: readonly KernelMaker[] = [
   makeMatrixProducts,
   makeConvolutions,
   makeConvolutionGradients,
+  makeDepthwiseGradients,
   makePools,
   makeElementWise,
   makeSums,
   makeRowKernels,
+  makeTensorKernels,
 ];
 
 /** Namespaces whose kernels are replaced. */
@@ -104,6 +109,7 @@ class InstalledAcceleration implements Acceleration {
   readonly #runner: KernelRunner;
   readonly #openingFallbacks: Fallback[];
   readonly #installed: readonly InstalledKernel[];
+  readonly #optimizers: OptimizerPatch;
   #disposed = false;
 
   constructor(tf: Tensorflow, runner: KernelRunner, cpu: CpuBackend, fallbacks: readonly Fallback[]) {
@@ -119,6 +125,7 @@ class InstalledAcceleration implements Acceleration {
       return false;
     });
     this.#installed = kernels.map((kernel) => installKernel(tf, kernel));
+    this.#optimizers = new OptimizerPatch(tf, runner);
     this.kernels = kernels.map(({ name }) => name);
   }
 
@@ -127,12 +134,15 @@ class InstalledAcceleration implements Acceleration {
   }
 
   report(): readonly KernelUse[] {
-    return this.#installed.map(({ name, served, passed }) => ({ kernel: name, served, passed }));
+    const uses = this.#installed.map(({ name, served, passed }) => ({ kernel: name, served, passed }));
+    const { served, passed } = this.#optimizers;
+    return [...uses, { kernel: 'AdamOptimizer.applyGradients', served, passed }];
   }
 
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#optimizers.dispose();
     for (const { name, stock } of this.#installed) replaceKernel(this.#tf, name, stock);
     this.#runner.dispose();
     accelerated.delete(this.#runner.backend);

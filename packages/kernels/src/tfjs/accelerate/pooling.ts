@@ -1,4 +1,4 @@
-import { divideRange, POOLING_ARGUMENTS, planPooling } from '@qedge/codegen';
+import { divideRange, POOLING_ARGUMENTS, POOLING_GRADIENT_ARGUMENTS, planPooling } from '@qedge/codegen';
 import type { TensorInfo } from '@tensorflow/tfjs';
 import { worthwhileThreads } from '../../engine/binding.ts';
 import { divide } from '../../engine/split-work.ts';
@@ -10,9 +10,12 @@ import { ProgramBuilder } from './program-builder.ts';
 import { operandAt } from './scratch-layout.ts';
 import { imageElements, type WindowCall, type WindowInfo, windowCall, windowKey } from './window-call.ts';
 
-/** `MaxPool` and `AvgPool`. */
-export const makePools: KernelMaker = (runner, tf) =>
-  (
+/** What a tap of a window costs, in operations of `worthwhileThreads`. */
+const GRADIENT_OPERATIONS = 16;
+
+/** `MaxPool`, `AvgPool` and their gradients. */
+export const makePools: KernelMaker = (runner, tf) => [
+  ...(
     [
       ['MaxPool', 'max'],
       ['AvgPool', 'average'],
@@ -24,7 +27,27 @@ export const makePools: KernelMaker = (runner, tf) =>
       { inputs: { x: [2, 8, 6, 5] }, attrs: { filterSize: [2, 2], strides: [2, 2], pad: 'valid' } },
       { inputs: { x: [1, 7, 5, 18] }, attrs: { filterSize: [3, 3], strides: [2, 1], pad: 'same' } },
     ],
-  }));
+  })),
+  ...(
+    [
+      ['MaxPoolGrad', 'max'],
+      ['AvgPoolGrad', 'average'],
+    ] as const
+  ).map(([name, operation]) => ({
+    name,
+    serve: (call: KernelInputs) => poolGradient(runner, tf, call, operation),
+    trials: [
+      {
+        inputs: { dy: [2, 4, 3, 5], input: [2, 8, 6, 5] },
+        attrs: { filterSize: [2, 2], strides: [2, 2], pad: 'valid' },
+      },
+      {
+        inputs: { dy: [1, 4, 5, 18], input: [1, 7, 5, 18] },
+        attrs: { filterSize: [3, 3], strides: [2, 1], pad: 'same' },
+      },
+    ],
+  })),
+];
 
 function pool(
   runner: KernelRunner,
@@ -78,4 +101,39 @@ function planPool(runner: KernelRunner, call: WindowCall, operation: 'max' | 'av
     builder.add(...divide(batch, threads).map(({ from, count }) => part(from, count, allRows)));
   }
   return builder.plan(null, [batch, output.height, output.width, output.channels]);
+}
+
+function poolGradient(
+  runner: KernelRunner,
+  tf: Tensorflow,
+  { inputs, attrs }: KernelInputs,
+  operation: 'max' | 'average',
+): TensorInfo | null {
+  const [dy, x] = [inputs.dy!, inputs.input!];
+  if (!areFloats(dy, x) || x.shape.length !== 4 || dy.shape.length !== 4) return null;
+  const key = `pool-gradient ${operation} ${x.shape.join()} ${windowKey(attrs)}`;
+  const program = runner.program(key, () => {
+    const call = windowCall(poolInfo(tf, x.shape, attrs));
+    return call === null ? null : planPoolGradient(runner, call, operation);
+  });
+  if (program === null) return null;
+  const output = runner.output(x.shape);
+  runner.run(program, [x, dy, output]);
+  return output;
+}
+
+/** Each thread takes whole images. */
+function planPoolGradient(runner: KernelRunner, call: WindowCall, operation: 'max' | 'average'): ProgramPlan {
+  const { batch, input, window, output } = call;
+  const operations = batch * imageElements(output) * window.height * window.width * GRADIENT_OPERATIONS;
+  return new ProgramBuilder(runner)
+    .divided(batch, operations, 1, (from, count) => ({
+      description: { kind: 'pooling-gradient', operation, batch: count, input, window },
+      fields: {
+        [POOLING_GRADIENT_ARGUMENTS.input]: operandAt(0, from * imageElements(input) * 4),
+        [POOLING_GRADIENT_ARGUMENTS.gradient]: operandAt(1, from * imageElements(output) * 4),
+        [POOLING_GRADIENT_ARGUMENTS.output]: operandAt(2, from * imageElements(input) * 4),
+      },
+    }))
+    .plan();
 }

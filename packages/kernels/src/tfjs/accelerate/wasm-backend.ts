@@ -33,6 +33,7 @@ export interface WasmBackend {
     values?: ArrayBufferView,
   ): TensorInfo;
   disposeData(dataId: object): boolean;
+  incRef(dataId: object): void;
   refCount(dataId: object): number;
   readSync(dataId: object): ArrayBufferView;
 }
