@@ -17,8 +17,10 @@ export const foldConstants: GraphPass = {
   name: 'fold-constants',
   rewrite(graph) {
     let folded = 0;
-    for (const node of graph.sortedNodes()) {
-      if (!isFoldable(graph, node)) continue;
+    for (const original of graph.sortedNodes()) {
+      // Its inputs may have become constants meanwhile.
+      const node = graph.producer(original.outputs[0]);
+      if (!node || !isFoldable(graph, node)) continue;
       foldNode(graph, node);
       folded++;
     }

@@ -8,7 +8,7 @@ import { fuseEpilogues } from './fuse-epilogues.ts';
 import { fusePointwise } from './fuse-pointwise.ts';
 import { GraphEditor } from './graph-editor.ts';
 import type { GraphPass } from './graph-pass.ts';
-import { hoistWeightTransposes } from './hoist-weight-transposes.ts';
+import { hoistCodeTransposes } from './hoist-code-transposes.ts';
 import { moveSlicesBeforeReshapes } from './move-slices-before-reshapes.ts';
 import { recognizeAttention } from './recognize-attention.ts';
 import { recognizeChannelScales } from './recognize-channel-scales.ts';
@@ -49,7 +49,6 @@ const CLEANING: readonly GraphPass[] = [
   removeIdentities,
   shareCommonSubexpressions,
   simplifyPointwise,
-  hoistWeightTransposes,
   sinkTransposes,
   moveSlicesBeforeReshapes,
   foldScalesIntoProducers,
@@ -61,6 +60,8 @@ const CLEANING: readonly GraphPass[] = [
 
 /** Then what joins steps. */
 const JOINING: readonly GraphPass[] = [
+  hoistCodeTransposes,
+  foldConstants,
   decodeConstants,
   flattenTransposes,
   removeIdentities,

@@ -15,6 +15,8 @@ export const removeIdentities: GraphPass = {
         if (graph.replaceValue(node.outputs[0]!, node.inputs[0]!)) changes++;
       } else if (joinWithInput(graph, node)) {
         changes++;
+        const joined = graph.producer(node.outputs[0])!;
+        if (isIdentity(graph, joined)) graph.replaceValue(joined.outputs[0]!, joined.inputs[0]!);
       }
     }
     return changes;

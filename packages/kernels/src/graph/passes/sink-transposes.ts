@@ -72,6 +72,8 @@ function sinkOne(
 function untransposed(graph: GraphEditor, value: string, inverse: Permutation): string {
   const { shape } = graph.spec(value);
   if (elementCount(shape) === 1 && shape.length <= inverse.length) return value;
+  const known = transposedAlready(graph, value, inverse);
+  if (known) return known.outputs[0]!;
   let source = value;
   if (shape.length < inverse.length) {
     const padded = [...new Array<number>(inverse.length - shape.length).fill(1), ...shape];
@@ -83,6 +85,18 @@ function untransposed(graph: GraphEditor, value: string, inverse: Permutation): 
     permutation: transpose ? composePermutations(transpose.permutation, inverse) : inverse,
   };
   return graph.addNode(`${value}_transposed`, operator, [transpose?.source ?? source]);
+}
+
+/** A transpose of a value that is made in any case. */
+function transposedAlready(
+  graph: GraphEditor,
+  value: string,
+  permutation: Permutation,
+): OperatorNode | undefined {
+  const key = permutation.join();
+  return [...graph.readers(value)].find((reader) => {
+    return nodeOfKind(reader, 'transpose')?.operator.permutation.join() === key;
+  });
 }
 
 /** Compares how many numbers transposes move before and after. */
@@ -102,7 +116,7 @@ function isCheaper(
     if (transpose?.permutation.join() === key) {
       if (graph.onlyReader(value) === node)
         before += movedNumbers(graph.spec(transpose.source).shape, permutation);
-    } else if (elementCount(shape) > 1) {
+    } else if (elementCount(shape) > 1 && !transposedAlready(graph, value, invertPermutation(permutation))) {
       const aligned = [...new Array<number>(permutation.length - shape.length).fill(1), ...shape];
       added += movedNumbers(aligned, invertPermutation(permutation));
     }
