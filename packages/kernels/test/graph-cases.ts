@@ -7,6 +7,8 @@ import type { ValueData } from '../src/graph/operators/operator-definition.ts';
 export interface CaseOperand {
   readonly shape: readonly number[];
   readonly constant?: boolean;
+  /** From 0.01 to 0.02, as scales are. */
+  readonly positive?: boolean;
   /** Default float32, uniform in -1..1; integers are uniform in this range. */
   readonly integers?: {
     readonly dtype: 'int32' | 'int8' | 'uint8';
@@ -23,6 +25,10 @@ export interface GraphCase {
 }
 
 const x = (...shape: number[]): CaseOperand => ({ shape });
+const step = (...shape: number[]): CaseOperand => ({ shape, constant: true, positive: true });
+const byte = (dtype: 'int8' | 'uint8', ...shape: number[]): CaseOperand => {
+  return { shape, constant: true, integers: { dtype, from: 1, to: 9 } };
+};
 const w = (...shape: number[]): CaseOperand => ({ shape, constant: true });
 
 function window(overrides: Partial<WindowSpec> = {}): WindowSpec {
@@ -261,6 +267,69 @@ export const GRAPH_CASES: readonly GraphCase[] = [
     operands: [x(1, 6, 6), x(1, 6, 6), x(1, 6, 8)],
   },
   {
+    name: 'gather of known rows',
+    operator: { kind: 'gather', axis: 1 },
+    operands: [x(2, 5, 3), { shape: [2], constant: true, integers: { dtype: 'int32', from: -5, to: 4 } }],
+  },
+  {
+    name: 'gather of many known rows',
+    operator: { kind: 'gather', axis: 0 },
+    operands: [w(5, 3), { shape: [4, 9], constant: true, integers: { dtype: 'int32', from: -5, to: 4 } }],
+  },
+  {
+    name: 'gather of rows that are given',
+    operator: { kind: 'gather', axis: 1 },
+    operands: [x(2, 5, 3), { shape: [7], integers: { dtype: 'int32', from: -5, to: 4 } }],
+  },
+  ...([0, 1, 2] as const).map(
+    (axis): GraphCase => ({
+      name: `arg-extremum along ${axis}`,
+      operator: { kind: 'arg-extremum', operation: 'maximum', axis, keepAxis: axis === 1 },
+      operands: [x(3, 5, 4)],
+    }),
+  ),
+  ...(['nearest', 'linear', 'cubic'] as const).map(
+    (mode): GraphCase => ({
+      name: `resize ${mode}`,
+      operator: {
+        kind: 'resize',
+        size: [7, 6],
+        scales: [7 / 4, 2],
+        mode,
+        coordinates: 'half-pixel',
+        nearest: 'round-prefer-floor',
+        cubicCoefficient: -0.75,
+      },
+      operands: [x(2, 4, 3, 5)],
+    }),
+  ),
+  {
+    name: 'quantisation',
+    operator: { kind: 'quantize', axis: null, dtype: 'uint8' },
+    operands: [x(3, 5), step(), byte('uint8')],
+  },
+  {
+    name: 'quantisation along an axis',
+    operator: { kind: 'quantize', axis: 1, dtype: 'int8' },
+    operands: [x(3, 5, 2), step(5), byte('int8', 5)],
+  },
+  {
+    name: 'dequantisation',
+    operator: { kind: 'dequantize', axis: null },
+    operands: [{ shape: [3, 5], integers: { dtype: 'int8', from: -128, to: 127 } }, step(), byte('int8')],
+  },
+  {
+    name: 'dequantisation along an axis',
+    operator: { kind: 'dequantize', axis: 0 },
+    operands: [{ shape: [3, 5], integers: { dtype: 'int32', from: -99, to: 99 } }, step(3), null],
+  },
+  {
+    name: 'cast of bytes',
+    operator: { kind: 'cast', dtype: 'float32' },
+    operands: [{ shape: [3, 5], integers: { dtype: 'uint8', from: 0, to: 255 } }],
+  },
+  { name: 'cast to integers', operator: { kind: 'cast', dtype: 'int32' }, operands: [x(3, 5)] },
+  {
     name: 'product with weights in groups',
     operator: { kind: 'grouped-matmul', bits: 4, groupSize: 32, columns: 10, activation: null },
     operands: [
@@ -274,11 +343,13 @@ export const GRAPH_CASES: readonly GraphCase[] = [
 ];
 
 /** Numbers of an operand. */
-export function caseNumbers({ shape, integers }: CaseOperand, seed: number): ValueData {
+export function caseNumbers({ shape, integers, positive = false }: CaseOperand, seed: number): ValueData {
   const random = new Random(seed);
   const length = elementCount(shape);
   if (integers === undefined) {
-    const data = Float32Array.from({ length }, () => random.uniform() * 2 - 1);
+    const data = Float32Array.from({ length }, () => {
+      return positive ? 0.01 + random.uniform() / 100 : random.uniform() * 2 - 1;
+    });
     return { dtype: 'float32', shape, data };
   }
   const { dtype, from, to } = integers;

@@ -53,7 +53,7 @@ export interface TracedNode {
     readonly data: ValueData['data'];
   }[];
   /** Made when it is first needed. */
-  prepare(): Runnable;
+  prepare(): readonly Runnable[];
 }
 
 /** What {@link CompiledGraph} is made of. */
@@ -89,7 +89,7 @@ export class CompiledGraph implements Disposable {
   readonly #lifetime: Lifetime;
   readonly #onDispose: () => void;
   #nodes: readonly TracedNode[];
-  #traced: readonly Runnable[] | null = null;
+  #traced: readonly (readonly Runnable[])[] | null = null;
   /** Null after `dispose`. */
   #segments: readonly Runnable[] | null;
 
@@ -125,8 +125,8 @@ export class CompiledGraph implements Disposable {
   runTraced(visit: (name: string, value: ValueData) => void): void {
     if (this.#segments === null || this.#lifetime.disposed) throw disposedError();
     this.#traced ??= this.#nodes.map((node) => node.prepare());
-    for (const [index, runnable] of this.#traced.entries()) {
-      runnable.run();
+    for (const [index, segments] of this.#traced.entries()) {
+      for (const segment of segments) segment.run();
       for (const { name, spec, data } of this.#nodes[index]!.outputs) visit(name, { ...spec, data });
     }
   }

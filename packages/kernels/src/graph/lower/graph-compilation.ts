@@ -17,10 +17,13 @@ export interface CompilationTarget {
   readonly customs: CustomOperators;
 }
 
-/** A node as kernels, or as a function of the user. */
-type PlannedNode =
-  | { readonly kind: 'kernels'; readonly steps: PlacedSteps; readonly outputs: readonly GraphValue[] }
-  | { readonly kind: 'custom'; readonly call: Runnable; readonly outputs: readonly GraphValue[] };
+/** A node as kernels, a function, or both. */
+interface PlannedNode {
+  /** Runs before the kernels. */
+  readonly call: Runnable | null;
+  readonly steps: PlacedSteps;
+  readonly outputs: readonly GraphValue[];
+}
 
 /** Turns the nodes of a planned graph into calls, in their order. */
 export class GraphCompilation {
@@ -85,8 +88,12 @@ export class GraphCompilation {
     if (operator.kind === 'custom') {
       const call = customCall(operator, inputs, outputs, this.#target.customs);
       this.#reports.push({ name: node.name, kind: 'custom', precision: 'float32', reason: null, steps: 1 });
-      return { kind: 'custom', call, outputs };
+      return { call, steps: [], outputs };
     }
+    let call: Runnable | null = null;
+    const callBefore = (run: () => void) => {
+      call = { run };
+    };
     let how: Pick<NodeReport, 'precision' | 'reason'> = { precision: 'float32', reason: null };
     const plan = (): KernelSteps => {
       if (this.#plan.aliases.has(node.name) || outputs.every(({ length }) => length === 0)) return [];
@@ -95,11 +102,11 @@ export class GraphCompilation {
       };
       const { precision } = this.#target;
       const context = this.#context;
-      return lowerNode({ operator, inputs, outputs, context, precision, report });
+      return lowerNode({ operator, inputs, outputs, context, precision, report, callBefore });
     };
     const steps = this.#context.arena.reuse(plan).filter(({ length }) => length > 0);
     this.#reports.push({ name: node.name, kind: operator.kind, ...how, steps: steps.length });
-    return { kind: 'kernels', steps: this.#place(steps), outputs };
+    return { call, steps: this.#place(steps), outputs };
   }
 
   #place(steps: KernelSteps): PlacedSteps {
@@ -122,13 +129,12 @@ export class GraphCompilation {
       if (pending.length > 0) segments.push(this.#load(pending));
       pending = [];
     };
-    for (const node of nodes) {
-      if (node.kind === 'kernels') {
-        pending.push(...node.steps);
-        continue;
+    for (const { call, steps } of nodes) {
+      if (call !== null) {
+        flush();
+        segments.push(call);
       }
-      flush();
-      segments.push(node.call);
+      pending.push(...steps);
     }
     flush();
     return segments;
@@ -145,7 +151,7 @@ export class GraphCompilation {
         const { name, dtype, shape, data } = value;
         return { name, spec: { dtype, shape }, data };
       }),
-      prepare: () => (node.kind === 'custom' ? node.call : this.#load(node.steps)),
+      prepare: () => this.#segments([node]),
     };
   }
 }

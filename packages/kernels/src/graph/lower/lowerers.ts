@@ -1,6 +1,7 @@
 import { type Operator, UnsupportedError } from '@qedge/core';
 import type { KernelSteps } from '../../engine/binding.ts';
 import { lowerAttention } from './attention.ts';
+import { lowerCast, lowerDequantize, lowerQuantize } from './conversions.ts';
 import { lowerConvolution, lowerPooling } from './convolution.ts';
 import {
   lowerConcatenate,
@@ -16,14 +17,15 @@ import type { Lowerer, Lowering } from './lowering.ts';
 import { lowerMatmul } from './matmul.ts';
 import { lowerPointwise } from './pointwise.ts';
 import { lowerRecurrent } from './recurrent.ts';
-import { lowerReduction } from './reduction.ts';
+import { lowerArgExtremum, lowerReduction } from './reduction.ts';
+import { lowerResize } from './resize.ts';
 import { lowerChannelScale, lowerLayerNormalization } from './rows.ts';
 import { lowerSoftmax } from './softmax.ts';
 import { lowerTransposedConvolution } from './transposed-convolution.ts';
 
 /** How the nodes of each kind become kernels. Custom nodes are called between them. */
 export const LOWERERS: {
-  readonly [Kind in Exclude<Operator['kind'], 'custom'>]?: Lowerer<Kind>;
+  readonly [Kind in Exclude<Operator['kind'], 'custom'>]: Lowerer<Kind>;
 } = {
   matmul: lowerMatmul,
   convolution: lowerConvolution,
@@ -44,6 +46,11 @@ export const LOWERERS: {
   'grouped-matmul': lowerGroupedMatmul,
   recurrent: lowerRecurrent,
   reduction: lowerReduction,
+  'arg-extremum': lowerArgExtremum,
+  resize: lowerResize,
+  quantize: lowerQuantize,
+  dequantize: lowerDequantize,
+  cast: lowerCast,
 };
 
 /** Plans the kernels of a node. @throws UnsupportedError for a kind that has none. */

@@ -12,6 +12,8 @@ export interface Lowering<Kind extends Operator['kind'] = Operator['kind']> {
   readonly precision: Precision;
   /** Tells how the node is computed where that is not float32, or why it is. */
   report(precision: Precision, reason: string | null): void;
+  /** Has a function called before the node's kernels in every run: for what no kernel does. It must not allocate. */
+  callBefore(call: () => void): void;
 }
 
 /**

@@ -1,26 +1,13 @@
-import { REDUCTION_ARGUMENT_COUNT, REDUCTION_ARGUMENTS } from '@qedge/codegen';
-import type { PointwiseExpression, Shape } from '@qedge/core';
-import {
-  type BindingContext,
-  blockFields,
-  type KernelSteps,
-  worthwhileThreads,
-} from '../../engine/binding.ts';
-import { poolingSteps } from '../../engine/pooling.ts';
-import { divide } from '../../engine/split-work.ts';
-import { addressOf } from './graph-values.ts';
+import { elementCount, type Shape } from '@qedge/core';
+import { argExtremumSteps, reduceSteps } from '../../engine/axis-kernels.ts';
+import type { KernelSteps } from '../../engine/binding.ts';
+import { copySteps } from '../../engine/copy.ts';
 import { inputOf, type Lowering } from './lowering.ts';
-import { pointwiseSteps } from './pointwise.ts';
-
-type Operation = Lowering<'reduction'>['operator']['operation'];
-
-const X = { input: 0 } as const;
-const NEGATED: PointwiseExpression = { apply: { kind: 'negate' }, to: X };
 
 /** Neighbouring axes as one, between those before and those after. */
 interface ReducedAxes {
   readonly outer: number;
-  readonly count: number;
+  readonly length: number;
   readonly inner: number;
 }
 
@@ -32,84 +19,46 @@ function runsOf(shape: Shape, axes: readonly number[]): ReducedAxes[] {
     let first = last;
     while (first > 0 && axes[first - 1] === axes[first]! - 1) first--;
     const [from, to] = [axes[first]!, axes[last]! + 1];
-    const product = (part: readonly number[]) => part.reduce((total, size) => total * size, 1);
-    const count = product(sizes.slice(from, to));
-    runs.push({ outer: product(sizes.slice(0, from)), count, inner: product(sizes.slice(to)) });
+    runs.push({
+      outer: elementCount(sizes.slice(0, from)),
+      length: elementCount(sizes.slice(from, to)),
+      inner: elementCount(sizes.slice(to)),
+    });
     sizes.fill(1, from, to);
     last = first;
   }
   return runs;
 }
 
-/** Sums, means and extremes over any axes: rows by a kernel of their own, others as pooling of a column of pixels. */
+/** Sums, means and extremes over any axes. */
 export function lowerReduction(node: Lowering<'reduction'>): KernelSteps {
   const { context, operator } = node;
-  const [input, output] = [inputOf(node, 0), node.outputs[0]!];
-  const runs = runsOf(input.shape, operator.axes).filter(({ count }) => count !== 1);
-  const isMinimum = operator.operation === 'minimum';
-  const operation = isMinimum ? 'maximum' : operator.operation;
-  const map = (expression: PointwiseExpression, from: Float32Array, to: Float32Array) => {
-    const place = (data: Float32Array) => ({ shape: [data.length], data });
-    return pointwiseSteps(context, expression, [place(from)], place(to));
-  };
-  if (runs.length === 0) return map(X, input.floats, output.floats);
-  const steps: KernelSteps[number][] = [];
-  let from = input.floats;
-  if (isMinimum) {
-    const negated = context.arena.temporaryArray(Float32Array, from.length, 'a part of a reduction');
-    steps.push(...map(NEGATED, from, negated));
-    from = negated;
+  const [input, output] = [inputOf(node, 0).floats, node.outputs[0]!.floats];
+  const runs = runsOf(inputOf(node, 0).shape, operator.axes).filter(({ length }) => length !== 1);
+  if (runs.length === 0) {
+    return copySteps(context, { sizes: [input.length], input: { data: input }, output: { data: output } });
   }
-  for (const [index, run] of runs.entries()) {
+  let from = input;
+  return runs.flatMap((run, index) => {
     const isLast = index === runs.length - 1;
     const length = run.outer * run.inner;
-    const to = isLast
-      ? output.floats
-      : context.arena.temporaryArray(Float32Array, length, 'a part of a reduction');
-    steps.push(...runSteps(context, operation, run, from, to));
+    const to = isLast ? output : context.arena.temporaryArray(Float32Array, length, 'a part of a reduction');
+    const steps = reduceSteps(context, { ...run, operation: operator.operation, input: from, output: to });
     from = to;
-  }
-  return isMinimum ? [...steps, ...map(NEGATED, output.floats, output.floats)] : steps;
-}
-
-function runSteps(
-  context: BindingContext,
-  operation: Exclude<Operation, 'minimum'>,
-  { outer, count, inner }: ReducedAxes,
-  input: Float32Array,
-  output: Float32Array,
-): KernelSteps {
-  const scale = (factor: number) => {
-    const expression = { operation: 'multiply', a: X, b: { constant: factor } } as const;
-    const place = { shape: [output.length], data: output };
-    return pointwiseSteps(context, expression, [place], place);
-  };
-  if (inner === 1) {
-    const rows = rowSteps(context, operation === 'maximum' ? 'maximum' : 'sum', outer, count, input, output);
-    return operation === 'mean' ? [...rows, ...scale(1 / count)] : rows;
-  }
-  const pooled = poolingSteps(context, {
-    ...{ batch: outer, height: count, width: 1, channels: inner, window: [count, 1], input, output },
-    operation: operation === 'maximum' ? 'max' : 'average',
+    return steps;
   });
-  return operation === 'sum' ? [...pooled, ...scale(count)] : pooled;
 }
 
-function rowSteps(
-  context: BindingContext,
-  operation: 'sum' | 'maximum',
-  rows: number,
-  width: number,
-  input: Float32Array,
-  output: Float32Array,
-): KernelSteps {
-  const [from, to] = [addressOf(context.arena, input), addressOf(context.arena, output)];
-  const parts = divide(rows, worthwhileThreads(context, rows * width)).map(({ from: first, count }) => ({
-    description: { kind: 'reduction', operation, rows: count, width, inputStride: width } as const,
-    fields: blockFields(REDUCTION_ARGUMENT_COUNT, {
-      [REDUCTION_ARGUMENTS.input]: from + first * width * 4,
-      [REDUCTION_ARGUMENTS.output]: to + first * 4,
-    }),
-  }));
-  return [parts];
+/** Indices of extremes along an axis. */
+export function lowerArgExtremum(node: Lowering<'arg-extremum'>): KernelSteps {
+  const { axis, operation } = node.operator;
+  const input = inputOf(node, 0);
+  return argExtremumSteps(node.context, {
+    outer: elementCount(input.shape.slice(0, axis)),
+    length: input.shape[axis]!,
+    inner: elementCount(input.shape.slice(axis + 1)),
+    input: input.floats,
+    operation,
+    output: node.outputs[0]!.data as Int32Array,
+  });
 }
