@@ -1,7 +1,7 @@
-// Taking a tensor from a pool against making one. Needs a build: `npx tsup`, then
+// Taking a tensor from a pool against making one, and planning arenas. Needs a build: `npx tsup`, then
 // `node --expose-gc bench/memory.mjs`. The two sides of a pair alternate within one process; the best and the median are printed.
 import { cpus } from 'node:os';
-import { TensorPool } from '@qedge/memory';
+import { planArena, TensorPool } from '@qedge/memory';
 
 function summarize(samples) {
   const sorted = [...samples].sort((a, b) => a - b);
@@ -38,9 +38,10 @@ function print(title, rows, unit, scale) {
   }
 }
 
-function benchPool() {
-  const repetitions = 20_000;
-  const shape = [25_088];
+/** Short loops, so that some of them run undisturbed. */
+function benchPool(shape, title) {
+  const repetitions = 5000;
+  const elements = shape.reduce((a, b) => a * b, 1);
   const pool = new TensorPool();
   pool.preallocate([{ dtype: 'float32', shape }]);
   let sink = 0;
@@ -52,22 +53,63 @@ function benchPool() {
     }
   };
   const allocate = () => {
-    for (let i = 0; i < repetitions; i++) sink += new Float32Array(25_088).length;
+    for (let i = 0; i < repetitions; i++) sink += new Float32Array(elements).length;
   };
-  const rows = compare(
-    [
-      ['TensorPool acquire + dispose', acquire()],
-      ['TensorPool acquire({ clear: true }) + dispose', acquire({ clear: true })],
-      ['new Float32Array(25088)', allocate],
-    ],
-    9,
-    repetitions,
-  );
+  const rows = [
+    ...compare([['TensorPool acquire + dispose', acquire()]], 400, repetitions),
+    ...compare(
+      [
+        ['TensorPool acquire({ clear: true }) + dispose', acquire({ clear: true })],
+        [`new Float32Array(${elements})`, allocate],
+      ],
+      9,
+      repetitions,
+    ),
+  ];
   if (!(sink > 0)) throw new Error('nothing was done');
-  print('One tensor of 25 088 floats', rows, 'ns', 1e6);
+  print(title, rows, 'ns', 1e6);
+}
+
+/** Lifetimes from a linear congruential generator: equal in every run. */
+function randomLifetimes(count, longest) {
+  let state = 1;
+  const random = (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  return Array.from({ length: count }, (_, index) => {
+    const firstUse = random(count);
+    const byteLength = 64 * (1 + random(1000));
+    return { name: `buffer ${index}`, byteLength, firstUse, lastUse: firstUse + random(longest) };
+  });
+}
+
+function benchArena() {
+  console.log('\nPlan an arena, best of 3');
+  for (const [count, longest] of [
+    [24, 8],
+    [100, 10],
+    [1000, 12],
+    [5000, 20],
+    [5000, 1500],
+  ]) {
+    const buffers = randomLifetimes(count, longest);
+    for (const searchSteps of [0, 1e7]) {
+      const runs = [1, 2, 3].map(() => timed(() => planArena(buffers, { searchSteps })));
+      const durationMs = Math.min(...runs.map(([duration]) => duration));
+      const { byteLength, lowerBoundBytes, optimal } = runs[0][1];
+      const gap = (100 * (byteLength / lowerBoundBytes - 1)).toFixed(2);
+      console.log(
+        `  ${count} buffers of up to ${longest} steps, ${searchSteps} search steps: ${durationMs.toFixed(1)} ms, ` +
+          `${gap} % above the lower bound${optimal ? ' (optimal)' : ''}`,
+      );
+    }
+  }
 }
 
 console.log(
   `${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}, ${process.platform} ${process.arch}`,
 );
-benchPool();
+benchPool([25_088], 'One tensor of 25 088 floats');
+benchPool([1, 28, 28, 32], 'The same with four axes');
+benchArena();
