@@ -42,7 +42,8 @@ export function affineForm(expression: PointwiseExpression): AffineForm {
 /** The expression that a form stands for, as short as it can be written. */
 export function writeAffine({ base, scale, shift }: AffineForm): PointwiseExpression {
   if (base === null) return constantOf(shift);
-  const product = scale === 1 ? base : combined('multiply', base, constantOf(scale));
+  // What float32 rounds to 1 is 1: `x * 6 * float32(1 / 6)`.
+  const product = Math.fround(scale) === 1 ? base : combined('multiply', base, constantOf(scale));
   return shift === 0 ? product : combined('add', product, constantOf(shift));
 }
 
