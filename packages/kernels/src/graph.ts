@@ -2,6 +2,7 @@ export { constantWeights, type GraphConstant } from './graph/constant-weights.ts
 export { type EvaluateGraphOptions, evaluateGraph } from './graph/evaluate-graph.ts';
 export { type AddNodeOptions, GraphBuilder, type GraphBuilderOptions } from './graph/graph-builder.ts';
 export { type GraphOfLayersOptions, graphOfLayers } from './graph/layers/graph-of-layers.ts';
+export { type BertConfig, type BertEncoderOptions, bertEncoder } from './graph/models/bert.ts';
 export type { CustomOperator, CustomOperators } from './graph/operators/custom-operator.ts';
 export type { OperatorDefinition, ValueData } from './graph/operators/operator-definition.ts';
 export {
