@@ -9,8 +9,14 @@ export interface JsonLimits {
 }
 
 /**
+ * Strings, numbers, objects and arrays of one text; a tensor is described by about 12. A text of 100 MB that consists of nothing else
+ * would keep the parser busy for half a minute and take gigabytes.
+ */
+const MOST_VALUES = 4_000_000;
+
+/**
  * Parses JSON as file formats want it and `JSON.parse` alone does not: UTF-8 without a byte order mark, no key twice in an object, limited
- * depth. Before memory is spent on values, one pass over the text checks this.
+ * depth and number of values. Before memory is spent on values, one pass over the text checks this.
  *
  * @param what for messages: `model.safetensors has a header`.
  * @throws FileFormatError.
@@ -34,18 +40,24 @@ export function parseStrictJson(bytes: Uint8Array, what: string, limits: JsonLim
 const QUOTE = 0x22;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
+const OPENING_BRACE = 0x7b;
 
 /** Follows strings and brackets only; what else is wrong with the text, `JSON.parse` says. */
 function scan(text: string, what: string, { depth, integersOnly }: JsonLimits): void {
-  const keysOfOpen: Set<string>[] = [];
+  /** Of the objects and arrays around the position; arrays have no keys. */
+  const keysOfOpen: (Set<string> | null)[] = [];
+  let values = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
+    if ((code === QUOTE || isOpening(code) || isNumberStart(code)) && ++values > MOST_VALUES) {
+      throw new FileFormatError(`${what} with too many values`, { expected: `at most ${MOST_VALUES}` });
+    }
     if (code === QUOTE) {
       const end = endOfString(text, at);
       if (isKey(text, end)) addKey(keysOfOpen.at(-1), text.slice(at, end), what);
       at = end - 1;
     } else if (isOpening(code)) {
-      keysOfOpen.push(new Set());
+      keysOfOpen.push(code === OPENING_BRACE ? new Set() : null);
       if (keysOfOpen.length > depth) {
         throw new FileFormatError(`${what} that is nested too deeply`, {
           expected: `${depth} levels at most`,
@@ -67,6 +79,17 @@ function scan(text: string, what: string, { depth, integersOnly }: JsonLimits): 
   }
 }
 
+/** A value that should have been another one, for a message: short, however much a hostile file put there. */
+export function describeJson(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, LONGEST_DESCRIPTION));
+  if (!Array.isArray(value)) return typeof value === 'object' && value !== null ? 'an object' : String(value);
+  const few = value.length <= LONGEST_DESCRIPTION / 10;
+  const plain = few && value.every((item) => typeof item !== 'object' || item === null);
+  return plain ? `[${value.map(describeJson).join(', ')}]` : `a list of ${value.length}`;
+}
+
+const LONGEST_DESCRIPTION = 100;
+
 /** Longer than any number that means a size or a float64. */
 const MAXIMUM_NUMBER_LENGTH = 400;
 
@@ -86,7 +109,7 @@ function isKey(text: string, afterString: number): boolean {
   return text.charCodeAt(at) === COLON;
 }
 
-function addKey(keys: Set<string> | undefined, literal: string, what: string): void {
+function addKey(keys: Set<string> | null | undefined, literal: string, what: string): void {
   const key = literal.includes('\\') ? (JSON.parse(literal) as string) : literal.slice(1, -1);
   if (keys?.has(key)) {
     throw new FileFormatError(`${what} with a key twice`, { actual: JSON.stringify(key) });

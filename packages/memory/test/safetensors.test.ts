@@ -298,6 +298,11 @@ describe('a header', () => {
       /impossible number/,
     ],
     ['with a negative size', fileOf({ a: u8(0, 8, [-8]) }, eight), /impossible number/],
+    [
+      'of five million values',
+      fileOf(`{"a":[${'0,'.repeat(5_000_000)}0]}`),
+      /too many values: expected at most 4000000/,
+    ],
     ['that is deeply nested', fileOf(`{"a":${'['.repeat(1_000_000)}`), /nested too deeply/],
     ['with a tensor that is no object', fileOf({ a: 3 }), /impossible description/],
     ['without a dtype', fileOf({ a: { shape: [0], data_offsets: [0, 0] } }), /impossible dtype/],

@@ -1,6 +1,6 @@
 import { FileFormatError, type Shape } from '@qedge/core';
 import type { ByteSource } from '../byte-source.ts';
-import { parseStrictJson } from '../strict-json.ts';
+import { describeJson, parseStrictJson } from '../strict-json.ts';
 import { SAFETENSORS_DTYPES } from './dtypes.ts';
 
 /** The header's own length comes first: an unsigned integer of 64 bits, little-endian. */
@@ -75,7 +75,7 @@ function checkEntry(file: string, name: string, value: unknown, dataStart: numbe
   const bad = (what: string, expected: string, actual: unknown) =>
     new FileFormatError(`${file}: tensor ${JSON.stringify(name)} has ${what}`, {
       expected,
-      actual: JSON.stringify(actual),
+      actual: describeJson(actual),
       facts: { tensor: name },
     });
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -147,7 +147,7 @@ function checkMetadata(file: string, metadata: unknown): Readonly<Record<string,
   for (const [key, value] of Object.entries(metadata)) {
     if (typeof value === 'string') continue;
     throw new FileFormatError(`${file} has metadata ${JSON.stringify(key)} that is not a string`, {
-      actual: JSON.stringify(value),
+      actual: describeJson(value),
     });
   }
   return metadata as Readonly<Record<string, string>>;

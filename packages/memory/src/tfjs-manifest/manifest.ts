@@ -1,5 +1,5 @@
 import { FileFormatError, type Shape } from '@qedge/core';
-import { parseStrictJson } from '../strict-json.ts';
+import { describeJson, parseStrictJson } from '../strict-json.ts';
 
 /** dtypes of weights in TensorFlow.js. `string` and `complex64` can be stored but not loaded. */
 export type TfjsDType = 'float32' | 'int32' | 'bool' | 'complex64' | 'string';
@@ -71,14 +71,14 @@ function checkGroup(file: string, index: number, group: unknown, seen: Seen): We
   if (!isRecord(group) || !Array.isArray(group.paths) || !Array.isArray(group.weights)) {
     throw new FileFormatError(`${file}: group ${index} of weights is impossible`, {
       expected: 'an object with lists of paths and weights',
-      actual: JSON.stringify(group),
+      actual: describeJson(group),
     });
   }
   for (const path of group.paths) {
     if (!isRelativePath(path)) {
       throw new FileFormatError(`${file}: group ${index} has a shard that is not beside the manifest`, {
         expected: 'a relative path without ".."',
-        actual: JSON.stringify(path),
+        actual: describeJson(path),
       });
     }
     if (seen.paths.has(path))
@@ -96,13 +96,13 @@ function checkGroup(file: string, index: number, group: unknown, seen: Seen): We
 
 function checkWeight(file: string, weight: unknown): TfjsWeightEntry {
   if (!isRecord(weight) || typeof weight.name !== 'string' || weight.name === '') {
-    throw new FileFormatError(`${file} lists a weight without a name`, { actual: JSON.stringify(weight) });
+    throw new FileFormatError(`${file} lists a weight without a name`, { actual: describeJson(weight) });
   }
   const { name, dtype, shape } = weight;
   const bad = (what: string, expected: string, actual: unknown) =>
     new FileFormatError(`${file}: weight ${JSON.stringify(name)} has ${what}`, {
       expected,
-      actual: JSON.stringify(actual),
+      actual: describeJson(actual),
       facts: { weight: name },
     });
   if (!isTfjsDType(dtype)) {
