@@ -17,7 +17,7 @@ import {
 export interface OperatorCase {
   readonly operator: string;
   readonly inputs: readonly (WrittenTensor | { readonly fixed: WrittenTensor } | null)[];
-  readonly attributes?: Readonly<Record<string, WrittenAttribute>>;
+  readonly attributes?: Readonly<Record<string, WrittenAttribute | undefined>>;
   readonly domain?: string;
   readonly operatorSet?: number;
   /** Types of the outputs; default: one of float32. */

@@ -27,7 +27,8 @@ export interface WrittenNode {
   readonly operator: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  readonly attributes?: Readonly<Record<string, WrittenAttribute>>;
+  /** Those that are undefined are left out. */
+  readonly attributes?: Readonly<Record<string, WrittenAttribute | undefined>>;
   readonly domain?: string;
   readonly name?: string;
 }
@@ -86,7 +87,9 @@ function writeNode({
     ...outputs.map((output) => bytesField(2, output)),
     bytesField(3, name),
     bytesField(4, operator),
-    ...Object.entries(attributes).map(([key, value]) => bytesField(5, writeAttribute(key, value))),
+    ...Object.entries(attributes).flatMap(([key, value]) => {
+      return value === undefined ? [] : [bytesField(5, writeAttribute(key, value))];
+    }),
     bytesField(7, domain),
   );
 }

@@ -13,10 +13,12 @@ import type { NodeContext } from './node-context.ts';
 /** Input `index` of an expression. */
 export const at = (index: number): PointwiseExpression => ({ input: index });
 
+/** A number in an expression. */
 export function number(constant: number): PointwiseExpression {
   return { constant };
 }
 
+/** A function without parameters of an expression. */
 export function apply(
   to: PointwiseExpression,
   kind: Exclude<PointwiseFunction, { alpha: number } | { low: number }>['kind'],
@@ -24,6 +26,7 @@ export function apply(
   return { apply: { kind }, to };
 }
 
+/** `a operation b`. */
 export function combine(
   a: PointwiseExpression,
   operation: PointwiseOperation,
@@ -32,6 +35,7 @@ export function combine(
   return { operation, a, b };
 }
 
+/** `a` where the condition is not 0, else `b`. */
 export function choose(
   condition: PointwiseExpression,
   a: PointwiseExpression,

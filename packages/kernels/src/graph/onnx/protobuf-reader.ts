@@ -4,7 +4,7 @@ import { FileFormatError } from '@qedge/core';
 const MAX_DEPTH = 128;
 
 /** Messages in one file: bounds the memory that a small hostile file can make a reader take. */
-const MAX_MESSAGES = 2 ** 21;
+const MAX_MESSAGES = 2 ** 19;
 
 const TEXT = new TextDecoder();
 

@@ -116,11 +116,13 @@ function readGraph(reader: ProtobufReader): OnnxGraph {
   return { name, nodes, initializers, inputs, outputs };
 }
 
+const NO_ATTRIBUTES: ReadonlyMap<string, OnnxAttribute> = new Map();
+
 function readNode(reader: ProtobufReader): OnnxNode {
   let [name, operator, domain] = ['', '', ''];
   const inputs: string[] = [];
   const outputs: string[] = [];
-  const attributes = new Map<string, OnnxAttribute>();
+  let attributes: Map<string, OnnxAttribute> | null = null;
   while (reader.next()) {
     if (reader.field === 1) inputs.push(reader.text());
     else if (reader.field === 2) outputs.push(reader.text());
@@ -128,11 +130,12 @@ function readNode(reader: ProtobufReader): OnnxNode {
     else if (reader.field === 4) operator = reader.text();
     else if (reader.field === 5) {
       const attribute = readAttribute(reader.message());
+      attributes ??= new Map();
       attributes.set(attribute.name, attribute);
     } else if (reader.field === 7) domain = canonicalDomain(reader.text());
     else reader.skip();
   }
-  return { name, operator, domain, inputs, outputs, attributes };
+  return { name, operator, domain, inputs, outputs, attributes: attributes ?? NO_ATTRIBUTES };
 }
 
 function readAttribute(reader: ProtobufReader): OnnxAttribute {
