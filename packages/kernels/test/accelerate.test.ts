@@ -1,0 +1,290 @@
+import './relaxed-simd.ts';
+import { CapabilityUnavailableError, InvalidArgumentError } from '@qedge/core';
+import { loadKoffi } from '@qedge/core/node';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { accelerate as accelerateInNode, loadTensorflow } from '../src/node.ts';
+import { type Acceleration, accelerate, type Tensorflow } from '../src/tfjs.ts';
+import { type KernelCall, largestDifference } from './kernel-comparison.ts';
+
+/** Sums of up to some hundreds of products of numbers below 1, relative to the largest of the results. */
+const TOLERANCE = 2 ** -17;
+
+let tf: Tensorflow;
+
+beforeAll(async () => {
+  ({ tf } = await loadTensorflow({ prefer: ['wasm'] }));
+});
+
+const WAYS: readonly (readonly [string, () => Promise<Acceleration>])[] = [
+  ['WebAssembly', () => accelerate(tf)],
+  ...(loadKoffi().available && process.env.QEDGE_NATIVE !== '0'
+    ? ([
+        ['machine code', () => accelerateInNode(tf)],
+        ['AVX2 on two threads', () => accelerateInNode(tf, { isa: 'avx2', threads: 2 })],
+      ] as const)
+    : []),
+];
+
+const size = (max: number) => fc.integer({ min: 1, max });
+const pair = (max: number) => fc.tuple(size(max), size(max));
+const DILATIONS = [1, 1];
+
+const products = fc
+  .record({
+    m: size(40),
+    k: size(70),
+    n: size(40),
+    batch: fc.constantFrom<[number[], number[]]>(
+      [[], []],
+      [[3], [3]],
+      [[4], [1]],
+      [[1], [4]],
+      [
+        [2, 2],
+        [2, 2],
+      ],
+    ),
+    transposeA: fc.boolean(),
+    transposeB: fc.boolean(),
+    activation: fc.constantFrom(null, 'linear', 'relu', 'relu6', 'sigmoid'),
+  })
+  .map(({ m, k, n, batch, transposeA, transposeB, activation }): KernelCall => {
+    const a = [...(activation ? [] : batch[0]), ...(transposeA ? [k, m] : [m, k])];
+    const b = [...(activation ? [] : batch[1]), ...(transposeB ? [n, k] : [k, n])];
+    const attrs = { transposeA, transposeB };
+    if (activation === null) return { kernel: 'BatchMatMul', inputs: { a, b }, attrs };
+    return { kernel: '_FusedMatMul', inputs: { a, b, bias: [n] }, attrs: { ...attrs, activation } };
+  });
+
+const windows = fc
+  .record({
+    batch: size(3),
+    image: pair(11),
+    channels: size(20),
+    filter: pair(4),
+    outputs: size(20),
+    strides: pair(3),
+    pad: fc.constantFrom('same', 'valid'),
+  })
+  .filter(({ image, filter }) => filter[0] <= image[0] && filter[1] <= image[1])
+  .map(({ batch, image, channels, filter, outputs, strides, pad }) => {
+    const rows = (axis: 0 | 1) => {
+      const span = pad === 'same' ? image[axis] : image[axis] - filter[axis] + 1;
+      return Math.ceil(span / strides[axis]);
+    };
+    return {
+      x: [batch, ...image, channels],
+      filter,
+      channels,
+      outputs,
+      output: [batch, rows(0), rows(1)],
+      attrs: { strides, pad, dilations: DILATIONS, dataFormat: 'NHWC' },
+    };
+  });
+
+const convolutions = fc.tuple(windows, fc.constantFrom(0, 1, 2, 3)).map(([window, which]): KernelCall => {
+  const { x, channels, outputs, output, attrs } = window;
+  const filter = [...window.filter, channels, outputs];
+  const dy = [...output, outputs];
+  const calls: readonly KernelCall[] = [
+    { kernel: 'Conv2D', inputs: { x, filter }, attrs },
+    {
+      kernel: 'FusedConv2D',
+      inputs: { x, filter, bias: [outputs] },
+      attrs: { ...attrs, activation: 'relu' },
+    },
+    { kernel: 'Conv2DBackpropInput', inputs: { dy, filter }, attrs: { ...attrs, inputShape: x } },
+    { kernel: 'Conv2DBackpropFilter', inputs: { x, dy }, attrs: { ...attrs, filterShape: filter } },
+  ];
+  return calls[which]!;
+});
+
+const depthwise = fc
+  .tuple(windows, fc.constantFrom(0, 1, 2, 3), fc.constantFrom(1, 1, 2))
+  .map(([window, which, multiplier]): KernelCall => {
+    const { x, channels, output, attrs } = window;
+    const filter = [...window.filter, channels, multiplier];
+    const dy = [...output, channels * multiplier];
+    const calls: readonly KernelCall[] = [
+      { kernel: 'DepthwiseConv2dNative', inputs: { x, filter }, attrs },
+      {
+        kernel: 'FusedDepthwiseConv2D',
+        inputs: { x, filter, bias: [channels * multiplier] },
+        attrs: { ...attrs, activation: 'relu6' },
+      },
+      {
+        kernel: 'DepthwiseConv2dNativeBackpropInput',
+        inputs: { dy, filter },
+        attrs: { ...attrs, inputShape: x },
+      },
+      {
+        kernel: 'DepthwiseConv2dNativeBackpropFilter',
+        inputs: { x, dy },
+        attrs: { ...attrs, filterShape: filter },
+      },
+    ];
+    return calls[which]!;
+  });
+
+const pools = fc
+  .tuple(windows, fc.constantFrom('MaxPool', 'AvgPool', 'MaxPoolGrad', 'AvgPoolGrad'))
+  .map(([{ x, filter, channels, output, attrs }, kernel]): KernelCall => {
+    const pooled = { filterSize: filter, strides: attrs.strides, pad: attrs.pad };
+    if (!kernel.endsWith('Grad')) return { kernel, inputs: { x }, attrs: pooled };
+    return { kernel, inputs: { dy: [...output, channels], input: x }, attrs: pooled };
+  });
+
+/** Shapes that differ in axes of 1, and in rank. */
+const broadcasts = fc
+  .record({
+    shape: fc.array(size(7), { minLength: 1, maxLength: 4 }),
+    ones: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+    cut: fc.integer({ min: 0, max: 3 }),
+    exchanged: fc.boolean(),
+    kernel: fc.constantFrom('Add', 'Sub', 'Multiply', 'RealDiv', 'SquaredDifference'),
+  })
+  .map(({ shape, ones, cut, exchanged, kernel }): KernelCall => {
+    const other = shape.map((extent, axis) => (ones[axis] ? 1 : extent)).slice(Math.min(cut, shape.length));
+    const [a, b] = exchanged ? [other, shape] : [shape, other];
+    return { kernel, inputs: { a, b }, offset: kernel === 'RealDiv' ? 2 : 0 };
+  });
+
+const UNARY = [
+  ...['Relu', 'Relu6', 'Sigmoid', 'Tanh', 'Exp', 'Elu', 'LeakyRelu', 'Neg', 'Abs', 'Square', 'Step', 'Sqrt'],
+  ...['Rsqrt', 'Identity'],
+];
+
+const reductions = fc
+  .tuple(fc.array(size(9), { minLength: 1, maxLength: 4 }), size(4), fc.boolean(), fc.boolean(), fc.boolean())
+  .map(([shape, wanted, fromEnd, keepDims, mean]): KernelCall => {
+    const count = Math.min(wanted, shape.length);
+    const first = fromEnd ? shape.length - count : 0;
+    const axis = Array.from({ length: count }, (_, i) => first + i);
+    return { kernel: mean ? 'Mean' : 'Sum', inputs: { x: shape }, attrs: { axis, keepDims } };
+  });
+
+const rows = fc.tuple(size(9), size(50), fc.boolean()).map(([count, width, isSoftmax]): KernelCall => {
+  if (isSoftmax) return { kernel: 'Softmax', inputs: { logits: [count, width] }, attrs: { dim: -1 } };
+  return {
+    kernel: 'FusedBatchNorm',
+    inputs: { x: [1, count, 2, width], mean: [width], variance: [width], offset: [width], scale: [width] },
+    attrs: { varianceEpsilon: 0.001 },
+    offset: 1.5,
+  };
+});
+
+const segments = fc
+  .tuple(fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 12 }), size(9))
+  .map(([ids, width]): KernelCall => {
+    const segmentIds = { shape: [ids.length], values: Int32Array.from(ids) };
+    return {
+      kernel: 'UnsortedSegmentSum',
+      inputs: { x: [ids.length, width], segmentIds },
+      attrs: { numSegments: 6 },
+    };
+  });
+
+const GROUPS = {
+  'matrix products with every transposition': [products, 40],
+  'convolutions and their gradients': [convolutions, 60],
+  'depthwise convolutions and their gradients': [depthwise, 60],
+  'pools and their gradients': [pools, 50],
+  'arithmetic of broadcast tensors': [broadcasts, 60],
+  'sums and means': [reductions, 40],
+  'softmax and batch normalisation': [rows, 30],
+  'sums of segments': [segments, 20],
+} as const;
+
+describe.each(WAYS)('a backend accelerated by %s', (_way, start) => {
+  let acceleration: Acceleration;
+
+  beforeAll(async () => {
+    acceleration = await start();
+  });
+
+  afterAll(() => acceleration.dispose());
+
+  it('installs every kernel', () => {
+    const why = acceleration.fallbacks.filter(({ from }) => from.startsWith('generated code'));
+    expect(why).toEqual([]);
+    expect(acceleration.kernels.length).toBeGreaterThan(35);
+  });
+
+  it.each(Object.entries(GROUPS))('computes %s as the cpu backend does', (_name, [calls, runs]) => {
+    fc.assert(
+      fc.property(calls, size(1000), (call, seed) => {
+        expect(largestDifference(tf, call, seed)).toBeLessThan(TOLERANCE);
+      }),
+      { seed: 20, numRuns: runs },
+    );
+  });
+
+  it.each(UNARY)('computes %s of tensors of every length as the cpu backend does', (kernel) => {
+    for (const length of [1, 3, 16, 37, 200]) {
+      const offset = kernel.endsWith('qrt') ? 1.5 : 0;
+      const call = { kernel, inputs: { x: [length] }, attrs: { alpha: 0.25 }, offset };
+      expect(largestDifference(tf, call, length)).toBeLessThan(TOLERANCE);
+    }
+  });
+
+  it('serves what it was made for, and reports what it passed on', () => {
+    const uses = new Map(acceleration.report().map((use) => [use.kernel, use]));
+    for (const { kernel, served } of uses.values()) {
+      if (kernel.includes('.')) continue;
+      expect([kernel, served > 0]).toEqual([kernel, true]);
+    }
+    const before = uses.get('Add')!;
+    tf.tidy(() => tf.add(tf.tensor1d([1, 2], 'int32'), tf.tensor1d([3, 4], 'int32')));
+    const after = acceleration.report().find(({ kernel }) => kernel === 'Add')!;
+    expect(after).toEqual({ ...before, passed: before.passed + 1 });
+  });
+
+  it('lets empty tensors and other types through to the stock kernels', () => {
+    const empty = tf.tidy(() => tf.matMul(tf.zeros([0, 3]), tf.zeros([3, 4])));
+    expect(empty.shape).toEqual([0, 4]);
+    const integers = tf.tidy(() => tf.mul(tf.tensor1d([2, 3], 'int32'), tf.tensor1d([5, 7], 'int32')));
+    expect([...integers.dataSync()]).toEqual([10, 21]);
+    tf.dispose([empty, integers]);
+  });
+
+  it('follows the memory of the backend when it grows', () => {
+    const heap = () => (tf.backend() as unknown as { wasm: { HEAPU8: Uint8Array } }).wasm.HEAPU8;
+    const a = tf.randomUniform([64, 64], -1, 1, 'float32', 1) as import('@tensorflow/tfjs').Tensor2D;
+    const expected = tf.tidy(() => tf.matMul(a, a).dataSync());
+    const before = heap().buffer;
+    const large = tf.zeros([heap().length / 4]);
+    expect(heap().buffer).not.toBe(before);
+    expect(before.byteLength).toBe(0);
+    const again = tf.tidy(() => tf.matMul(a, a).dataSync());
+    expect(again).toEqual(expected);
+    const far = tf.tidy(() => tf.matMul(tf.add(a, 0) as typeof a, a).dataSync());
+    expect(far).toEqual(expected);
+    tf.dispose([a, large]);
+  });
+});
+
+describe('accelerate', () => {
+  it('gives back exactly the stock kernels, and does so once', async () => {
+    const stock = tf.getKernelsForBackend('wasm');
+    const { applyGradients } = tf.AdamOptimizer.prototype;
+    const acceleration = await accelerate(tf);
+    expect(tf.getKernel('Conv2DBackpropFilter', 'wasm')).toBeDefined();
+    expect(tf.AdamOptimizer.prototype.applyGradients).not.toBe(applyGradients);
+    await expect(accelerate(tf)).rejects.toThrow(InvalidArgumentError);
+    acceleration.dispose();
+    acceleration.dispose();
+    expect(new Set(tf.getKernelsForBackend('wasm'))).toEqual(new Set(stock));
+    for (const config of stock) expect(tf.getKernel(config.kernelName, 'wasm')).toBe(config);
+    expect(tf.getKernel('Conv2DBackpropFilter', 'wasm')).toBeUndefined();
+    expect(tf.AdamOptimizer.prototype.applyGradients).toBe(applyGradients);
+    (await accelerate(tf)).dispose();
+  });
+
+  it('refuses other backends and impossible numbers of threads', async () => {
+    await expect(accelerate(tf, { threads: 0 })).rejects.toThrow(InvalidArgumentError);
+    await tf.setBackend('cpu');
+    await expect(accelerate(tf)).rejects.toThrow(CapabilityUnavailableError);
+    await tf.setBackend('wasm');
+  });
+});
