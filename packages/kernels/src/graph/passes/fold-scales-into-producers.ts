@@ -10,6 +10,7 @@ import {
 import type { GraphEditor } from './graph-editor.ts';
 import type { GraphPass } from './graph-pass.ts';
 import { addBias, isFoldableBias } from './product-bias.ts';
+import { type ChannelLayout, outputChannels, scaleChannels } from './weight-channels.ts';
 
 /** Folds batch normalisations and other scalings of channels by constants into the weights and bias of the product before them. */
 export const foldScalesIntoProducers: GraphPass = {
@@ -26,24 +27,6 @@ export const foldScalesIntoProducers: GraphPass = {
     return folded;
   },
 };
-
-/** How the numbers of a weight belong to channels: index `(i / inner) % count`. */
-interface ChannelLayout {
-  readonly inner: number;
-  readonly count: number;
-}
-
-/** Where the output channels of a product lie in its weights; null for kinds that are none. */
-function outputChannels(graph: GraphEditor, { operator, inputs }: OperatorNode): ChannelLayout | null {
-  if (operator.kind === 'convolution') return { inner: 1, count: graph.spec(inputs[1]!).shape[3]! };
-  if (operator.kind === 'transposed-convolution' && operator.groups === 1) {
-    const [, , count, channels] = graph.spec(inputs[1]!).shape;
-    return { inner: channels!, count: count! };
-  }
-  if (operator.kind !== 'matmul') return null;
-  const [rows, columns] = graph.spec(inputs[1]!).shape.slice(-2) as [number, number];
-  return operator.transposeB ? { inner: columns, count: rows } : { inner: 1, count: columns };
-}
 
 function foldIntoProducer(graph: GraphEditor, node: OperatorNode, affine: ChannelAffine): boolean {
   const producer = graph.producer(affine.input);
@@ -86,8 +69,6 @@ function scaleWeights(
   if (!graph.isConstant(weights)) return null;
   const { dtype, shape, data } = graph.constant(weights);
   if (dtype !== 'float32') return null;
-  const scaled = Float32Array.from(data, (weight, i) => {
-    return weight * numberAt(scale, Math.floor(i / layout.inner) % layout.count);
-  });
+  const scaled = scaleChannels(data, scale, layout);
   return { operator, weights: graph.addConstant(`${weights}_scaled`, { dtype, shape, data: scaled }) };
 }

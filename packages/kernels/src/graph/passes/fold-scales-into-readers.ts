@@ -1,10 +1,11 @@
 import type { OperatorNode, PointwiseExpression } from '@qedge/core';
-import { areAll, areFinite, type ChannelNumbers, numberAt, readChannelAffine } from './channel-affine.ts';
+import { areAll, areFinite, type ChannelNumbers, readChannelAffine } from './channel-affine.ts';
 import { affineForm, isUsable } from './expressions/affine-form.ts';
 import type { GraphEditor } from './graph-editor.ts';
 import type { GraphPass } from './graph-pass.ts';
 import { nodeOfKind } from './node-of-kind.ts';
 import { addBias, isFoldableBias } from './product-bias.ts';
+import { inputChannels, outputChannels, scaleChannels, sumChannels } from './weight-channels.ts';
 
 /** The last thing a node does: a scaling of channels. What it does before is `rest`; null when that is nothing. */
 interface ScaledTail {
@@ -66,19 +67,14 @@ function foldIntoReader(
   const padded = operator.kind === 'convolution' && operator.window.padding.some((cells) => cells > 0);
   if (shifts && (padded || !isFoldableBias(graph, inputs[2]))) return false;
   const weights = inputs[1]!;
-  const layout = inputChannels(graph, reader);
+  const [channels, outputs] = [inputChannels(graph, reader), outputChannels(graph, reader)!];
   const { dtype, shape, data } = graph.constant(weights);
-  const scaled = Float32Array.from(data, (weight, i) => weight * numberAt(tail.scale, layout.channel(i)));
+  const scaled = scaleChannels(data, tail.scale, channels);
   const name = graph.addConstant(`${weights}_scaled`, { dtype, shape, data: scaled });
-  const sums = new Float64Array(shifts ? layout.outputs : 0);
-  if (shifts) {
-    for (const [i, weight] of data.entries()) {
-      sums[layout.output(i)]! += weight * numberAt(tail.shift, layout.channel(i));
-    }
-  }
+  const sums = shifts ? sumChannels(data, tail.shift, channels, outputs) : null;
   const alpha = operator.kind === 'matmul' ? operator.alpha : 1;
-  const add = (sum: number, channel: number) => sum + alpha * sums[channel]!;
-  const bias = shifts ? [addBias(graph, reader, inputs[2] ?? null, layout.outputs, add)] : inputs.slice(2, 3);
+  const add = (sum: number, channel: number) => sum + alpha * sums![channel]!;
+  const bias = shifts ? [addBias(graph, reader, inputs[2] ?? null, outputs.count, add)] : inputs.slice(2, 3);
   const [output] = node.outputs;
   const source = tail.rest === null ? variableInput(graph, node) : output!;
   graph.change(reader, { inputs: [source, name, ...bias, ...inputs.slice(3)] });
@@ -90,24 +86,4 @@ function foldIntoReader(
 /** The one input of a scaling that is no constant. */
 function variableInput(graph: GraphEditor, node: OperatorNode): string {
   return node.inputs.find((input) => input !== null && !graph.isConstant(input))!;
-}
-
-/** For every index of a weight, the input and output channel it belongs to. */
-function inputChannels(graph: GraphEditor, { operator, inputs }: OperatorNode) {
-  const shape = graph.spec(inputs[1]!).shape;
-  if (operator.kind === 'matmul') {
-    const [rows, columns] = shape as [number, number];
-    const [outputs, across, down] = operator.transposeB
-      ? [rows, (i: number) => i % columns, (i: number) => Math.floor(i / columns)]
-      : [columns, (i: number) => Math.floor(i / columns), (i: number) => i % columns];
-    return { outputs, channel: across, output: down };
-  }
-  const [depth, outputs] = [shape[2]!, shape[3]!];
-  const groups = operator.kind === 'convolution' ? operator.groups : 1;
-  const perGroup = outputs / groups;
-  const channel =
-    groups === 1
-      ? (i: number) => Math.floor(i / outputs) % depth
-      : (i: number) => Math.floor((i % outputs) / perGroup);
-  return { outputs, channel, output: (i: number) => i % outputs };
 }

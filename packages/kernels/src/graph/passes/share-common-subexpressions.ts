@@ -3,7 +3,7 @@ import type { GraphEditor } from './graph-editor.ts';
 import type { GraphPass } from './graph-pass.ts';
 
 /** Constants up to this many elements are compared by their numbers. */
-const COMPARED_ELEMENTS = 4096;
+const COMPARED_ELEMENTS = 256;
 
 /** Lets nodes that compute the same from the same, and constants of few equal numbers, be one. */
 export const shareCommonSubexpressions: GraphPass = {
