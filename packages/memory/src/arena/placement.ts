@@ -1,4 +1,4 @@
-import { type Blocks, liveTogether } from './blocks.ts';
+import type { Blocks } from './blocks.ts';
 
 /** Where blocks lie, by index, and how high they reach. */
 export interface Placement {
@@ -105,12 +105,18 @@ export class Placer {
   }
 
   #gatherScanned(block: number): number {
+    const { firstUses, lastUses } = this.#blocks;
+    const placed = this.#placed;
+    const near = this.#near;
+    const placedCount = this.#placedCount;
+    const firstUse = firstUses[block]!;
+    const lastUse = lastUses[block]!;
     let count = 0;
-    for (let at = 0; at < this.#placedCount; at++) {
-      const other = this.#placed[at]!;
-      if (liveTogether(this.#blocks, block, other)) this.#near[count++] = other;
+    for (let at = 0; at < placedCount; at++) {
+      const other = placed[at]!;
+      if (firstUses[other]! <= lastUse && firstUse <= lastUses[other]!) near[count++] = other;
     }
-    this.steps += this.#placedCount;
+    this.steps += placedCount;
     return count;
   }
 

@@ -10,8 +10,21 @@ export interface StrategyResult extends Placement {
 /** Compares two blocks by index: negative when `a` is placed first. */
 type Comparison = (a: number, b: number) => number;
 
+const ALL_RULES: readonly FitRule[] = ['tightest', 'lowest', 'tightest-or-top'];
+
+/** An order to place blocks in, and the rules to place them by. */
+interface Strategy {
+  readonly criteria: readonly Comparison[];
+  readonly rules: readonly FitRule[];
+  /** What another runtime does: never left out. */
+  readonly isPublished: boolean;
+}
+
+/** Strategies of our own are left out from this many steps on, which dense problems of thousands of buffers reach. */
+const GREEDY_STEPS = 5e7;
+
 /**
- * The orders in which greedy placement is tried. Ties are broken by the next criterion and finally by the order of the buffers.
+ * The strategies that greedy placement tries. Ties are broken by the next criterion and finally by the order of the buffers.
  *
  * - By size: Pisarchyk and Lee 2020, "Efficient Memory Management for Deep Neural Net Inference", arXiv:2001.03288; with
  *   the tightest gap and what lives throughout first it is TensorFlow Lite's `ArenaPlanner`, with the lowest gap TensorFlow Lite Micro's
@@ -19,7 +32,7 @@ type Comparison = (a: number, b: number) => number;
  * - By breadth: the same paper; the steps with the most live bytes first, in each the largest buffers first.
  * - In the order of execution: ONNX Runtime's `MemPatternPlanner`, which counts the room at the top as a gap.
  */
-function orders({ byteLengths, firstUses, lastUses }: Blocks, liveBytes: Float64Array): Comparison[] {
+function strategies({ byteLengths, firstUses, lastUses }: Blocks, liveBytes: Float64Array): Strategy[] {
   const duration = (block: number) => lastUses[block]! - firstUses[block]! + 1;
   const bySize: Comparison = (a, b) => byteLengths[b]! - byteLengths[a]!;
   const byStart: Comparison = (a, b) => firstUses[a]! - firstUses[b]!;
@@ -31,25 +44,36 @@ function orders({ byteLengths, firstUses, lastUses }: Blocks, liveBytes: Float64
   const end = lastUses.reduce((a, b) => Math.max(a, b));
   const isThroughout = (block: number) => Number(firstUses[block] === begin && lastUses[block] === end);
   const throughoutFirst: Comparison = (a, b) => isThroughout(b) - isThroughout(a);
-  const criteria: Comparison[][] = [
-    [throughoutFirst, bySize, byStart],
-    [bySize],
-    [bySize, byStart],
-    [bySize, byDuration],
-    [byArea, bySize],
-    [byBreadth, bySize],
-    [byDuration, bySize],
-    [byStart],
-    [byStart, bySize],
-    [byEnd, bySize],
+  const published = (rule: FitRule, ...criteria: Comparison[]): Strategy => {
+    return { criteria, rules: [rule], isPublished: true };
+  };
+  const own = (...criteria: Comparison[]): Strategy => {
+    return { criteria, rules: ALL_RULES, isPublished: false };
+  };
+  return [
+    published('tightest', throughoutFirst, bySize, byStart),
+    published('lowest', bySize),
+    published('tightest-or-top', byStart),
+    own(byBreadth, bySize),
+    own(byArea, bySize),
+    own(byDuration, bySize),
+    own(bySize, byDuration),
+    own(bySize, byStart),
+    own(byStart, bySize),
+    own(byEnd, bySize),
+    own(byStart),
+    own(bySize),
   ];
-  return criteria.map((list) => (a, b) => {
-    for (const compare of list) {
+}
+
+function compareBy(criteria: readonly Comparison[]): Comparison {
+  return (a, b) => {
+    for (const compare of criteria) {
       const difference = compare(a, b);
       if (difference !== 0) return difference;
     }
     return a - b;
-  });
+  };
 }
 
 /** The best of all greedy strategies; the first one on a tie. Ends when `lowerBound` is reached. */
@@ -60,9 +84,10 @@ export function placeGreedily(
   lowerBound: number,
 ): StrategyResult {
   let best: StrategyResult | null = null;
-  for (const compare of orders(blocks, liveBytes)) {
-    const order = Uint32Array.from({ length: blocks.count }, (_, i) => i).sort(compare);
-    for (const rule of ['tightest', 'lowest', 'tightest-or-top'] as const) {
+  for (const { criteria, rules, isPublished } of strategies(blocks, liveBytes)) {
+    if (!isPublished && placer.steps > GREEDY_STEPS) break;
+    const order = Uint32Array.from({ length: blocks.count }, (_, i) => i).sort(compareBy(criteria));
+    for (const rule of rules) {
       const placement = placer.place(order, rule, best?.byteLength ?? Number.POSITIVE_INFINITY);
       if (placement) best = { ...placement, order, rule };
       if (best!.byteLength === lowerBound) return best!;
