@@ -7,6 +7,6 @@ export {
   type OnnxTensorData,
   type OnnxValue,
 } from './ort/onnx-file.ts';
-export { encodeOperatorModelAsOnnx } from './ort/onnx-of-graph.ts';
+export { encodeOperatorModelAsOnnx, type OnnxOfGraphOptions } from './ort/onnx-of-graph.ts';
 export type { OnnxRuntime, OnnxSession, OnnxTensor } from './ort/onnx-runtime.ts';
 export { createOrtDevice, type OrtDeviceOptions } from './ort/ort-device.ts';

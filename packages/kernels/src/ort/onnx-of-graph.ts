@@ -11,14 +11,23 @@ import { addExpression, addFunction } from './onnx-pointwise.ts';
 /** The first operator set with Gelu. */
 const OPERATOR_SET = 20;
 
+/** Options of {@link encodeOperatorModelAsOnnx}. */
+export interface OnnxOfGraphOptions {
+  /** Attention as a chain of matrix products (default), or as ONNX Runtime's own `MultiHeadAttention`. */
+  readonly attention?: 'products' | 'fused';
+}
+
 /**
  * An operator model as the bytes of an ONNX file with the same inputs, outputs and weights: for comparing results and speed with ONNX Runtime.
- * Images stay channels-last outside of convolutions and pooling, which stand between transpositions; attention becomes a chain of products.
+ * Images stay channels-last outside of convolutions and pooling, which stand between transpositions.
  *
  * @throws UnsupportedError naming the first node whose kind is not written, BudgetExceededError when the file would exceed 2 GiB.
  */
-export function encodeOperatorModelAsOnnx({ graph, weights }: OperatorModel): Uint8Array {
-  const writer = new OnnxWriter(graph.values);
+export function encodeOperatorModelAsOnnx(
+  { graph, weights }: OperatorModel,
+  { attention = 'products' }: OnnxOfGraphOptions = {},
+): Uint8Array {
+  const writer = new OnnxWriter(graph.values, attention);
   for (const name of graph.constants) {
     const { dtype, shape } = graph.values[name]!;
     writer.tensors.push({ name, type: dtype, shape, data: weights.load(name).data });
@@ -50,11 +59,13 @@ export function encodeOperatorModelAsOnnx({ graph, weights }: OperatorModel): Ui
 export class OnnxWriter {
   readonly nodes: OnnxNode[] = [];
   readonly tensors: OnnxTensorData[] = [];
+  readonly attention: 'products' | 'fused';
   readonly #values: Readonly<Record<string, ValueSpec>>;
   #count = 0;
 
-  constructor(values: Readonly<Record<string, ValueSpec>>) {
+  constructor(values: Readonly<Record<string, ValueSpec>>, attention: 'products' | 'fused') {
     this.#values = values;
+    this.attention = attention;
   }
 
   shape(value: string): readonly number[] {
@@ -67,8 +78,9 @@ export class OnnxWriter {
     inputs: readonly string[],
     attributes: Readonly<Record<string, OnnxAttribute>> = {},
     output: string = this.#name(),
+    domain = '',
   ): string {
-    this.nodes.push({ operator, inputs, output, attributes });
+    this.nodes.push({ operator, inputs, output, attributes, domain });
     return output;
   }
 
@@ -162,6 +174,13 @@ const writeAttention: Writers['attention'] = ({ name, operator, inputs, outputs 
     });
   }
   const [q, k, v, mask] = inputs;
+  if (writer.attention === 'fused') {
+    const tokens = [1, 1, writer.shape(q!)[1]!, writer.shape(k!)[1]!];
+    const bias = mask ? ['', '', writer.add('Expand', [mask, writer.integers(tokens)])] : [];
+    const attributes = { num_heads: heads, scale: { float: scale } };
+    writer.add('MultiHeadAttention', [q!, k!, v!, ...bias], attributes, outputs[0], 'com.microsoft');
+    return;
+  }
   const split = (value: string, perm: readonly number[]) => {
     const [batch, tokens, width] = writer.shape(value) as [number, number, number];
     const shape = writer.integers([batch, tokens, heads, width / heads]);
