@@ -2,7 +2,8 @@ import { InvalidArgumentError, type OperatorModel, Random } from '@qedge/core';
 import { GraphBuilder } from '../graph/graph-builder.ts';
 import { VALUE_ARRAYS, type ValueData } from '../graph/operators/operator-definition.ts';
 import { newValue } from '../graph/operators/value-data.ts';
-import { GraphDraft, RANDOM_OPERATORS, type RandomOperatorKind } from './random-operators.ts';
+import { GraphDraft } from './graph-draft.ts';
+import { RANDOM_OPERATORS, type RandomOperatorKind } from './random-operators.ts';
 
 /** What {@link randomGraph} is to make. */
 export interface RandomGraphOptions {
