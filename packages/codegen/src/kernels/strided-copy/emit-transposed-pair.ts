@@ -3,6 +3,9 @@ import { WORD_BYTES } from '../elements/element-loop.ts';
 import { LaneTransposition } from '../elements/lane-transposition.ts';
 import { advanceAlong, type CopyEmission } from './copy-emission.ts';
 
+/** How far ahead rows are fetched: there are too many of them for processors to see that each goes on. */
+const PREFETCH_BYTES = 256;
+
 /**
  * Prepares the copy of two axes, the input contiguous along `across`, the output along `inner`, in squares that are transposed in
  * registers; returns what emits it, from where the pointers are, and leaves them there.
@@ -12,9 +15,9 @@ export function emitTransposedPair(emission: CopyEmission, across: CopyAxis, inn
   const { lanes } = target.traits;
   const transposition = new LaneTransposition(target);
   const values = target.vectors('values', lanes);
-  // The lowest address of a square, where its rows run backwards.
   const step = inner.inputStride * elementBytes;
   const emitSquare = (acrossCount: number, innerCount: number) => {
+    // Offsets count from the lowest address of a square, where its rows run backwards.
     const below = Math.min(0, step * (innerCount - 1));
     target.advance(input, below);
     for (const [row, value] of values.entries()) {
@@ -22,6 +25,9 @@ export function emitTransposedPair(emission: CopyEmission, across: CopyAxis, inn
       if (row >= innerCount) target.zero(value);
       else if (elementBytes === WORD_BYTES) target.load(value, place, acrossCount);
       else target.loadNarrow('uint8', value, place, acrossCount);
+      if (row < innerCount) {
+        target.prefetch({ base: input, offset: place.offset + PREFETCH_BYTES });
+      }
     }
     target.advance(input, -below);
     transposition.emit(values);
@@ -31,25 +37,26 @@ export function emitTransposedPair(emission: CopyEmission, across: CopyAxis, inn
       else target.storeNarrow('uint8', value, place, innerCount);
     }
   };
-  const emitStrip = (acrossCount: number) => {
-    emitSquares(emission, inner, lanes, (innerCount) => emitSquare(acrossCount, innerCount));
+  return () => {
+    emitBlocks(emission, across, lanes, (acrossCount) => {
+      emitBlocks(emission, inner, lanes, (innerCount) => emitSquare(acrossCount, innerCount));
+    });
   };
-  return () => emitSquares(emission, across, lanes, emitStrip);
 }
 
-/** Emits `body` for each full square along an axis, and for the rest. */
-function emitSquares(
+/** Emits `body` for each full block of elements along an axis, and for the rest. */
+function emitBlocks(
   emission: CopyEmission,
   axis: CopyAxis,
-  lanes: number,
+  size: number,
   body: (count: number) => void,
 ): void {
-  const full = Math.floor(axis.size / lanes);
-  const rest = axis.size - full * lanes;
+  const full = Math.floor(axis.size / size);
+  const rest = axis.size - full * size;
   emission.target.loop(full, () => {
-    body(lanes);
-    advanceAlong(emission, axis, lanes);
+    body(size);
+    advanceAlong(emission, axis, size);
   });
   if (rest > 0) body(rest);
-  advanceAlong(emission, axis, -full * lanes);
+  advanceAlong(emission, axis, -full * size);
 }
