@@ -16,7 +16,7 @@ import {
 } from './window.ts';
 
 /** Weights `[outputs, inputs, taps...]` as `[height, width, inputs, outputs]`. */
-export function channelsLastWeights(context: NodeContext, weights: ImportedValue): ImportedValue {
+function channelsLastWeights(context: NodeContext, weights: ImportedValue): ImportedValue {
   const { shape } = weights;
   const images =
     shape.length === 4 ? weights : reshape(context, weights, [shape[0]!, shape[1]!, 1, shape[2]!]);

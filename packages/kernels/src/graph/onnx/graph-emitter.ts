@@ -8,7 +8,7 @@ import type { ImportedValue } from './imported-value.ts';
 import type { OnnxNode } from './onnx-model.ts';
 
 /** A value of the model under the name of an output. */
-export interface NamedOutput {
+interface NamedOutput {
   readonly name: string;
   readonly value: ImportedValue;
   /** Names the copy, where one is needed. */

@@ -5,7 +5,7 @@ import { asFloat, at, combine, number, pointwise } from './pointwise.ts';
 import { reshape } from './structure.ts';
 
 /** How {@link multiply} takes its operands. */
-export interface ProductOptions {
+interface ProductOptions {
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;
   readonly alpha?: number;

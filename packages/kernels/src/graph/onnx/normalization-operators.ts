@@ -9,6 +9,7 @@ import { reshape, toChannelsFirst, toChannelsLast, transpose } from './structure
 /** `x * scale + shift` along axis 1, with what training found. */
 const batchNormalization: ImportOperator = (context) => {
   context.refuse(context.integer('training_mode', 0) !== 0 || context.wants(1), 'training');
+  context.refuse(context.integer('spatial', 1) === 0, 'a scale per cell');
   const x = context.input(0);
   const channels = x.shape[1];
   if (channels === undefined)
@@ -63,7 +64,7 @@ function constantScale(constants: readonly Constant[], epsilon: number) {
 }
 
 /** Over all axes from `axis` on, which are taken as one. */
-export function normalizeLayer(
+function normalizeLayer(
   context: NodeContext,
   x: ImportedValue,
   gamma: ImportedValue | null,

@@ -2,7 +2,7 @@ import { InvalidArgumentError, type WindowSpec } from '@qedge/core';
 import { MAX_FOLDED_ELEMENTS } from './constant.ts';
 import { type ImportedValue, knownValue } from './imported-value.ts';
 import type { ImportOperator, NodeContext } from './node-context.ts';
-import { at, combine, pointwise } from './pointwise.ts';
+import { asFloat, at, combine, pointwise } from './pointwise.ts';
 import {
   imagesBack,
   imagesOf,
@@ -56,11 +56,12 @@ function outputSize(
 const maximumPooling: ImportOperator = (context) => {
   context.refuse(context.wants(1), 'the output Indices');
   const x = context.input(0);
-  const images = imagesOf(context, x);
+  // Codes of 8 bits keep their order as floats.
+  const images = imagesOf(context, asFloat(context, x));
   const { window } = poolingWindow(context, images.shape.slice(1, 3) as [number, number], x.shape.length);
   return imagesBack(
     context,
-    context.emit({ kind: 'pooling', operation: 'max', window }, [images]),
+    context.emit({ kind: 'pooling', operation: 'max', window }, [images], x.type),
     x.shape.length,
   );
 };

@@ -191,6 +191,8 @@ const identity: ImportOperator = (context) => context.input(0);
 
 /** At inference it changes nothing; its mask is not made. */
 const dropout: ImportOperator = (context) => {
+  const training = context.optionalNumbers(2, 'The training mode of a Dropout')?.[0] ?? 0;
+  context.refuse(training !== 0, 'training');
   context.refuse(context.wants(1), 'the output mask');
   return context.input(0);
 };

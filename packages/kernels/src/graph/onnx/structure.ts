@@ -133,7 +133,7 @@ export function concatenate(
 }
 
 /** What is known of constants without the graph; null when one is not known or when it is too much. */
-export function computed(
+function computed(
   type: OnnxElementType,
   shape: Shape,
   values: readonly ImportedValue[],
