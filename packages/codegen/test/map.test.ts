@@ -1,8 +1,11 @@
 import { InvalidArgumentError, type PointwiseExpression, type PointwiseFunction } from '@qedge/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { kernelKey, type MapDescription } from '../src/index.ts';
+import { type KernelHost, kernelKey, type MapDescription } from '../src/index.ts';
+import { unitInLastPlace } from '../src/kernels/elements/array-trial.ts';
 import { planMap } from '../src/kernels/map/map-program.ts';
+import { POINTWISE_ERROR_ULPS, referenceFunction } from '../src/reference/pointwise.ts';
+import { runKernel } from './run-kernel.ts';
 import { FEW_TAIL_SIZES } from './tail-sizes.ts';
 import { findVectorErrors, openVectorHosts, type VectorHost } from './vector-hosts.ts';
 
@@ -89,6 +92,37 @@ function check(descriptions: readonly MapDescription[], seed = 11): void {
   expect(findVectorErrors(hosts, descriptions, seed)).toEqual([]);
 }
 
+/** Every 29,989th float32 of finite value, in the order of their bits. */
+const DENSE = Float32Array.from(
+  new Float32Array(
+    Uint32Array.from({ length: Math.floor(2 ** 32 / 29_989) }, (_, i) => i * 29_989).buffer,
+  ).filter((x) => Number.isFinite(x)),
+);
+
+function largestError(host: KernelHost, apply: PointwiseFunction): { ulps: number; argument: number } {
+  const length = DENSE.length;
+  const input = { outerStride: 0, rowStride: length, columnStride: 1 } as const;
+  const output = { outerStride: length, rowStride: length };
+  const expression = { apply, to: X };
+  const shape = { outer: 1, rows: 1, width: length } as const;
+  const [values] = runKernel(host, { kind: 'map', ...shape, inputs: [input], output, expression }, [
+    new Float32Array(length),
+    DENSE,
+  ]);
+  let [ulps, argument] = [0, 0];
+  for (let i = 0; i < length; i++) {
+    const expected = referenceFunction(apply, DENSE[i]!);
+    const rounded = Math.fround(expected);
+    if (!Number.isFinite(rounded)) {
+      expect(values![i], `at ${DENSE[i]}`).toBe(rounded);
+      continue;
+    }
+    const error = Math.abs(values![i]! - expected) / unitInLastPlace(expected);
+    if (error > ulps) [ulps, argument] = [error, DENSE[i]!];
+  }
+  return { ulps, argument };
+}
+
 const EXPRESSION: fc.Arbitrary<PointwiseExpression> = fc.letrec<{ tree: PointwiseExpression }>((tie) => ({
   tree: fc.oneof(
     { maxDepth: 3, depthSize: 'medium' },
@@ -163,6 +197,22 @@ describe('a map', () => {
     });
     expect(steps.filter(({ kind }) => kind === 'apply')).toHaveLength(1);
   });
+
+  it.each(['exponential', 'logarithm', 'error-function', 'softplus', 'elu'] as const)(
+    'stays within the stated error of %s over all magnitudes, however multiply-adds round',
+    (kind) => {
+      const apply: PointwiseFunction = kind === 'elu' ? { kind, alpha: 1 } : { kind };
+      const roundings = [
+        hosts.find(({ name }) => name === 'wasm-strict'),
+        hosts.findLast(({ host }) => !host.strict),
+      ];
+      for (const { name, host } of roundings.flatMap((found) => found ?? [])) {
+        const { ulps, argument } = largestError(host, apply);
+        expect(ulps, `${name} at ${argument}`).toBeLessThanOrEqual(POINTWISE_ERROR_ULPS[kind]!);
+        expect(ulps).toBeGreaterThan(0.4);
+      }
+    },
+  );
 
   it('is refused when it is impossible', () => {
     const good = map({ operation: 'add', a: X, b: Y }, 8);
