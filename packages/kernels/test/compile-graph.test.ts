@@ -1,16 +1,31 @@
 import './relaxed-simd.ts';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { InvalidArgumentError, type OperatorModel, type Precision, UseAfterReleaseError } from '@qedge/core';
 import { describe, expect, it } from 'vitest';
-import { compileGraph } from '../src/graph/compile-graph.ts';
+import type { KernelEngine } from '../src/engine/kernel-engine.ts';
+import { type CompileGraphOptions, compileGraph } from '../src/graph/compile-graph.ts';
 import { evaluateGraph } from '../src/graph/evaluate-graph.ts';
+import { GraphBuilder } from '../src/graph/graph-builder.ts';
+import type { ValueData } from '../src/graph/operators/operator-definition.ts';
 import { createKernelEngine } from '../src/node.ts';
+import { randomGraph, randomGraphInputs } from '../src/testing/random-graph.ts';
 import { caseModel, GRAPH_CASES } from './graph-cases.ts';
-import { presentIsas } from './present-ways.ts';
+import { eagerEngine, presentIsas } from './present-ways.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+type Inputs = Readonly<Record<string, ValueData>>;
 
 /**
  * Numbers are in -1..1 and sums have at most 100 terms: float32 sums differ from exact ones by at most 100 * 2^-24 of the sum of
  * magnitudes, functions by a few ulps; results stay below 20.
  */
 const TOLERANCE = 1e-4;
+
+/** Values of random graphs stay near 1, and a dozen operators lose a few bits each; relative to the largest value. */
+const GRAPH_TOLERANCE = 1e-3;
 
 function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   expect(actual.length).toBe(expected.length);
@@ -23,26 +38,249 @@ function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number
   return worst;
 }
 
+function largestMagnitude(values: ArrayLike<number>): number {
+  return Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+}
+
+/** Copies of the outputs of a run. */
+function runCompiled(
+  model: OperatorModel,
+  engine: KernelEngine,
+  inputs: Inputs,
+  options: CompileGraphOptions = {},
+): Map<string, ValueData['data']> {
+  using compiled = compileGraph(model, engine, options);
+  for (const [name, { data }] of Object.entries(inputs)) compiled.inputs[name]!.data.set(data);
+  compiled.run();
+  return new Map(Object.entries(compiled.outputs).map(([name, { data }]) => [name, data.slice()]));
+}
+
+const CASE_NAMES = new Map(GRAPH_CASES.map((each) => [each.name, each]));
+
+function caseOf(name: string) {
+  return caseModel(CASE_NAMES.get(name)!);
+}
+
 describe.each(presentIsas())('a compiled graph on %s', (isa) => {
-  it('computes every kind of node as the reference', async () => {
+  it('computes every kind of node as the reference, again and again', async () => {
     using engine = await createKernelEngine({ isa });
     const wrong: string[] = [];
     for (const each of GRAPH_CASES) {
       const { model, inputs } = caseModel(each);
       const expected = evaluateGraph(model, inputs);
-      try {
-        using compiled = compileGraph(model, engine, { optimize: false });
-        for (const [name, { data }] of Object.entries(inputs)) compiled.inputs[name]!.data.set(data);
-        compiled.run();
+      using compiled = compileGraph(model, engine, { optimize: false });
+      for (const [name, { data }] of Object.entries(inputs)) compiled.inputs[name]!.data.set(data);
+      for (let run = 0; run < 2; run++) {
         compiled.run();
         for (const [name, { data }] of expected) {
           const difference = largestDifference(compiled.outputs[name]!.data, data);
           if (!(difference <= TOLERANCE)) wrong.push(`${each.name}: ${name} differs by ${difference}`);
         }
-      } catch (error) {
-        wrong.push(`${each.name}: ${(error as Error).message}`);
       }
     }
     expect(wrong).toEqual([]);
+  });
+
+  it('computes random graphs as the reference, optimised and value by value', async () => {
+    using engine = await createKernelEngine({ isa });
+    for (let seed = 1; seed <= 4; seed++) {
+      const model = randomGraph({ seed, operators: 8 });
+      const inputs = randomGraphInputs(model, seed);
+      const expected = evaluateGraph(model, inputs);
+      for (const [name, data] of runCompiled(model, engine, inputs)) {
+        const reference = expected.get(name)!.data;
+        const allowed = GRAPH_TOLERANCE * Math.max(1, largestMagnitude(reference));
+        expect(largestDifference(data, reference), `seed ${seed}, ${name}`).toBeLessThanOrEqual(allowed);
+      }
+    }
+  });
+});
+
+const COMPILED = presentIsas().filter((isa) => isa !== 'interpreter');
+
+describe.each(COMPILED)('threads of a compiled graph on %s', (isa) => {
+  it('do not change a bit', async () => {
+    using alone = await eagerEngine(isa, 1, isa !== 'wasm' && isa !== 'wasm-256');
+    using together = await eagerEngine(isa, 2, isa !== 'wasm' && isa !== 'wasm-256');
+    const names = [
+      'matmul',
+      'convolution',
+      'attention with a mask',
+      'LSTM forward',
+      'resize linear',
+      'outer sum',
+    ];
+    for (const name of names) {
+      const { model, inputs } = caseOf(name);
+      const expected = runCompiled(model, alone, inputs);
+      expect(runCompiled(model, together, inputs), name).toEqual(expected);
+    }
+  });
+});
+
+describe('a compiled graph', () => {
+  it.each([
+    // Half precision has 11 bits; a sum of 33 products of numbers below 1 changes by 33 * 2^-12 at most.
+    ['float16', 33 * 2 ** -12],
+    // Steps of 2 / 255 for activations and 1 / 127 for weights: half a step of each per product.
+    ['int8', 33 * (1 / 255 + 1 / 254 + 1e-3)],
+    // Steps of 1 / 127 and 1 / 8.
+    ['int4', 33 * (1 / 254 + 1 / 16 + 1e-3)],
+  ] as const)('computes products at %s, and says so', async (precision: Precision, tolerance: number) => {
+    using engine = await createKernelEngine();
+    const { model, inputs } = caseOf('matmul of one row');
+    const exact = evaluateGraph(model, inputs);
+    using compiled = compileGraph(model, engine, { precision });
+    expect(compiled.report.nodes.map((node) => node.precision)).toEqual([precision]);
+    for (const [name, data] of runCompiled(model, engine, inputs, { precision })) {
+      const difference = largestDifference(data, exact.get(name)!.data);
+      expect(difference).toBeLessThanOrEqual(tolerance);
+      expect(difference).toBeGreaterThan(1e-6);
+    }
+  });
+
+  it('says what stays float32 and why', async () => {
+    using engine = await createKernelEngine();
+    using compiled = compileGraph(caseOf('convolution').model, engine, { precision: 'int8' });
+    const [node] = compiled.report.nodes;
+    expect(node).toMatchObject({ kind: 'convolution', precision: 'float32' });
+    expect(node!.reason).toContain('window');
+  });
+
+  it('tells its memory: the arena of the plan, weights, arguments', async () => {
+    using engine = await createKernelEngine();
+    using compiled = compileGraph(caseOf('matmul').model, engine);
+    const { memory } = compiled;
+    expect(memory.arenaBytes).toBe(memory.arenaLowerBoundBytes);
+    expect(memory.arenaBytes).toBe(128 + 128);
+    expect(memory.weightBytes).toBeGreaterThanOrEqual(7 * 10 * 4);
+    expect(memory.mappedBytes).toBe(0);
+    expect(memory.argumentBytes).toBe(64);
+  });
+
+  it('calls operators of the user between kernels, and traces every value', async () => {
+    const customs = {
+      Twice: {
+        infer: ([input]: readonly ({ dtype: 'float32'; shape: readonly number[] } | null)[]) => [input!],
+        evaluate: (inputs: readonly (ValueData | null)[], outputs: readonly ValueData[]) => {
+          for (let i = 0; i < outputs[0]!.data.length; i++) outputs[0]!.data[i] = inputs[0]!.data[i]! * 2;
+        },
+      },
+    } as unknown as NonNullable<CompileGraphOptions['customs']>;
+    const builder = new GraphBuilder('custom', { customs });
+    const negated = {
+      kind: 'pointwise',
+      expression: { apply: { kind: 'negate' }, to: { input: 0 } },
+    } as const;
+    const x = builder.input('x', { dtype: 'float32', shape: [3] });
+    const [y] = builder.add(negated, [x]);
+    const [z] = builder.add({ kind: 'custom', operator: 'Twice', attributes: {} }, [y!]);
+    const [w] = builder.add(negated, [z!]);
+    builder.output(w!);
+    using engine = await createKernelEngine();
+    using compiled = compileGraph(builder.finish(), engine, { customs, optimize: false });
+    compiled.inputs.x!.data.set([1, 2, 3]);
+    compiled.run();
+    expect([...compiled.outputs[w!]!.data]).toEqual([2, 4, 6]);
+    const seen: Record<string, number[]> = {};
+    compiled.runTraced((name, { data }) => {
+      seen[name] = [...data];
+    });
+    expect(seen).toEqual({ [y!]: [-1, -2, -3], [z!]: [-2, -4, -6], [w!]: [2, 4, 6] });
+  });
+
+  it('makes room for temporary memory that is much larger than values and weights', async () => {
+    using engine = await createKernelEngine();
+    const builder = new GraphBuilder('scores');
+    const x = builder.input('x', { dtype: 'float32', shape: [1, 768, 8] });
+    const attention = { kind: 'attention', heads: 8, keyHeads: 8, scale: 1, causal: true } as const;
+    const [y] = builder.add(attention, [x, x, x]);
+    builder.output(y!);
+    using compiled = compileGraph(builder.finish(), engine);
+    compiled.inputs.x!.data.fill(1);
+    compiled.run();
+    // Sums of 768 numbers, one after the other: an error of 768 * 2^-24.
+    expect(compiled.memory.scratchBytes).toBeGreaterThanOrEqual(8 * 768 * 768 * 4);
+    expect(compiled.outputs[y!]!.data.every((value) => Math.abs(value - 1) < 1e-4)).toBe(true);
+  });
+
+  it('refuses indices that lead out of the data when it runs', async () => {
+    using engine = await createKernelEngine();
+    const { model, inputs } = caseOf('gather of rows that are given');
+    using compiled = compileGraph(model, engine);
+    compiled.inputs.x0!.data.set(inputs.x0!.data);
+    compiled.inputs.x1!.data.fill(5);
+    expect(() => compiled.run()).toThrow(InvalidArgumentError);
+    compiled.inputs.x1!.data.fill(-6);
+    expect(() => compiled.run()).toThrow('An index is out of range');
+    compiled.inputs.x1!.data.fill(-5);
+    expect(() => compiled.run()).not.toThrow();
+  });
+
+  it('refuses to run after dispose, of it or of its engine', async () => {
+    using engine = await createKernelEngine();
+    const [first, second] = [0, 1].map(() => compileGraph(caseOf('matmul').model, engine));
+    first!.dispose();
+    first!.dispose();
+    expect(() => first!.run()).toThrow(UseAfterReleaseError);
+    expect(() => second!.run()).not.toThrow();
+    engine.dispose();
+    expect(() => second!.run()).toThrow(UseAfterReleaseError);
+    expect(() => compileGraph(caseOf('matmul').model, engine)).toThrow(UseAfterReleaseError);
+  });
+});
+
+const RUNS = 10_000;
+
+/** Bytes that 10,000 runs may add to the heap and outside of it: less than one object per run. */
+const ALLOWED_BYTES = 64 * 1024;
+
+function growth(work: () => void): number {
+  collectGarbage();
+  const before = process.memoryUsage();
+  work();
+  const after = process.memoryUsage();
+  return Math.max(after.heapUsed - before.heapUsed, after.external - before.external);
+}
+
+describe.each(COMPILED)('the steady state of a compiled graph on %s', (isa) => {
+  it.each(['float32', 'int8'] as const)('allocates nothing over 10,000 runs at %s', async (precision) => {
+    using engine = await createKernelEngine({ isa });
+    const builder = new GraphBuilder('steady');
+    const values = (...shape: number[]): ValueData => {
+      const data = new Float32Array(shape.reduce((product, size) => product * size, 1)).fill(0.1);
+      return { dtype: 'float32', shape, data };
+    };
+    const x = builder.input('x', { dtype: 'float32', shape: [1, 6, 6, 3] });
+    const weights = builder.constant('w', values(3, 3, 3, 8));
+    const window = { size: [3, 3], strides: [2, 2], dilations: [1, 1], padding: [1, 1, 1, 1] } as const;
+    const [h] = builder.add({ kind: 'convolution', window, groups: 1, activation: { kind: 'relu' } }, [
+      x,
+      weights,
+    ]);
+    const [flat] = builder.add({ kind: 'reshape', shape: [1, 72] }, [h!]);
+    const product = {
+      kind: 'matmul',
+      transposeA: false,
+      transposeB: false,
+      alpha: 1,
+      activation: null,
+    } as const;
+    const [y] = builder.add(product, [flat!, builder.constant('v', values(72, 10))]);
+    const [index] = builder.add({ kind: 'arg-extremum', operation: 'maximum', axis: 1, keepAxis: false }, [
+      y!,
+    ]);
+    const [row] = builder.add({ kind: 'gather', axis: 0 }, [
+      builder.constant('table', values(10, 4)),
+      index!,
+    ]);
+    builder.output(row!);
+    using compiled = compileGraph(builder.finish(), engine, { precision });
+    const runMany = () => {
+      for (let i = 0; i < RUNS; i++) compiled.run();
+    };
+    const growths = [growth(runMany)];
+    while (growths.length < 5 && !(growths.at(-1)! < ALLOWED_BYTES)) growths.push(growth(runMany));
+    expect(growths.at(-1), `${growths}`).toBeLessThan(ALLOWED_BYTES);
   });
 });

@@ -26,8 +26,14 @@ export interface CompileGraphOptions {
   readonly customs?: CustomOperators;
   /** False: the graph is computed as it is. Default true: constants, normalisations and activations are folded first. */
   readonly optimize?: boolean;
-  /** Makes what knows weights that were packed before, and is told what is packed. The graph disposes it where it can be disposed. */
-  readonly packedWeights?: (arena: Arena) => PackedWeights & Partial<Disposable>;
+  /** Makes what knows weights that were packed before, and is told what is packed. The graph owns it. */
+  readonly packedWeights?: (arena: Arena) => OwnedWeights;
+}
+
+/** Packed weights that one compiled graph owns. */
+export interface OwnedWeights extends PackedWeights, Partial<Disposable> {
+  /** Called before every run; throws when what was found must not be read any more. Must not allocate. */
+  verify?(): void;
 }
 
 /** What a step costs that is divided among threads which are awake, in microseconds. */
@@ -66,7 +72,8 @@ export function compileGraph(
     const used = packed === undefined ? context : { ...context, packedWeights: packed };
     try {
       const parts = new GraphCompilation(used, planned, plan, { precision, customs }).finish();
-      return new CompiledGraph({ ...parts, onDispose: () => packed?.[Symbol.dispose]?.() });
+      const segments = packed?.verify ? [{ run: () => packed.verify!() }, ...parts.segments] : parts.segments;
+      return new CompiledGraph({ ...parts, segments, onDispose: () => packed?.[Symbol.dispose]?.() });
     } catch (error) {
       packed?.[Symbol.dispose]?.();
       if (!(error instanceof BudgetExceededError) || byteLength >= MOST_BYTES) throw error;
@@ -93,5 +100,5 @@ function contextOf(engine: KernelEngine, byteLength: number, { graph }: Executio
   if (team === null) return context;
   const saved = fewestMicroseconds(host, estimateOperations(graph)) * (1 - 1 / team.size);
   if (saved <= 2 * team.handoffMicroseconds) return { ...context, team: null };
-  return { ...context, divisionMicroseconds: BARRIER_MICROSECONDS };
+  return { ...context, divisionMicroseconds: Math.min(BARRIER_MICROSECONDS, team.handoffMicroseconds) };
 }

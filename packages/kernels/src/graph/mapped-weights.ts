@@ -2,7 +2,7 @@ import type { Isa } from '@qedge/codegen';
 import type { LazyModel } from '@qedge/memory';
 import type { MappedFile, MappedPages, MemoryOverlay } from '@qedge/memory/node';
 import type { Arena } from '../engine/arena.ts';
-import type { PackedWeights } from '../engine/packed-weights.ts';
+import type { OwnedWeights } from './compile-graph.ts';
 import { sectionKey } from './prepared-weights.ts';
 
 /** A page of WebAssembly; a multiple of every system's pages. */
@@ -12,13 +12,14 @@ const PAGE_BYTES = 65_536;
 interface PlacedSections extends Disposable {
   /** What to add to an offset in the file. */
   readonly base: number;
+  verify(): void;
 }
 
 /**
  * Packed weights in the sections of a mapped file. Machine code reads them where they are mapped; in a WebAssembly memory, pages of the file
  * take the place of pages of the memory; where neither can be, they are copied.
  */
-export class MappedWeights implements PackedWeights, Disposable {
+export class MappedWeights implements OwnedWeights {
   readonly #file: MappedFile;
   readonly #model: LazyModel;
   readonly #arena: Arena;
@@ -46,6 +47,11 @@ export class MappedWeights implements PackedWeights, Disposable {
   }
 
   record(): void {}
+
+  /** A page of a truncated file ends the process when it is read. @throws FileFormatError when the file changed. */
+  verify(): void {
+    this.#placed?.verify();
+  }
 
   /** Gives the pages back. */
   [Symbol.dispose](): void {
@@ -77,9 +83,9 @@ export class MappedWeights implements PackedWeights, Disposable {
 function placePages(pages: MappedPages | null): PlacedSections | null {
   if (pages === null) return null;
   pages.verify();
-  return { base: pages.address, [Symbol.dispose]: () => pages.dispose() };
+  return { base: pages.address, verify: () => pages.verify(), [Symbol.dispose]: () => pages.dispose() };
 }
 
 function placeOverlay(overlay: MemoryOverlay, base: number): PlacedSections {
-  return { base, [Symbol.dispose]: () => overlay.dispose() };
+  return { base, verify: () => overlay.verify(), [Symbol.dispose]: () => overlay.dispose() };
 }

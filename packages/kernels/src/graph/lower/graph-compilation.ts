@@ -1,4 +1,11 @@
-import type { OperatorModel, OperatorNode, Precision } from '@qedge/core';
+import {
+  InvalidArgumentError,
+  type OperatorModel,
+  type OperatorNode,
+  type Precision,
+  ShapeMismatchError,
+  UnsupportedError,
+} from '@qedge/core';
 import { type BindingContext, type KernelSteps, writeBlock } from '../../engine/binding.ts';
 import { KernelCalls, type PlacedSteps } from '../../engine/kernel-calls.ts';
 import type { CompiledGraphParts, NodeReport, Runnable, TracedNode } from '../compiled-graph.ts';
@@ -51,7 +58,7 @@ export class GraphCompilation {
     const { graph } = this.#model;
     const { arena, team, lifetime } = this.#context;
     const nodes = graph.nodes.map((node) => {
-      return withNodeName(node.name, node.operator, () => this.#planNode(node));
+      return atNode(node, () => this.#planNode(node));
     });
     const named = (names: readonly string[]) => {
       return Object.fromEntries(names.map((name) => [name, valueData(this.#values.get(name))]));
@@ -153,6 +160,19 @@ export class GraphCompilation {
       }),
       prepare: () => this.#segments([node]),
     };
+  }
+}
+
+/** Adds the node's name to what is wrong with the node; what is wrong with memory, files or code has nothing to do with it. */
+function atNode<Result>({ name, operator }: OperatorNode, work: () => Result): Result {
+  try {
+    return work();
+  } catch (cause) {
+    const isOfNode = cause instanceof UnsupportedError || cause instanceof ShapeMismatchError;
+    if (!isOfNode && !(cause instanceof InvalidArgumentError)) throw cause;
+    return withNodeName(name, operator, () => {
+      throw cause;
+    });
   }
 }
 
