@@ -28,7 +28,7 @@ export type {
   ScaleChannelsOptions,
 } from './engine/row-kernels.ts';
 export type { KernelWorkspace } from './engine/workspace.ts';
-export { type CompileGraphOptions, compileGraph } from './graph/compile-graph.ts';
+export { type CompileGraphOptions, compileGraph, type OwnedWeights } from './graph/compile-graph.ts';
 export type {
   CompiledGraph,
   CompiledGraphMemory,

@@ -8,6 +8,13 @@ export { createKernelEngine, type NodeKernelEngineOptions } from './engine/node-
 export type { KernelWorkspace } from './engine/workspace.ts';
 export { compileGraph } from './graph/compile-graph.ts';
 export {
+  type CompilePreparedOptions,
+  openPreparedModel,
+  type PreparedModel,
+  type SavePreparedModelOptions,
+  savePreparedModel,
+} from './graph/prepared-model.ts';
+export {
   type LoadModelOptions,
   loadModel,
   modelFileSource,
