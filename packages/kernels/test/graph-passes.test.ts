@@ -27,6 +27,7 @@ import { removeDeadNodes } from '../src/graph/passes/remove-dead-nodes.ts';
 import { removeIdentities } from '../src/graph/passes/remove-identities.ts';
 import { shareCommonSubexpressions } from '../src/graph/passes/share-common-subexpressions.ts';
 import { simplifyPointwise } from '../src/graph/passes/simplify-pointwise.ts';
+import { sinkReshapes } from '../src/graph/passes/sink-reshapes.ts';
 import { sinkTransposes } from '../src/graph/passes/sink-transposes.ts';
 import { splitProducts } from '../src/graph/passes/split-products.ts';
 import { expectSameMeaning } from './same-meaning.ts';
@@ -195,6 +196,32 @@ describe('passes over layouts', () => {
       add(transpose(0, 3, 2, 1), input),
     ]);
     expect(kinds(run(model, flattenTransposes)).sort()).toEqual(['reshape', 'transpose']);
+  });
+});
+
+describe('reshapes between products and activations', () => {
+  it('move behind the activation, and behind a sum if both terms are reshaped alike', () => {
+    const model = build([1, 1, 6, 4], (add, input, constant) => {
+      const flat = (value: string) => add({ kind: 'reshape', shape: [6, 4] }, value);
+      const image = (value: string) => add({ kind: 'reshape', shape: [1, 1, 6, 4] }, value);
+      const a = flat(add(convolution(1, 0), input, constant(1, 1, 4, 4)));
+      const b = flat(add(convolution(1, 0), image(add(fn('relu'), a)), constant(1, 1, 4, 4)));
+      return [add(fn('tanh'), add(two('add'), add(two('multiply'), a, constant(4)), b))];
+    });
+    const nodes = run(model, sinkReshapes, removeIdentities, removeDeadNodes);
+    expect(kinds(nodes).filter((kind) => kind === 'reshape')).toHaveLength(1);
+    const { model: best } = optimizeGraph(model);
+    expectSameMeaning(model, best);
+    expect(kinds(best.graph.nodes).filter((kind) => kind === 'reshape')).toHaveLength(1);
+  });
+
+  it('stay where moving one adds another', () => {
+    const model = build([2, 12], (add, input) => {
+      const a = add({ kind: 'reshape', shape: [4, 6] }, add(fn('tanh'), input));
+      const b = add({ kind: 'reshape', shape: [4, 6] }, add({ kind: 'reshape', shape: [24] }, input));
+      return [add(two('add'), a, add({ kind: 'softmax', log: false }, b))];
+    });
+    expect(kinds(run(model, sinkReshapes))).toEqual(kinds(model.graph.nodes));
   });
 });
 

@@ -18,6 +18,7 @@ import { removeDeadNodes } from './remove-dead-nodes.ts';
 import { removeIdentities } from './remove-identities.ts';
 import { shareCommonSubexpressions } from './share-common-subexpressions.ts';
 import { simplifyPointwise } from './simplify-pointwise.ts';
+import { sinkReshapes } from './sink-reshapes.ts';
 import { sinkTransposes } from './sink-transposes.ts';
 import { splitProducts } from './split-products.ts';
 
@@ -64,6 +65,7 @@ const JOINING: readonly GraphPass[] = [
   foldConstants,
   decodeConstants,
   flattenTransposes,
+  sinkReshapes,
   removeIdentities,
   fusePointwise,
   foldScalesIntoReaders,
