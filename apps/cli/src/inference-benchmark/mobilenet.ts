@@ -27,7 +27,7 @@ const BLOCKS: readonly (readonly [stride: number, outputs: number])[] = [
  */
 export function buildMobilenet(tf: Tensorflow, weights: TfjsWeights, size: number): LayersModel {
   const input = tf.input({ shape: [size, size, 3], name: 'image' });
-  let x = convolution(tf, input, 'Conv2d_0', 32, 3, 2);
+  let x = convolution(tf, input, 'Conv2d_0_pointwise', 32, 3, 2);
   for (const [block, [stride, outputs]] of BLOCKS.entries()) {
     x = depthwise(tf, x, `Conv2d_${block + 1}_depthwise`, stride);
     x = convolution(tf, x, `Conv2d_${block + 1}_pointwise`, outputs, 1, 1);

@@ -117,7 +117,7 @@ export function parseShape(
 ): Readonly<Record<string, Shape>> {
   const [, name, sizes] = /^(.+)=(\d+(?:x\d+)*)$/.exec(text) ?? [];
   const shape = sizes?.split('x').map(Number);
-  if (!name || !shape || !shape.every((size) => Number.isSafeInteger(size) && size > 0)) {
+  if (!name || !shape?.every((size) => Number.isSafeInteger(size) && size > 0)) {
     throw new InvalidArgumentError(`--shape ${text} is no shape`, {
       expected: 'name=1x3x48x320',
       actual: text,

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 /** Finds packages that are not dependencies, in the folders where a person may have installed them. */
@@ -35,15 +35,15 @@ export class InstalledPackages {
     return import(pathToFileURL(this.resolve(name)).href);
   }
 
-  /** The folder of a package. */
+  /** The folder of a package, also of one that has data only. @throws Error when it is in none of the folders. */
   folder(name: string): string {
-    let folder = dirname(this.resolve(name));
-    while (this.#manifest(folder)?.name !== name) {
-      const parent = dirname(folder);
-      if (parent === folder) throw new Error(`${name} has no package.json`);
-      folder = parent;
+    for (const require of this.#requires) {
+      for (const place of require.resolve.paths(name) ?? []) {
+        const folder = join(place, name);
+        if (this.#manifest(folder)?.name === name) return realpathSync(folder);
+      }
     }
-    return folder;
+    throw new Error(`${name} is not installed`);
   }
 
   version(name: string): string {
