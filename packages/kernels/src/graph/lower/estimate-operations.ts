@@ -1,10 +1,11 @@
 import { elementCount, type OperatorGraph, type OperatorNode } from '@qedge/core';
+import { VALUE_BYTES } from './graph-values.ts';
 
 /** Operations per element of nodes that are no products; a rough figure. */
 const OPERATIONS_PER_ELEMENT = 8;
 
 /** About how many additions and multiplications a node takes. */
-function operationsOf({ values }: OperatorGraph, { operator, inputs, outputs }: OperatorNode): number {
+export function operationsOf({ values }: OperatorGraph, { operator, inputs, outputs }: OperatorNode): number {
   const elements = outputs.reduce((sum, name) => sum + elementCount(values[name]!.shape), 0);
   const shape = (index: number) => values[inputs[index]!]!.shape;
   switch (operator.kind) {
@@ -28,4 +29,13 @@ function operationsOf({ values }: OperatorGraph, { operator, inputs, outputs }: 
 /** About how many additions and multiplications a graph takes. */
 export function estimateOperations(graph: OperatorGraph): number {
   return graph.nodes.reduce((sum, node) => sum + operationsOf(graph, node), 0);
+}
+
+/** Bytes of inputs, weights and outputs of a node, each counted once. */
+export function bytesOfNode({ values }: OperatorGraph, { inputs, outputs }: OperatorNode): number {
+  const names = new Set([...inputs.filter((name) => name !== null), ...outputs]);
+  return [...names].reduce((sum, name) => {
+    const { dtype, shape } = values[name]!;
+    return sum + elementCount(shape) * VALUE_BYTES[dtype];
+  }, 0);
 }

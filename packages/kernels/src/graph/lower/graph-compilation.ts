@@ -15,6 +15,7 @@ import type { ValueData } from '../operators/operator-definition.ts';
 import { customOperator } from '../operators/registry.ts';
 import type { ExecutionPlan } from '../plan/execution-plan.ts';
 import { CountedWeights } from './counted-weights.ts';
+import { bytesOfNode, operationsOf } from './estimate-operations.ts';
 import { type GraphValue, GraphValues } from './graph-values.ts';
 import { lowerNode } from './lowerers.ts';
 
@@ -94,7 +95,7 @@ export class GraphCompilation {
     const { operator } = node;
     if (operator.kind === 'custom') {
       const call = customCall(operator, inputs, outputs, this.#target.customs);
-      this.#reports.push({ name: node.name, kind: 'custom', precision: 'float32', reason: null, steps: 1 });
+      this.#report(node, { precision: 'float32', reason: null }, 1);
       return { call, steps: [], outputs };
     }
     let call: Runnable | null = null;
@@ -112,8 +113,14 @@ export class GraphCompilation {
       return lowerNode({ operator, inputs, outputs, context, precision, report, callBefore });
     };
     const steps = this.#context.arena.reuse(plan).filter(({ length }) => length > 0);
-    this.#reports.push({ name: node.name, kind: operator.kind, ...how, steps: steps.length });
+    this.#report(node, how, steps.length);
     return { call, steps: this.#place(steps), outputs };
+  }
+
+  #report(node: OperatorNode, how: Pick<NodeReport, 'precision' | 'reason'>, steps: number): void {
+    const { graph } = this.#plan;
+    const work = { operations: operationsOf(graph, node), bytes: bytesOfNode(graph, node) };
+    this.#reports.push({ name: node.name, kind: node.operator.kind, ...how, steps, ...work });
   }
 
   #place(steps: KernelSteps): PlacedSteps {

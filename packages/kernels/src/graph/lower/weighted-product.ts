@@ -42,13 +42,24 @@ export function weightedProductSteps(
   return gemmSteps(context, { m, n, k, a, b, c, alpha, ...epilogue });
 }
 
+/** Products of more rows than this are bound by arithmetic, others by reading weights. */
+const FEW_ROWS = 8;
+
+/** Fewer outputs do not pay for turning the numbers of a row into codes; measured on Zen 4. */
+const FEWEST_INTEGER_COLUMNS = 64;
+
 function possiblePrecision(
   precision: Precision,
-  { k }: WeightedProduct,
+  { m, n, k }: WeightedProduct,
   report: Lowering['report'],
 ): Precision {
   if (precision === 'int8' && k > MAX_ROW_ZERO_POINT_DEPTH) {
     report('float32', `a depth of ${k}; sums of integers hold ${MAX_ROW_ZERO_POINT_DEPTH}`);
+    return 'float32';
+  }
+  const isInteger = precision === 'int8' || precision === 'int4';
+  if (isInteger && m > FEW_ROWS && n < FEWEST_INTEGER_COLUMNS) {
+    report('float32', `${n} outputs: quantising the rows would cost more than it saves`);
     return 'float32';
   }
   if (precision !== 'float32') report(precision, null);
