@@ -28,6 +28,7 @@ export {
   type OnnxRuntimeLibrary,
 } from './ort/load-onnx-runtime.ts';
 export { type ProbeOptions, probeCapabilities } from './probe/probe-capabilities.ts';
+export type { AccelerateOptions, Acceleration, KernelUse } from './tfjs/accelerate/accelerate.ts';
 export { accelerate } from './tfjs/accelerate/node-accelerate.ts';
 export {
   type LoadedTensorflow,

@@ -1,6 +1,7 @@
 import './relaxed-simd.ts';
 import { CapabilityUnavailableError, InvalidArgumentError } from '@qedge/core';
 import { loadKoffi } from '@qedge/core/node';
+import type { Rank, Tensor, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accelerate as accelerateInNode, loadTensorflow } from '../src/node.ts';
@@ -250,7 +251,7 @@ describe.each(WAYS)('a backend accelerated by %s', (_way, start) => {
 
   it('follows the memory of the backend when it grows', () => {
     const heap = () => (tf.backend() as unknown as { wasm: { HEAPU8: Uint8Array } }).wasm.HEAPU8;
-    const a = tf.randomUniform([64, 64], -1, 1, 'float32', 1) as import('@tensorflow/tfjs').Tensor2D;
+    const a = tf.randomUniform([64, 64], -1, 1, 'float32', 1) as Tensor2D;
     const expected = tf.tidy(() => tf.matMul(a, a).dataSync());
     const before = heap().buffer;
     const large = tf.zeros([heap().length / 4]);
@@ -279,6 +280,72 @@ describe('accelerate', () => {
     expect(tf.getKernel('Conv2DBackpropFilter', 'wasm')).toBeUndefined();
     expect(tf.AdamOptimizer.prototype.applyGradients).toBe(applyGradients);
     (await accelerate(tf)).dispose();
+  });
+
+  it('leaves a kernel out that disagrees with the cpu backend, and says so', async () => {
+    const right = tf.getKernel('Relu', 'cpu')!;
+    const stock = tf.getKernel('Relu', 'wasm')!;
+    tf.unregisterKernel('Relu', 'cpu');
+    tf.registerKernel({ ...right, kernelFunc: tf.getKernel('Neg', 'cpu')!.kernelFunc });
+    try {
+      using acceleration = await accelerate(tf);
+      expect(acceleration.kernels).not.toContain('Relu');
+      expect(tf.getKernel('Relu', 'wasm')).toBe(stock);
+      const [fallback] = acceleration.fallbacks.filter(({ to }) => to === 'the stock kernel');
+      expect(fallback).toMatchObject({ from: 'generated code for Relu' });
+      expect(fallback!.why).toMatch(/^trial 0: element \d+: expected .*, got /);
+    } finally {
+      tf.unregisterKernel('Relu', 'cpu');
+      tf.registerKernel(right);
+    }
+  });
+
+  it('forgets the shapes that were not used for longest, and computes them again', async () => {
+    using acceleration = await accelerate(tf);
+    const sum = (length: number) => {
+      const values = tf.tidy(() => tf.add(tf.fill([length], 1), tf.fill([length], 2)).dataSync());
+      return values.length === length && values.every((value) => value === 3);
+    };
+    const lengths = Array.from({ length: 1100 }, (_, i) => i + 1);
+    expect(lengths.every(sum)).toBe(true);
+    expect([1, 1100, 1].every(sum)).toBe(true);
+    const use = acceleration.report().find(({ kernel }) => kernel === 'Add')!;
+    expect(use).toEqual({ kernel: 'Add', served: 1103, passed: 0 });
+  });
+
+  it('packs weights again when they or the bias change', async () => {
+    using _acceleration = await accelerate(tf);
+    const x = tf.ones([1, 4, 4, 3]) as Tensor4D;
+    const filter = tf.variable(tf.ones([3, 3, 3, 2])) as unknown as Variable<Rank.R4>;
+    const compute = (bias: number) =>
+      tf.tidy(() => {
+        const options = { x, filter, strides: 1, pad: 'valid', bias: tf.fill([2], bias) } as const;
+        return tf.fused.conv2d(options as never).dataSync()[0];
+      });
+    expect([1, 2, 3, 3].map(compute)).toEqual([28, 29, 30, 30]);
+    const multiply = () => tf.tidy(() => tf.matMul(tf.ones([2, 3]), second as never).dataSync()[0]);
+    const second = tf.variable(tf.ones([3, 4]));
+    expect([multiply(), multiply(), multiply()]).toEqual([3, 3, 3]);
+    filter.assign(tf.tidy(() => tf.fill([3, 3, 3, 2], 2)));
+    second.assign(tf.fill([3, 4], 5));
+    expect([compute(0), compute(0), compute(1)]).toEqual([54, 54, 55]);
+    expect([multiply(), multiply(), multiply()]).toEqual([15, 15, 15]);
+    tf.dispose([x, filter, second]);
+  });
+
+  it('takes tensors that are still on another backend', async () => {
+    const conv = (x: Tensor, filter: Tensor, bias: Tensor) =>
+      tf.tidy(() => {
+        const options = { x, filter, strides: 1, pad: 'valid', bias, activation: 'relu' };
+        return tf.fused.conv2d(options as never).dataSync()[0];
+      });
+    await tf.setBackend('cpu');
+    const tensors = [tf.ones([1, 3, 3, 2]), tf.ones([3, 3, 2, 4]), tf.ones([4])] as const;
+    await tf.setBackend('wasm');
+    using acceleration = await accelerate(tf);
+    expect(conv(...tensors)).toBe(19);
+    expect(acceleration.report().find(({ kernel }) => kernel === 'FusedConv2D')).toMatchObject({ served: 1 });
+    tf.dispose([...tensors]);
   });
 
   it('refuses other backends and impossible numbers of threads', async () => {

@@ -64,7 +64,7 @@ const MAKERS: readonly KernelMaker[] = [
   makeTensorKernels,
 ];
 
-/** Namespaces whose kernels are replaced. */
+/** Backends whose kernels are replaced. */
 const accelerated = new WeakSet<WasmBackend>();
 
 /** @throws as `accelerate`. */

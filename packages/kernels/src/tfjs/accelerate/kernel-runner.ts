@@ -67,14 +67,15 @@ export class KernelRunner {
   run(program: Program, operands: readonly Operand[], scalars: readonly number[] = []): void {
     const scratch = program.scratchBytes === 0 ? 0 : this.scratch(program.scratchBytes).address;
     const { dataIdMap } = this.backend;
-    const heap = this.memory.heap.address;
     const addresses = this.#addresses;
     addresses.length = operands.length;
     for (let i = 0; i < operands.length; i++) {
       const operand = operands[i]!;
-      addresses[i] =
-        'dataId' in operand ? heap + dataIdMap.get(operand.dataId).memoryOffset : operand.address;
+      addresses[i] = 'dataId' in operand ? dataIdMap.get(operand.dataId).memoryOffset : operand.address;
     }
+    // Looking up a tensor of another backend has copied it here, and the memory may have grown.
+    const heap = this.memory.heap.address;
+    for (let i = 0; i < operands.length; i++) if ('dataId' in operands[i]!) addresses[i]! += heap;
     program.run(addresses, scratch, scalars);
   }
 
@@ -85,6 +86,11 @@ export class KernelRunner {
     this.#scratch = null;
     this.#scratch = this.memory.allocate(Math.ceil(byteLength / SCRATCH_STEP) * SCRATCH_STEP);
     return this.#scratch;
+  }
+
+  /** Copies tensors here that are on another backend; the memory may grow. */
+  bringHere(tensors: readonly (TensorInfo | null | undefined)[]): void {
+    for (const tensor of tensors) if (tensor) this.backend.dataIdMap.get(tensor.dataId);
   }
 
   /** One float32 that is 0. */

@@ -1,15 +1,17 @@
-import type { Activation } from '@qedge/codegen';
-import type { TensorInfo } from '@tensorflow/tfjs';
 import {
-  type AcceleratedKernel,
-  areFloats,
-  type KernelInputs,
-  type KernelMaker,
-} from './accelerated-kernel.ts';
-import { elementCount, type KernelRunner } from './kernel-runner.ts';
-import type { ProgramPlan } from './program.ts';
+  type Activation,
+  type GemmPanelShape,
+  gemmPanelBytes,
+  gemmPanelColumns,
+  packGemmPanels,
+} from '@qedge/codegen';
+import type { TensorInfo } from '@tensorflow/tfjs';
+import { areFloats, type KernelInputs, type KernelMaker } from './accelerated-kernel.ts';
+import { elementCount, type KernelRunner, type Operand } from './kernel-runner.ts';
+import type { Program, ProgramPlan, WeightPacking } from './program.ts';
 import { ProgramBuilder, placeMatrix } from './program-builder.ts';
 import { operandAt } from './scratch-layout.ts';
+import { WeightCache } from './weight-cache.ts';
 
 const FUSED: Readonly<Record<string, Activation>> = {
   linear: 'none',
@@ -24,11 +26,12 @@ export function fusedActivation(attrs: Readonly<Record<string, unknown>>): Activ
 }
 
 /** `BatchMatMul` and `_FusedMatMul`: products with any transpositions, one operand shared among a batch or not. */
-export const makeMatrixProducts: KernelMaker = (runner) =>
-  [
+export const makeMatrixProducts: KernelMaker = (runner) => {
+  const cache = new WeightCache(runner);
+  return [
     {
       name: 'BatchMatMul',
-      serve: (call) => multiply(runner, call, 'none'),
+      serve: (call) => multiply(runner, cache, call, 'none'),
       trials: [
         ...[false, true].flatMap((transposeA) =>
           [false, true].map((transposeB) => ({
@@ -43,14 +46,15 @@ export const makeMatrixProducts: KernelMaker = (runner) =>
       name: '_FusedMatMul',
       serve: (call) => {
         const activation = fusedActivation(call.attrs);
-        return activation === undefined ? null : multiply(runner, call, activation);
+        return activation === undefined ? null : multiply(runner, cache, call, activation);
       },
       trials: ['linear', 'relu', 'sigmoid'].map((activation) => ({
         inputs: { a: [4, 11], b: [11, 33], bias: [33] },
         attrs: { transposeA: false, transposeB: false, activation },
       })),
     },
-  ] satisfies readonly AcceleratedKernel[];
+  ];
+};
 
 interface ProductShape {
   readonly batch: number;
@@ -66,8 +70,12 @@ interface ProductShape {
   readonly activation: Activation;
 }
 
+/** Larger matrices are rarely weights, and packing them for good would hold too much memory. */
+const MOST_PACKED = 2 ** 24;
+
 function multiply(
   runner: KernelRunner,
+  cache: WeightCache,
   { inputs, attrs }: KernelInputs,
   activation: Activation,
 ): TensorInfo | null {
@@ -83,10 +91,16 @@ function multiply(
     (shape.sharedB ? 8 : 0) +
     (bias ? 16 : 0);
   const key = `product ${batch} ${m} ${n} ${k} ${flags} ${activation}`;
-  const program = runner.program(key, () => planMultiply(runner, shape));
+  let program: Program | null = null;
+  let right: Operand = b;
+  if (batch === 1 && m > 1 && n * k <= MOST_PACKED && cache.isReused(b, packingKey(shape))) {
+    program = runner.program(`packed ${key}`, () => planMultiply(runner, shape, packingOf(runner, shape)));
+    if (program !== null) right = cache.find(program.packing!, b, undefined);
+  }
+  program ??= runner.program(key, () => planMultiply(runner, shape, null));
   if (program === null) return null;
   const output = runner.output([...outerShape(a, b), rowsOf(a, attrs.transposeA === true), n]);
-  runner.run(program, bias ? [a, b, output, bias] : [a, b, output]);
+  runner.run(program, bias ? [a, right, output, bias] : [a, right, output]);
   return output;
 }
 
@@ -137,7 +151,29 @@ function sameOuter(a: TensorInfo, b: TensorInfo): boolean {
   return true;
 }
 
-function planMultiply(runner: KernelRunner, shape: ProductShape): ProgramPlan {
+function packingKey({ n, k, transposeB }: ProductShape): string {
+  return `product ${n} ${k} ${transposeB}`;
+}
+
+/** Panels that serve the product whatever the number of its rows. */
+function packingOf({ host }: KernelRunner, shape: ProductShape): PanelPacking {
+  const { n, k, transposeB } = shape;
+  const panelColumns = gemmPanelColumns(host.traits, n);
+  const panels: GemmPanelShape = { depth: k, columns: n, panelColumns, format: 'float32' };
+  const [rowStride, columnStride] = transposeB ? [1, k] : [n, 1];
+  return {
+    key: packingKey(shape),
+    panelColumns,
+    byteLength: gemmPanelBytes(panels),
+    pack: (values, _bias, target) => packGemmPanels(panels, { values, rowStride, columnStride }, target),
+  };
+}
+
+interface PanelPacking extends WeightPacking {
+  readonly panelColumns: number;
+}
+
+function planMultiply(runner: KernelRunner, shape: ProductShape, packing: PanelPacking | null): ProgramPlan {
   const { batch, m, n, k, transposeA, transposeB, sharedA, sharedB, bias, activation } = shape;
   return new ProgramBuilder(runner)
     .product({
@@ -146,10 +182,13 @@ function planMultiply(runner: KernelRunner, shape: ProductShape): ProgramPlan {
       n,
       k,
       a: placeMatrix(operandAt(0), m, k, transposeA, sharedA),
-      b: placeMatrix(operandAt(1), k, n, transposeB, sharedB),
+      b:
+        packing === null
+          ? placeMatrix(operandAt(1), k, n, transposeB, sharedB)
+          : { at: operandAt(1), panelColumns: packing.panelColumns },
       c: placeMatrix(operandAt(2), m, n),
       bias: bias ? operandAt(3) : null,
       activation,
     })
-    .plan();
+    .plan(packing);
 }

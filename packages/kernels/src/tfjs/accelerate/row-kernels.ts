@@ -96,6 +96,7 @@ function normalize(
     if (factors.bytes !== null) runner.memory.release(factors.bytes);
     factors.bytes = runner.memory.allocate(channels * 8);
   }
+  runner.bringHere([mean, variance, offset, scale]);
   const output = runner.output(x.shape);
   writeFactors(runner, factors.bytes, inputs, attrs.varianceEpsilon as number, channels);
   runner.run(program, [x, output, factors.bytes]);

@@ -41,6 +41,7 @@ function addSegments(runner: KernelRunner, { inputs, attrs }: KernelInputs): Ten
   const rows = elementCount(segmentIds.shape);
   if (rows === 0 || shape.includes(0)) return null;
   const width = elementCount(x.shape) / rows;
+  runner.bringHere([x, segmentIds]);
   const output = runner.output(shape);
   const [values, sums] = [runner.floats(x), runner.floats(output)];
   const { memoryOffset } = runner.backend.dataIdMap.get(segmentIds.dataId);

@@ -49,12 +49,23 @@ export class WeightCache {
     return this.#pack(packing, weights, bias, this.#transientBytes(packing.byteLength));
   }
 
+  /** False at the first use of weights that are to be packed in a certain way: then packing them may not pay. */
+  isReused(weights: TensorInfo, packingKey: string): boolean {
+    const ofTensor = this.#packed.get(weights.dataId);
+    if (ofTensor?.has(packingKey)) return true;
+    const first = { biasId: null, bytes: null };
+    if (ofTensor) ofTensor.set(packingKey, first);
+    else this.#packed.set(weights.dataId, new Map([[packingKey, first]]));
+    return false;
+  }
+
   #pack(
     packing: WeightPacking,
     weights: TensorInfo,
     bias: TensorInfo | undefined,
     bytes: CallBytes,
   ): CallBytes {
+    this.#runner.bringHere([weights, bias]);
     const target = bytes.bytes().subarray(0, packing.byteLength);
     const biasValues = bias === undefined ? null : this.#runner.floats(bias);
     packing.pack(this.#runner.floats(weights), biasValues, target as Uint8Array);
