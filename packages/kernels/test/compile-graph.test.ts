@@ -10,7 +10,7 @@ import { GraphBuilder } from '../src/graph/graph-builder.ts';
 import type { ValueData } from '../src/graph/operators/operator-definition.ts';
 import { createKernelEngine } from '../src/node.ts';
 import { randomGraph, randomGraphInputs } from '../src/testing/random-graph.ts';
-import { caseModel, GRAPH_CASES } from './graph-cases.ts';
+import { caseModel, caseNumbers, GRAPH_CASES } from './graph-cases.ts';
 import { eagerEngine, presentIsas } from './present-ways.ts';
 
 setFlagsFromString('--expose-gc');
@@ -138,6 +138,52 @@ describe('a compiled graph', () => {
       expect(difference).toBeGreaterThan(1e-6);
     }
   });
+
+  it.each(['int8', 'uint8'] as const)(
+    'multiplies the %s codes of a quantised model as they are',
+    async (dtype) => {
+      const builder = new GraphBuilder('quantised');
+      const [from, to] = dtype === 'int8' ? [-128, 127] : [0, 255];
+      const codes = (seed: number, ...shape: number[]) =>
+        caseNumbers({ shape, integers: { dtype, from, to } }, seed);
+      const number = (value: number) =>
+        builder.constant('s', { dtype: 'float32', shape: [], data: Float32Array.of(value) });
+      const zero = (value: number) => {
+        return builder.constant('z', {
+          dtype,
+          shape: [],
+          data: dtype === 'int8' ? Int8Array.of(value) : Uint8Array.of(value),
+        });
+      };
+      const x = builder.input('x', { dtype, shape: [3, 20] });
+      const decode = { kind: 'dequantize', axis: null } as const;
+      const [a] = builder.add(decode, [x, number(0.02), zero(3)]);
+      const zeroOfWeights = dtype === 'int8' ? 0 : 128;
+      const w = builder.constant('w', codes(2, 20, 9));
+      const [b] = builder.add(decode, [w, number(0.01), zero(zeroOfWeights)]);
+      const product = {
+        kind: 'matmul',
+        transposeA: false,
+        transposeB: false,
+        alpha: 1,
+        activation: { kind: 'relu' },
+      } as const;
+      const bias = builder.constant('bias', caseNumbers({ shape: [9] }, 3));
+      const [y] = builder.add(product, [a!, b!, bias]);
+      builder.output(y!);
+      const model = builder.finish();
+      const inputs = { x: codes(5, 3, 20) };
+      using engine = await createKernelEngine();
+      using compiled = compileGraph(model, engine);
+      expect(compiled.report.nodes.map(({ kind, precision }) => [kind, precision])).toEqual([
+        ['matmul', 'int8'],
+      ]);
+      const expected = evaluateGraph(model, inputs).get(y!)!.data;
+      const [[, actual]] = runCompiled(model, engine, inputs) as unknown as [[string, Float32Array]];
+      // Sums are exact; scale and bias round once each.
+      expect(largestDifference(actual, expected)).toBeLessThanOrEqual(2 ** -22 * largestMagnitude(expected));
+    },
+  );
 
   it('says what stays float32 and why', async () => {
     using engine = await createKernelEngine();

@@ -7,6 +7,7 @@ import { CompiledGraph } from './compiled-graph.ts';
 import { estimateOperations } from './lower/estimate-operations.ts';
 import { GraphCompilation } from './lower/graph-compilation.ts';
 import { VALUE_BYTES } from './lower/graph-values.ts';
+import { useIntegerProducts } from './lower/quantized-products.ts';
 import type { CustomOperators } from './operators/custom-operator.ts';
 import { optimizeGraph } from './passes/optimize-graph.ts';
 import type { ExecutionPlan } from './plan/execution-plan.ts';
@@ -62,7 +63,7 @@ export function compileGraph(
   options: CompileGraphOptions = {},
 ): CompiledGraph {
   const { precision = 'float32', customs = {}, optimize = true, packedWeights } = options;
-  const optimized = optimize ? optimizeGraph(model).model : model;
+  const { model: optimized, products } = useIntegerProducts(optimize ? optimizeGraph(model).model : model);
   const plan = planExecution(optimized.graph);
   const planned = { graph: plan.graph, weights: optimized.weights };
   let byteLength = estimateBytes(plan);
@@ -71,7 +72,7 @@ export function compileGraph(
     const packed = packedWeights?.(context.arena);
     const used = packed === undefined ? context : { ...context, packedWeights: packed };
     try {
-      const parts = new GraphCompilation(used, planned, plan, { precision, customs }).finish();
+      const parts = new GraphCompilation(used, planned, plan, { precision, customs, products }).finish();
       const segments = packed?.verify ? [{ run: () => packed.verify!() }, ...parts.segments] : parts.segments;
       return new CompiledGraph({ ...parts, segments, onDispose: () => packed?.[Symbol.dispose]?.() });
     } catch (error) {

@@ -18,11 +18,14 @@ import { CountedWeights } from './counted-weights.ts';
 import { bytesOfNode, operationsOf } from './estimate-operations.ts';
 import { type GraphValue, GraphValues } from './graph-values.ts';
 import { lowerNode } from './lowerers.ts';
+import { type IntegerProduct, integerProductSteps } from './quantized-products.ts';
 
 /** What a graph is compiled for. */
 export interface CompilationTarget {
   readonly precision: Precision;
   readonly customs: CustomOperators;
+  /** Products on codes, by the name of their node. */
+  readonly products: ReadonlyMap<string, IntegerProduct>;
 }
 
 /** A node as kernels, a function, or both. */
@@ -110,6 +113,11 @@ export class GraphCompilation {
       };
       const { precision } = this.#target;
       const context = this.#context;
+      const product = this.#target.products.get(node.name);
+      if (product !== undefined) {
+        report('int8', null);
+        return integerProductSteps(context, node, product, inputs[0]!, inputs[1]!, outputs[0]!);
+      }
       return lowerNode({ operator, inputs, outputs, context, precision, report, callBefore });
     };
     const steps = this.#context.arena.reuse(plan).filter(({ length }) => length > 0);
