@@ -5,6 +5,7 @@ import { compressCommand } from './commands/compress.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { inferCommand } from './commands/infer.ts';
 import { monitorCommand } from './commands/monitor.ts';
+import { prepareCommand } from './commands/prepare.ts';
 import { runCommand } from './commands/run.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { transpileCommand } from './commands/transpile.ts';
@@ -39,6 +40,7 @@ function createProgram(): Command {
     runCommand(),
     compressCommand(),
     inferCommand(),
+    prepareCommand(),
     vqeCommand(),
     transpileCommand(),
     simulateCommand(),

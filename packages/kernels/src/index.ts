@@ -36,7 +36,7 @@ export type {
   NodeReport,
 } from './graph/compiled-graph.ts';
 export { type InferOnceOptions, inferOnce } from './infer-once.ts';
-export { graphSource, type ModelSource, type SourceInput } from './inference/model-source.ts';
+export { graphSource, inputShapesOf, type ModelSource, type SourceInput } from './inference/model-source.ts';
 export { type OnnxSourceOptions, onnxSource } from './inference/onnx-source.ts';
 export type {
   BatchOptions,

@@ -17,7 +17,6 @@ export {
 export {
   type LoadModelOptions,
   loadModel,
-  modelFileSource,
   openModelSource,
 } from './inference/load-model-file.ts';
 export {

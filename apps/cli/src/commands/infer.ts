@@ -1,10 +1,10 @@
-import { InvalidArgumentError, PRECISIONS, type Precision, type Shape } from '@qedge/core';
+import { PRECISIONS, type Precision, type Shape } from '@qedge/core';
 import { type Command, Option } from 'commander';
 import { attachHandler, type CommandResult, defineCommand, integerOption, UsageError } from '../command.ts';
 import { readJsonFile } from '../data-input.ts';
 import { classify, DEVICE_NAMES } from '../inference/classify.ts';
 import { runGraph } from '../inference/run-graph.ts';
-import { parseShape } from '../inference/tensor-input.ts';
+import { parseConstant, parseShape } from '../inference/tensor-input.ts';
 import { openModel } from '../model-input.ts';
 
 interface InferOptions {
@@ -88,16 +88,4 @@ async function isSamples(input: string): Promise<boolean> {
   if (!input.endsWith('.json')) return false;
   const content = await readJsonFile<{ inputs?: unknown } | null>(input);
   return content?.inputs === undefined;
-}
-
-function parseConstant(
-  text: string,
-  before: Readonly<Record<string, number>>,
-): Readonly<Record<string, number>> {
-  const [, name, number] = /^(.+)=(-?\d+(?:\.\d+)?)$/.exec(text) ?? [];
-  if (name && number) return { ...before, [name]: Number(number) };
-  throw new InvalidArgumentError(`--constant ${text} is no constant`, {
-    expected: 'name=number',
-    actual: text,
-  });
 }

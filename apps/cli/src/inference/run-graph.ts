@@ -63,7 +63,7 @@ export async function runGraph(
       run: repeated.length > 0 ? summarize(repeated).p50 : null,
     },
     memory: {
-      mapped: source.file?.loading === 'mapped' ? source.file.byteLength : 0,
+      mapped: memory.mappedBytes,
       resident: process.memoryUsage.rss(),
       weights: memory.weightBytes,
       arenaPeak: memory.arenaBytes,
@@ -147,7 +147,7 @@ function describe(json: Described, engine: OptimizedInferenceEngine, output: str
     `${engine.name} at ${json.precision} (${json.reason}) on ${json.device}, ${json.target}`,
     ...json.fallbacks.map(({ from, to, why }) => `note: ${to} instead of ${from}: ${why}`),
     `load ${ms(timings.load)}, plan ${ms(timings.plan)}, first run ${ms(timings.firstRun)}, then ${ms(timings.run)}`,
-    `memory: file mapped ${mebibytes(memory.mapped)}, weights ${mebibytes(memory.weights)}, arena ${mebibytes(memory.arenaPeak)} (at least ${mebibytes(memory.arenaLowerBound)}), process ${mebibytes(memory.resident)}`,
+    `memory: weights mapped ${mebibytes(memory.mapped)}, packed ${mebibytes(memory.weights)}, arena ${mebibytes(memory.arenaPeak)} (at least ${mebibytes(memory.arenaLowerBound)}), process ${mebibytes(memory.resident)}`,
     ...(json.exceptions.length > 0
       ? [
           `${json.exceptions.length} nodes are computed otherwise (--json names them), e.g. ${json.exceptions[0]!.name}: ${json.exceptions[0]!.reason}`,

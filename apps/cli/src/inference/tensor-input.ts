@@ -125,3 +125,16 @@ export function parseShape(
   }
   return { ...before, [name]: shape };
 }
+
+/** Parses `--constant sr=16000`, which may be given for several inputs. */
+export function parseConstant(
+  text: string,
+  before: Readonly<Record<string, number>>,
+): Readonly<Record<string, number>> {
+  const [, name, number] = /^(.+)=(-?\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  if (name && number) return { ...before, [name]: Number(number) };
+  throw new InvalidArgumentError(`--constant ${text} is no constant`, {
+    expected: 'name=number',
+    actual: text,
+  });
+}

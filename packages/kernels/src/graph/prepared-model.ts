@@ -5,6 +5,7 @@ import {
   type OperatorModel,
   type Precision,
   UseAfterReleaseError,
+  type WeightSource,
 } from '@qedge/core';
 import { LazyModel } from '@qedge/memory';
 import { type MappedFile, mapFile, saveModelFile } from '@qedge/memory/node';
@@ -93,6 +94,11 @@ export class PreparedModel implements Disposable {
     }
     const { precisions } = this.#model.metadata;
     this.precisions = Array.isArray(precisions) ? (precisions as Precision[]) : [];
+  }
+
+  /** The graph's constants, for those who compile it themselves. Valid until `dispose`. */
+  get weights(): WeightSource {
+    return this.#model;
   }
 
   /** `mapped` where pages are read when they are touched, `copied` where the system cannot map files. */

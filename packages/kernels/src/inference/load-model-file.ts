@@ -3,13 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, resolve, sep } from 'node:path';
 import { FileFormatError, UnsupportedError } from '@qedge/core';
 import { fileAccessError } from '@qedge/core/node';
-import type { LazyModel } from '@qedge/memory';
 import { openModelFile } from '@qedge/memory/node';
 import { createKernelEngine, type NodeKernelEngineOptions } from '../engine/node-engine.ts';
 import { graphOfLayers } from '../graph/layers/graph-of-layers.ts';
 import type { ReadExternalData } from '../graph/onnx/onnx-model.ts';
 import { readOnnx } from '../graph/onnx/read-onnx.ts';
-import { validateGraph } from '../graph/validate-graph.ts';
+import { openPreparedModel, type PreparedModel } from '../graph/prepared-model.ts';
 import { graphSource, type ModelSource } from './model-source.ts';
 import { type OnnxSourceOptions, onnxSource } from './onnx-source.ts';
 import { type InferenceOptions, OptimizedInferenceEngine } from './optimized-inference-engine.ts';
@@ -71,7 +70,7 @@ export async function openModelSource(
       });
     }
     case '.qez':
-      return modelFileSource(openModelFile(path));
+      return modelFileSource(path);
     default:
       throw new UnsupportedError(`${path} is a file of another kind`, {
         expected: '.onnx or .qez',
@@ -81,29 +80,35 @@ export async function openModelSource(
   }
 }
 
-/** A source over an open `.qez` file, which it owns. */
-export function modelFileSource(file: LazyModel): ModelSource {
+/** A source over a `.qez` file: a linear model for any batch, or a prepared graph of fixed shapes. */
+function modelFileSource(path: string): ModelSource {
+  const file = openModelFile(path);
+  if (file.format === 'qedge-operator-graph') {
+    file.dispose();
+    return preparedSource(openPreparedModel(path));
+  }
+  const { graph } = file;
   const dispose = () => file.dispose();
-  const lifecycle = {
+  return {
+    name: graph.name,
+    inputs: [{ name: 'input', dtype: 'float32', shape: [null, ...graph.inputShape] }],
     file: { loading: file.loading, byteLength: file.fileByteLength },
+    specialize: ({ input }) => graphOfLayers(graph, file, { batch: input?.[0] ?? 1 }),
     dispose,
     [Symbol.dispose]: dispose,
   };
-  try {
-    if (file.format === 'qedge-operator-graph') {
-      return { ...graphSource({ graph: validateGraph(file.operatorGraph), weights: file }), ...lifecycle };
-    }
-    const { graph } = file;
-    return {
-      name: graph.name,
-      inputs: [{ name: 'input', dtype: 'float32', shape: [null, ...graph.inputShape] }],
-      specialize: ({ input }) => graphOfLayers(graph, file, { batch: input?.[0] ?? 1 }),
-      ...lifecycle,
-    };
-  } catch (error) {
-    file.dispose();
-    throw error;
-  }
+}
+
+function preparedSource(prepared: PreparedModel): ModelSource {
+  const { graph, weights } = prepared;
+  const dispose = () => prepared.dispose();
+  return {
+    ...graphSource({ graph, weights }),
+    file: { loading: prepared.loading, byteLength: prepared.fileByteLength },
+    compile: (engine, options) => prepared.compile(engine, options),
+    dispose,
+    [Symbol.dispose]: dispose,
+  };
 }
 
 async function readWhole(path: string): Promise<Uint8Array> {

@@ -1,12 +1,16 @@
 import {
   InvalidArgumentError,
   type OperatorModel,
+  type Precision,
   type Shape,
   ShapeMismatchError,
   shapesEqual,
   UnsupportedError,
   type ValueDType,
 } from '@qedge/core';
+import type { KernelEngine } from '../engine/kernel-engine.ts';
+import type { CompiledGraph } from '../graph/compiled-graph.ts';
+import type { CustomOperators } from '../graph/operators/custom-operator.ts';
 
 /** An input of a model before its shapes are chosen. */
 export interface SourceInput {
@@ -29,6 +33,11 @@ export interface ModelSource extends Disposable {
    * @throws UnsupportedError naming the nodes that cannot be computed, ShapeMismatchError for shapes that do not fit.
    */
   specialize(inputShapes: Readonly<Record<string, Shape>>): OperatorModel;
+  /** Where the source holds packed weights: compiles its one graph on them. */
+  readonly compile?: (
+    engine: KernelEngine,
+    options: { readonly precision: Precision; readonly customs: CustomOperators },
+  ) => CompiledGraph;
   /** Gives the file back. */
   dispose(): void;
 }

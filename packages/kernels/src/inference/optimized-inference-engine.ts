@@ -207,15 +207,13 @@ export class OptimizedInferenceEngine implements Disposable {
         actual: batch,
       });
     }
-    const { inputShapes = {}, customs } = this.#options;
+    const { inputShapes = {}, customs = {} } = this.#options;
     const startMs = this.#clock.nowMs();
     throwIfCancelled(signal, 'Preparing a model');
-    const model = this.#source.specialize(inputShapesOf(this.#source, inputShapes, batch));
-    throwIfCancelled(signal, 'Preparing a model');
-    const compiled = compileGraph(model, this.#kernels, {
-      precision,
-      ...(customs ? { customs } : {}),
-    });
+    const shapes = inputShapesOf(this.#source, inputShapes, batch);
+    const compiled =
+      this.#source.compile?.(this.#kernels, { precision, customs }) ??
+      compileGraph(this.#source.specialize(shapes), this.#kernels, { precision, customs });
     const variant = { compiled, planMs: this.#clock.nowMs() - startMs };
     const byBatch = this.#variants.get(precision) ?? new Map<number, Variant>();
     byBatch.set(batch, variant);
