@@ -91,16 +91,22 @@ class InterpreterHost implements KernelHost {
 
   load(descriptions: readonly KernelDescription[], memory: KernelMemory): readonly LoadedKernel[] {
     this.#assertUsable();
-    return descriptions.map((description) => {
-      const key = kernelKey(description);
-      let kernel = this.#kernels.get(key);
-      if (kernel === undefined) {
-        kernel = emitKernel(new InterpreterTarget(this.traits), description);
-        this.#verified.verify(description, kernel);
-        this.#kernels.set(key, kernel);
-      }
-      return { key, run: kernel(memory), portable: null };
-    });
+    try {
+      return descriptions.map((description) => this.#loadOne(description, memory));
+    } finally {
+      this.#verified.releaseLargeScratch();
+    }
+  }
+
+  #loadOne(description: KernelDescription, memory: KernelMemory): LoadedKernel {
+    const key = kernelKey(description);
+    let kernel = this.#kernels.get(key);
+    if (kernel === undefined) {
+      kernel = emitKernel(new InterpreterTarget(this.traits), description);
+      this.#verified.verify(description, kernel);
+      this.#kernels.set(key, kernel);
+    }
+    return { key, run: kernel(memory), portable: null };
   }
 
   dispose(): void {

@@ -4,8 +4,11 @@ import type { TargetTraits } from '../target/target.ts';
 import type { Isa } from './isa.ts';
 import type { KernelMemory } from './kernel-host.ts';
 
-/** Scratch memory above this is not kept between loads. */
+/** Scratch memory above this is not kept when a list of kernels was loaded. */
 const KEPT_SCRATCH_BYTES = 4 * 2 ** 20;
+/** What is made first, and the most that is made beyond what a trial asks for. */
+const FIRST_SCRATCH_BYTES = 2 ** 20;
+const MOST_SPARE_SCRATCH_BYTES = 64 * 2 ** 20;
 const SEED = 0x5eed;
 
 /** What a host tells about itself, so that its kernels can be checked. */
@@ -42,20 +45,21 @@ export class VerifiedKernels {
     if (this.#verified.has(key)) return;
     const trial = kernelTrial(description, this.#host.traits, 'sample', SEED);
     const memory = this.#scratchOf(trial.byteLength);
+    const block = trial.prepare(memory);
+    const run = bind(memory);
     try {
-      const block = trial.prepare(memory);
-      const run = bind(memory);
-      try {
-        run(block);
-      } catch (cause) {
-        throw this.#failure(key, `it stops with ${String(cause)}`, cause);
-      }
-      const error = trial.findError(memory);
-      if (error !== null) throw this.#failure(key, error);
-      this.#verified.add(key);
-    } finally {
-      if (memory.byteLength > KEPT_SCRATCH_BYTES) this.#scratch = null;
+      run(block);
+    } catch (cause) {
+      throw this.#failure(key, `it stops with ${String(cause)}`, cause);
     }
+    const error = trial.findError(memory);
+    if (error !== null) throw this.#failure(key, error);
+    this.#verified.add(key);
+  }
+
+  /** Lets go of scratch memory that is too large to be kept; called when a list of kernels was checked. */
+  releaseLargeScratch(): void {
+    if (this.#scratch !== null && this.#scratch.byteLength > KEPT_SCRATCH_BYTES) this.#scratch = null;
   }
 
   /** Lets go of the scratch memory and of what is known. */
@@ -65,9 +69,12 @@ export class VerifiedKernels {
   }
 
   #scratchOf(byteLength: number): KernelMemory {
-    if (this.#scratch === null || this.#scratch.byteLength < byteLength) {
-      this.#scratch = this.#host.createMemory(byteLength);
-    }
+    const scratch = this.#scratch;
+    if (scratch !== null && scratch.byteLength >= byteLength) return scratch;
+    // Fresh pages cost more than what is written to them: memory that grows for many kernels grows in few steps.
+    const grown = Math.min(2 * (scratch?.byteLength ?? FIRST_SCRATCH_BYTES / 2), MOST_SPARE_SCRATCH_BYTES);
+    this.#scratch = null;
+    this.#scratch = this.#host.createMemory(Math.max(byteLength, grown));
     return this.#scratch;
   }
 

@@ -63,9 +63,11 @@ type DescriptionOf<Family> = Family extends KernelFamily<infer Description> ? De
 /** A kernel as plain data: what to compute, not how. */
 export type KernelDescription = DescriptionOf<(typeof FAMILIES)[number]>;
 
+const FAMILY_OF_KIND: ReadonlyMap<string, unknown> = new Map(FAMILIES.map((family) => [family.kind, family]));
+
 function familyOf(description: KernelDescription): KernelFamily<KernelDescription> {
-  const family = FAMILIES.find(({ kind }) => kind === description.kind);
-  if (family) return family as unknown as KernelFamily<KernelDescription>;
+  const family = FAMILY_OF_KIND.get(description.kind);
+  if (family) return family as KernelFamily<KernelDescription>;
   throw new InvalidArgumentError('A kernel is described by a kind that is not known', {
     expected: FAMILIES.map(({ kind }) => kind).join(', '),
     actual: String((description as { readonly kind?: unknown }).kind),

@@ -122,12 +122,20 @@ class X64Host implements MachineCodeHost {
         },
       );
     }
-    return descriptions.map((description) => {
-      const key = kernelKey(description);
-      const address = this.#addressOf(key, description);
+    try {
+      return descriptions.map((description) => this.#loadOne(description, memory));
+    } finally {
+      this.#verified.releaseLargeScratch();
+    }
+  }
+
+  #loadOne(description: KernelDescription, memory: KernelMemory): LoadedKernel {
+    const key = kernelKey(description);
+    const address = this.#addressOf(key, description);
+    if (!this.#verified.has(key)) {
       this.#verified.verify(description, (scratch) => this.#bind(address, scratch));
-      return { key, run: this.#bind(address, memory), portable: { kind: 'machine-code', address } };
-    });
+    }
+    return { key, run: this.#bind(address, memory), portable: { kind: 'machine-code', address } };
   }
 
   dispose(): void {

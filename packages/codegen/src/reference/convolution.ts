@@ -58,12 +58,13 @@ export function referenceConvolutionSum(
   const firstInput = Math.floor(place.channel / (outputChannels / groups)) * groupInputs;
   let [float32, float64, magnitude] = [0, 0, 0];
   eachCell(input, window, place, (row, column, i, j) => {
-    for (let k = 0; k < groupInputs; k++) {
-      const value = valueAt(x, input, { image: place.image, row, column, channel: firstInput + k });
-      const weight = weights[((i * window.width + j) * groupInputs + k) * outputChannels + place.channel]!;
-      float32 = Math.fround(float32 + Math.fround(value * weight));
-      float64 += value * weight;
-      magnitude += Math.abs(value * weight);
+    const first = ((place.image * input.height + row) * input.width + column) * input.channels + firstInput;
+    let weightAt = (i * window.width + j) * groupInputs * outputChannels + place.channel;
+    for (let k = 0; k < groupInputs; k++, weightAt += outputChannels) {
+      const product = x[first + k]! * weights[weightAt]!;
+      float32 = Math.fround(float32 + Math.fround(product));
+      float64 += product;
+      magnitude += Math.abs(product);
     }
   });
   return { float32, float64, magnitude };

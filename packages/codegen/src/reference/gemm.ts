@@ -38,18 +38,19 @@ export function readElements(values: ArrayLike<number>, layout: MatrixLayout): E
   return (index, row, column) => values[elementIndex(layout, index, row, column)]!;
 }
 
-/** One element before softmax, in float64. */
+/** One element before softmax, in float64. `left` is its row of A and `right` its column of B, `depth` numbers each. */
 export function referenceElement(
   product: ReferenceProduct,
+  { left, right }: { readonly left: Float32Array; readonly right: Float32Array },
   index: number,
   row: number,
   column: number,
 ): ReferenceElement {
-  const { a, b, alpha, beta, epilogue } = product;
+  const { alpha, beta, epilogue } = product;
   let sum = 0;
   let magnitude = 0;
   for (let k = 0; k < product.depth; k++) {
-    const term = a(index, row, k) * b(index, k, column);
+    const term = left[k]! * right[k]!;
     sum += term;
     magnitude += Math.abs(term);
   }

@@ -166,13 +166,17 @@ class WasmHost implements KernelHost {
       });
     }
     this.#compile(descriptions);
-    return descriptions.map((description) => {
-      const key = kernelKey(description);
-      if (!this.#verified.has(key)) {
-        this.#verified.verify(description, (scratch) => this.#bind(key, scratch as WasmKernelMemory).run);
-      }
-      return this.#bind(key, memory);
-    });
+    try {
+      return descriptions.map((description) => {
+        const key = kernelKey(description);
+        if (!this.#verified.has(key)) {
+          this.#verified.verify(description, (scratch) => this.#bind(key, scratch as WasmKernelMemory).run);
+        }
+        return this.#bind(key, memory);
+      });
+    } finally {
+      this.#verified.releaseLargeScratch();
+    }
   }
 
   dispose(): void {

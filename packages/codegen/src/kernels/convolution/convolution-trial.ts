@@ -16,8 +16,9 @@ import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from '../../ta
 import type { TargetTraits } from '../../target/target.ts';
 import { expectActivation } from '../activation/activation-family.ts';
 import type { ExpectedElement } from '../elements/array-trial.ts';
+import { fillUniform } from '../elements/random-pool.ts';
 import type { KernelTrial } from '../kernel-family.ts';
-import { fillRandom, imageTrial } from '../window/image-trial.ts';
+import { imageTrial } from '../window/image-trial.ts';
 import {
   convolutionWeightBytes,
   depthwiseWeightBytes,
@@ -40,8 +41,8 @@ class TrialWeights {
   bias: Float32Array | null = null;
 
   draw(random: Random, format: WeightFormat, length: number, channels: number, { bias }: Epilogue): void {
-    this.weights = roundToFormat(fillRandom(new Float32Array(length), random), format);
-    this.bias = bias ? fillRandom(new Float32Array(channels), random) : null;
+    this.weights = roundToFormat(fillUniform(new Float32Array(length), random), format);
+    this.bias = bias ? fillUniform(new Float32Array(channels), random) : null;
   }
 }
 
@@ -130,7 +131,7 @@ function weightedTrial(
     outputShape: [batch, output.height, output.width, outputChannels],
     computed: { rows: outputRows, channels },
     outside: Number.NaN,
-    drawInput: fillRandom,
+    drawInput: fillUniform,
     arguments: CONVOLUTION_ARGUMENTS,
     effort,
     seed,

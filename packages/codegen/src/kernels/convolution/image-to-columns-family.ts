@@ -2,8 +2,9 @@ import { IMAGE_TO_COLUMNS_ARGUMENTS, type ImageToColumnsDescription } from '../.
 import { requireInteger } from '../../description/require-integer.ts';
 import { requireWindow, windowKey, windowOutput } from '../../description/window.ts';
 import { referenceWindowValue } from '../../reference/convolution.ts';
+import { fillUniform } from '../elements/random-pool.ts';
 import type { KernelFamily, KernelTrial } from '../kernel-family.ts';
-import { fillRandom, imageTrial } from '../window/image-trial.ts';
+import { imageTrial } from '../window/image-trial.ts';
 import { emitImageToColumns } from './emit-image-to-columns.ts';
 
 function matrixWidth({ window, input }: ImageToColumnsDescription): number {
@@ -23,7 +24,7 @@ function imageToColumnsTrial(
     outputShape: [batch, output.height, output.width, width],
     computed: { rows: { from: 0, count: output.height }, channels: { from: 0, count: width } },
     outside: Number.NaN,
-    drawInput: fillRandom,
+    drawInput: fillUniform,
     arguments: IMAGE_TO_COLUMNS_ARGUMENTS,
     effort,
     seed,

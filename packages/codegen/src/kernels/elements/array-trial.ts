@@ -2,6 +2,7 @@ import { Random } from '@qedge/core';
 import { ARGUMENT_BYTES, setArgument, setFloatArgument } from '../../host/argument-block.ts';
 import { type KernelMemory, MEMORY_ALIGNMENT } from '../../host/kernel-host.ts';
 import type { KernelTrial } from '../kernel-family.ts';
+import { drawnLength, fillBytes, fillUniform, repeatFirst } from './random-pool.ts';
 
 /** An operand that the kernel reads. */
 export interface TrialOperand {
@@ -160,10 +161,9 @@ export function readFloat32(view: DataView, byteOffset: number): number {
   return view.getFloat32(byteOffset, true);
 }
 
+/** Of special values. */
+const MEAN_GAP = 16;
 const SPECIAL_VALUES = [0, -0, Infinity, -Infinity, Number.NaN, 1e-40, -1e-40, 3e38, -3e38, 1, -1, 2 ** -126];
-
-/** Random numbers are repeated with this period, a prime, so that large trials are filled in little time. */
-const PERIOD = 8191;
 
 /** Random float32 numbers from -8 to 8, with `specials` one in 16 that is a zero, infinite, NaN, subnormal, huge or 1, or one of those given. */
 export function drawFloats(
@@ -172,23 +172,19 @@ export function drawFloats(
   specials: boolean,
   specialValues: readonly number[] = SPECIAL_VALUES,
 ): Float32Array {
-  const values = new Float32Array(length);
-  const drawn = Math.min(length, PERIOD);
-  for (let i = 0; i < drawn; i++) {
-    const isSpecial = specials && random.integer(16) === 0;
-    values[i] = isSpecial ? specialValues[random.integer(specialValues.length)]! : random.uniform() * 16 - 8;
+  const values = fillUniform(new Float32Array(length), random, 8);
+  if (!specials) return values;
+  const drawn = drawnLength(length);
+  for (let i = random.integer(MEAN_GAP); i < drawn; i += 1 + random.integer(2 * MEAN_GAP - 1)) {
+    values[i] = specialValues[random.integer(specialValues.length)]!;
   }
-  for (let filled = drawn; filled < length; filled *= 2) values.copyWithin(filled, 0, filled);
+  repeatFirst(values, drawn);
   return values;
 }
 
 /** Random bytes. */
 export function drawBytes(random: Random, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  const drawn = Math.min(length, PERIOD);
-  for (let i = 0; i < drawn; i++) bytes[i] = random.integer(256);
-  for (let filled = drawn; filled < length; filled *= 2) bytes.copyWithin(filled, 0, filled);
-  return bytes;
+  return fillBytes(new Uint8Array(length), random);
 }
 
 /** The distance of float32 numbers of the magnitude of `value`: 2^-23 of the power of 2 below it, or 2^-149. */

@@ -47,6 +47,9 @@ interface Comparison {
   readonly product: ReferenceProduct;
   readonly results: Float32Array;
   readonly before: (index: number) => number;
+  /** Read rows of A and columns of B into arrays that the next call overwrites. */
+  readonly readRow: (index: number, row: number) => Float32Array;
+  readonly readColumn: (index: number, column: number) => Float32Array;
   /** Chooses what is compared; null for everything. */
   readonly random: Random | null;
 }
@@ -70,6 +73,8 @@ export function productTrial(trial: ProductTrial, effort: 'all' | 'sample', seed
         product: referenceOf(trial, { alpha, beta }, layout, memory, before),
         results: layout.floats(memory, 'c'),
         before,
+        readRow: rowReader(trial, layout.floats(memory, 'a')),
+        readColumn: columnReader(trial, layout, memory),
         random: effort === 'all' ? null : new Random(seed + 2),
       };
       const gap = effort === 'all' ? findChangedGap(comparison) : null;
@@ -98,6 +103,36 @@ function referenceOf(
       : readElements(layout.floats(memory, 'b'), b),
     c: (index, row, column) => before(elementIndex(c, index, row, column)),
     bias: (row, column) => bias[biasAxis === 'row' ? row : column]!,
+  };
+}
+
+function rowReader({ a, depth }: ProductTrial, values: Float32Array): Comparison['readRow'] {
+  const read = new Float32Array(depth);
+  return (index, row) => {
+    const start = elementIndex(a, index, row, 0);
+    for (let k = 0; k < depth; k++) read[k] = values[start + k * a.columnStride]!;
+    return read;
+  };
+}
+
+function columnReader(
+  { b, depth }: ProductTrial,
+  layout: TrialMemory,
+  memory: KernelMemory,
+): Comparison['readColumn'] {
+  const read = new Float32Array(depth);
+  if (b.packed) {
+    const element = readPanels(b.shape, b.batchBytes, layout.bytesOfRight(memory));
+    return (index, column) => {
+      for (let k = 0; k < depth; k++) read[k] = element(index, k, column);
+      return read;
+    };
+  }
+  const values = layout.floats(memory, 'b');
+  return (index, column) => {
+    const start = elementIndex(b, index, 0, column);
+    for (let k = 0; k < depth; k++) read[k] = values[start + k * b.rowStride]!;
+    return read;
   };
 }
 
@@ -150,14 +185,17 @@ function tolerance({ roundings, epilogue }: ProductTrial, magnitude: number, val
   return rounding * UNIT_ROUNDOFF + (ulps + 1) * SMALLEST_NUMBER;
 }
 
-function findElementError({ trial, product, results, random }: Comparison): string | null {
+function findElementError(comparison: Comparison): string | null {
+  const { trial, product, results, random } = comparison;
   const { batch, rows, columns, c } = trial;
   const exact = ['none', 'relu', 'relu6'].includes(trial.epilogue.activation) ? trial.exactElement : null;
   for (const index of chosen(batch, 4, random)) {
     for (const row of chosen(rows, SAMPLED_ROWS, random)) {
+      const left = comparison.readRow(index, row);
       for (const column of chosen(columns, SAMPLED_COLUMNS, random)) {
         const actual = results[elementIndex(c, index, row, column)]!;
-        const { value, magnitude } = referenceElement(product, index, row, column);
+        const lines = { left, right: comparison.readColumn(index, column) };
+        const { value, magnitude } = referenceElement(product, lines, index, row, column);
         const expected = exact?.(product, index, row, column) ?? value;
         const matches = exact
           ? Object.is(actual, expected)
@@ -170,13 +208,16 @@ function findElementError({ trial, product, results, random }: Comparison): stri
 }
 
 /** Softmax depends on differences of a row: an error d of its inputs makes one of 2 d, relative to each output. */
-function findSoftmaxError({ trial, product, results, random }: Comparison): string | null {
+function findSoftmaxError(comparison: Comparison): string | null {
+  const { trial, product, results, random } = comparison;
   const { batch, rows, columns, c } = trial;
   for (const index of chosen(batch, 2, random)) {
     for (const row of chosen(rows, 4, random)) {
-      const elements = Array.from({ length: columns }, (_, column) =>
-        referenceElement(product, index, row, column),
-      );
+      const left = comparison.readRow(index, row);
+      const elements = Array.from({ length: columns }, (_, column) => {
+        const lines = { left, right: comparison.readColumn(index, column) };
+        return referenceElement(product, lines, index, row, column);
+      });
       const expected = referenceSoftmaxRow(elements.map(({ value }) => value));
       const inputError = Math.max(
         ...elements.map(({ value, magnitude }) => tolerance(trial, magnitude, value)),

@@ -3,14 +3,13 @@ import { GEMM_ARGUMENT_COUNT, GEMM_ARGUMENTS, type MatrixLayout } from '../../de
 import { ARGUMENT_BYTES, setArgument, setFloatArgument } from '../../host/argument-block.ts';
 import { type KernelMemory, MEMORY_ALIGNMENT } from '../../host/kernel-host.ts';
 import { elementIndex } from '../../reference/gemm.ts';
+import { drawnLength, fillUniform, repeatFirst } from '../elements/random-pool.ts';
 import { type GemmPanelShape, gemmPanelBytes } from './gemm-panels.ts';
 
 const WORD_BYTES = 4;
 /** Around every range. Four of these bytes are -1.7e38 as a float32. */
 const GUARD_BYTE = 0xfe;
 const GUARD_BYTES = 128;
-/** Random numbers are repeated with this period, a prime, so that no stride meets the same number again soon. */
-const PERIOD = 8191;
 
 /** B of a trial: a matrix, or panels whose first matrix has `shape`. */
 export type TrialRight =
@@ -77,18 +76,17 @@ export class TrialMemory {
   prepare(memory: KernelMemory): number {
     const { buffer, byteOffset, address } = memory;
     const random = new Random(this.#seed);
-    const normal = () => random.normal();
     for (const { start, length } of Object.values(this.#ranges)) {
       for (const guard of [start - GUARD_BYTES, start + length]) {
         new Uint8Array(buffer, byteOffset + guard, GUARD_BYTES).fill(GUARD_BYTE);
       }
     }
-    fillPeriodic(this.floats(memory, 'a'), normal);
+    fillUniform(this.floats(memory, 'a'), random);
     this.#fillRight(memory, random);
-    fillPeriodic(this.floats(memory, 'c'), this.#drawResult());
+    this.#fillResult(this.floats(memory, 'c'));
     const { scratch } = this.#ranges;
     new Uint8Array(buffer, byteOffset + scratch.start, scratch.length).fill(0xff);
-    fillPeriodic(this.floats(memory, 'bias'), normal);
+    fillUniform(this.floats(memory, 'bias'), random);
     const view = new DataView(buffer);
     const block = byteOffset + this.#block.start;
     for (const name of ['a', 'b', 'c', 'scratch', 'bias'] as const) {
@@ -112,9 +110,10 @@ export class TrialMemory {
 
   /** What C held at an index before the run. */
   resultBefore(): (index: number) => number {
-    const values = new Float32Array(Math.min(PERIOD, this.#ranges.c.length / WORD_BYTES));
-    fillPeriodic(values, this.#drawResult());
-    return (index) => values[index % PERIOD]!;
+    const period = drawnLength(this.#ranges.c.length / WORD_BYTES);
+    const values = new Float32Array(period);
+    this.#fillResult(values);
+    return (index) => values[index % period]!;
   }
 
   /** Describes the first guard byte that was written, or null. */
@@ -129,35 +128,29 @@ export class TrialMemory {
     return null;
   }
 
-  #drawResult(): () => number {
-    if (!this.#operands.readsC) return () => Number.NaN;
-    const random = new Random(this.#seed + 1);
-    return () => random.normal();
+  #fillResult(values: Float32Array): void {
+    if (this.#operands.readsC) fillUniform(values, new Random(this.#seed + 1));
+    else values.fill(Number.NaN);
   }
 
   #fillRight(memory: KernelMemory, random: Random): void {
     const { b } = this.#operands;
     if (!b.packed || b.shape.format === 'float32') {
-      fillPeriodic(this.floats(memory, 'b'), () => random.normal());
+      fillUniform(this.floats(memory, 'b'), random);
       return;
     }
     const { format } = b.shape;
     const { start, length } = this.#ranges.b;
     const words = new Uint16Array(memory.buffer, memory.byteOffset + start, length / 2);
-    fillPeriodic(words, () => drawNarrow(random, format));
+    const first = drawnLength(words.length);
+    for (let i = 0; i < first; i++) words[i] = drawNarrow(random, format);
+    repeatFirst(words, first);
   }
 }
 
 /** Elements from the first to the last of a batch of matrices. */
 function spanElements(layout: MatrixLayout, batch: number, rows: number, columns: number): number {
   return elementIndex(layout, batch - 1, rows - 1, columns - 1) + 1;
-}
-
-/** Fills with random numbers from `draw`, the first {@link PERIOD} repeated. */
-function fillPeriodic(values: Float32Array | Uint16Array, draw: () => number): void {
-  const first = Math.min(PERIOD, values.length);
-  for (let i = 0; i < first; i++) values[i] = draw();
-  for (let filled = first; filled < values.length; filled *= 2) values.copyWithin(filled, 0, filled);
 }
 
 /** The bits of a random number between 2^-3 and 2 in magnitude. */

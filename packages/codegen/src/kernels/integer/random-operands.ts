@@ -1,16 +1,14 @@
 import type { Random } from '@qedge/core';
+import { drawnLength, repeatFirst } from '../elements/random-pool.ts';
 
-/** Random numbers are repeated with this period, a prime, so that no stride meets the same number at every step. */
-const PERIOD = 8191;
-
-/** Fills with numbers of `draw`, the first {@link PERIOD} repeated: large operands cost no more than a copy. */
+/** Fills with numbers of `draw`, the first ones repeated: large operands cost no more than a copy. */
 export function fillPeriodic(
   values: Uint8Array | Uint16Array | Int8Array | Float32Array,
   draw: () => number,
 ): void {
-  const first = Math.min(PERIOD, values.length);
+  const first = drawnLength(values.length);
   for (let i = 0; i < first; i++) values[i] = draw();
-  for (let filled = first; filled < values.length; filled *= 2) values.copyWithin(filled, 0, filled);
+  repeatFirst(values, first);
 }
 
 /** Integers from `low` to `high`; a quarter of them are one of the two. */

@@ -44,6 +44,7 @@ function expectFunction(apply: PointwiseFunction, x: Range): Range {
 
 function expectOperation(operation: PointwiseOperation, a: Range, b: Range): Range {
   const value = referenceOperation(operation, a.value, b.value);
+  if (operation !== 'power' && isExact(a) && isExact(b)) return exactly(Math.fround(value));
   const overlap = operation === 'equal' && !(isExact(a) && isExact(b)) && a.low <= b.high && b.low <= a.high;
   const corners = overlap
     ? [0, 1]

@@ -29,6 +29,7 @@ function trialOfAxis(
   const { outer, length, inner, outerStride, axisStride } = axis;
   const reach = (outer - 1) * outerStride + (length - 1) * axisStride + inner;
   const content = drawFloats(new Random(seed), reach, specials);
+  const elements = new Float32Array(length);
   const result = {
     argument: AXIS_REDUCTION_ARGUMENTS.output,
     rows: outer,
@@ -38,7 +39,8 @@ function trialOfAxis(
     read,
     expectRow: (row: number) => (column: number) => {
       const start = row * outerStride + column;
-      return expectElement(Float32Array.from({ length }, (_, a) => content[start + a * axisStride]!));
+      for (let a = 0; a < length; a++) elements[a] = content[start + a * axisStride]!;
+      return expectElement(elements);
     },
   };
   const operands = [{ argument: AXIS_REDUCTION_ARGUMENTS.input, content }];
@@ -55,15 +57,16 @@ function expectReduction(
 ): ExpectedElement {
   const { length } = elements;
   if (operation === 'maximum' || operation === 'minimum') {
-    const numbers = elements.filter((x) => !Number.isNaN(x));
-    const value =
-      operation === 'maximum'
-        ? numbers.reduce((most, x) => Math.max(most, x), Number.NEGATIVE_INFINITY)
-        : numbers.reduce((least, x) => Math.min(least, x), Number.POSITIVE_INFINITY);
-    return { value: value + 0, tolerance: 0 };
+    const sign = operation === 'maximum' ? 1 : -1;
+    let most = Number.NEGATIVE_INFINITY;
+    for (let a = 0; a < length; a++) if (sign * elements[a]! > most) most = sign * elements[a]!;
+    return { value: sign * most + 0, tolerance: 0 };
   }
-  const magnitude = elements.reduce((sum, x) => sum + Math.abs(x), 0);
-  const sum = elements.reduce((total, x) => total + x, 0);
+  let [sum, magnitude] = [0, 0];
+  for (let a = 0; a < length; a++) {
+    sum += elements[a]!;
+    magnitude += Math.abs(elements[a]!);
+  }
   const error = (length / 4 + 5) * UNIT_ROUNDOFF * magnitude;
   if (operation === 'sum') return { value: sum, tolerance: error };
   return { value: sum / length, tolerance: (error + UNIT_ROUNDOFF * Math.abs(sum)) / length };
@@ -75,7 +78,10 @@ function expectIndex(
 ): ExpectedElement {
   const sign = operation === 'maximum' ? 1 : -1;
   let [best, found] = [Number.NEGATIVE_INFINITY, 0];
-  for (const [index, x] of elements.entries()) if (sign * x > best) [best, found] = [sign * x, index];
+  for (let index = 0; index < elements.length; index++) {
+    const x = sign * elements[index]!;
+    if (x > best) [best, found] = [x, index];
+  }
   return { value: found, tolerance: 0 };
 }
 

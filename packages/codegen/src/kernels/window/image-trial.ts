@@ -32,17 +32,6 @@ export interface ImageTrial {
 const GUARD = 0x7fa5_a5a5;
 const GUARD_WORDS = 32;
 const SAMPLES = 48;
-/** Random numbers repeat after as many, a prime: drawing millions would take too long. */
-const RANDOM_PERIOD = 4099;
-
-/** Fills with uniform numbers in [-1, 1). */
-export function fillRandom(values: Float32Array, random: Random): Float32Array {
-  const drawn = Math.min(RANDOM_PERIOD, values.length);
-  for (let i = 0; i < drawn; i++) values[i] = random.uniform() * 2 - 1;
-  for (let filled = drawn; filled < values.length; filled *= 2) values.copyWithin(filled, 0, filled);
-  return values;
-}
-
 const product = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 const align = (bytes: number) => Math.ceil(bytes / MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
 

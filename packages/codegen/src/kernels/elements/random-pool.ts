@@ -1,0 +1,50 @@
+import { Random } from '@qedge/core';
+
+/** Random numbers are repeated with this period, a prime, so that no stride meets the same number at every step. */
+const PERIOD = 8191;
+const POOL_SEED = 0xb001;
+
+/** Uniform in [-1, 1), twice the same, so that a period can start anywhere. Drawn once: drawing costs more than most kernels take. */
+let pool: Float32Array | null = null;
+
+function uniformPool(): Float32Array {
+  if (pool !== null) return pool;
+  pool = new Float32Array(2 * PERIOD);
+  const random = new Random(POOL_SEED);
+  for (let i = 0; i < PERIOD; i++) pool[i] = random.uniform() * 2 - 1;
+  pool.copyWithin(PERIOD, 0, PERIOD);
+  return pool;
+}
+
+/** Repeats the first `first` of `values`. */
+export function repeatFirst(
+  values: Float32Array | Uint8Array | Uint16Array | Int8Array,
+  first: number,
+): void {
+  for (let filled = first; filled < values.length; filled *= 2) values.copyWithin(filled, 0, filled);
+}
+
+/** How many of so many numbers are drawn; the others repeat them. */
+export function drawnLength(length: number): number {
+  return Math.min(PERIOD, length);
+}
+
+/** Fills with uniform numbers in [-scale, scale), from an own place of a pool that all trials share. */
+export function fillUniform(values: Float32Array, random: Random, scale = 1): Float32Array {
+  const first = drawnLength(values.length);
+  const start = random.integer(PERIOD);
+  values.set(uniformPool().subarray(start, start + first));
+  if (scale !== 1) for (let i = 0; i < first; i++) values[i] = values[i]! * scale;
+  repeatFirst(values, first);
+  return values;
+}
+
+/** Fills with random bytes, of the same pool. */
+export function fillBytes(bytes: Uint8Array, random: Random): Uint8Array {
+  const first = drawnLength(bytes.length);
+  const numbers = uniformPool();
+  const start = random.integer(PERIOD);
+  for (let i = 0; i < first; i++) bytes[i] = numbers[start + i]! * 2 ** 20;
+  repeatFirst(bytes, first);
+  return bytes;
+}
