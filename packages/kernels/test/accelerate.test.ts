@@ -348,6 +348,16 @@ describe('accelerate', () => {
     tf.dispose([...tensors]);
   });
 
+  it('says why there is one thread where the memory of the backend is not shared', async () => {
+    using acceleration = await accelerate(tf, { threads: 2 });
+    expect(acceleration.threads).toBe(1);
+    expect(acceleration.fallbacks.at(-1)).toEqual({
+      from: '2 threads',
+      to: 'one thread',
+      why: 'the memory of the wasm backend is not shared',
+    });
+  });
+
   it('refuses other backends and impossible numbers of threads', async () => {
     await expect(accelerate(tf, { threads: 0 })).rejects.toThrow(InvalidArgumentError);
     await tf.setBackend('cpu');
