@@ -3,8 +3,8 @@ import { type Command, Option } from 'commander';
 import { attachHandler, type CommandResult, defineCommand, integerOption, UsageError } from '../command.ts';
 import { readJsonFile } from '../data-input.ts';
 import { classify, DEVICE_NAMES } from '../inference/classify.ts';
+import { parseConstant, parseShape } from '../inference/input-options.ts';
 import { runGraph } from '../inference/run-graph.ts';
-import { parseConstant, parseShape } from '../inference/tensor-input.ts';
 import { openModel } from '../model-input.ts';
 
 interface InferOptions {

@@ -3,7 +3,7 @@ import { inputShapesOf } from '@qedge/kernels';
 import { createKernelEngine, openModelSource, savePreparedModel } from '@qedge/kernels/node';
 import type { Command } from 'commander';
 import { attachHandler, type CommandResult, defineCommand, listOption } from '../command.ts';
-import { parseConstant, parseShape } from '../inference/tensor-input.ts';
+import { parseConstant, parseShape } from '../inference/input-options.ts';
 
 interface PrepareOptions {
   readonly output: string;

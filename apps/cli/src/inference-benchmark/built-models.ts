@@ -10,6 +10,7 @@ import { openSafetensors, openTfjsWeights } from '@qedge/memory/node';
 import type { InstalledPackages } from '../kernel-benchmark/peers/packages.ts';
 import type { BenchmarkModel, LayersRunner } from './benchmark-model.ts';
 import { buildMobilenet } from './mobilenet.ts';
+import { encodeQuantizedOnnx } from './quantized-onnx.ts';
 
 /** Pixels of a side. */
 const MOBILENET_SIZE = 224;
@@ -90,7 +91,10 @@ function builtModel(
   const { graph } = model;
   return {
     source: () => graphSource(model),
-    onnx: async (precision) => (precision === 'float32' ? encodeOperatorModelAsOnnx(model) : null),
+    async onnx(precision) {
+      if (precision === 'float32') return encodeOperatorModelAsOnnx(model);
+      return precision === 'int8' ? encodeQuantizedOnnx(model, inputs) : null;
+    },
     layers,
     inputs,
     shapes: Object.fromEntries(graph.inputs.map((name) => [name, graph.values[name]!.shape])),

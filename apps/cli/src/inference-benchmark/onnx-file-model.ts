@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { elementCount, Random } from '@qedge/core';
 import { onnxSource } from '@qedge/kernels';
-import { readOnnx } from '@qedge/kernels/onnx';
+import { importOnnx, readOnnx } from '@qedge/kernels/onnx';
 import type { InstalledPackages } from '../kernel-benchmark/peers/packages.ts';
 import type { BenchmarkModel } from './benchmark-model.ts';
+import { encodeQuantizedOnnx } from './quantized-onnx.ts';
 
 /** An ONNX file inside an npm package. */
 export interface OnnxFileDescription {
@@ -28,7 +29,11 @@ export async function openOnnxFile(
   );
   return {
     source: () => onnxSource(readOnnx(bytes), { constants }),
-    onnx: async (precision) => (precision === 'float32' ? bytes : null),
+    async onnx(precision) {
+      if (precision === 'float32') return bytes;
+      if (precision !== 'int8') return null;
+      return encodeQuantizedOnnx(importOnnx(readOnnx(bytes), { inputShapes: shapes, constants }), inputs);
+    },
     layers: async () => null,
     inputs,
     shapes,

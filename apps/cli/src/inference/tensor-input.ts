@@ -109,32 +109,3 @@ function randomInput(
   }
   return { shapes, values };
 }
-
-/** Parses `--shape x=1x3x48x320`, which may be given for several inputs. */
-export function parseShape(
-  text: string,
-  before: Readonly<Record<string, Shape>>,
-): Readonly<Record<string, Shape>> {
-  const [, name, sizes] = /^(.+)=(\d+(?:x\d+)*)$/.exec(text) ?? [];
-  const shape = sizes?.split('x').map(Number);
-  if (!name || !shape?.every((size) => Number.isSafeInteger(size) && size > 0)) {
-    throw new InvalidArgumentError(`--shape ${text} is no shape`, {
-      expected: 'name=1x3x48x320',
-      actual: text,
-    });
-  }
-  return { ...before, [name]: shape };
-}
-
-/** Parses `--constant sr=16000`, which may be given for several inputs. */
-export function parseConstant(
-  text: string,
-  before: Readonly<Record<string, number>>,
-): Readonly<Record<string, number>> {
-  const [, name, number] = /^(.+)=(-?\d+(?:\.\d+)?)$/.exec(text) ?? [];
-  if (name && number) return { ...before, [name]: Number(number) };
-  throw new InvalidArgumentError(`--constant ${text} is no constant`, {
-    expected: 'name=number',
-    actual: text,
-  });
-}
