@@ -1,17 +1,22 @@
-import { Random } from '@qedge/core';
+import type { Random } from '@qedge/core';
 
 /** Random numbers are repeated with this period, a prime, so that no stride meets the same number at every step. */
 const PERIOD = 8191;
-const POOL_SEED = 0xb001;
 
-/** Uniform in [-1, 1), twice the same, so that a period can start anywhere. Drawn once: drawing costs more than most kernels take. */
+/** A full-period generator modulo 2^32 (Numerical Recipes, section 7.1): a step takes two instructions; its high bits are used. */
+const MULTIPLIER = 1664525;
+const INCREMENT = 1013904223;
+
+/** Uniform in [-1, 1), twice the same, so that a period can start anywhere. Made once: drawing costs more than most kernels take. */
 let pool: Float32Array | null = null;
 
 function uniformPool(): Float32Array {
   if (pool !== null) return pool;
   pool = new Float32Array(2 * PERIOD);
-  const random = new Random(POOL_SEED);
-  for (let i = 0; i < PERIOD; i++) pool[i] = random.uniform() * 2 - 1;
+  for (let i = 0, state = 1; i < PERIOD; i++) {
+    state = (Math.imul(state, MULTIPLIER) + INCREMENT) | 0;
+    pool[i] = state / 2 ** 31;
+  }
   pool.copyWithin(PERIOD, 0, PERIOD);
   return pool;
 }

@@ -136,12 +136,13 @@ export function readStrided<Numbers extends DecodedNumbers>(
 ): Numbers {
   const count = elementCount(shape);
   const result = new (data.constructor as new (length: number) => Numbers)(count);
-  const rank = shape.length;
-  const index = new Array<number>(rank).fill(0);
+  const last = shape.length - 1;
+  const [width, stride] = last < 0 ? [1, 0] : [shape[last]!, strides[last]!];
+  const index = new Array<number>(Math.max(0, last)).fill(0);
   let from = offset;
-  for (let to = 0; to < count; to++) {
-    result[to] = data[from]!;
-    for (let axis = rank - 1; axis >= 0; axis--) {
+  for (let to = 0; to < count; ) {
+    for (let at = from, end = to + width; to < end; to++, at += stride) result[to] = data[at]!;
+    for (let axis = last - 1; axis >= 0; axis--) {
       from += strides[axis]!;
       if (++index[axis]! < shape[axis]!) break;
       from -= strides[axis]! * shape[axis]!;

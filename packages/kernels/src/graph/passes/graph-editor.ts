@@ -17,6 +17,8 @@ export interface NodeChange {
   readonly inputs?: readonly (string | null)[];
 }
 
+/** Constants up to this many elements are kept while a graph is edited. */
+const SMALL_CONSTANT_ELEMENTS = 4096;
 const NO_READERS: ReadonlySet<OperatorNode> = new Set();
 
 /**
@@ -35,6 +37,10 @@ export class GraphEditor {
   /** In the order of the graph; changed nodes take the place of those they replace. */
   #nodes: Set<OperatorNode>;
   #changes = 0;
+  /** Nodes in topological order, and how many changes there were then. */
+  #sorted: { readonly nodes: readonly OperatorNode[]; readonly changes: number } | null = null;
+  /** Small constants of the model that were read: many sources decode them each time. */
+  readonly #small = new Map<string, ValueData>();
 
   constructor(model: OperatorModel) {
     const { graph } = model;
@@ -58,7 +64,11 @@ export class GraphEditor {
 
   /** The nodes such that each comes after those that make its inputs. */
   sortedNodes(): OperatorNode[] {
-    return sortTopologically(this.nodes(), (value) => this.#producers.get(value));
+    if (this.#sorted?.changes !== this.#changes) {
+      const nodes = sortTopologically(this.nodes(), (value) => this.#producers.get(value));
+      this.#sorted = { nodes, changes: this.#changes };
+    }
+    return [...this.#sorted.nodes];
   }
 
   has(node: OperatorNode): boolean {
@@ -98,8 +108,8 @@ export class GraphEditor {
 
   /** The numbers of a constant; lent, not to be written to. */
   constant(value: string): ValueData {
-    const added = this.#added.get(value);
-    if (added) return added;
+    const known = this.#added.get(value) ?? this.#small.get(value);
+    if (known) return known;
     const { dtype, shape } = this.spec(value);
     const { data } = this.#model.weights.load(value);
     const Expected = VALUE_ARRAYS[dtype];
@@ -109,7 +119,9 @@ export class GraphEditor {
         actual: data.constructor.name,
       });
     }
-    return { dtype, shape, data: data as ValueData['data'] };
+    const constant = { dtype, shape, data: data as ValueData['data'] };
+    if (data.length <= SMALL_CONSTANT_ELEMENTS) this.#small.set(value, constant);
+    return constant;
   }
 
   /** The number that a constant with one element holds, or null. */

@@ -105,11 +105,14 @@ function runUntilStable(
   passes: readonly GraphPass[],
   changes: Record<string, number>,
 ): number {
+  /** How many changes there were when a pass had nothing left to do: until there are more, it has nothing to do. */
+  const idleAt = new Map<GraphPass, number>();
   for (let round = 1; round <= MOST_ROUNDS; round++) {
     let total = 0;
-    for (const { name, rewrite } of passes) {
-      const count = rewrite(editor);
-      changes[name] = (changes[name] ?? 0) + count;
+    for (const pass of passes) {
+      const count = idleAt.get(pass) === editor.changes ? 0 : pass.rewrite(editor);
+      if (count === 0) idleAt.set(pass, editor.changes);
+      changes[pass.name] = (changes[pass.name] ?? 0) + count;
       total += count;
     }
     if (total === 0) return round;

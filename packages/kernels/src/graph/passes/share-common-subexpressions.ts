@@ -11,7 +11,6 @@ export const shareCommonSubexpressions: GraphPass = {
   rewrite(graph) {
     const seen = new Map<string, OperatorNode>();
     const constants = new Map<string, string>();
-    const spelled = new Map<string, string>();
     let shared = 0;
     for (const original of graph.sortedNodes()) {
       // Its inputs may have been renamed since the snapshot was taken.
@@ -19,8 +18,7 @@ export const shareCommonSubexpressions: GraphPass = {
       if (!node || node.operator.kind === 'custom') continue;
       const inputs = node.inputs.map((input) => {
         if (!graph.isConstant(input)) return input;
-        const spelling = spelled.get(input) ?? spellConstant(graph, input);
-        spelled.set(input, spelling);
+        const spelling = spellConstant(graph, input);
         const first = constants.get(spelling);
         if (first === undefined) constants.set(spelling, input);
         return first ?? input;
@@ -43,20 +41,53 @@ export const shareCommonSubexpressions: GraphPass = {
   },
 };
 
-/** JSON has no word for infinities, NaN and -0. */
+/** Operators do not change, nor do the constants of an edited graph: each is spelled once. */
+const SPELLED_OPERATORS = new WeakMap<OperatorNode['operator'], string>();
+const SPELLED_CONSTANTS = new WeakMap<GraphEditor, Map<string, string>>();
+
 function spellOperator(operator: OperatorNode['operator']): string {
-  return JSON.stringify(operator, (_, value: unknown) =>
-    typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))
-      ? `#${Object.is(value, -0) ? '-0' : value}`
-      : value,
-  );
+  let spelling = SPELLED_OPERATORS.get(operator);
+  if (spelling === undefined) {
+    spelling = JSON.stringify(operator, spellNumber);
+    SPELLED_OPERATORS.set(operator, spelling);
+  }
+  return spelling;
+}
+
+/** JSON has no word for infinities, NaN and -0. */
+function spellNumber(_: string, value: unknown): unknown {
+  if (typeof value !== 'number') return value;
+  if (Number.isFinite(value) && !Object.is(value, -0)) return value;
+  return `#${Object.is(value, -0) ? '-0' : value}`;
 }
 
 function spellConstant(graph: GraphEditor, name: string): string {
+  let spelled = SPELLED_CONSTANTS.get(graph);
+  if (spelled === undefined) {
+    spelled = new Map();
+    SPELLED_CONSTANTS.set(graph, spelled);
+  }
+  let spelling = spelled.get(name);
+  if (spelling === undefined) {
+    spelling = spellNumbers(graph, name);
+    spelled.set(name, spelling);
+  }
+  return spelling;
+}
+
+function spellNumbers(graph: GraphEditor, name: string): string {
   const { dtype, shape } = graph.spec(name);
   const count = shape.reduce((product, size) => product * size, 1);
   if (count > COMPARED_ELEMENTS) return `name ${name}`;
   const { data } = graph.constant(name);
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return `${dtype} ${shape.join('x')} ${String.fromCharCode(...bytes)}`;
+  return `${dtype} ${shape.join('x')} ${spellBits(data)}`;
+}
+
+/** Text that is equal for equal bits only. */
+function spellBits(data: ArrayBufferView): string {
+  const { buffer, byteOffset, byteLength } = data;
+  return String.fromCharCode.apply(
+    null,
+    new Uint8Array(buffer, byteOffset, byteLength) as unknown as number[],
+  );
 }

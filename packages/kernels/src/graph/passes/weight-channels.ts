@@ -54,14 +54,17 @@ export function sumChannels(
   outputs: ChannelLayout,
 ): Float64Array {
   const sums = new Float64Array(outputs.count);
-  for (
-    let at = 0, channel = 0;
-    at < weights.length;
-    channel = channel + 1 === inputs.count ? 0 : channel + 1
-  ) {
-    const factor = numberAt(numbers, channel);
-    for (const end = at + inputs.inner; at < end; at++) {
-      sums[Math.floor(at / outputs.inner) % outputs.count]! += weights[at]! * factor;
+  let [at, input, inputLeft] = [0, 0, inputs.inner];
+  let factor = numberAt(numbers, 0);
+  while (at < weights.length) {
+    for (let output = 0; output < outputs.count; output++) {
+      for (const end = at + outputs.inner; at < end; at++) {
+        sums[output] = sums[output]! + weights[at]! * factor;
+        if (--inputLeft > 0) continue;
+        inputLeft = inputs.inner;
+        input = input + 1 === inputs.count ? 0 : input + 1;
+        factor = numberAt(numbers, input);
+      }
     }
   }
   return sums;
