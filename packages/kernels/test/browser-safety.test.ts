@@ -40,6 +40,7 @@ describe('the entries', () => {
   it('reach no Node module, those of core, codegen and memory included', async () => {
     const entries = {
       index: 'index.ts',
+      graph: 'graph.ts',
       onnx: 'onnx.ts',
       ort: 'ort.ts',
       tfjs: 'tfjs.ts',
