@@ -230,7 +230,11 @@ export type Operator =
   /** Any dtype to any: towards zero, as in C. */
   | { readonly kind: 'cast'; readonly dtype: ValueDType }
   /** A function that the user provides, with the node's original attributes. */
-  | { readonly kind: 'custom'; readonly operator: string; readonly attributes: Readonly<Record<string, unknown>> };
+  | {
+      readonly kind: 'custom';
+      readonly operator: string;
+      readonly attributes: Readonly<Record<string, unknown>>;
+    };
 
 /** The operator of one kind. */
 export type OperatorOf<Kind extends Operator['kind']> = Extract<Operator, { readonly kind: Kind }>;

@@ -1,10 +1,5 @@
 import type { Target, Vector } from '../../target/target.ts';
 
-/** Registers that {@link LaneTransposition} takes for itself. */
-export function transpositionVectors(lanes: number): number {
-  return Math.log2(lanes) + 1;
-}
-
 /** Transposes squares of as many vectors as a vector has lanes, in registers. */
 export class LaneTransposition {
   readonly #target: Target<unknown>;
@@ -12,7 +7,7 @@ export class LaneTransposition {
   readonly #masks: readonly Vector[];
   readonly #scratch: Vector;
 
-  /** Claims {@link transpositionVectors} registers and fills them; must be emitted before the loops. */
+  /** Claims `log2(lanes) + 1` registers and fills them; must be emitted before the loops. */
   constructor(target: Target<unknown>) {
     this.#target = target;
     const { lanes } = target.traits;
