@@ -186,7 +186,7 @@ async function timeRounds(
   return compared.map(({ medians }) => medians);
 }
 
-/** Outputs of narrow precisions point the same way: a cosine of 0.95 or more. */
+/** Outputs of narrow precisions point the same way: a cosine of 0.8 or more: one scale for a whole image, which some libraries use, loses more than one per pixel. */
 function describeDrift(expected: ArrayLike<number>, actual: ArrayLike<number>): string | null {
   let [product, ours, theirs] = [0, 0, 0];
   for (let i = 0; i < expected.length; i++) {
@@ -195,7 +195,7 @@ function describeDrift(expected: ArrayLike<number>, actual: ArrayLike<number>): 
     theirs += actual[i]! ** 2;
   }
   const cosine = product / Math.sqrt(ours * theirs);
-  return cosine >= 0.95 && expected.length === actual.length
+  return cosine >= 0.8 && expected.length === actual.length
     ? null
     : `the cosine of the outputs is ${cosine.toFixed(3)}`;
 }

@@ -2,11 +2,19 @@ import {
   type Operator,
   type OperatorModel,
   type OperatorNode,
+  type OperatorOf,
   UnsupportedError,
   type ValueSpec,
 } from '@qedge/core';
 import { encodeOnnxFile, type OnnxAttribute, type OnnxNode, type OnnxTensorData } from './onnx-file.ts';
+import { writeConvolution, writePooling, writeResize, writeTransposedConvolution } from './onnx-images.ts';
 import { addExpression, addFunction } from './onnx-pointwise.ts';
+import {
+  addDynamicCodes,
+  addDynamicProduct,
+  type DynamicCodes,
+  type OnnxQuantization,
+} from './onnx-quantization.ts';
 
 /** The first operator set with Gelu. */
 const OPERATOR_SET = 20;
@@ -15,6 +23,11 @@ const OPERATOR_SET = 20;
 export interface OnnxOfGraphOptions {
   /** Attention as a chain of matrix products (default), or as ONNX Runtime's own `MultiHeadAttention`. */
   readonly attention?: 'products' | 'fused';
+  /**
+   * Products on integers of 8 bits; default: all is float32. Matrix products with constant weights get the codes of their other operand when they
+   * run, one scale for all.
+   */
+  readonly quantization?: OnnxQuantization;
 }
 
 /**
@@ -24,15 +37,17 @@ export interface OnnxOfGraphOptions {
  * @throws UnsupportedError naming the first node whose kind is not written, BudgetExceededError when the file would exceed 2 GiB.
  */
 export function encodeOperatorModelAsOnnx(
-  { graph, weights }: OperatorModel,
-  { attention = 'products' }: OnnxOfGraphOptions = {},
+  model: OperatorModel,
+  options: OnnxOfGraphOptions = {},
 ): Uint8Array {
-  const writer = new OnnxWriter(graph.values, attention);
-  for (const name of graph.constants) {
+  const { graph, weights } = model;
+  const writer = new OnnxWriter(model, options);
+  for (const node of graph.nodes) writeNode(node, writer);
+  const read = new Set([...graph.outputs, ...writer.nodes.flatMap(({ inputs }) => inputs)]);
+  for (const name of graph.constants.filter((each) => read.has(each))) {
     const { dtype, shape } = graph.values[name]!;
     writer.tensors.push({ name, type: dtype, shape, data: weights.load(name).data });
   }
-  for (const node of graph.nodes) writeNode(node, writer);
   const outer = (name: string) => {
     const { dtype, shape } = graph.values[name]!;
     return { name, type: dtype, shape };
@@ -60,12 +75,34 @@ export class OnnxWriter {
   readonly nodes: OnnxNode[] = [];
   readonly tensors: OnnxTensorData[] = [];
   readonly attention: 'products' | 'fused';
+  readonly quantization: OnnxQuantization | null;
   readonly #values: Readonly<Record<string, ValueSpec>>;
+  readonly #constants: ReadonlySet<string>;
+  readonly #weights: OperatorModel['weights'];
+  readonly #dynamicCodes = new Map<string, DynamicCodes>();
   #count = 0;
 
-  constructor(values: Readonly<Record<string, ValueSpec>>, attention: 'products' | 'fused') {
-    this.#values = values;
+  constructor(
+    { graph, weights }: OperatorModel,
+    { attention = 'products', quantization }: OnnxOfGraphOptions,
+  ) {
     this.attention = attention;
+    this.quantization = quantization ?? null;
+    this.#values = graph.values;
+    this.#constants = new Set(graph.constants);
+    this.#weights = weights;
+  }
+
+  /** The numbers of a constant; null for a value that is computed. */
+  constant(value: string): ArrayLike<number> | null {
+    return this.#constants.has(value) ? this.#weights.load(value).data : null;
+  }
+
+  /** The codes of a value, which all products that read it share. */
+  dynamicCodes(value: string): DynamicCodes {
+    const codes = this.#dynamicCodes.get(value) ?? addDynamicCodes(this, value);
+    this.#dynamicCodes.set(value, codes);
+    return codes;
   }
 
   shape(value: string): readonly number[] {
@@ -77,28 +114,32 @@ export class OnnxWriter {
     operator: string,
     inputs: readonly string[],
     attributes: Readonly<Record<string, OnnxAttribute>> = {},
-    output: string = this.#name(),
+    output: string | readonly string[] = this.newName(),
     domain = '',
   ): string {
     this.nodes.push({ operator, inputs, output, attributes, domain });
-    return output;
+    return typeof output === 'string' ? output : output[0]!;
+  }
+
+  /** Adds a constant. */
+  tensor(type: OnnxTensorData['type'], shape: readonly number[], data: OnnxTensorData['data']): string {
+    const name = this.newName();
+    this.tensors.push({ name, type, shape, data });
+    return name;
   }
 
   /** A list of 64-bit integers: shapes, axes, amounts. */
   integers(list: readonly number[]): string {
-    const name = this.#name();
-    this.tensors.push({ name, type: 'int64', shape: [list.length], data: BigInt64Array.from(list, BigInt) });
-    return name;
+    return this.tensor('int64', [list.length], BigInt64Array.from(list, BigInt));
   }
 
   /** One float32 number. */
   number(value: number): string {
-    const name = this.#name();
-    this.tensors.push({ name, type: 'float32', shape: [], data: Float32Array.of(value) });
-    return name;
+    return this.tensor('float32', [], Float32Array.of(value));
   }
 
-  #name(): string {
+  /** A name that no value has. */
+  newName(): string {
     let name = '';
     do name = `#${this.#count++}`;
     while (Object.hasOwn(this.#values, name));
@@ -106,8 +147,14 @@ export class OnnxWriter {
   }
 }
 
-type NodeOf<Kind extends Operator['kind']> = OperatorNode<Kind> & { readonly inputs: readonly string[] };
-type Writers = { readonly [Kind in Operator['kind']]?: (node: NodeOf<Kind>, writer: OnnxWriter) => void };
+/** A node without inputs that are left out in the middle. */
+export type NodeOf<Kind extends Operator['kind']> = OperatorNode<Kind> & {
+  readonly inputs: readonly string[];
+};
+/** What writes the nodes of a kind. */
+export type Writers = {
+  readonly [Kind in Operator['kind']]?: (node: NodeOf<Kind>, writer: OnnxWriter) => void;
+};
 
 function writeNode(node: OperatorNode, writer: OnnxWriter): void {
   const write = WRITERS[node.operator.kind] as ((node: OperatorNode, writer: OnnxWriter) => void) | undefined;
@@ -120,14 +167,6 @@ function writeNode(node: OperatorNode, writer: OnnxWriter): void {
   write(node, writer);
 }
 
-const TO_CHANNELS_FIRST = { perm: [0, 3, 1, 2] } as const;
-const TO_CHANNELS_LAST = { perm: [0, 2, 3, 1] } as const;
-
-function windowAttributes({ window }: Extract<Operator, { readonly kind: 'convolution' | 'pooling' }>) {
-  const { size, strides, dilations, padding } = window;
-  return { kernel_shape: [...size], strides: [...strides], dilations: [...dilations], pads: [...padding] };
-}
-
 const writeMatmul: Writers['matmul'] = ({ operator, inputs, outputs }, writer) => {
   const [a, b, bias] = inputs;
   const swapped = (value: string) => {
@@ -135,6 +174,7 @@ const writeMatmul: Writers['matmul'] = ({ operator, inputs, outputs }, writer) =
     const perm = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
     return writer.add('Transpose', [value], { perm });
   };
+  if (writeDynamicMatmul(operator, inputs, outputs[0]!, writer)) return;
   const operands = [operator.transposeA ? swapped(a!) : a!, operator.transposeB ? swapped(b!) : b!];
   let value = writer.add('MatMul', operands);
   if (operator.alpha !== 1) value = writer.add('Mul', [value, writer.number(operator.alpha)]);
@@ -142,27 +182,27 @@ const writeMatmul: Writers['matmul'] = ({ operator, inputs, outputs }, writer) =
   addFunction(writer, operator.activation, value, outputs[0]!);
 };
 
-const writeConvolution: Writers['convolution'] = ({ operator, inputs, outputs }, writer) => {
-  const [x, weights, bias, residual] = inputs;
-  const images = writer.add('Transpose', [x!], TO_CHANNELS_FIRST);
-  const kernel = writer.add('Transpose', [weights!], { perm: [3, 2, 0, 1] });
-  const operands = bias ? [images, kernel, bias] : [images, kernel];
-  const attributes = { ...windowAttributes(operator), group: operator.groups };
-  const sums = writer.add('Transpose', [writer.add('Conv', operands, attributes)], TO_CHANNELS_LAST);
-  const all = residual ? writer.add('Add', [sums, residual]) : sums;
-  addFunction(writer, operator.activation, all, outputs[0]!);
-};
-
-const writePooling: Writers['pooling'] = ({ operator, inputs, outputs }, writer) => {
-  const images = writer.add('Transpose', [inputs[0]!], TO_CHANNELS_FIRST);
-  const max = operator.operation === 'max';
-  const attributes = windowAttributes(operator);
-  const pooled = writer.add(max ? 'MaxPool' : 'AveragePool', [images], {
-    ...attributes,
-    ...(max ? {} : { count_include_pad: operator.operation === 'average-with-padding' ? 1 : 0 }),
-  });
-  writer.add('Transpose', [pooled], TO_CHANNELS_LAST, outputs[0]);
-};
+/** A product on codes, where weights are constant. @returns whether it was written. */
+function writeDynamicMatmul(
+  { transposeA, transposeB, alpha, activation }: OperatorOf<'matmul'>,
+  [a, b, bias]: readonly string[],
+  output: string,
+  writer: OnnxWriter,
+): boolean {
+  const { quantization } = writer;
+  const values = writer.constant(b!);
+  const shape = writer.shape(b!);
+  if (quantization === null || values === null || shape.length !== 2 || transposeA) return false;
+  const [k, n] = (transposeB ? [shape[1]!, shape[0]!] : shape) as [number, number];
+  const scaled = Float32Array.from(
+    values,
+    (_, i) => alpha * values[transposeB ? (i % n) * k + Math.floor(i / n) : i]!,
+  );
+  const weights = { values: scaled, shape: [k, n] as const };
+  const product = addDynamicProduct(writer, writer.dynamicCodes(a!), weights, bias ?? null, quantization);
+  addFunction(writer, activation, product, output);
+  return true;
+}
 
 /** `softmax(q k^T * scale + mask) v`, head by head. */
 const writeAttention: Writers['attention'] = ({ name, operator, inputs, outputs }, writer) => {
@@ -206,6 +246,8 @@ const WRITERS: Writers = {
   matmul: writeMatmul,
   convolution: writeConvolution,
   pooling: writePooling,
+  resize: writeResize,
+  'transposed-convolution': writeTransposedConvolution,
   attention: writeAttention,
   'channel-scale': ({ operator, inputs, outputs }, writer) => {
     const [x, scale, shift] = inputs;
