@@ -34,6 +34,7 @@ export type {
   CompiledGraphMemory,
   CompiledGraphReport,
   NodeReport,
+  NodeTiming,
 } from './graph/compiled-graph.ts';
 export { type InferOnceOptions, inferOnce } from './infer-once.ts';
 export { graphSource, inputShapesOf, type ModelSource, type SourceInput } from './inference/model-source.ts';

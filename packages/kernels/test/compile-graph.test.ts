@@ -1,7 +1,14 @@
 import './relaxed-simd.ts';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { InvalidArgumentError, type OperatorModel, type Precision, UseAfterReleaseError } from '@qedge/core';
+import {
+  type Clock,
+  InvalidArgumentError,
+  type OperatorModel,
+  type Precision,
+  systemClock,
+  UseAfterReleaseError,
+} from '@qedge/core';
 import { describe, expect, it } from 'vitest';
 import type { KernelEngine } from '../src/engine/kernel-engine.ts';
 import { type CompileGraphOptions, compileGraph } from '../src/graph/compile-graph.ts';
@@ -202,6 +209,26 @@ describe('a compiled graph', () => {
     expect(memory.weightBytes).toBeGreaterThanOrEqual(7 * 10 * 4);
     expect(memory.mappedBytes).toBe(0);
     expect(memory.argumentBytes).toBe(64);
+  });
+
+  it('times every node, with its operations and bytes', async () => {
+    using engine = await createKernelEngine();
+    const { model } = caseOf('matmul');
+    using compiled = compileGraph(model, engine);
+    let ticks = 0;
+    // Every round is slower than the one before; the best counts.
+    const clock: Clock = { ...systemClock, nowMs: () => (ticks++) ** 2 };
+    const [node, ...rest] = compiled.profile(3, clock);
+    expect(rest).toEqual([]);
+    const [m, n, k] = [3, 10, 7];
+    expect(node).toEqual({
+      ...compiled.report.nodes[0],
+      operations: 2 * m * n * k,
+      bytes: 4 * (m * k + k * n + n + m * n),
+      milliseconds: 1,
+    });
+    compiled.dispose();
+    expect(() => compiled.profile(1)).toThrow(UseAfterReleaseError);
   });
 
   it('calls operators of the user between kernels, and traces every value', async () => {

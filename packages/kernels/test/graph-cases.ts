@@ -112,6 +112,14 @@ export const GRAPH_CASES: readonly GraphCase[] = [
     operands: [x(2, 3, 4, 5), w(2, 2, 6, 5), w(6)],
   },
   {
+    name: 'transposed convolution that tiles with few outputs',
+    operator: transposed({
+      window: window({ size: [2, 2], strides: [2, 2], padding: [0, 0, 0, 0] }),
+      activation: { kind: 'sigmoid' },
+    }),
+    operands: [x(2, 3, 5, 7), w(2, 2, 1, 7), w(1)],
+  },
+  {
     name: 'transposed convolution',
     operator: transposed({ window: window({ strides: [2, 2] }), outputPadding: [1, 0] }),
     operands: [x(1, 3, 4, 5), w(3, 3, 6, 5), w(6)],

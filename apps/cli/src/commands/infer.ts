@@ -19,6 +19,7 @@ interface InferOptions {
   readonly repeats: number;
   readonly seed: number;
   readonly output?: string;
+  readonly profile?: boolean;
 }
 
 export function inferCommand(): Command {
@@ -62,6 +63,10 @@ export function inferCommand(): Command {
       10,
     )
     .option('--seed <integer>', 'decides random tensors', integerOption(0), 0)
+    .option(
+      '--profile',
+      'with tensors: time every node, with the best of --repeats runs each; tables by kind and by node, all nodes with --json',
+    )
     .option('--output <file>', 'with tensors: write all outputs to a .safetensors file')
     .addHelpText(
       'after',

@@ -4,6 +4,7 @@ import type { ModelSource, OptimizedInferenceEngine, OutputValues } from '@qedge
 import { loadModel, openModelSource } from '@qedge/kernels/node';
 import { encodeSafetensors } from '@qedge/memory';
 import type { CommandContext, CommandResult } from '../command.ts';
+import { describeProfile, type NodeProfile, profileNodes } from './profile-nodes.ts';
 import { readTensorInput } from './tensor-input.ts';
 
 /** What {@link runGraph} is asked for. */
@@ -16,6 +17,8 @@ export interface RunGraphOptions {
   readonly threads: number;
   readonly repeats: number;
   readonly seed: number;
+  /** Times every node, too. */
+  readonly profile?: boolean;
   /** A `.safetensors` file for the outputs. */
   readonly output?: string;
 }
@@ -48,6 +51,7 @@ export async function runGraph(
     repeated.push(timed(() => engine.run(input.values)).ms);
   }
   if (options.output !== undefined) await saveOutputs(options.output, outputs);
+  const profile = options.profile ? profileOf(engine, options.repeats) : null;
   const { isa, threads, fallbacks } = engine.report();
   const json = {
     model: path,
@@ -80,8 +84,14 @@ export async function runGraph(
         { shape, first: Array.from(data.slice(0, PRINTED)) },
       ]),
     ),
+    ...(profile === null ? {} : { profile }),
   };
   return { json, text: describe(json, engine, options.output) };
+}
+
+/** The graph that has just run: its inputs are filled. */
+function profileOf(engine: OptimizedInferenceEngine, repeats: number): NodeProfile {
+  return profileNodes(engine.prepare(engine.report().variants[0]!.batch), Math.max(1, repeats));
 }
 
 async function readInputs(source: ModelSource, { input, shapes, seed }: RunGraphOptions) {
@@ -137,6 +147,7 @@ interface Described {
     readonly reason: string | null;
   }[];
   readonly outputs: Readonly<Record<string, { readonly shape: Shape; readonly first: readonly number[] }>>;
+  readonly profile?: NodeProfile;
 }
 
 function describe(json: Described, engine: OptimizedInferenceEngine, output: string | undefined): string {
@@ -160,6 +171,7 @@ function describe(json: Described, engine: OptimizedInferenceEngine, output: str
           .map((value) => value.toPrecision(5))
           .join(' ')}${first.length > 8 ? ' ...' : ''}`,
     ),
+    ...(json.profile === undefined ? [] : [describeProfile(json.profile)]),
     ...(output === undefined ? [] : [`outputs written to ${output}`]),
   ].join('\n');
 }

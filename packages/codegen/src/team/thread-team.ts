@@ -24,8 +24,8 @@ export interface ThreadTeam {
   /** Why there are fewer threads than were asked for; null when there are not. */
   readonly reason: string | null;
   /**
-   * What it costs to wake all threads and to wait for them, in microseconds: the lower quartile of some runs when the team was
-   * created, because a busy machine only adds to it. 0 for one thread. Threads that have just worked are still awake and cost less.
+   * What it costs to wake all threads and to wait for them, in microseconds: the best of some runs when the team was created. A busy
+   * machine only adds to it, and what is busy now need not be so later. 0 for one thread. Threads that have just worked are still awake and cost less.
    */
   readonly handoffMicroseconds: number;
   /**
@@ -353,7 +353,7 @@ export class StartedTeam implements ThreadTeam {
       samples.push((performance.now() - before) * 1000);
     }
     this.#forget(plan.id);
-    return samples.sort((a, b) => a - b)[HANDOFF_SAMPLES >> 2]!;
+    return Math.min(...samples);
   }
 }
 

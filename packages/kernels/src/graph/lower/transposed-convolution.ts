@@ -13,10 +13,19 @@ type Operator = OperatorOf<'transposed-convolution'>;
 /** Windows that touch each other are products; others a convolution of the image with gaps between its cells. */
 export function lowerTransposedConvolution(node: Node): KernelSteps {
   const { context, operator, outputs, precision } = node;
-  const activation = planActivation(operator.activation);
+  const output = outputs[0]!;
+  const planned = planActivation(operator.activation);
   if (precision !== 'float32') node.report('float32', 'a transposed convolution');
-  const steps = isTiling(operator) ? tilingSteps(node, activation) : gappedSteps(node, activation);
-  return [...steps, ...activationAfter(context, activation, outputs[0]!.floats)];
+  const cellsOfWindow = operator.window.size[0] * operator.window.size[1];
+  const isNarrow = isTiling(operator) && cellsOfWindow * output.shape[3]! <= context.host.traits.lanes;
+  // A product with few columns fills few lanes: its activation is cheaper afterwards, in full vectors.
+  const activation = isNarrow ? { fused: 'none' as const, after: operator.activation } : planned;
+  const steps = isNarrow
+    ? narrowTilingSteps(node)
+    : isTiling(operator)
+      ? tilingSteps(node, activation)
+      : gappedSteps(node, activation);
+  return [...steps, ...activationAfter(context, activation, output.floats)];
 }
 
 /** Whether every output cell comes from one input cell. */
@@ -33,14 +42,11 @@ function isTiling({ window, groups, outputPadding }: Operator): boolean {
 function tilingSteps(node: Node, activation: PlannedActivation): KernelSteps {
   const { context, operator, outputs } = node;
   const [images, weights, output] = [inputOf(node, 0), inputOf(node, 1), outputs[0]!];
-  const bias = node.inputs[2] ?? null;
   const [batch, height, width, channels] = images.shape as [number, number, number, number];
   const [rows, columns] = operator.window.size;
   const outputChannels = output.shape[3]!;
   const n = columns * outputChannels;
-  const tiled = bias && context.arena.array(Float32Array, n, 'a bias');
-  for (let at = 0; tiled && at < n; at += outputChannels) tiled.set(bias.load() as Float32Array, at);
-  const epilogue = { ...(tiled ? { bias: tiled } : {}), activation: activation.fused };
+  const epilogue = { ...tileBias(node, n), activation: activation.fused };
   const outputRow = width * n;
   return Array.from({ length: rows }, (_, row) => {
     const part = {
@@ -54,6 +60,36 @@ function tilingSteps(node: Node, activation: PlannedActivation): KernelSteps {
       c: { data: output.floats.subarray(row * outputRow), rowStride: n, batchStride: rows * outputRow },
     });
   }).flat();
+}
+
+/** All cells of a window as one product, whose columns fit one vector, and a copy of its rows to where they belong. */
+function narrowTilingSteps(node: Node): KernelSteps {
+  const { context, operator, outputs } = node;
+  const [images, weights, output] = [inputOf(node, 0), inputOf(node, 1), outputs[0]!];
+  const [batch, height, width, channels] = images.shape as [number, number, number, number];
+  const [rows, columns] = operator.window.size;
+  const run = columns * output.shape[3]!;
+  const [m, n, k] = [batch * height * width, rows * run, channels];
+  const source = { name: weights.name, load: () => weights.load() as Float32Array };
+  const b = PackedMatrix.pack(context, { k, n, b: source, transposeB: true });
+  const cells = context.arena.temporaryArray(Float32Array, m * n, 'the cells of windows');
+  return [
+    ...gemmSteps(context, { m, n, k, a: images.floats, b, c: cells, ...tileBias(node, n) }),
+    ...copySteps(context, {
+      sizes: [batch * height, rows, width, run],
+      input: { data: cells, strides: [width * n, run, n, 1] },
+      output: { data: output.floats },
+    }),
+  ];
+}
+
+/** The bias of the output's channels, repeated for each cell among `n` columns. */
+function tileBias({ context, inputs, outputs }: Node, n: number): { readonly bias?: Float32Array } {
+  const bias = inputs[2] ?? null;
+  if (bias === null) return {};
+  const tiled = context.arena.array(Float32Array, n, 'a bias');
+  for (let at = 0; at < n; at += outputs[0]!.shape[3]!) tiled.set(bias.load() as Float32Array, at);
+  return { bias: tiled };
 }
 
 /** Along one axis: where the cells of the image lie between the gaps. */
