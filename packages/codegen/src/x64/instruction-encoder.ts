@@ -1,6 +1,6 @@
 import { CapabilityUnavailableError, InvalidArgumentError } from '@qedge/core';
 import type { CodeBuffer } from './code-buffer.ts';
-import { type FeatureSet, featureNames, requireFeatures } from './features.ts';
+import { type FeatureSet, featureNames, featureSetOf, requireFeatures } from './features.ts';
 import type { OperandForm, VectorInstruction } from './instructions.ts';
 import {
   type Masking,
@@ -14,6 +14,7 @@ import {
 
 /** What ModRM.rm names: a register number or memory. */
 export type RmOperand = number | Memory;
+const AVX512VL = featureSetOf(['avx512vl']);
 type AnyInstruction = VectorInstruction<OperandForm, never>;
 
 /** log2 of the scale of an index register. */
@@ -137,7 +138,9 @@ export class InstructionEncoder {
     if (isBroadcast && row.tuple.elementBytes === 0) refuseForm(row, 'embedded broadcast');
     const required = row.hasEvex ? row.evexFeatures : row.vexFeatures;
     if ((required & ~this.#features) !== 0 || !row.hasEvex) this.#refuseFeatures(row, required);
-    if (length !== 64) requireFeatures(`${row.mnemonic} on ${length} bytes`, ['avx512vl'], this.#features);
+    if (length !== 64 && (this.#features & AVX512VL) === 0) {
+      requireFeatures(`${row.mnemonic} on ${length} bytes`, ['avx512vl'], this.#features);
+    }
   }
 
   #refuseFeatures(row: AnyInstruction, required: FeatureSet): never {

@@ -16,7 +16,7 @@ import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from '../../ta
 import type { TargetTraits } from '../../target/target.ts';
 import { expectActivation } from '../activation/activation-family.ts';
 import type { ExpectedElement } from '../elements/array-trial.ts';
-import { fillUniform } from '../elements/random-pool.ts';
+import { fillUniform } from '../elements/fill-operands.ts';
 import type { KernelTrial } from '../kernel-family.ts';
 import { imageTrial } from '../window/image-trial.ts';
 import {

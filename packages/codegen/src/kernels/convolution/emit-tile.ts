@@ -118,7 +118,8 @@ function emitTaps(
     ] as const;
     const sums = pixels.length * shape.panel.vectors;
     const unroll = Math.min(target.traits.unroll, times, Math.ceil(SUMS_PER_TURN / sums));
-    emitRepeated(target, times, steps, (run) => emitChannel(context, pixels, run * 4, run * channel), unroll);
+    const emit = (run: number) => emitChannel(context, shape.panel, pixels, run * 4, run * channel);
+    emitRepeated(target, times, steps, emit, unroll);
   };
   if (tapBytes === depthChannels * 4) {
     emitChannels(count * depthChannels);
@@ -134,14 +135,15 @@ function emitTaps(
 /** One input channel of one tap: its value at every pixel times the weights of every output channel. */
 function emitChannel(
   context: TileContext,
+  { vectors, channels }: Panel,
   pixels: readonly ActivePixel[],
   inputOffset: number,
   weightOffset: number,
 ): void {
   const { target, format, registers } = context;
-  const vectors = pixels[0]!.sums.length;
+  const { lanes } = target.traits;
   for (let v = 0; v < vectors; v++) {
-    const offset = weightOffset + v * target.traits.lanes * WEIGHT_BYTES[format];
+    const offset = weightOffset + v * lanes * WEIGHT_BYTES[format];
     const memory: MemoryOperand = { base: context.weights, offset };
     if (format === 'float32') target.load(registers.weights[v]!, memory);
     else target.loadNarrow(format, registers.weights[v]!, memory);
@@ -149,7 +151,9 @@ function emitChannel(
   for (const [i, { sums, offset }] of pixels.entries()) {
     const value = registers.inputs[i % registers.inputs.length]!;
     target.splat(value, { base: context.input, offset: inputOffset + offset });
-    for (const [v, sum] of sums.entries()) target.fma(sum, value, registers.weights[v]!);
+    for (const [v, sum] of sums.entries()) {
+      target.fma(sum, value, registers.weights[v]!, Math.min(lanes, channels - v * lanes));
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import { IMAGE_TO_COLUMNS_ARGUMENTS, type ImageToColumnsDescription } from '../.
 import { requireInteger } from '../../description/require-integer.ts';
 import { requireWindow, windowKey, windowOutput } from '../../description/window.ts';
 import { referenceWindowValue } from '../../reference/convolution.ts';
-import { fillUniform } from '../elements/random-pool.ts';
+import { fillUniform } from '../elements/fill-operands.ts';
 import type { KernelFamily, KernelTrial } from '../kernel-family.ts';
 import { imageTrial } from '../window/image-trial.ts';
 import { emitImageToColumns } from './emit-image-to-columns.ts';

@@ -2,7 +2,7 @@ import { Random } from '@qedge/core';
 import { ARGUMENT_BYTES, setArgument, setFloatArgument } from '../../host/argument-block.ts';
 import { type KernelMemory, MEMORY_ALIGNMENT } from '../../host/kernel-host.ts';
 import type { KernelTrial } from '../kernel-family.ts';
-import { drawnLength, fillBytes, fillUniform, repeatFirst } from './random-pool.ts';
+import { drawnLength, fillBytes, fillConstant, fillUniform, repeatFirst } from './fill-operands.ts';
 
 /** An operand that the kernel reads. */
 export interface TrialOperand {
@@ -35,6 +35,8 @@ export interface TrialResult {
   rowStart?(row: number): number;
   readonly elementBytes: number;
   read(view: DataView, byteOffset: number): number;
+  /** How many numbers each element is made of, where they are many. */
+  readonly terms?: number;
   /** Null: anything is right. */
   expectRow(row: number): (column: number) => ExpectedElement | null;
 }
@@ -54,7 +56,10 @@ export const GUARD = 0xfe;
 const OUTSIDE = 0x7f;
 /** With `sample`: this many at each end, and as many anywhere. */
 const SAMPLED_COLUMNS = 20;
-const SAMPLED_ROWS = 3;
+const SAMPLED_ROWS = 2;
+/** With so many terms in an element, fewer are computed. */
+const MANY_TERMS = 2048;
+const SAMPLED_LONG_COLUMNS = 6;
 
 /** All indices below `count`, or those of both ends and a few others. */
 function chooseIndices(count: number, effort: 'all' | 'sample', each: number, random: Random): number[] {
@@ -98,12 +103,14 @@ export function arrayTrial(trial: ArrayTrial, effort: 'all' | 'sample', seed: nu
     byteLength,
     prepare({ buffer, byteOffset, address }: KernelMemory): number {
       const bytes = new Uint8Array(buffer, byteOffset, byteLength);
-      bytes.fill(GUARD, resultStart - GUARD_BYTES, resultStart + resultBytes + GUARD_BYTES);
+      fillConstant(bytes.subarray(resultStart - GUARD_BYTES, resultStart + resultBytes + GUARD_BYTES), GUARD);
       const view = new DataView(buffer, byteOffset, byteLength);
       setArgument(view, block, result.argument, address + resultStart);
       for (const [i, { argument, content, byteOffset: first = 0 }] of operands.entries()) {
         const start = operandStarts[i]!;
-        bytes.fill(OUTSIDE, start - GUARD_BYTES, start + content.byteLength + GUARD_BYTES);
+        const end = start + content.byteLength;
+        bytes.fill(OUTSIDE, start - GUARD_BYTES, start);
+        bytes.fill(OUTSIDE, end, end + GUARD_BYTES);
         bytes.set(new Uint8Array(content.buffer, content.byteOffset, content.byteLength), start);
         setArgument(view, block, argument, address + start + first);
       }
@@ -139,10 +146,11 @@ function findRowError(
   effort: 'all' | 'sample',
   random: Random,
 ): string | null {
-  const { elementBytes, width } = result;
+  const { elementBytes, width, terms = 1 } = result;
   const rowStart = start + startOf(result, row) * elementBytes;
   const expect = result.expectRow(row);
-  for (const column of chooseIndices(width, effort, SAMPLED_COLUMNS, random)) {
+  const each = terms < MANY_TERMS ? SAMPLED_COLUMNS : SAMPLED_LONG_COLUMNS;
+  for (const column of chooseIndices(width, effort, each, random)) {
     const expected = expect(column);
     const actual = result.read(view, rowStart + column * elementBytes);
     if (expected === null || isAsExpected(actual, expected)) continue;

@@ -326,6 +326,7 @@ function tileOperands(plan: GemmPlan, columns: number): TileOperands {
       format: right.kind === 'panels' ? right.format : 'float32',
       depthBytes: inPlace ? right.depthBytes : plan.panelRowBytes,
       tailLanes: inPlace ? lanesOfTail(columns, traits.lanes) : traits.lanes,
+      usedLanes: lanesOfTail(columns, traits.lanes),
       panelVectors:
         right.kind === 'panels' ? right.panelColumns / traits.lanes : plan.description.blocking.tileVectors,
       panelBytes: plan.depth * plan.panelRowBytes,

@@ -58,6 +58,8 @@ export interface TileOperands {
     readonly depthBytes: number;
     /** Lanes of the last vector that may be read; the others count as 0. */
     readonly tailLanes: number;
+    /** Lanes of the last vector that results are wanted of. */
+    readonly usedLanes: number;
     /** Vectors side by side; the next ones lie `panelBytes` further. */
     readonly panelVectors: number;
     readonly panelBytes: number;
@@ -100,18 +102,22 @@ function emitStep(target: Target<unknown>, tile: Tile, operands: TileOperands, s
   const column = (destination: Vector, v: number) => {
     loadRight(target, operands, destination, tile.b, step, v, v === vectors - 1);
   };
+  const { lanes } = target.traits;
+  const update = (sum: Vector, a: Vector, b: Vector, v: number) => {
+    target.fma(sum, a, b, v === vectors - 1 ? operands.right.usedLanes : lanes);
+  };
   const passing = (index: number) => passingVectors[index % passingVectors.length]!;
   if (tile.held === 'columns') {
     for (let v = 0; v < vectors; v++) column(heldVectors[v]!, v);
     for (const [row, sums] of accumulators.entries()) {
       value(passing(row), row);
-      for (const [v, sum] of sums.entries()) target.fma(sum, passing(row), heldVectors[v]!);
+      for (const [v, sum] of sums.entries()) update(sum, passing(row), heldVectors[v]!, v);
     }
   } else {
     for (const row of accumulators.keys()) value(heldVectors[row]!, row);
     for (let v = 0; v < vectors; v++) {
       column(passing(v), v);
-      for (const [row, sums] of accumulators.entries()) target.fma(sums[v]!, heldVectors[row]!, passing(v));
+      for (const [row, sums] of accumulators.entries()) update(sums[v]!, heldVectors[row]!, passing(v), v);
     }
   }
 }

@@ -3,7 +3,7 @@ import { GEMM_ARGUMENT_COUNT, GEMM_ARGUMENTS, type MatrixLayout } from '../../de
 import { ARGUMENT_BYTES, setArgument, setFloatArgument } from '../../host/argument-block.ts';
 import { type KernelMemory, MEMORY_ALIGNMENT } from '../../host/kernel-host.ts';
 import { elementIndex } from '../../reference/gemm.ts';
-import { drawnLength, fillUniform, repeatFirst } from '../elements/random-pool.ts';
+import { drawnLength, fillConstant, fillUniform, repeatFirst } from '../elements/fill-operands.ts';
 import { type GemmPanelShape, gemmPanelBytes } from './gemm-panels.ts';
 
 const WORD_BYTES = 4;
@@ -85,7 +85,7 @@ export class TrialMemory {
     this.#fillRight(memory, random);
     this.#fillResult(this.floats(memory, 'c'));
     const { scratch } = this.#ranges;
-    new Uint8Array(buffer, byteOffset + scratch.start, scratch.length).fill(0xff);
+    fillConstant(new Uint8Array(buffer, byteOffset + scratch.start, scratch.length), 0xff);
     fillUniform(this.floats(memory, 'bias'), random);
     const view = new DataView(buffer);
     const block = byteOffset + this.#block.start;
@@ -130,7 +130,7 @@ export class TrialMemory {
 
   #fillResult(values: Float32Array): void {
     if (this.#operands.readsC) fillUniform(values, new Random(this.#seed + 1));
-    else values.fill(Number.NaN);
+    else fillConstant(values, Number.NaN);
   }
 
   #fillRight(memory: KernelMemory, random: Random): void {

@@ -1,5 +1,5 @@
 import type { Random } from '@qedge/core';
-import { drawnLength, repeatFirst } from '../elements/random-pool.ts';
+import { drawnLength, repeatFirst } from '../elements/fill-operands.ts';
 
 /** Fills with numbers of `draw`, the first ones repeated: large operands cost no more than a copy. */
 export function fillPeriodic(

@@ -36,6 +36,7 @@ function trialOfAxis(
     width: inner,
     stride: inner,
     elementBytes: WORD_BYTES,
+    terms: length,
     read,
     expectRow: (row: number) => (column: number) => {
       const start = row * outerStride + column;

@@ -4,6 +4,7 @@ import { ARGUMENT_BYTES, setArgument } from '../../host/argument-block.ts';
 import { type KernelMemory, MEMORY_ALIGNMENT } from '../../host/kernel-host.ts';
 import type { OutputPlace } from '../../reference/convolution.ts';
 import { type ExpectedElement, isAsExpected } from '../elements/array-trial.ts';
+import { fillConstant } from '../elements/fill-operands.ts';
 import type { KernelTrial } from '../kernel-family.ts';
 
 /** A windowed kernel on random images. */
@@ -62,7 +63,12 @@ export function imageTrial(trial: ImageTrial): KernelTrial {
       }
       trial.writeWeights(random, new Uint8Array(buffer, byteOffset + weightsAt, trial.weightBytes));
       trial.drawInput(inputOf(memory), random);
-      new Uint32Array(buffer, byteOffset + outputAt - guardBytes, outputWords + 2 * GUARD_WORDS).fill(GUARD);
+      const guarded = new Uint32Array(
+        buffer,
+        byteOffset + outputAt - guardBytes,
+        outputWords + 2 * GUARD_WORDS,
+      );
+      fillConstant(guarded, GUARD);
       const view = new DataView(buffer);
       const { input, weights: weightsIndex, output } = trial.arguments;
       setArgument(view, byteOffset, input, address + inputAt);
