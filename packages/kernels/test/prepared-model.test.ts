@@ -103,6 +103,8 @@ describe('a prepared model', () => {
     truncateSync(path, length >> 1);
     expect(() => prepared.compile(engine)).toThrow(FileFormatError);
     expect(() => compiled.run()).toThrow(FileFormatError);
+    expect(() => compiled.runTraced(() => {})).toThrow(FileFormatError);
+    expect(() => compiled.profile(1)).toThrow(FileFormatError);
     expect(() => openPreparedModel(path)).toThrow(FileFormatError);
     bytes[length - 100] = bytes[length - 100]! ^ 1;
     writeFileSync(path, bytes);

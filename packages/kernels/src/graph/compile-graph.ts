@@ -73,8 +73,11 @@ export function compileGraph(
     const used = packed === undefined ? context : { ...context, packedWeights: packed };
     try {
       const parts = new GraphCompilation(used, planned, plan, { precision, customs, products }).finish();
-      const segments = packed?.verify ? [{ run: () => packed.verify!() }, ...parts.segments] : parts.segments;
-      return new CompiledGraph({ ...parts, segments, onDispose: () => packed?.[Symbol.dispose]?.() });
+      return new CompiledGraph({
+        ...parts,
+        verify: () => packed?.verify?.(),
+        onDispose: () => packed?.[Symbol.dispose]?.(),
+      });
     } catch (error) {
       packed?.[Symbol.dispose]?.();
       if (!(error instanceof BudgetExceededError) || byteLength >= MOST_BYTES) throw error;

@@ -75,6 +75,8 @@ export interface CompiledGraphParts {
   readonly memory: CompiledGraphMemory;
   readonly report: CompiledGraphReport;
   readonly lifetime: Lifetime;
+  /** Called before kernels read weights; throws when mapped ones must not be read any more. Must not allocate. */
+  verify(): void;
   /** Told once, by `dispose`. */
   onDispose(): void;
 }
@@ -97,6 +99,7 @@ export class CompiledGraph implements Disposable {
   readonly memory: CompiledGraphMemory;
   readonly report: CompiledGraphReport;
   readonly #lifetime: Lifetime;
+  readonly #verify: () => void;
   readonly #onDispose: () => void;
   #nodes: readonly TracedNode[];
   #traced: readonly (readonly Runnable[])[] | null = null;
@@ -111,18 +114,20 @@ export class CompiledGraph implements Disposable {
     this.#segments = parts.segments;
     this.#nodes = parts.nodes;
     this.#lifetime = parts.lifetime;
+    this.#verify = parts.verify;
     this.#onDispose = parts.onDispose;
   }
 
   /**
    * Computes all outputs, synchronously.
    *
-   * @throws UseAfterReleaseError after `dispose` of the graph or of its engine, ThreadLostError when a thread has ended; what a
-   *   user's operator throws.
+   * @throws UseAfterReleaseError after `dispose` of the graph or of its engine, ThreadLostError when a thread has ended,
+   *   FileFormatError when a file whose weights are read where they lie was truncated or replaced; what a user's operator throws.
    */
   run(): void {
     const segments = this.#segments;
     if (segments === null || this.#lifetime.disposed) throw disposedError();
+    this.#verify();
     for (let index = 0; index < segments.length; index++) segments[index]!.run();
   }
 
@@ -134,6 +139,7 @@ export class CompiledGraph implements Disposable {
    */
   runTraced(visit: (name: string, value: ValueData) => void): void {
     for (const [index, segments] of this.#prepareNodes().entries()) {
+      this.#verify();
       for (const segment of segments) segment.run();
       for (const { name, spec, data } of this.#nodes[index]!.outputs) visit(name, { ...spec, data });
     }
@@ -153,6 +159,7 @@ export class CompiledGraph implements Disposable {
     const best = nodes.map(() => Number.POSITIVE_INFINITY);
     for (let round = 0; round < rounds; round++) {
       for (const [index, segments] of nodes.entries()) {
+        this.#verify();
         const startMs = clock.nowMs();
         for (const segment of segments) segment.run();
         best[index] = Math.min(best[index]!, clock.nowMs() - startMs);

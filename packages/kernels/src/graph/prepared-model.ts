@@ -1,6 +1,7 @@
 import {
   type Fallback,
   InvalidArgumentError,
+  isPrecision,
   type OperatorGraph,
   type OperatorModel,
   type Precision,
@@ -93,7 +94,7 @@ export class PreparedModel implements Disposable {
       throw error;
     }
     const { precisions } = this.#model.metadata;
-    this.precisions = Array.isArray(precisions) ? (precisions as Precision[]) : [];
+    this.precisions = Array.isArray(precisions) ? precisions.filter(isPrecision) : [];
   }
 
   /** The graph's constants, for those who compile it themselves. Valid until `dispose`. */

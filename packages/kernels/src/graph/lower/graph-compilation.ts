@@ -58,7 +58,7 @@ export class GraphCompilation {
   }
 
   /** @throws as `compileGraph`. */
-  finish(): Omit<CompiledGraphParts, 'onDispose'> {
+  finish(): Omit<CompiledGraphParts, 'verify' | 'onDispose'> {
     const { graph } = this.#model;
     const { arena, team, lifetime } = this.#context;
     const nodes = graph.nodes.map((node) => {
