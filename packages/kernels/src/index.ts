@@ -1,5 +1,5 @@
 export type { BatchNormalization, Isa, Padding } from '@qedge/codegen';
-export type { CpuDeviceOptions } from './cpu/cpu-device.ts';
+export type { CpuDevice, CpuDeviceOptions } from './cpu/cpu-device.ts';
 export { createCpuDevice } from './cpu/portable-cpu-device.ts';
 export type { ArgExtremumOptions, AxisOptions, GatherOptions, ReduceOptions } from './engine/axis-kernels.ts';
 export type { BoundKernel } from './engine/bound-kernel.ts';

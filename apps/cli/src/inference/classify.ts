@@ -42,7 +42,9 @@ export async function classify(
 ): Promise<CommandResult> {
   const { precision, reason } = choosePrecision(options.precision, input.graph, input.weights);
   const { test, labelled } = await readData(options.input, input.graph.inputShape, context.signal);
-  using device = await makeDevice(options.device, options.threads);
+  const made = await makeDevice(options.device, options.threads);
+  using device = made.device;
+  const { target } = made;
   const startMs = systemClock.nowMs();
   using model = await device.compile(input.graph, input.weights, {
     precision,
@@ -66,6 +68,7 @@ export async function classify(
   const json = {
     model: input.path,
     device: device.name,
+    target,
     precision,
     reason,
     loading: input.file?.loading ?? null,
@@ -114,11 +117,21 @@ function narrowestPrecision(graph: ModelGraph, weights: WeightSource): Precision
   return Math.max(...(bits as number[])) <= 4 ? 'int4' : 'int8';
 }
 
-async function makeDevice(name: ClassifyOptions['device'], threads: number): Promise<Device> {
-  if (name === 'cpu') return createCpuDevice({ threads });
-  if (name === 'onnxruntime') return createOrtDevice((await loadOnnxRuntime()).ort);
+/** The device, and what executes on it: an instruction set, or the library's backend. */
+async function makeDevice(
+  name: ClassifyOptions['device'],
+  threads: number,
+): Promise<{ readonly device: Device; readonly target: string }> {
+  if (name === 'cpu') {
+    const device = await createCpuDevice({ threads });
+    return { device, target: device.isa };
+  }
+  if (name === 'onnxruntime') {
+    const { ort, library } = await loadOnnxRuntime();
+    return { device: await createOrtDevice(ort), target: library };
+  }
   const { tf } = await loadTensorflow();
-  return createTfjsDevice(tf);
+  return { device: await createTfjsDevice(tf), target: tf.getBackend() };
 }
 
 async function runAll(

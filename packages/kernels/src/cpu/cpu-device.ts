@@ -46,6 +46,8 @@ export interface CpuDeviceParts {
 export class CpuDevice implements Device {
   readonly kind = 'cpu';
   readonly name: string;
+  /** What executes. */
+  readonly isa: Isa;
   readonly precisions: readonly Precision[] = ['float32', 'int8', 'int4'];
   readonly fallbacks: readonly Fallback[];
   readonly #host: KernelHost;
@@ -57,6 +59,7 @@ export class CpuDevice implements Device {
     this.#host = host;
     this.#team = team;
     this.fallbacks = fallbacks;
+    this.isa = host.isa;
     // WebAssembly SIMD and the interpreter are strict by nature.
     const strict = host.strict && (host.isa === 'avx512' || host.isa === 'avx2');
     const threads = team !== null && team.size > 1 ? `, ${team.size} threads` : '';

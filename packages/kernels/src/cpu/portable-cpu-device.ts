@@ -1,5 +1,4 @@
 import { createBrowserTeam, createKernelHost } from '@qedge/codegen';
-import type { Device } from '@qedge/core';
 import { openMachine } from '../engine/open-machine.ts';
 import { CpuDevice, type CpuDeviceOptions } from './cpu-device.ts';
 
@@ -19,6 +18,6 @@ const PORTABLE = { createHost: createKernelHost, createTeam: createBrowserTeam }
  * using model = await device.compile(graph, weights, { precision: 'int8', maxBatch: 32 });
  * model.run(input, output, 1);
  */
-export async function createCpuDevice(options: CpuDeviceOptions = {}): Promise<Device> {
+export async function createCpuDevice(options: CpuDeviceOptions = {}): Promise<CpuDevice> {
   return new CpuDevice(await openMachine(PORTABLE, options));
 }
