@@ -7,6 +7,7 @@ import {
   type OperatorModel,
   type Precision,
   systemClock,
+  UnsupportedError,
   UseAfterReleaseError,
 } from '@qedge/core';
 import { describe, expect, it } from 'vitest';
@@ -229,6 +230,36 @@ describe('a compiled graph', () => {
     });
     compiled.dispose();
     expect(() => compiled.profile(1)).toThrow(UseAfterReleaseError);
+  });
+
+  it('tells logarithms of shares that are too small for float32', async () => {
+    using engine = await createKernelEngine();
+    const builder = new GraphBuilder('shares');
+    const x = builder.input('x', { dtype: 'float32', shape: [2, 3] });
+    builder.output(builder.add({ kind: 'softmax', log: true }, [x])[0]!);
+    const model = builder.finish();
+    const data = Float32Array.of(0, -200, 150, -1e4, 0, -104);
+    const inputs = { x: { dtype: 'float32', shape: [2, 3], data } } as const;
+    const [[name, actual]] = [...runCompiled(model, engine, inputs)] as [[string, ValueData['data']]];
+    expect(actual).toEqual(evaluateGraph(model, inputs).get(name)!.data);
+  });
+
+  it('refuses graphs that are none, and weights that only a run would know', async () => {
+    using engine = await createKernelEngine();
+    const { graph, weights } = caseOf('matmul').model;
+    const [node] = graph.nodes;
+    const cyclic = { ...graph, nodes: [{ ...node!, inputs: [node!.outputs[0]!, ...node!.inputs.slice(1)] }] };
+    expect(() => compileGraph({ graph: cyclic, weights }, engine)).toThrow(InvalidArgumentError);
+    const { model } = caseModel({
+      name: 'given weights',
+      operator: { ...CASE_NAMES.get('convolution')!.operator },
+      operands: [
+        [1, 5, 5, 2],
+        [3, 3, 2, 4],
+      ].map((shape) => ({ shape })),
+    });
+    expect(() => compileGraph(model, engine)).toThrow(UnsupportedError);
+    expect(() => compileGraph(model, engine)).toThrow('Node "convolution" (convolution): "x1"');
   });
 
   it('calls operators of the user between kernels, and traces every value', async () => {

@@ -186,6 +186,10 @@ export const GRAPH_CASES: readonly GraphCase[] = [
     operands: [x(5, 5), x(5)],
   },
   { name: 'softmax', operator: { kind: 'softmax', log: false }, operands: [x(4, 21)] },
+  ...(['sum', 'mean', 'maximum', 'minimum'] as const).map((operation): GraphCase => {
+    const operator = { kind: 'reduction', operation, axes: [1], keepAxes: false } as const;
+    return { name: `${operation} of nothing`, operator, operands: [x(3, 0, 2)] };
+  }),
   { name: 'logarithm of softmax', operator: { kind: 'softmax', log: true }, operands: [x(4, 21)] },
   ...(['sum', 'mean', 'maximum', 'minimum'] as const).flatMap((operation): GraphCase[] =>
     [[2], [1], [0, 2], [1, 2, 3], [0]].map((axes) => ({
@@ -253,6 +257,14 @@ export const GRAPH_CASES: readonly GraphCase[] = [
         operands: [x(4, 2, 3), w(d, 15, 3), w(d, 15, 5), w(d, 30), null, null],
       },
     ];
+  }),
+  ...(['lstm', 'gru'] as const).map((cell): GraphCase => {
+    const rows = cell === 'lstm' ? 20 : 15;
+    return {
+      name: `${cell.toUpperCase()} whose biases are given at run time`,
+      operator: recurrent({ cell, direction: 'bidirectional', linearBeforeReset: true }),
+      operands: [x(3, 2, 6), w(2, rows, 6), w(2, rows, 5), x(2, 2 * rows)],
+    };
   }),
   {
     name: 'LSTM without anything',

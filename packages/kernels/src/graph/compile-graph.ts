@@ -12,6 +12,7 @@ import type { CustomOperators } from './operators/custom-operator.ts';
 import { optimizeGraph } from './passes/optimize-graph.ts';
 import type { ExecutionPlan } from './plan/execution-plan.ts';
 import { planExecution } from './plan/plan-execution.ts';
+import { validateGraph } from './validate-graph.ts';
 
 /** Options of {@link compileGraph}. */
 export interface CompileGraphOptions {
@@ -50,9 +51,9 @@ const MOST_BYTES = 2 ** 32 - 2 ** 20;
 /**
  * Compiles a graph for the machine of an engine: optimises it, plans its memory, packs its weights, and generates and verifies its kernels.
  *
- * @throws UnsupportedError naming a node that no kernel can compute; InvalidArgumentError or ShapeMismatchError for a graph that
- *   is none, or whose weights do not fit it; BudgetExceededError for more memory than the machine can have; VerificationError when
- *   generated code is wrong; UseAfterReleaseError after the engine's `dispose`.
+ * @throws UnsupportedError naming a node that no kernel can compute; what `validateGraph` throws for a graph that is none;
+ *   InvalidArgumentError for weights that do not fit the graph; BudgetExceededError for more memory than the machine can have;
+ *   VerificationError when generated code is wrong; UseAfterReleaseError after the engine's `dispose`.
  * @example
  * using engine = await createKernelEngine();
  * using compiled = compileGraph(model, engine, { precision: 'int8' });
@@ -63,6 +64,7 @@ export function compileGraph(
   options: CompileGraphOptions = {},
 ): CompiledGraph {
   const { precision = 'float32', customs = {}, optimize = true, packedWeights } = options;
+  validateGraph(model.graph, { customs });
   const { model: optimized, products } = useIntegerProducts(optimize ? optimizeGraph(model).model : model);
   const plan = planExecution(optimized.graph);
   const planned = { graph: plan.graph, weights: optimized.weights };

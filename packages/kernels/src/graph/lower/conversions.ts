@@ -94,6 +94,9 @@ export function lowerCast(node: Lowering<'cast'>): KernelSteps {
     });
   }
   const [from, to] = [input.data, output.data];
-  node.callBefore(() => to.set(from));
+  // Not `to.set(from)`, which copies the source first: both lie in one buffer.
+  node.callBefore(() => {
+    for (let i = 0; i < to.length; i++) to[i] = from[i]!;
+  });
   return [];
 }

@@ -1,5 +1,5 @@
 import type { OperatorModel, TensorData, ValueDType, ValueSpec } from '@qedge/core';
-import { elementCount, InvalidArgumentError } from '@qedge/core';
+import { elementCount, InvalidArgumentError, UnsupportedError } from '@qedge/core';
 import type { Arena, ArrayConstructor, Place } from '../../engine/arena.ts';
 import type { BindingContext } from '../../engine/binding.ts';
 import { VALUE_ARRAYS, type ValueData } from '../operators/operator-definition.ts';
@@ -22,7 +22,7 @@ export interface GraphValue extends ValueSpec {
   readonly data: ValueData['data'];
   /** {@link data} of a float32 value. @throws InvalidArgumentError for another dtype. */
   readonly floats: Float32Array;
-  /** The numbers of a constant as the model holds them; may read them from a file. */
+  /** The numbers of a constant as the model holds them; may read them from a file. @throws UnsupportedError for what is none. */
   load(): ValueData['data'];
 }
 
@@ -117,7 +117,10 @@ class PlacedValue implements GraphValue {
   }
 
   load(): never {
-    throw new InvalidArgumentError(`"${this.name}" is no constant`, { expected: 'a constant' });
+    throw new UnsupportedError(`"${this.name}" is known at run time only`, {
+      expected: 'a constant: kernels want these numbers in an order of their own',
+      remedy: 'Make it a constant of the graph.',
+    });
   }
 }
 

@@ -5,7 +5,7 @@ import { gemmSteps } from '../../engine/gemm.ts';
 import { PackedMatrix } from '../../engine/packed-matrix.ts';
 import type { GraphValue } from './graph-values.ts';
 import { inputOf, type Lowering } from './lowering.ts';
-import { type StridedFloats, stridedPointwiseSteps } from './pointwise.ts';
+import { pointwiseSteps, type StridedFloats, stridedPointwiseSteps } from './pointwise.ts';
 
 type Node = Lowering<'recurrent'>;
 
@@ -54,6 +54,15 @@ export function lowerRecurrent(node: Node): KernelSteps {
   });
 }
 
+/** Added-up biases of one direction, one per gate and unit. */
+interface Biases {
+  /** Of the products of the inputs. */
+  readonly before: Float32Array;
+  /** Of the product of the state, in a GRU whose state is reset after it: 0 but for the candidate. */
+  readonly late: Float32Array | null;
+  readonly steps: KernelSteps;
+}
+
 class RecurrentDirection {
   readonly #node: Node;
   readonly #index: number;
@@ -64,6 +73,7 @@ class RecurrentDirection {
   readonly #gates: number;
   /** Of every step: `[time, batch, gates * size]`. */
   readonly #sums: Float32Array;
+  readonly #biases: Biases | null;
 
   constructor(node: Node, index: number, reverse: boolean) {
     this.#node = node;
@@ -73,6 +83,7 @@ class RecurrentDirection {
     this.#size = node.operator.hiddenSize;
     this.#gates = node.operator.cell === 'lstm' ? 4 : 3;
     this.#sums = this.#temporary(this.#time * this.#batch * this.#gates * this.#size);
+    this.#biases = this.#sumBiases();
   }
 
   steps(): KernelSteps {
@@ -91,17 +102,17 @@ class RecurrentDirection {
     return this.#batch * this.#size;
   }
 
-  /** Biases of both products are added at once, but for the candidate of a GRU whose state is reset after its product. */
   #inputSums(): KernelSteps {
     const { context } = this.#node;
     const [x, w] = [inputOf(this.#node, 0), inputOf(this.#node, 1)];
     const [m, n, k] = [this.#time * this.#batch, this.#gates * this.#size, x.shape[2]!];
     if (m === 0) return [];
-    const bias = this.#biases();
-    return gemmSteps(context, {
+    const bias = this.#biases;
+    const product = gemmSteps(context, {
       ...{ m, n, k, a: x.floats, c: this.#sums, ...(bias ? { bias: bias.before } : {}) },
       ...this.#weights(w, n, k),
     });
+    return [...(bias?.steps ?? []), ...product];
   }
 
   #weights(value: GraphValue, n: number, k: number) {
@@ -115,22 +126,38 @@ class RecurrentDirection {
     return { b: PackedMatrix.pack(context, { k, n, b: named, transposeB: true }) };
   }
 
-  #biases(): { readonly before: Float32Array; readonly candidate: Float32Array | null } | null {
+  /** Constants are added up here, others when the layer runs. */
+  #sumBiases(): Biases | null {
     const value = this.#node.inputs[3] ?? null;
     if (value === null) return null;
-    const { arena } = this.#node.context;
+    const { context, operator } = this.#node;
     const length = this.#gates * this.#size;
-    const start = this.#index * 2 * length;
-    const both = (value.isConstant ? value.load() : value.data).subarray(start, start + 2 * length);
-    const before = arena.array(Float32Array, length, 'a bias');
-    before.set(both.subarray(0, length));
-    const isLate = this.#node.operator.cell === 'gru' && this.#node.operator.linearBeforeReset;
+    const isLate = operator.cell === 'gru' && operator.linearBeforeReset;
     const added = isLate ? 2 * this.#size : length;
-    for (let i = 0; i < added; i++) before[i]! += both[length + i]!;
-    if (!isLate) return { before, candidate: null };
-    const candidate = arena.array(Float32Array, this.#size, 'a bias');
-    candidate.set(both.subarray(length + 2 * this.#size));
-    return { before, candidate };
+    const all = value.isConstant ? (value.load() as Float32Array) : value.floats;
+    const ofInputs = all.subarray(this.#index * 2 * length, (this.#index * 2 + 1) * length);
+    const ofStates = all.subarray((this.#index * 2 + 1) * length, (this.#index + 1) * 2 * length);
+    const before = context.arena.array(Float32Array, length, 'a bias');
+    const late = isLate ? context.arena.array(Float32Array, length, 'a bias') : null;
+    if (value.isConstant) {
+      before.set(ofInputs);
+      for (let i = 0; i < added; i++) before[i]! += ofStates[i]!;
+      late?.set(ofStates.subarray(added), added);
+      return { before, late, steps: [] };
+    }
+    const part = (data: Float32Array) => ({ shape: [added], data: data.subarray(0, added) });
+    const sums = pointwiseSteps(
+      context,
+      add(input(0), input(1)),
+      [part(ofInputs), part(ofStates)],
+      part(before),
+    );
+    if (late === null) return { before, late, steps: sums };
+    const copies = [
+      ...this.#copy(ofInputs.subarray(added), before.subarray(added)),
+      ...this.#copy(ofStates.subarray(added), late.subarray(added)),
+    ];
+    return { before, late, steps: [...sums, ...copies] };
   }
 
   #lstm(): { readonly steps: KernelSteps; readonly state: Float32Array } {
@@ -175,12 +202,11 @@ class RecurrentDirection {
     const n = this.#gates * this.#size;
     const weights = this.#weights(recurrence, n, this.#size);
     const products = this.#temporary(this.#batch * n);
-    const bias = this.#node.context.arena.array(Float32Array, n, 'a bias');
-    const late = this.#biases()?.candidate;
-    if (late) bias.set(late, 2 * this.#size);
+    const late = this.#biases?.late;
+    const operands = { ...weights, ...(late ? { bias: late } : {}) };
     const gate = (index: number) => this.#gate(products, index);
     return (sums: Float32Array, state: StridedFloats, candidate: Float32Array): KernelSteps => [
-      ...this.#product(this.#size, state, { ...weights, bias }, { data: products, rowStride: n }, n, 0),
+      ...this.#product(this.#size, state, operands, { data: products, rowStride: n }, n, 0),
       ...this.#map(add(input(0), input(1)), [this.#gate(sums, 0), gate(0)], this.#gate(sums, 0)),
       ...this.#map(add(input(0), input(1)), [this.#gate(sums, 1), gate(1)], this.#gate(sums, 1)),
       ...this.#map(

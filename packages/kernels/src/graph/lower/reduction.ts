@@ -1,7 +1,7 @@
-import { elementCount, type Shape } from '@qedge/core';
+import { elementCount, type OperatorOf, type Shape } from '@qedge/core';
 import { argExtremumSteps, reduceSteps } from '../../engine/axis-kernels.ts';
 import type { KernelSteps } from '../../engine/binding.ts';
-import { copySteps } from '../../engine/copy.ts';
+import { copySteps, fillSteps } from '../../engine/copy.ts';
 import { inputOf, type Lowering } from './lowering.ts';
 
 /** Neighbouring axes as one, between those before and those after. */
@@ -30,10 +30,22 @@ function runsOf(shape: Shape, axes: readonly number[]): ReducedAxes[] {
   return runs;
 }
 
+/** Of no numbers. */
+const EMPTY_RESULTS: Readonly<Record<OperatorOf<'reduction'>['operation'], number>> = {
+  sum: 0,
+  mean: Number.NaN,
+  maximum: Number.NEGATIVE_INFINITY,
+  minimum: Number.POSITIVE_INFINITY,
+};
+
 /** Sums, means and extremes over any axes. */
 export function lowerReduction(node: Lowering<'reduction'>): KernelSteps {
   const { context, operator } = node;
   const [input, output] = [inputOf(node, 0).floats, node.outputs[0]!.floats];
+  if (input.length === 0) {
+    const value = EMPTY_RESULTS[operator.operation];
+    return fillSteps(context, { sizes: [output.length], output: { data: output }, value });
+  }
   const runs = runsOf(inputOf(node, 0).shape, operator.axes).filter(({ length }) => length !== 1);
   if (runs.length === 0) {
     return copySteps(context, { sizes: [input.length], input: { data: input }, output: { data: output } });
