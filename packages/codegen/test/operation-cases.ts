@@ -135,9 +135,9 @@ type Apply = <Code>(target: Target<Code>, operands: readonly Vector[]) => Vector
 
 /**
  * Applies an operation to every vector of the areas. `operands` are a, b, c and a free register; what `apply` returns is stored.
- * With `last`, they are the last registers that the target has, else the first.
+ * With `last`, they are the last registers that the target has, else the first. Of the result, the first `stored` lanes are stored.
  */
-function lanewise(apply: Apply, last: boolean): Program {
+function lanewise(apply: Apply, last: boolean, stored?: number): Program {
   return (target) => {
     const { a, b, c, destination } = begin(target);
     const { fma, dot, half } = target.traits.temporaries;
@@ -147,7 +147,7 @@ function lanewise(apply: Apply, last: boolean): Program {
     const bytes = target.traits.lanes * 4;
     target.loop((AREA_WORDS * 4) / bytes, () => {
       for (const [i, base] of [a, b, c].entries()) target.load(operands[i]!, { base, offset: 0 });
-      target.store(apply(target, operands), { base: destination, offset: 0 });
+      target.store(apply(target, operands), { base: destination, offset: 0 }, stored);
       for (const pointer of [a, b, c, destination]) target.advance(pointer, bytes);
     });
     return target.finish();
@@ -226,6 +226,18 @@ function ternary(
   );
 }
 
+/** A multiply-add of which only the first lanes are wanted, in the first and the last registers. */
+function partialProduct(lanes: number): OperationCase[] {
+  return [false, true].map((last) => {
+    const apply: Apply = (target, v) => {
+      target.fma(v[2]!, v[0]!, v[1]!, lanes);
+      return v[2]!;
+    };
+    const name = `fma of ${lanes} lanes${last ? ', last registers' : ''}`;
+    return { name, output: 'float32', data: 'floats', program: lanewise(apply, last, lanes) };
+  });
+}
+
 function arithmeticCases(traits: TargetTraits): OperationCase[] {
   const floats: readonly FloatOperation[] = ['add', 'subtract', 'multiply', 'divide', 'min', 'max'];
   const integers: readonly IntegerOperation[] = ['add', 'subtract', 'and', 'or', 'xor', 'andNot'];
@@ -252,6 +264,7 @@ function arithmeticCases(traits: TargetTraits): OperationCase[] {
     ...unary('int32 to float32', 'float32', 'integers', (t, d, s) => t.convert('int32-to-float32', d, s)),
     ...unary('float32 to int32', 'bits', 'numbers', (t, d, s) => t.convert('float32-to-int32', d, s)),
     ...ternary('fma', 'float32', 'floats', (t, d, a, b) => t.fma(d, a, b)),
+    ...Array.from({ length: traits.lanes }, (_, index) => partialProduct(index + 1)).flat(),
     ...ternary('fnma', 'float32', 'floats', (t, d, a, b) => t.fnma(d, a, b)),
     ...ternary('dot', 'bits', 'integers', (t, d, a, b) => t.dot(d, a, b)),
   ];

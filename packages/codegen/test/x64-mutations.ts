@@ -57,6 +57,18 @@ const ARITHMETIC: readonly X64Mutation[] = [
     }),
   },
   {
+    name: 'half a vector is multiplied where one lane more is wanted',
+    profile: AVX512,
+    cases: ['fma of 9 lanes'],
+    apply: replaced(
+      Avx512Target.prototype as unknown as { productLength(lanes: number): number },
+      'productLength',
+      () => {
+        return (lanes) => (lanes <= 9 ? 32 : 64);
+      },
+    ),
+  },
+  {
     name: 'max takes its operands in the other order, which only NaN and zeros show',
     profile: AVX512,
     cases: ['float max into another register'],

@@ -309,8 +309,12 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
     this.#set('bits', destination, ({ floats }, lane) => toInt32(floats[this.#at(source, lane)]!));
   }
 
-  fma(accumulator: Vector, a: Vector, b: Vector): void {
+  fma(accumulator: Vector, a: Vector, b: Vector, lanes: number = this.traits.lanes): void {
+    this.#checks.lanes(lanes);
     this.#multiplyAdd(accumulator, a, b, 1);
+    if (lanes === this.traits.lanes) return;
+    const [first, end] = [this.#at(accumulator, lanes), this.#at(accumulator, this.traits.lanes)];
+    this.#steps.push(({ floats }) => floats.fill(Number.NaN, first, end));
   }
 
   fnma(accumulator: Vector, a: Vector, b: Vector): void {

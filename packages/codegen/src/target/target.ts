@@ -174,8 +174,12 @@ export interface Target<Code> {
   addWords(destination: Vector, a: Vector, b: Vector): void;
   shift(shift: Shift, width: 16 | 32, destination: Vector, source: Vector, bits: number): void;
   convert(conversion: Conversion, destination: Vector, source: Vector): void;
-  /** `accumulator += a * b` on float32; see {@link TargetTraits.fmaRounding}. */
-  fma(accumulator: Vector, a: Vector, b: Vector): void;
+  /**
+   * `accumulator += a * b` on float32; see {@link TargetTraits.fmaRounding}.
+   *
+   * @param lanes default: all. What the lanes after these hold afterwards is undefined, so that a target can take a shorter instruction.
+   */
+  fma(accumulator: Vector, a: Vector, b: Vector, lanes?: number): void;
   /** `accumulator -= a * b` on float32. */
   fnma(accumulator: Vector, a: Vector, b: Vector): void;
   /** `accumulator += dot(a, b)` per lane into int32; {@link TargetTraits.dot} says what `a` and `b` hold. */

@@ -8,6 +8,7 @@ import {
   maskRegister,
   merging,
   UNMASKED,
+  type VectorLength,
   type VectorRegister,
   zeroing,
 } from './registers.ts';
@@ -81,6 +82,11 @@ export class Avx512Target extends X64Target {
     const register = vectorOf(source);
     assembler.kvmi(I.vcmppsMask, 64, SCRATCH_MASK, register, register, ORDERED);
     assembler.rm(I.vmovaps, 64, vectorOf(destination), register, zeroing(SCRATCH_MASK));
+  }
+
+  /** Processors that have two units of 256 bits for a vector of 512 (Zen 4) multiply half a vector in half the time; others lose nothing. */
+  protected override productLength(lanes: number): VectorLength {
+    return lanes <= LANES / 2 ? 32 : 64;
   }
 
   protected emitPrologue(prologue: Assembler): void {

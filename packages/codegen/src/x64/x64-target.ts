@@ -12,7 +12,7 @@ import type {
 } from '../target/target.ts';
 import { hasFeature } from './features.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
-import type { VectorRegister } from './registers.ts';
+import type { VectorLength, VectorRegister } from './registers.ts';
 import { memoryOf, vectorOf, X64Frame } from './x64-frame.ts';
 
 /** How code for x86-64 is generated. */
@@ -210,9 +210,12 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
     this.assembler.rm(row, this.length, vectorOf(destination), vectorOf(source));
   }
 
-  fma(accumulator: Vector, a: Vector, b: Vector): void {
-    if (this.traits.fmaRounding === 'once') this.#binary(I.vfmadd231ps, accumulator, a, b);
-    else this.#accumulate(I.vmulps, I.vaddps, accumulator, a, b);
+  fma(accumulator: Vector, a: Vector, b: Vector, lanes: number = this.traits.lanes): void {
+    this.checks.lanes(lanes);
+    if (this.traits.fmaRounding === 'once') {
+      const [sum, left, right] = [vectorOf(accumulator), vectorOf(a), vectorOf(b)];
+      this.assembler.rvm(I.vfmadd231ps, this.productLength(lanes), sum, left, right);
+    } else this.#accumulate(I.vmulps, I.vaddps, accumulator, a, b);
   }
 
   fnma(accumulator: Vector, a: Vector, b: Vector): void {
@@ -271,6 +274,11 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
   ): void;
   /** Part i of 128 bits gets what part `i xor mask` holds. */
   protected abstract exchangeParts(destination: VectorRegister, source: VectorRegister, mask: number): void;
+
+  /** Bytes of the shortest vector that holds so many lanes and is multiplied faster than a whole one. */
+  protected productLength(_lanes: number): VectorLength {
+    return this.length;
+  }
 
   #checkAccess(memory: MemoryOperand, lanes: number): void {
     this.checks.memory(memory);
