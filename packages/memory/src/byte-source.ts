@@ -1,4 +1,4 @@
-import type { Fallback } from '@qedge/core';
+import { type Fallback, InvalidArgumentError } from '@qedge/core';
 import type { AdviceResult, PageAdvice, ResidencyResult } from './page-advice.ts';
 
 /**
@@ -22,8 +22,8 @@ export interface ByteSource extends Disposable {
    * Calls `use` with `byteLength` bytes at `offset`. The bytes must not be written to, nor kept when
    * {@link lifetime} is `call`.
    *
-   * @throws FileFormatError when the file behind it was truncated or replaced, UseAfterReleaseError after `dispose`,
-   *   InvalidArgumentError for a range outside of the source.
+   * @throws FileFormatError when the file behind it was truncated or replaced, UseAfterReleaseError after `dispose` where a file was
+   *   closed by it, InvalidArgumentError for a range outside of the source.
    */
   borrow<Result>(offset: number, byteLength: number, use: (bytes: Uint8Array) => Result): Result;
   /** A hint on how pages will be used, where the bytes lie in pages of a file. Results are the same either way. */
@@ -42,9 +42,21 @@ export function bytesInMemory(bytes: Uint8Array, name = 'The model'): ByteSource
     loading: 'copied',
     fallbacks: [],
     lifetime: 'source',
-    borrow: (offset, byteLength, use) =>
-      use(new Uint8Array(bytes.buffer, bytes.byteOffset + offset, byteLength)),
+    borrow(offset, byteLength, use) {
+      assertRange(name, bytes.length, offset, byteLength);
+      return use(new Uint8Array(bytes.buffer, bytes.byteOffset + offset, byteLength));
+    },
     dispose: () => {},
     [Symbol.dispose]: () => {},
   };
+}
+
+/** @throws InvalidArgumentError for a range that is none, or not within `wholeByteLength` bytes. */
+export function assertRange(what: string, wholeByteLength: number, offset: number, byteLength: number): void {
+  const valid = [offset, byteLength].every((value) => Number.isSafeInteger(value) && value >= 0);
+  if (valid && offset + byteLength <= wholeByteLength) return;
+  throw new InvalidArgumentError(`A range lies outside of ${what}`, {
+    expected: `within ${wholeByteLength} bytes`,
+    actual: `${byteLength} bytes at ${offset}`,
+  });
 }

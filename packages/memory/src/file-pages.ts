@@ -34,8 +34,10 @@ export class FilePages implements Disposable {
     let held = true;
     return {
       [Symbol.dispose]: () => {
-        if (held) this.#budget.release(range);
+        if (!held) return;
         held = false;
+        this.#budget.release(range);
+        if (this.#disposed) this.#budget.evict(range);
       },
     };
   }

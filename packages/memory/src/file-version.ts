@@ -34,7 +34,7 @@ export class FileVersion {
     if (this.#record?.isCurrent()) return;
     // Taken before the comparison and kept only after it: a record of a changed file would answer that nothing changed.
     const record = this.#record === undefined ? takeRecord(this.absolutePath) : this.#record;
-    this.verifyStatus(statSync(this.absolutePath, { bigint: true, throwIfNoEntry: false }));
+    this.verifyStatus(this.#readStatus());
     this.#record = record;
   }
 
@@ -46,6 +46,19 @@ export class FileVersion {
       remedy: 'Open it again',
       facts: { path: this.path },
     });
+  }
+
+  #readStatus(): BigIntStats | undefined {
+    try {
+      return statSync(this.absolutePath, { bigint: true, throwIfNoEntry: false });
+    } catch (cause) {
+      // A folder on the way was replaced or locked.
+      throw new FileFormatError(`${this.path} cannot be found again (${(cause as Error).message})`, {
+        remedy: 'Open it again',
+        facts: { path: this.path },
+        cause,
+      });
+    }
   }
 }
 

@@ -155,9 +155,9 @@ export class LazyModel implements WeightSource, Disposable {
    *   replaced since it was opened, BudgetExceededError when the budget has no room, UseAfterReleaseError after `dispose`.
    */
   load(name: string): StoredTensor {
-    const { tensor, memory } = this.#hold(name);
-    if (memory) this.#budget.release(memory);
-    return tensor;
+    const held = this.#hold(name);
+    this.#budget.release(held);
+    return held.tensor;
   }
 
   /**
@@ -170,11 +170,12 @@ export class LazyModel implements WeightSource, Disposable {
   borrow<Result>(name: string, use: (tensor: StoredTensor) => Result): Result {
     const located = this.#locate(name);
     if (!this.#liesInPages(located)) {
-      const { tensor, memory } = this.#hold(name);
+      const held = this.#hold(name);
       try {
-        return use(tensor);
+        return use(held.tensor);
       } finally {
-        if (memory) this.#budget.release(memory);
+        this.#budget.release(held);
+        if (this.#disposed) this.#budget.evict(held);
       }
     }
     this.#requireOpen(`Tensor "${name}"`);
@@ -349,12 +350,12 @@ export class LazyModel implements WeightSource, Disposable {
     );
   }
 
-  /** A tensor in memory of its own, held in the budget; null memory: it is a view of bytes that others hold. */
-  #hold(name: string): { tensor: StoredTensor; memory: EvictableMemory | null } {
+  /** A tensor that is decoded, held in the budget. */
+  #hold(name: string): LoadedTensor {
     const known = this.#loaded.get(name);
     if (known) {
       this.#budget.hold(known);
-      return { tensor: known.tensor, memory: known };
+      return known;
     }
     this.#requireOpen(`Tensor "${name}"`);
     const located = this.#locate(name);
@@ -363,10 +364,7 @@ export class LazyModel implements WeightSource, Disposable {
     return held;
   }
 
-  #decode(
-    located: LocatedTensor,
-    payload: Uint8Array,
-  ): { tensor: StoredTensor; memory: EvictableMemory | null } {
+  #decode(located: LocatedTensor, payload: Uint8Array): LoadedTensor {
     const { name } = located;
     const { lifetime } = this.#source;
     this.#verify(located, `tensor "${name}"`, payload);
@@ -382,7 +380,7 @@ export class LazyModel implements WeightSource, Disposable {
     };
     this.#budget.hold(loaded);
     this.#loaded.set(name, loaded);
-    return { tensor, memory: loaded };
+    return loaded;
   }
 
   #verify(located: LocatedBytes, what: string, payload: Uint8Array): void {

@@ -7,7 +7,7 @@ import {
   InvalidArgumentError,
   UseAfterReleaseError,
 } from '@qedge/core';
-import type { ByteSource } from './byte-source.ts';
+import { assertRange, type ByteSource } from './byte-source.ts';
 import { FileVersion } from './file-version.ts';
 import { MappedPages } from './mapped-pages.ts';
 import {
@@ -118,7 +118,7 @@ export class MappedFile implements ByteSource {
   borrow<Result>(offset: number, byteLength: number, use: (bytes: Uint8Array) => Result): Result {
     const { access, version } = this.#file;
     this.#requireOpen('read');
-    this.#checkRange(offset, byteLength);
+    assertRange(this.name, this.byteLength, offset, byteLength);
     if (byteLength > LONGEST_VIEW_BYTES) {
       throw new InvalidArgumentError(`A range of ${version.path} is too long for one view`, {
         expected: `at most ${LONGEST_VIEW_BYTES} bytes`,
@@ -171,7 +171,7 @@ export class MappedFile implements ByteSource {
    */
   advise(offset: number, byteLength: number, advice: PageAdvice): AdviceResult {
     this.#requireOpen('advised');
-    this.#checkRange(offset, byteLength);
+    assertRange(this.name, this.byteLength, offset, byteLength);
     if (!isPageAdvice(advice)) {
       throw new InvalidArgumentError('A hint is unknown', {
         expected: 'normal, random, sequential, will-need or dont-need',
@@ -191,7 +191,7 @@ export class MappedFile implements ByteSource {
    */
   residency(offset: number, byteLength: number): ResidencyResult {
     this.#requireOpen('asked');
-    this.#checkRange(offset, byteLength);
+    assertRange(this.name, this.byteLength, offset, byteLength);
     const { access, fallbacks, version } = this.#file;
     version.verify();
     if ('mapping' in access) {
@@ -223,15 +223,6 @@ export class MappedFile implements ByteSource {
 
   #requireOpen(done: string): void {
     if (this.#disposed) throw new UseAfterReleaseError(`${this.name} was ${done} after it was closed`);
-  }
-
-  #checkRange(offset: number, byteLength: number): void {
-    const valid = [offset, byteLength].every((value) => Number.isSafeInteger(value) && value >= 0);
-    if (valid && offset + byteLength <= this.byteLength) return;
-    throw new InvalidArgumentError(`A range lies outside of ${this.name}`, {
-      expected: `within ${this.byteLength} bytes`,
-      actual: `${byteLength} bytes at ${offset}`,
-    });
   }
 }
 

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { CapabilityUnavailableError, InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
+import { CapabilityUnavailableError, UseAfterReleaseError } from '@qedge/core';
+import { assertRange } from './byte-source.ts';
 import type { FileVersion } from './file-version.ts';
 import {
   describeFailure,
@@ -64,8 +65,8 @@ export function overlayFile(
   byteOffset: number,
   range: FileRange,
 ): MemoryOverlayResult {
-  checkInside('file', version.byteLength, range.fileOffset, range.byteLength);
-  checkInside('memory', memory.buffer.byteLength, byteOffset, range.byteLength);
+  assertRange(version.path, version.byteLength, range.fileOffset, range.byteLength);
+  assertRange('the memory', memory.buffer.byteLength, byteOffset, range.byteLength);
   version.verify();
   const posix = posixCalls();
   if (!posix.available) return { mapped: false, reason: posix.reason };
@@ -74,7 +75,12 @@ export function overlayFile(
   const base = addressOf(calls, memory.buffer);
   const problem = findMisfit(calls, version, memory, { ...range, byteOffset, pagesLength, base });
   if (problem !== null) return { mapped: false, reason: problem };
-  const descriptor = openSync(version.absolutePath, 'r');
+  let descriptor: number;
+  try {
+    descriptor = openSync(version.absolutePath, 'r');
+  } catch (error) {
+    return { mapped: false, reason: `the file cannot be opened again: ${(error as Error).message}` };
+  }
   try {
     version.verifyStatus(fstatSync(descriptor, { bigint: true }));
     const flags = MAP_PRIVATE | MAP_FIXED;
@@ -171,15 +177,6 @@ function findMisfit(
 function addressOf({ koffi }: PosixCalls, buffer: ArrayBufferLike): number {
   if (buffer.byteLength === 0) return Number.NaN;
   return Number(koffi.address(new Uint8Array(buffer, 0, 1)));
-}
-
-function checkInside(what: string, wholeByteLength: number, offset: number, byteLength: number): void {
-  const valid = [offset, byteLength].every((value) => Number.isSafeInteger(value) && value >= 0);
-  if (valid && offset + byteLength <= wholeByteLength) return;
-  throw new InvalidArgumentError(`A range lies outside of the ${what}`, {
-    expected: `within ${wholeByteLength} bytes`,
-    actual: `${byteLength} bytes at ${offset}`,
-  });
 }
 
 function roundUp(value: number, multiple: number): number {

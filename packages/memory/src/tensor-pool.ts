@@ -123,7 +123,7 @@ export class TensorPool implements Disposable {
 
   /**
    * Lends a tensor. Its content is whatever the last user left, unless `clear` is set. Its `data` may not be used after `dispose`,
-   * not even through a reference taken before.
+   * not even through a reference taken before. A buffer that was transferred (`postMessage`) is not reused.
    *
    * @param shape row-major; borrowed while the tensor is in use.
    * @throws BudgetExceededError when the limits or the machine leave no room, InvalidArgumentError for an unknown dtype or impossible shape,
@@ -250,11 +250,10 @@ export class TensorPool implements Disposable {
   #release(tensor: PooledTensor, block: Block): void {
     this.#releases++;
     this.#bytesInUse -= block.classBytes;
-    if (this.#outstanding !== null) {
-      this.#outstanding.delete(tensor);
-      new Uint8Array(block.buffer).fill(0xff);
-    }
-    if (this.#disposed) return;
+    this.#outstanding?.delete(tensor);
+    // A buffer that was transferred to another thread holds nothing any more.
+    if (this.#disposed || block.buffer.byteLength !== block.classBytes) return;
+    if (this.#outstanding !== null) new Uint8Array(block.buffer).fill(0xff);
     this.#idle[block.sizeClass]!.push(block);
   }
 }

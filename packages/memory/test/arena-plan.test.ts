@@ -255,6 +255,11 @@ describe('planArena', () => {
     ['a negative size', [{ name: 'a', byteLength: -1, firstUse: 0, lastUse: 0 }], {}],
     ['a fractional size', [{ name: 'a', byteLength: 1.5, firstUse: 0, lastUse: 0 }], {}],
     ['a lifetime that ends before it starts', [{ name: 'a', byteLength: 1, firstUse: 2, lastUse: 1 }], {}],
+    [
+      'sizes beyond 2^53 in all',
+      ['a', 'b'].map((name) => ({ name, byteLength: 2 ** 52 + 1, firstUse: 0, lastUse: 0 })),
+      {},
+    ],
     ['NaN as a step', [{ name: 'a', byteLength: 1, firstUse: Number.NaN, lastUse: 1 }], {}],
     ['an alignment of 48', [], { alignment: 48 }],
     ['an alignment of 0', [], { alignment: 0 }],

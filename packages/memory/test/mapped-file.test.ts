@@ -25,7 +25,7 @@ import {
 } from '@qedge/core';
 import { build } from 'tsup';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeModel } from '../src/index.ts';
+import { bytesInMemory, encodeModel } from '../src/index.ts';
 import { loadKoffi, mapFile, openModelFile, saveModelFile } from '../src/node.ts';
 import { floatWeights, perceptronGraph, quantizedWeights } from './model-content.ts';
 
@@ -145,6 +145,34 @@ describe('mapFile', () => {
     expect(file.read(offset - 1, 4)).toEqual(Uint8Array.of(0, 1, 2, 3));
     expect(file.read(2 ** 32 - 1, 2)).toEqual(new Uint8Array(2));
     rmSync(path);
+  });
+
+  it('says that a file cannot be found any more when a folder on the way is none', () => {
+    const folder = join(directory, 'moved');
+    mkdirSync(folder);
+    using file = mapFile(writePattern('moved/file.bin'));
+    renameSync(folder, `${folder} away`);
+    writeFileSync(folder, '');
+    expect(() => file.read(0, 1)).toThrow(FileFormatError);
+    rmSync(folder);
+    renameSync(`${folder} away`, folder);
+    expect(file.read(0, 1)).toEqual(pattern.slice(0, 1));
+  });
+});
+
+describe('bytesInMemory', () => {
+  it('gives no bytes beyond those it was given', () => {
+    const source = bytesInMemory(pattern.subarray(10, 20));
+    expect(source.borrow(8, 2, (bytes) => [...bytes])).toEqual([...pattern.subarray(18, 20)]);
+    for (const [offset, byteLength] of [
+      [8, 3],
+      [-1, 2],
+      [11, 0],
+      [0.5, 1],
+      [0, Number.NaN],
+    ] as const) {
+      expect(() => source.borrow(offset, byteLength, () => 0)).toThrow(InvalidArgumentError);
+    }
   });
 });
 

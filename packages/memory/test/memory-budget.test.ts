@@ -180,6 +180,22 @@ describe('a budget shared by several models', () => {
     const model = LazyModel.fromBytes(encodeModel({ graph, tensors: floatWeights(graph, 1) }), { budget });
     model.borrow('dense0/kernel', () => model.dispose());
     expect(budget.pinnedBytes).toBe(0);
+    expect(budget.residentBytes).toBe(0);
+  });
+
+  it('is left when a model of a mapped file is disposed while it lends pages or decoded tensors', async () => {
+    const constants = { large: 50_000, small: 100 };
+    const path = join(folder, 'left.qez');
+    await saveModelFile(path, { graph: constantsGraph(constants), tensors: madeTensors(constants) });
+    const budget = new MemoryBudget(2 ** 20);
+    for (const name of Object.keys(constants)) {
+      const model = openModelFile(path, { budget });
+      model.borrow(name, ({ data }) => {
+        model.dispose();
+        expect(data.length).toBe(constants[name as 'large' | 'small']);
+      });
+      expect([budget.pinnedBytes, budget.residentBytes], name).toEqual([0, 0]);
+    }
   });
 });
 

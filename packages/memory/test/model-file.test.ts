@@ -273,6 +273,18 @@ describe('encodeModel refuses', () => {
     ['a scale of 0', codes(Int8Array.of(1), { scales: Float32Array.of(0) }), InvalidArgumentError],
     ['a scale of NaN', codes(Int8Array.of(1), { scales: Float32Array.of(Number.NaN) }), InvalidArgumentError],
     ['too many scales', codes(Int8Array.of(1), { scales: Float32Array.of(1, 1) }), InvalidArgumentError],
+    // Bytes of another width would make a file that says something else.
+    ['scales as plain numbers', codes(Int8Array.of(1), { scales: [1] as never }), InvalidArgumentError],
+    [
+      'scales of 64 bits',
+      codes(Int8Array.of(1), { scales: Float64Array.of(1) as never }),
+      InvalidArgumentError,
+    ],
+    [
+      'zero points as floats',
+      codes(Int8Array.of(1), { zeroPoints: Float32Array.of(0) as never }),
+      InvalidArgumentError,
+    ],
     ['an axis that is not there', codes(Int8Array.of(1), { axis: 1 }), InvalidArgumentError],
     ['symmetric zero points', codes(Int8Array.of(1), { zeroPoints: Int32Array.of(1) }), InvalidArgumentError],
     [

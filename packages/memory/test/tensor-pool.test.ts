@@ -173,6 +173,16 @@ describe('TensorPool', () => {
     }
   });
 
+  it.each([false, true])('does not lend a buffer again that was transferred (debug: %s)', (debug) => {
+    using pool = new TensorPool({ debug });
+    const sent = pool.acquire('float32', [40]);
+    structuredClone(sent.data, { transfer: [sent.data.buffer as ArrayBuffer] });
+    sent.dispose();
+    expect(pool.statistics()).toMatchObject({ buffersIdle: 0, buffersInUse: 0, bytesInUse: 0 });
+    using next = pool.acquire('float32', [40]);
+    expect(next.data).toHaveLength(40);
+  });
+
   it('refuses work after dispose, but takes tensors back', () => {
     const pool = new TensorPool();
     const tensor = pool.acquire('float32', [4]);

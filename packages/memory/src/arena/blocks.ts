@@ -43,12 +43,24 @@ export function validateBuffers(buffers: readonly BufferLifetime[]): void {
   }
 }
 
-/** Sizes are rounded up once; from here on every sum of them is aligned by itself. */
+/**
+ * Sizes are rounded up once; from here on every sum of them is aligned by itself.
+ *
+ * @throws InvalidArgumentError for sizes whose sum is no exact number: offsets would not be either.
+ */
 export function makeBlocks(buffers: readonly BufferLifetime[], alignment: number): Blocks {
+  const sizes = Float64Array.from(buffers, ({ byteLength }) => Math.ceil(byteLength / alignment) * alignment);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  if (total > Number.MAX_SAFE_INTEGER) {
+    throw new InvalidArgumentError('The buffers of an arena are too large', {
+      expected: 'at most 2^53 - 1 bytes in all',
+      actual: total,
+    });
+  }
   return {
     count: buffers.length,
     byteLengths: Float64Array.from(buffers, ({ byteLength }) => byteLength),
-    sizes: Float64Array.from(buffers, ({ byteLength }) => Math.ceil(byteLength / alignment) * alignment),
+    sizes,
     firstUses: Float64Array.from(buffers, ({ firstUse }) => firstUse),
     lastUses: Float64Array.from(buffers, ({ lastUse }) => lastUse),
   };

@@ -94,6 +94,10 @@ export function findQuantizationProblem(
   if (axis !== null && !(Number.isInteger(axis) && axis >= 0 && axis < shape.length)) {
     return { expected: `axis null or an axis of ${formatShape(shape)}`, actual: String(axis) };
   }
+  if (!(scales instanceof Float32Array))
+    return { expected: 'scales as a Float32Array', actual: typeof scales };
+  if (!(zeroPoints instanceof Int32Array))
+    return { expected: 'zero points as an Int32Array', actual: typeof zeroPoints };
   const channels = axis === null ? 1 : shape[axis]!;
   if (scales.length !== channels) return { expected: `${channels} scales`, actual: scales.length };
   if (zeroPoints.length !== channels)
