@@ -17,8 +17,9 @@ import { saveModelFile } from '@qedge/memory/node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../src/graph.ts';
 import { graphSource, onnxSource } from '../src/index.ts';
-import { createKernelEngine, loadModel, savePreparedModel } from '../src/node.ts';
+import { createKernelEngine, loadModel, openModelSource, savePreparedModel } from '../src/node.ts';
 import { importOnnx, readOnnx } from '../src/onnx.ts';
+import { bytesField, integerField, message, toBytes } from '../src/ort/protocol-buffer.ts';
 import { randomInput, randomModel, runReference } from '../src/testing/index.ts';
 import { REAL_ONNX_MODELS } from './real-models.ts';
 
@@ -47,6 +48,19 @@ function expectClose(actual: ArrayLike<number>, wanted: ArrayLike<number>, toler
       tolerance * (1 + Math.abs(wanted[at]!)),
     );
   }
+}
+
+/** A file whose one output `y` is a float32 tensor `[size]` in another file. */
+function onnxWithExternalTensor(size: number, location: string, offset: number): Uint8Array {
+  const entry = (key: string, value: string) => {
+    return bytesField(13, message(bytesField(1, key), bytesField(2, value)));
+  };
+  const place = [entry('location', location), entry('offset', String(offset)), integerField(14, 1)];
+  const tensor = message(integerField(1, size), integerField(2, 1), ...place, bytesField(8, 'y'));
+  const output = message(bytesField(1, 'y'), bytesField(2, bytesField(1, integerField(1, 1))));
+  const version = message(bytesField(1, ''), integerField(2, 17));
+  const graph = message(bytesField(5, tensor), bytesField(12, output));
+  return toBytes(message(integerField(1, 8), bytesField(8, version), bytesField(7, graph)));
 }
 
 describe('an inference engine', () => {
@@ -129,6 +143,64 @@ describe('an inference engine', () => {
     const [output] = Object.values(engine.run({ x: randomInput(3 * 48 * 96, 2, 3) }));
     expect(output!.shape).toEqual([2, 2]);
     expect(output!.data[0]! + output!.data[1]!).toBeCloseTo(1, 5);
+  });
+
+  it('finds the batch in the first input that has one, and divides no other', async () => {
+    const multiply = { operation: 'multiply', a: { input: 0 }, b: { input: 1 } } as const;
+    const make = (batch: number) => {
+      const builder = new GraphBuilder('scaled');
+      const scale = builder.input('scale', { dtype: 'float32', shape: [1] });
+      const x = builder.input('x', { dtype: 'float32', shape: [batch, 3] });
+      const [y] = builder.add({ kind: 'pointwise', expression: multiply }, [x, scale]);
+      builder.output(y!);
+      return builder.finish();
+    };
+    using engine = await loadModel({
+      ...graphSource(make(1)),
+      inputs: [
+        { name: 'scale', dtype: 'float32', shape: [1] },
+        { name: 'x', dtype: 'float32', shape: [null, 3] },
+      ],
+      specialize: ({ x }) => make(x![0]!),
+    });
+    const [y] = Object.values(
+      engine.run({ scale: Float32Array.of(2), x: Float32Array.of(1, 2, 3, 4, 5, 6) }),
+    );
+    expect(y).toMatchObject({ shape: [2, 3], data: Float32Array.of(2, 4, 6, 8, 10, 12) });
+    const sample = { scale: Float32Array.of(3), x: Float32Array.of(1, 2, 3) };
+    await expect(engine.runBatch([sample, sample])).rejects.toThrow(/input "scale" cannot be divided/);
+    const [alone] = await engine.runBatch([sample, sample], { batch: 1 });
+    expect(Object.values(alone!)[0]!.data).toEqual(Float32Array.of(3, 6, 9));
+  });
+
+  it('runs samples of a model of a fixed batch one by one', async () => {
+    const builder = new GraphBuilder('fixed');
+    const x = builder.input('x', { dtype: 'float32', shape: [1, 2] });
+    const negate = { operation: 'subtract', a: { constant: 0 }, b: { input: 0 } } as const;
+    builder.output(builder.add({ kind: 'pointwise', expression: negate }, [x])[0]!);
+    using engine = await loadModel(graphSource(builder.finish()));
+    const results = await engine.runBatch([{ x: Float32Array.of(1, 2) }, { x: Float32Array.of(3, 4) }]);
+    expect(results.map((result) => [...Object.values(result)[0]!.data])).toEqual([
+      [-1, -2],
+      [-3, -4],
+    ]);
+    expect(() => engine.run({ x: new Float32Array(4) })).toThrow(/no whole number of samples/);
+  });
+
+  it('reads weights beside an ONNX file, and refuses those that are not there before it makes room for them', async () => {
+    writeFileSync(join(folder, 'weights.bin'), new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer));
+    const load = async (size: number, location: string, offset: number) => {
+      const path = join(folder, 'external.onnx');
+      writeFileSync(path, onnxWithExternalTensor(size, location, offset));
+      using source = await openModelSource(path);
+      const { graph, weights } = source.specialize({});
+      return Array.from(weights.load(graph.constants[0]!).data);
+    };
+    expect(await load(2, 'weights.bin', 8)).toEqual([3, 4]);
+    await expect(load(2 ** 38, 'weights.bin', 0)).rejects.toThrow(/too short/);
+    await expect(load(2, 'weights.bin', 2 ** 52)).rejects.toThrow(/too short/);
+    await expect(load(2, '../weights.bin', 0)).rejects.toThrow(/outside of its folder/);
+    await expect(load(2, 'other.bin', 0)).rejects.toThrow(FileNotFoundError);
   });
 
   it('refuses to work after dispose', async () => {

@@ -1,9 +1,8 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, resolve, sep } from 'node:path';
 import { FileFormatError, UnsupportedError } from '@qedge/core';
 import { fileAccessError } from '@qedge/core/node';
-import { openModelFile } from '@qedge/memory/node';
+import { mapFile, openModelFile } from '@qedge/memory/node';
 import { createKernelEngine, type NodeKernelEngineOptions } from '../engine/node-engine.ts';
 import { graphOfLayers } from '../graph/layers/graph-of-layers.ts';
 import type { ReadExternalData } from '../graph/onnx/onnx-model.ts';
@@ -127,23 +126,14 @@ function besides(path: string): ReadExternalData {
     if (!file.startsWith(folder + sep)) {
       throw new FileFormatError(`${path} names weights outside of its folder`, { actual: location });
     }
-    const bytes = new Uint8Array(byteLength);
-    try {
-      const descriptor = openSync(file, 'r');
-      try {
-        let done = 0;
-        while (done < byteLength) {
-          const got = readSync(descriptor, bytes, done, Math.min(byteLength - done, 2 ** 30), offset + done);
-          if (got === 0)
-            throw new FileFormatError(`${file} is too short`, { expected: `${offset + byteLength} bytes` });
-          done += got;
-        }
-      } finally {
-        closeSync(descriptor);
-      }
-    } catch (error) {
-      throw fileAccessError(error, file, 'read');
+    // Mapped, so that a location that names no such bytes costs no memory.
+    using weights = mapFile(file);
+    if (offset + byteLength > weights.byteLength) {
+      throw new FileFormatError(`${file} is too short for the weights of ${path}`, {
+        expected: `at least ${offset + byteLength} bytes`,
+        actual: `${weights.byteLength} bytes`,
+      });
     }
-    return bytes;
+    return weights.read(offset, byteLength);
   };
 }

@@ -83,8 +83,8 @@ export class OptimizedInferenceEngine implements Disposable {
   readonly #kernels: KernelEngine;
   readonly #options: InferenceOptions;
   readonly #clock: Clock;
-  /** Elements per sample of the first input; what tells the batch of a run. */
-  readonly #sampleSize: number;
+  /** The input whose length tells the batch of a run; null where the model has no inputs. */
+  readonly #batched: BatchedInput | null;
   /** By precision, then batch. */
   readonly #variants = new Map<Precision, Map<number, Variant>>();
   #disposed = false;
@@ -104,7 +104,7 @@ export class OptimizedInferenceEngine implements Disposable {
     this.#kernels = kernels;
     this.#options = options;
     this.#clock = clock;
-    this.#sampleSize = elementCount(Object.values(single)[0] ?? []);
+    this.#batched = batchedInput(source, single);
   }
 
   /**
@@ -130,7 +130,7 @@ export class OptimizedInferenceEngine implements Disposable {
   }
 
   /**
-   * Runs the model. The batch is what the length of the first input says. Allocates nothing once that batch is prepared.
+   * Runs the model. The batch is what the length of the first input that has one says. Allocates nothing once that batch is prepared.
    *
    * @param inputs every input, row-major; copied.
    * @returns every output; the arrays are borrowed until the next run of this batch size and precision.
@@ -149,10 +149,15 @@ export class OptimizedInferenceEngine implements Disposable {
    *
    * @param samples inputs of one sample each; borrowed.
    * @returns outputs of each sample, owned by the caller, for outputs whose first axis is the batch.
-   * @throws CancelledError, UnsupportedError for an output that has no batch axis, and as {@link run}.
+   * @throws CancelledError, UnsupportedError for an input or output that has no batch axis, and as {@link run}.
    */
   async runBatch(samples: readonly InputValues[], options: BatchOptions = {}): Promise<OutputValues[]> {
-    const { batch = 32, precision = this.precision, signal, onProgress } = options;
+    const {
+      batch = this.#batched?.isOpen ? 32 : 1,
+      precision = this.precision,
+      signal,
+      onProgress,
+    } = options;
     if (!Number.isSafeInteger(batch) || batch < 1) {
       throw new InvalidArgumentError('batch is out of range', { expected: 'an integer >= 1', actual: batch });
     }
@@ -222,17 +227,32 @@ export class OptimizedInferenceEngine implements Disposable {
   }
 
   #batchOf(inputs: InputValues): number {
-    const [first] = this.#source.inputs;
-    if (first === undefined) return 1;
-    const values = inputs[first.name];
-    if (values === undefined) throw missingInput(first.name, inputs);
-    const batch = values.length / this.#sampleSize;
-    if (Number.isInteger(batch) && batch >= 1) return batch;
-    throw new ShapeMismatchError(`The input "${first.name}" holds no whole number of samples`, {
-      expected: `a multiple of ${this.#sampleSize} numbers`,
+    const batched = this.#batched;
+    if (batched === null) return 1;
+    const { name, sampleSize } = batched;
+    const values = inputs[name];
+    if (values === undefined) throw missingInput(name, inputs);
+    const batch = values.length / sampleSize;
+    if (Number.isInteger(batch) && batch >= 1 && (batch === 1 || batched.isOpen)) return batch;
+    throw new ShapeMismatchError(`The input "${name}" holds no whole number of samples`, {
+      expected: batched.isOpen ? `a multiple of ${sampleSize} numbers` : `${sampleSize} numbers`,
       actual: values.length,
     });
   }
+}
+
+interface BatchedInput {
+  readonly name: string;
+  /** Numbers per sample, or all of them where the batch is not open. */
+  readonly sampleSize: number;
+  readonly isOpen: boolean;
+}
+
+function batchedInput({ inputs }: ModelSource, single: Readonly<Record<string, Shape>>): BatchedInput | null {
+  const open = inputs.find(({ shape }) => shape[0] === null);
+  const input = open ?? inputs[0];
+  if (input === undefined) return null;
+  return { name: input.name, sampleSize: elementCount(single[input.name]!), isOpen: open !== undefined };
 }
 
 /** Options of {@link OptimizedInferenceEngine.warm}. */
@@ -244,7 +264,7 @@ export interface WarmOptions extends InferenceRunOptions {
 
 /** Options of {@link OptimizedInferenceEngine.runBatch}. */
 export interface BatchOptions extends WarmOptions {
-  /** Samples per call; default 32. The last batch may be smaller. */
+  /** Samples per call; default 32, or 1 where the model has a fixed batch. The last batch may be smaller. */
   readonly batch?: number;
   readonly onProgress?: ProgressListener;
 }
@@ -300,11 +320,15 @@ function requireSameKind(name: string, target: ValueData['data'], values: ValueD
   });
 }
 
-/** @throws UnsupportedError for an output whose first axis is not the batch. */
-function requireBatchAxis({ outputs }: CompiledGraph, batch: number): void {
-  for (const [name, { shape }] of Object.entries(outputs)) {
+/** @throws UnsupportedError for an output, or with several samples an input, whose first axis is not the batch. */
+function requireBatchAxis({ inputs, outputs }: CompiledGraph, batch: number): void {
+  const values = [
+    ...(batch === 1 ? [] : Object.entries(inputs)).map((entry) => ['input', ...entry] as const),
+    ...Object.entries(outputs).map((entry) => ['output', ...entry] as const),
+  ];
+  for (const [role, name, { shape }] of values) {
     if (shape[0] === batch) continue;
-    throw new UnsupportedError(`The output "${name}" cannot be divided into samples`, {
+    throw new UnsupportedError(`The ${role} "${name}" cannot be divided into samples`, {
       expected: `a first size of ${batch}`,
       actual: shape,
       remedy: 'Use run().',
