@@ -21,7 +21,12 @@ export interface VerifiedHost {
 /**
  * Checks each kernel once per host, before its first use: runs it on scratch memory with random operands and compares edges and
  * samples of the result, and the guard values around it, with the reference. Costs one run of the kernel plus what its trial
- * needs to write operands and to compute a few dozen elements; a kernel that was checked costs one look-up.
+ * needs to write operands and to compute some dozens of elements; a kernel that was checked costs one look-up.
+ *
+ * The check is for a host that does not do what the tests have seen elsewhere: code that computes wrongly, skips an edge, writes outside or
+ * stops is found; a fault in a few elements far from all edges is left to the tests, which compare every element. The kernel that is
+ * checked is the one that is used, at its own size: no smaller stand-in. Operands are cut from one pool of random numbers and repeat
+ * with a prime period.
  */
 export class VerifiedKernels {
   readonly #host: VerifiedHost;

@@ -42,9 +42,17 @@ export function featureNames(set: FeatureSet): X64Feature[] {
   return X64_FEATURES.filter((name) => hasFeature(set, name));
 }
 
-/** The set of those features of a record that are true. */
+/** Sets of records that were asked for: every kernel's target asks for that of the same processor. */
+const ENABLED = new WeakMap<X64Features, FeatureSet>();
+
+/** The set of those features of a record that are true. The record must not change. */
 export function enabledFeatures(features: X64Features): FeatureSet {
-  return featureSetOf(X64_FEATURES.filter((name) => features[name]));
+  let set = ENABLED.get(features);
+  if (set === undefined) {
+    set = featureSetOf(X64_FEATURES.filter((name) => features[name]));
+    ENABLED.set(features, set);
+  }
+  return set;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Random } from '@qedge/core';
 
 /** Random numbers are repeated with this period, a prime, so that no stride meets the same number at every step. */
-const PERIOD = 8191;
+const PERIOD = 4093;
 const FILLED_ELEMENTS = 1024;
 
 /** A full-period generator modulo 2^32 (Numerical Recipes, section 7.1): a step takes two instructions; its high bits are used. */

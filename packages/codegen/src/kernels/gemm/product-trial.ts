@@ -17,8 +17,8 @@ import type { GemmPanelShape } from './gemm-panels.ts';
 import { TrialMemory, type TrialOperands } from './trial-memory.ts';
 
 const WORD_BYTES = 4;
-const SAMPLED_ROWS = 9;
-const SAMPLED_COLUMNS = 9;
+const SAMPLED_ROWS = 8;
+const SAMPLED_COLUMNS = 7;
 /** Rounding of one float32 operation, relative to its result. */
 const UNIT_ROUNDOFF = 2 ** -24;
 const SMALLEST_NUMBER = 2 ** -149;
@@ -121,6 +121,17 @@ function columnReader(
   memory: KernelMemory,
 ): Comparison['readColumn'] {
   const read = new Float32Array(depth);
+  if (b.packed && b.shape.format === 'float32') {
+    const { panelColumns } = b.shape;
+    const values = layout.floats(memory, 'b');
+    return (index, column) => {
+      const panel = Math.floor(column / panelColumns);
+      const start =
+        (index * b.batchBytes) / WORD_BYTES + panel * depth * panelColumns + (column % panelColumns);
+      for (let k = 0; k < depth; k++) read[k] = values[start + k * panelColumns]!;
+      return read;
+    };
+  }
   if (b.packed) {
     const element = readPanels(b.shape, b.batchBytes, layout.bytesOfRight(memory));
     return (index, column) => {
