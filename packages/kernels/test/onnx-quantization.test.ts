@@ -2,6 +2,9 @@ import { Random } from '@qedge/core';
 import { describe, expect, it } from 'vitest';
 import { evaluateGraph } from '../src/graph/evaluate-graph.ts';
 import { GraphBuilder } from '../src/graph/graph-builder.ts';
+import { applyPass } from '../src/graph/passes/graph-pass.ts';
+import { multiplyWithoutDynamicCodes } from '../src/graph/passes/multiply-without-dynamic-codes.ts';
+import { optimizeGraph } from '../src/graph/passes/optimize-graph.ts';
 import { importOnnx, readOnnx } from '../src/onnx.ts';
 import { codeParametersOf, encodeWeights } from '../src/ort/onnx-quantization.ts';
 import { encodeOperatorModelAsOnnx } from '../src/ort.ts';
@@ -77,6 +80,46 @@ describe('an ONNX file on 8-bit integers', () => {
       });
     }
   }
+
+  it('is imported as products of numbers where codes are found at run time', async () => {
+    const { model, inputs } = product();
+    const quantization = { ranges: new Map(), weights: 'int8', perColumn: true } as const;
+    const file = encodeOperatorModelAsOnnx(model, { quantization });
+    const imported = importOnnx(readOnnx(file), { inputShapes: { x: [3, 20] } });
+    const optimized = optimizeGraph(imported).model;
+    const { nodes, constants } = optimized.graph;
+    expect(nodes.map(({ operator }) => operator.kind)).toEqual(['matmul', 'matmul']);
+    expect(constants.every((name) => optimized.graph.values[name]!.dtype === 'float32')).toBe(true);
+    const exact = [...evaluateGraph(model, inputs).values()];
+    for (const [i, { data }] of [...evaluateGraph(optimized, inputs).values()].entries()) {
+      const largest = Math.max(...Array.from(exact[i]!.data, Math.abs));
+      // What is left is the rounding of weights: half a step of 1/127 of the largest one, 20 times.
+      for (const [j, value] of Array.from(data).entries()) {
+        expect(Math.abs(value - exact[i]!.data[j]!) / largest).toBeLessThan(0.02);
+      }
+    }
+  });
+
+  it('keeps codes whose scale is given, or that others read', async () => {
+    const { model } = product();
+    const quantization = { ranges: new Map(), weights: 'int8', perColumn: true } as const;
+    const { graph, weights } = importOnnx(readOnnx(encodeOperatorModelAsOnnx(model, { quantization })), {
+      inputShapes: { x: [3, 20] },
+    });
+    const sums = graph.nodes.find(({ operator }) => operator.kind === 'matmul')!.outputs[0]!;
+    const shown = { graph: { ...graph, outputs: [...graph.outputs, sums] }, weights };
+    const left = optimizeGraph(shown).model.graph.nodes.filter(
+      ({ operator }) => operator.kind === 'quantize',
+    );
+    expect(left.length).toBe(1);
+    const scale = graph.nodes.find(({ operator }) => operator.kind === 'quantize')!.inputs[1]!;
+    const given = {
+      ...graph,
+      inputs: [...graph.inputs, scale],
+      nodes: graph.nodes.filter(({ outputs }) => !outputs.includes(scale)),
+    };
+    expect(applyPass({ graph: given, weights }, multiplyWithoutDynamicCodes).graph).toEqual(given);
+  });
 
   it('puts convolutions between codes where ranges are known, and imports them again', async () => {
     const cases = images();

@@ -10,6 +10,7 @@ import { GraphEditor } from './graph-editor.ts';
 import type { GraphPass } from './graph-pass.ts';
 import { hoistCodeTransposes } from './hoist-code-transposes.ts';
 import { moveSlicesBeforeReshapes } from './move-slices-before-reshapes.ts';
+import { multiplyWithoutDynamicCodes } from './multiply-without-dynamic-codes.ts';
 import { recognizeAttention } from './recognize-attention.ts';
 import { recognizeChannelScales } from './recognize-channel-scales.ts';
 import { recognizeLayerNormalizations } from './recognize-layer-normalizations.ts';
@@ -50,6 +51,7 @@ const CLEANING: readonly GraphPass[] = [
   removeIdentities,
   shareCommonSubexpressions,
   simplifyPointwise,
+  multiplyWithoutDynamicCodes,
   sinkTransposes,
   moveSlicesBeforeReshapes,
   foldScalesIntoProducers,
