@@ -244,6 +244,28 @@ describe('a compiled graph', () => {
     expect(actual).toEqual(evaluateGraph(model, inputs).get(name)!.data);
   });
 
+  it('loops over the longest axes of a broadcast in its kernel', async () => {
+    using engine = await createKernelEngine();
+    const { model, inputs } = caseModel({
+      name: 'broadcast',
+      operator: {
+        kind: 'pointwise',
+        expression: { operation: 'subtract', a: { input: 0 }, b: { input: 1 } },
+      },
+      operands: [
+        [40, 3, 2, 5],
+        [40, 1, 2, 1],
+      ].map((shape) => ({ shape })),
+    });
+    using compiled = compileGraph(model, engine);
+    // One call per index of the axis of 2 between those of 40, 3 and 5.
+    expect(compiled.report.steps).toBe(2);
+    const expected = evaluateGraph(model, inputs);
+    for (const [name, data] of runCompiled(model, engine, inputs)) {
+      expect(data).toEqual(expected.get(name)!.data);
+    }
+  });
+
   it('refuses graphs that are none, and weights that only a run would know', async () => {
     using engine = await createKernelEngine();
     const { graph, weights } = caseOf('matmul').model;

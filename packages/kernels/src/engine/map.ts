@@ -106,7 +106,10 @@ function mergeAxes(axes: readonly MapAxis[]): MapAxis[] {
   return merged;
 }
 
-/** The last axis becomes the rows' width where its strides allow it; else rows have one element. */
+/**
+ * The last axis becomes the rows' width where its strides allow it; else rows have one element. The two longest of the others are loops of
+ * the kernel; each index of what is left is a call.
+ */
 function planMap(
   context: BindingContext,
   axes: readonly MapAxis[],
@@ -114,17 +117,18 @@ function planMap(
   expression: PointwiseExpression,
 ): KernelSteps {
   const one: MapAxis = { size: 1, strides: addresses.map(() => 0) };
-  const remaining = [...axes];
-  const last = remaining.at(-1);
+  const last = axes.at(-1);
   const isRow = last?.strides.every((stride, view) => stride === 1 || (stride === 0 && view > 0)) ?? false;
-  const columns = isRow ? remaining.pop()! : { size: 1, strides: addresses.map(() => 1) };
-  const rows = remaining.pop() ?? one;
-  const outer = remaining.pop() ?? one;
+  const columns = isRow ? last! : { size: 1, strides: addresses.map(() => 1) };
+  const others = isRow ? axes.slice(0, -1) : axes;
+  const longest = [...others].sort((a, b) => b.size - a.size).slice(0, 2);
+  const [rows = one, outer = one] = others.filter((axis) => longest.includes(axis)).reverse();
   const elements = columns.size * rows.size * outer.size;
   const threads = worthwhileThreads(context, elements * OPERATIONS_PER_ELEMENT);
   const box = { columns, rows, outer };
   const steps: KernelPart[][] = [];
-  forEachIndex(remaining, addresses, (starts) => {
+  const called = others.filter((axis) => !longest.includes(axis));
+  forEachIndex(called, addresses, (starts) => {
     steps.push(divideBox(box, threads).map((part) => partOfMap(part, starts, expression)));
   });
   return steps;
