@@ -99,6 +99,11 @@ export const GRAPH_CASES: readonly GraphCase[] = [
     operands: [x(1, 5, 4, 6), w(3, 3, 1, 6), w(6)],
   },
   {
+    name: 'convolution with few outputs, whose function follows',
+    operator: convolution({ window: window({ strides: [2, 2] }), activation: { kind: 'sigmoid' } }),
+    operands: [x(1, 7, 6, 3), w(3, 3, 3, 3), w(3)],
+  },
+  {
     name: 'depthwise convolution with a multiplier',
     operator: convolution({ groups: 3 }),
     operands: [x(1, 5, 4, 3), w(3, 3, 1, 6), w(6)],

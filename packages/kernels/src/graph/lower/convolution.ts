@@ -25,7 +25,8 @@ export function lowerConvolution(node: Lowering<'convolution'>): KernelSteps {
   const { context, operator, inputs, outputs } = node;
   const output = outputs[0]!.floats;
   const residual = inputs[3] ?? null;
-  const activation = planActivation(operator.activation);
+  const isNarrow = outputs[0]!.shape[3]! < context.host.traits.lanes;
+  const activation = planActivation(operator.activation, isNarrow);
   // The sum with the residual comes before the activation.
   const direct = residual === null ? activation : ({ fused: 'none', after: null } as const);
   const steps = [...plainSteps(node, direct.fused)];

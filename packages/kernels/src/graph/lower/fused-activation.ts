@@ -21,9 +21,17 @@ export interface PlannedActivation {
   readonly after: PointwiseFunction | null;
 }
 
-export function planActivation(activation: PointwiseFunction | null): PlannedActivation {
+/** Functions that cost next to nothing while a result is in registers. */
+const CLAMPS: readonly (Activation | undefined)[] = ['relu', 'relu6'];
+
+/**
+ * @param isNarrow whether rows of the result fill less than a vector. What is more than a clamp is then cheaper afterwards, in full
+ *   vectors: an epilogue computes the other lanes too, and waits for stores of parts of vectors. Default false.
+ */
+export function planActivation(activation: PointwiseFunction | null, isNarrow = false): PlannedActivation {
   if (activation === null) return { fused: 'none', after: null };
   const fused = FUSED[activation.kind];
+  if (isNarrow && !CLAMPS.includes(fused)) return { fused: 'none', after: activation };
   return fused === undefined ? { fused: 'none', after: activation } : { fused, after: null };
 }
 

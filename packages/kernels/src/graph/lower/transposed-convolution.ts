@@ -14,14 +14,12 @@ type Operator = OperatorOf<'transposed-convolution'>;
 export function lowerTransposedConvolution(node: Node): KernelSteps {
   const { context, operator, outputs, precision } = node;
   const output = outputs[0]!;
-  const planned = planActivation(operator.activation);
   if (precision !== 'float32') node.report('float32', 'a transposed convolution');
   const cellsOfWindow = operator.window.size[0] * operator.window.size[1];
   const isNarrow = isTiling(operator) && cellsOfWindow * output.shape[3]! <= context.host.traits.lanes;
-  // A product with few columns fills few lanes: its activation is cheaper afterwards, in full vectors.
-  const activation = isNarrow ? { fused: 'none' as const, after: operator.activation } : planned;
+  const activation = planActivation(operator.activation, isNarrow);
   const steps = isNarrow
-    ? narrowTilingSteps(node)
+    ? narrowTilingSteps(node, activation)
     : isTiling(operator)
       ? tilingSteps(node, activation)
       : gappedSteps(node, activation);
@@ -63,7 +61,7 @@ function tilingSteps(node: Node, activation: PlannedActivation): KernelSteps {
 }
 
 /** All cells of a window as one product, whose columns fit one vector, and a copy of its rows to where they belong. */
-function narrowTilingSteps(node: Node): KernelSteps {
+function narrowTilingSteps(node: Node, { fused }: PlannedActivation): KernelSteps {
   const { context, operator, outputs } = node;
   const [images, weights, output] = [inputOf(node, 0), inputOf(node, 1), outputs[0]!];
   const [batch, height, width, channels] = images.shape as [number, number, number, number];
@@ -74,7 +72,16 @@ function narrowTilingSteps(node: Node): KernelSteps {
   const b = PackedMatrix.pack(context, { k, n, b: source, transposeB: true });
   const cells = context.arena.temporaryArray(Float32Array, m * n, 'the cells of windows');
   return [
-    ...gemmSteps(context, { m, n, k, a: images.floats, b, c: cells, ...tileBias(node, n) }),
+    ...gemmSteps(context, {
+      m,
+      n,
+      k,
+      a: images.floats,
+      b,
+      c: cells,
+      ...tileBias(node, n),
+      activation: fused,
+    }),
     ...copySteps(context, {
       sizes: [batch * height, rows, width, run],
       input: { data: cells, strides: [width * n, run, n, 1] },
