@@ -12,7 +12,7 @@ import * as tf from '@tensorflow/tfjs';
 import { build } from 'tsup';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { divideIntoShards, sumInFixedOrder } from '../src/tfjs/training/all-reduce.ts';
-import { createDataParallelTrainer } from '../src/tfjs.ts';
+import { createDataParallelTrainer, gradientTask } from '../src/tfjs.ts';
 import { buildClassifier } from './fixtures/digit-gradients.ts';
 
 const SAMPLES = 23;
@@ -154,6 +154,24 @@ describe('training on several devices', () => {
     expect(model.getWeights().map((weight) => weight.dataSync())).toEqual(before);
     await expect(make('gradients').step(features, labels, 22)).rejects.toThrow(ShapeMismatchError);
     model.dispose();
+  });
+
+  it('opens a replica again that could not be opened', async () => {
+    let opened = 0;
+    const task = gradientTask(async () => {
+      opened++;
+      if (opened === 1) throw new RangeError('no network');
+      return { tf, model: buildClassifier(), loss: () => tf.scalar(0) };
+    });
+    const request = {
+      weights: new Float32Array(1),
+      features: new Float32Array(6),
+      labels: new Float32Array(3),
+    };
+    const run = async () => task({ ...request, samples: 1 }, {} as never);
+    await expect(run()).rejects.toThrow('no network');
+    await expect(run()).rejects.toThrow('another model');
+    expect(opened).toBe(2);
   });
 
   it('refuses layers that keep statistics, by name', () => {

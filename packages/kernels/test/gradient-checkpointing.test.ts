@@ -134,6 +134,22 @@ describe('a checkpointed model', () => {
     model.dispose();
   });
 
+  it('puts moving averages back when a loss fails while it is measured', async () => {
+    const model = residualNetwork(3);
+    const [features, labels] = [images(), classes()];
+    const before = model.getWeights().map((weight) => weight.dataSync());
+    let calls = 0;
+    const failing = (...given: Parameters<typeof loss>) => {
+      calls++;
+      if (calls === 3) throw new RangeError('no loss');
+      return loss(...given);
+    };
+    await expect(checkpointModel(tf, model).measure(features, labels, failing)).rejects.toThrow('no loss');
+    expect(model.getWeights().map((weight) => weight.dataSync())).toEqual(before);
+    tf.dispose([features, labels]);
+    model.dispose();
+  });
+
   it('refuses what would not compute the same twice, by name', () => {
     const dropout = (seed?: number) =>
       tf.sequential({

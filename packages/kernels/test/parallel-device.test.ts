@@ -4,9 +4,10 @@ import {
   InvalidArgumentError,
   ManualClock,
   UnsupportedError,
+  UseAfterReleaseError,
 } from '@qedge/core';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createParallelDevice } from '../src/index.ts';
 import { createCpuDevice, loadOnnxRuntime } from '../src/node.ts';
 import { createOrtDevice } from '../src/ort.ts';
@@ -123,6 +124,24 @@ describe('a parallel device', () => {
     expect(() => createParallelDevice([])).toThrow(InvalidArgumentError);
     using cpu = await createCpuDevice();
     const other: Device = { ...timedDevice(cpu, new ManualClock(), 1), precisions: ['float16'] };
+    const dispose = vi.spyOn(other, 'dispose');
     expect(() => createParallelDevice([cpu, other])).toThrow(UnsupportedError);
+    // They were handed over: nobody else could give them back.
+    expect(dispose).toHaveBeenCalledOnce();
+  });
+
+  it('gives no model when it was disposed while it compiled', async () => {
+    const clock = new ManualClock();
+    let device: ReturnType<typeof createParallelDevice> | null = null;
+    const closing = timedDevice(await createCpuDevice(), clock, 1);
+    const compile: Device['compile'] = async (...given) => {
+      const model = await closing.compile(...given);
+      queueMicrotask(() => device!.dispose());
+      return model;
+    };
+    device = createParallelDevice([{ ...closing, compile }], { clock });
+    const model = randomModel({ sizes: [4, 3], seed: 9 });
+    const compiling = device.compile(model.graph, model.weights, { precision: 'float32', maxBatch: 2 });
+    await expect(compiling).rejects.toThrow(UseAfterReleaseError);
   });
 });

@@ -29,7 +29,7 @@ export interface ParallelDeviceOptions {
  * Devices whose `run` returns a promise (WebGPU, ONNX Runtime, TensorFlow.js) work at the same time as the others; CPU devices work in
  * the calling thread, so a second CPU device adds nothing: give one CPU device `threads` instead.
  *
- * @param devices at least one; owned from here on, and disposed with the result.
+ * @param devices at least one; owned from here on, and disposed with the result or when there is none.
  * @throws InvalidArgumentError without devices, UnsupportedError when they share no precision.
  * @example
  * using device = createParallelDevice([await createCpuDevice(), await createOrtDevice(ort)]);
@@ -46,7 +46,12 @@ export function createParallelDevice(
       actual: 'none',
     });
   }
-  return new ParallelDevice(devices, clock);
+  try {
+    return new ParallelDevice(devices, clock);
+  } catch (error) {
+    for (const device of devices) device.dispose();
+    throw error;
+  }
 }
 
 /** Several devices that share each batch. Made by {@link createParallelDevice}. */
@@ -78,7 +83,7 @@ export class ParallelDevice implements Device {
 
   /** Compiles for every device and measures each, for a few runs. @throws as `Device.compile`. */
   async compile(graph: ModelGraph, weights: WeightSource, options: CompileOptions): Promise<ParallelModel> {
-    if (this.#disposed) throw new UseAfterReleaseError(`The device ${this.name} was disposed`);
+    this.#requireAlive();
     if (!this.precisions.includes(options.precision)) {
       throw new UnsupportedError(`The ${this.name} device does not compute at ${String(options.precision)}`, {
         expected: this.precisions.join(', '),
@@ -93,6 +98,7 @@ export class ParallelDevice implements Device {
         throwIfCancelled(options.signal, 'Measuring the devices');
         costs.push(await measureDeviceCost(model, this.#clock));
       }
+      this.#requireAlive();
       const model: ParallelModel = new ParallelModel(this.name, models, costs, () =>
         this.#models.delete(model),
       );
@@ -102,6 +108,10 @@ export class ParallelDevice implements Device {
       for (const model of models) model.dispose();
       throw error;
     }
+  }
+
+  #requireAlive(): void {
+    if (this.#disposed) throw new UseAfterReleaseError(`The device ${this.name} was disposed`);
   }
 
   /** Gives the devices back too. Further calls do nothing. */

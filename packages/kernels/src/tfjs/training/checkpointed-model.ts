@@ -92,14 +92,17 @@ export class CheckpointedModel {
     const { segments } = this.plan(features.shape);
     const state = this.#layersState({ from: 0, to: this.#chain.length });
     const whole = [{ from: 0, to: this.#chain.length }];
-    const plain = await this.#measureOne(features, labels, loss, whole, clock);
-    const checkpointed = await this.#measureOne(features, labels, loss, segments, clock);
-    state.restore();
-    return {
-      segments: segments.map(({ from, to }) => this.#chain.slice(from, to).map(({ layer }) => layer.name)),
-      peakBytes: { plain: plain.peakBytes, checkpointed: checkpointed.peakBytes },
-      milliseconds: { plain: plain.ms, checkpointed: checkpointed.ms },
-    };
+    try {
+      const plain = await this.#measureOne(features, labels, loss, whole, clock);
+      const checkpointed = await this.#measureOne(features, labels, loss, segments, clock);
+      return {
+        segments: segments.map(({ from, to }) => this.#chain.slice(from, to).map(({ layer }) => layer.name)),
+        peakBytes: { plain: plain.peakBytes, checkpointed: checkpointed.peakBytes },
+        milliseconds: { plain: plain.ms, checkpointed: checkpointed.ms },
+      };
+    } finally {
+      state.restore();
+    }
   }
 
   async #measureOne(

@@ -39,7 +39,7 @@ export type GradientFunction = TaskFunction<GradientRequest, GradientAnswer>;
  * Makes the task that computes gradients on a replica of a model: export it from a module of its own, so that every thread (or
  * machine) can make its replica when it is first asked.
  *
- * @param open builds or loads the model, the same one everywhere; called once per thread.
+ * @param open builds or loads the model, the same one everywhere; called once per thread, and again after it failed.
  * @example
  * export const gradients = gradientTask(async () => {
  *   await tf.setBackend('wasm');
@@ -48,9 +48,13 @@ export type GradientFunction = TaskFunction<GradientRequest, GradientAnswer>;
  */
 export function gradientTask(open: () => GradientReplica | Promise<GradientReplica>): GradientFunction {
   let replica: Promise<GradientReplica> | null = null;
+  const forget = (error: unknown): never => {
+    replica = null;
+    throw error;
+  };
   return async (request) => {
     replica ??= Promise.resolve(open());
-    return computeGradientSums(await replica, request);
+    return computeGradientSums(await replica.catch(forget), request);
   };
 }
 
