@@ -92,11 +92,21 @@ describe.skipIf(!built)('qedge infer on tensors (needs the build)', () => {
       [['--input', 'random', '--shape', 'x=3x3'], /does not fit/],
       [['--input', 'random', '--device', 'tfjs'], /runs classifiers only/],
       [['--input', 'missing.safetensors'], /missing\.safetensors/],
+      [['--input', 'random', '--limit', '3'], /--limit is for samples/],
+      [['--input', 'random', '--output', 'nowhere/y.safetensors'], /nowhere/],
+      [['--input', 'digits', '--profile', '--output', 'y'], /--output, --profile: for tensors/],
     ] as const) {
       const { stdout, stderr, exitCode } = await qedge('infer', 'small.onnx', ...args);
       expect([exitCode === 0, stdout, stderr]).toEqual([false, '', expect.stringMatching(message)]);
       expect(stderr).not.toMatch(/\n {4}at /);
     }
+  });
+
+  it('never writes a prepared model over the model it was made from', async () => {
+    const before = readFileSync(file('small.onnx'));
+    const { stderr, exitCode } = await qedge('prepare', 'small.onnx', '-o', 'small.onnx');
+    expect([exitCode === 0, stderr]).toEqual([false, expect.stringMatching(/Expected a \.qez file/)]);
+    expect(readFileSync(file('small.onnx'))).toEqual(before);
   });
 
   it('compares whole models with other libraries', { timeout: 120_000 }, async () => {

@@ -78,13 +78,27 @@ export function inferCommand(): Command {
       if (!(await isSamples(options.input))) {
         if (options.device !== 'cpu')
           throw new UsageError(`--device ${options.device} runs classifiers only`);
+        if (options.limit !== undefined) throw new UsageError('--limit is for samples, not for tensors');
         const { shape, constant, ...rest } = options;
         return runGraph(context, path, { ...rest, shapes: shape, constants: constant });
       }
+      const useless = tensorOptions(options);
+      if (useless.length > 0) throw new UsageError(`${useless.join(', ')}: for tensors, not for samples`);
       using input = await openModel(path);
       return await classify(context, input, options);
     },
   );
+}
+
+/** The options that were given and mean nothing to a classifier. */
+function tensorOptions({ shape, constant, output, profile }: InferOptions): string[] {
+  const given = {
+    '--shape': Object.keys(shape).length > 0,
+    '--constant': Object.keys(constant).length > 0,
+    '--output': output !== undefined,
+    '--profile': profile === true,
+  };
+  return Object.entries(given).flatMap(([name, isGiven]) => (isGiven ? [name] : []));
 }
 
 /** Samples have no names: they are for a model of one input and one output. */

@@ -1,7 +1,8 @@
 import { PRECISIONS, type Precision, type Shape, systemClock } from '@qedge/core';
+import { assertWritableFile } from '@qedge/core/node';
 import { inputShapesOf } from '@qedge/kernels';
 import { createKernelEngine, openModelSource, savePreparedModel } from '@qedge/kernels/node';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { attachHandler, type CommandResult, defineCommand, listOption } from '../command.ts';
 import { parseConstant, parseShape } from '../inference/input-options.ts';
 
@@ -20,7 +21,7 @@ export function prepareCommand(): Command {
     'Imports an .onnx file for fixed shapes, optimises its graph, packs the weights as the kernels of this processor read them, and writes all of it to a .qez file. Opening that file reads no weights: pages are touched when kernels first read them. On another kind of processor the file works too; its weights are packed again there.',
   )
     .argument('<model>', '.onnx file')
-    .requiredOption('-o, --output <file>', '.qez file to write')
+    .requiredOption('-o, --output <file>', '.qez file to write', parseOutput)
     .option(
       '--shape <name=sizes>',
       'sizes that the model leaves open, such as x=1x3x48x320; may be repeated',
@@ -46,6 +47,7 @@ export function prepareCommand(): Command {
   return attachHandler<[string, PrepareOptions]>(
     command,
     async (_context, path, { output, shape, constant, precisions }): Promise<CommandResult> => {
+      await assertWritableFile(output);
       const startMs = systemClock.nowMs();
       using source = await openModelSource(path, { constants: constant });
       using engine = await createKernelEngine();
@@ -65,4 +67,10 @@ export function prepareCommand(): Command {
       return { json, text };
     },
   );
+}
+
+/** Files are opened by their extension; another one could also be the model itself. */
+function parseOutput(path: string): string {
+  if (path.endsWith('.qez')) return path;
+  throw new InvalidArgumentError(`Expected a .qez file, got "${path}".`);
 }

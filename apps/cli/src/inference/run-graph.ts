@@ -1,8 +1,8 @@
-import { writeFile } from 'node:fs/promises';
 import { type Shape, summarize, systemClock, throwIfCancelled } from '@qedge/core';
+import { assertWritableFile } from '@qedge/core/node';
 import type { ModelSource, OptimizedInferenceEngine, OutputValues } from '@qedge/kernels';
 import { loadModel, openModelSource } from '@qedge/kernels/node';
-import { encodeSafetensors } from '@qedge/memory';
+import { saveSafetensors } from '@qedge/memory/node';
 import type { CommandContext, CommandResult } from '../command.ts';
 import { describeProfile, type NodeProfile, profileNodes } from './profile-nodes.ts';
 import { readTensorInput } from './tensor-input.ts';
@@ -32,6 +32,7 @@ export async function runGraph(
   path: string,
   options: RunGraphOptions,
 ): Promise<CommandResult> {
+  if (options.output !== undefined) await assertWritableFile(options.output);
   const startMs = systemClock.nowMs();
   const source = await openModelSource(path, { constants: options.constants });
   const loadMs = systemClock.nowMs() - startMs;
@@ -127,7 +128,7 @@ function copyOutputs(outputs: OutputValues): OutputValues {
 
 async function saveOutputs(path: string, outputs: OutputValues): Promise<void> {
   const tensors = Object.entries(outputs).map(([name, value]) => ({ name, ...value }));
-  await writeFile(path, encodeSafetensors({ tensors }));
+  await saveSafetensors(path, { tensors });
 }
 
 interface Described {
