@@ -201,6 +201,24 @@ describe('a compiled graph', () => {
     expect(node!.reason).toContain('window');
   });
 
+  it.each(['matmul', 'product with weights in groups'])(
+    'adds biases that are given at run time at float32, and says why: %s',
+    async (name) => {
+      using engine = await createKernelEngine();
+      const each = CASE_NAMES.get(name)!;
+      const operands = [...each.operands];
+      operands.push({ shape: operands.pop()!.shape });
+      const { model, inputs } = caseModel({ ...each, operands });
+      using compiled = compileGraph(model, engine, { precision: 'int8' });
+      const reason = 'a bias that is known at run time only';
+      expect(compiled.report.nodes).toMatchObject([{ precision: 'float32', reason }]);
+      const expected = evaluateGraph(model, inputs);
+      for (const [output, data] of runCompiled(model, engine, inputs, { precision: 'int8' })) {
+        expect(largestDifference(data, expected.get(output)!.data)).toBeLessThanOrEqual(TOLERANCE);
+      }
+    },
+  );
+
   it('tells its memory: the arena of the plan, weights, arguments', async () => {
     using engine = await createKernelEngine();
     using compiled = compileGraph(caseOf('matmul').model, engine);

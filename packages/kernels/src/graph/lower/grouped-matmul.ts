@@ -24,7 +24,7 @@ export function lowerGroupedMatmul(node: Lowering<'grouped-matmul'>): KernelStep
   const common = { m: a.length / k, n, k, a: a.floats, c: outputs[0]!.floats, activation: activation.fused };
   const after = activationAfter(context, activation, outputs[0]!.floats);
   const name = [codes, scales, zeroPoints].map((value) => value?.name ?? 'nothing').join(' * ');
-  const isNarrow = precision === 'int8' || precision === 'int4';
+  const isNarrow = (precision === 'int8' || precision === 'int4') && (bias?.isConstant ?? true);
   if (!isNarrow || operator.bits !== 4 || operator.groupSize !== NIBBLE_GROUP) {
     const weights = { name, load: () => decodeGroups(operator, k, codes, scales, zeroPoints) };
     return [

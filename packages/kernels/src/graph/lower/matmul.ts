@@ -14,7 +14,7 @@ export function lowerMatmul(node: Lowering<'matmul'>): KernelSteps {
   const bias = node.inputs[2] ?? null;
   const [m, n] = output.shape.slice(-2) as [number, number];
   const k = operator.transposeA ? a.shape.at(-2)! : a.shape.at(-1)!;
-  const isWeighted = b.isConstant && b.length === k * n && !operator.transposeA && (!bias || bias.isConstant);
+  const isWeighted = b.isConstant && b.length === k * n && !operator.transposeA;
   if (isWeighted && k > 0) {
     const product = weightedProductSteps(node, {
       m: output.length / n,

@@ -48,9 +48,12 @@ const FEW_ROWS = 8;
 /** Fewer outputs do not pay for turning the numbers of a row into codes; measured on Zen 4. */
 const FEWEST_INTEGER_COLUMNS = 64;
 
+/** Integer kernels keep the bias among the weights. */
+const RUN_TIME_BIAS = 'a bias that is known at run time only';
+
 function possiblePrecision(
   precision: Precision,
-  { m, n, k }: WeightedProduct,
+  { m, n, k, bias }: WeightedProduct,
   report: Lowering['report'],
 ): Precision {
   if (precision === 'int8' && k > MAX_ROW_ZERO_POINT_DEPTH) {
@@ -58,6 +61,10 @@ function possiblePrecision(
     return 'float32';
   }
   const isInteger = precision === 'int8' || precision === 'int4';
+  if (isInteger && bias !== null && !bias.isConstant) {
+    report('float32', RUN_TIME_BIAS);
+    return 'float32';
+  }
   if (isInteger && m > FEW_ROWS && n < FEWEST_INTEGER_COLUMNS) {
     report('float32', `${n} outputs: quantising the rows would cost more than it saves`);
     return 'float32';
