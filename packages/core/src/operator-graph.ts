@@ -43,7 +43,10 @@ export type PointwiseFunction =
   /** `min(max(alpha * x + beta, 0), 1)`. */
   | { readonly kind: 'hard-sigmoid'; readonly alpha: number; readonly beta: number };
 
-/** Functions of two numbers. Comparisons give 1 or 0. */
+/**
+ * Functions of two numbers. Comparisons give 1 or 0. `minimum` and `maximum`, here, in reductions and in pooling, are those of numbers: with a
+ * NaN among them the result is a NaN or one of the others, as the device has it.
+ */
 export type PointwiseOperation =
   | 'add'
   | 'subtract'
@@ -212,7 +215,7 @@ export type Operator =
       readonly scale: number;
       readonly causal: boolean;
     }
-  /** `clamp(round(x / scale) + zeroPoint)`. Inputs: x, scale, zero point (same dtype as the output); one each, or one per index of `axis`. */
+  /** `clamp(round(x / scale) + zeroPoint)`; a NaN counts as 0. Inputs: x, scale, zero point (same dtype as the output); one each, or one per index of `axis`. */
   | { readonly kind: 'quantize'; readonly axis: number | null; readonly dtype: 'int8' | 'uint8' }
   /** `(code - zeroPoint) * scale`. Inputs: codes (int8, uint8 or int32), scale, zero point (may be null); as for `quantize`. */
   | { readonly kind: 'dequantize'; readonly axis: number | null }

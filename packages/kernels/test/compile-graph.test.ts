@@ -262,6 +262,24 @@ describe('a compiled graph', () => {
     expect(actual).toEqual(evaluateGraph(model, inputs).get(name)!.data);
   });
 
+  it.each([null, 0])(
+    'turns NaN into the code of 0, infinities into the outermost ones: axis %s',
+    async (axis) => {
+      using engine = await createKernelEngine();
+      const builder = new GraphBuilder('codes');
+      const x = builder.input('x', { dtype: 'float32', shape: [1, 3] });
+      const scale = builder.constant('s', { dtype: 'float32', shape: [1], data: Float32Array.of(0.5) });
+      const zero = builder.constant('z', { dtype: 'int8', shape: [1], data: Int8Array.of(-7) });
+      builder.output(builder.add({ kind: 'quantize', axis, dtype: 'int8' }, [x, scale, zero])[0]!);
+      const model = builder.finish();
+      const data = Float32Array.of(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY);
+      const inputs = { x: { dtype: 'float32', shape: [1, 3], data } } as const;
+      const codes = Int8Array.of(-7, 127, -128);
+      expect([...runCompiled(model, engine, inputs).values()]).toEqual([codes]);
+      expect([...evaluateGraph(model, inputs).values()].map((value) => value.data)).toEqual([codes]);
+    },
+  );
+
   it('loops over the longest axes of a broadcast in its kernel', async () => {
     using engine = await createKernelEngine();
     const { model, inputs } = caseModel({

@@ -51,7 +51,9 @@ function quantizeAlong(
     const floor = Math.floor(quotient);
     const rest = quotient - floor;
     const up = rest > 0.5 || (rest === 0.5 && floor % 2 !== 0);
-    codes[i] = Math.min(Math.max((up ? floor + 1 : floor) + (zeros === null ? 0 : zeros[at]!), low), high);
+    const rounded = up ? floor + 1 : floor;
+    const zero = zeros === null ? 0 : zeros[at]!;
+    codes[i] = Math.min(Math.max((Number.isNaN(rounded) ? 0 : rounded) + zero, low), high);
   }
 }
 

@@ -33,7 +33,7 @@ function parameterLayout(shape: readonly number[], axis: number | null): { inner
   return { inner: elementCount(shape.slice(axis + 1)), count: shape[axis]! };
 }
 
-/** Real numbers to codes: rounded to even, then limited to the codes' range. */
+/** Real numbers to codes: rounded to even, then limited to the codes' range. A NaN counts as 0. */
 export const quantize: OperatorDefinition<'quantize'> = {
   kind: 'quantize',
 
@@ -57,7 +57,7 @@ export const quantize: OperatorDefinition<'quantize'> = {
       const parameter = Math.floor(i / inner) % count;
       // The quotient of two float32 numbers, rounded to float32, as every device divides.
       const quotient = Math.fround(x!.data[i]! / scale!.data[parameter]!);
-      const code = roundHalfToEven(quotient) + zeroPoint!.data[parameter]!;
+      const code = (Number.isNaN(quotient) ? 0 : roundHalfToEven(quotient)) + zeroPoint!.data[parameter]!;
       output.data[i] = Math.min(Math.max(code, low), high);
     }
     return [output];
