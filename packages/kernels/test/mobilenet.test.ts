@@ -6,6 +6,7 @@ import { openTfjsWeights } from '@qedge/memory/node';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { evaluateGraph } from '../src/graph/evaluate-graph.ts';
+import { compileGraph, createKernelEngine } from '../src/node.ts';
 import { importLayersModel } from '../src/tfjs.ts';
 import { floats, largestDifference } from './operator-cases.ts';
 
@@ -67,7 +68,7 @@ describe("face-api's MobileNetV1", () => {
     await tf.setBackend('cpu');
   });
 
-  it('computes, imported, what TensorFlow.js predicts', () => {
+  it('computes, imported and compiled, what TensorFlow.js predicts', async () => {
     const size = 96;
     using weights = faceDetectorWeights();
     const model = mobileNet(size, weights);
@@ -83,6 +84,11 @@ describe("face-api's MobileNetV1", () => {
     expect(Math.max(...predicted)).toBeGreaterThan(1);
     // 27 convolutions of up to 1024 products in float32 there, each result at most 6.
     expect(largestDifference(features!.data, predicted)).toBeLessThan(1e-4);
+    using engine = await createKernelEngine();
+    using compiled = compileGraph({ graph, weights: constants }, engine);
+    compiled.inputs[graph.inputs[0]!]!.data.set(pixels.data);
+    compiled.run();
+    expect(largestDifference(compiled.outputs[graph.outputs[0]!]!.data, predicted)).toBeLessThan(1e-4);
     model.dispose();
   });
 });

@@ -7,7 +7,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { KernelEngine } from '../src/engine/kernel-engine.ts';
 import { fastestCandidate } from '../src/engine/measure-blocking.ts';
 import { openTuningFile } from '../src/engine/tuning-file.ts';
-import { createKernelEngine } from '../src/node.ts';
+import { compileGraph, createKernelEngine } from '../src/node.ts';
+import { caseModel, GRAPH_CASES } from './graph-cases.ts';
 import { presentIsas } from './present-ways.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'qedge-tuning-'));
@@ -68,6 +69,18 @@ describe('tuning', () => {
     expect(readFileSync(file, 'utf8')).toBe(before);
     // No temporary file is left.
     expect(readdirSync(join(folder, 'new'))).toEqual(['tuning.json']);
+  });
+
+  it('measures the products and convolutions of compiled graphs', async () => {
+    const file = join(folder, 'graph.json');
+    using engine = await createKernelEngine({ isa: 'wasm-strict', tuning: { file } });
+    for (const name of ['matmul', 'convolution']) {
+      const { model } = caseModel(GRAPH_CASES.find((each) => each.name === name)!);
+      compileGraph(model, engine).dispose();
+    }
+    const [entries] = Object.values(JSON.parse(readFileSync(file, 'utf8')).processors) as [object];
+    const kinds = Object.keys(entries).map((key) => JSON.parse(key.slice(key.indexOf('{'))).kind);
+    expect(kinds).toEqual(['gemm', 'convolution']);
   });
 
   it('measures again where a file names a blocking that is no candidate', async () => {
