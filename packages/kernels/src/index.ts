@@ -37,7 +37,13 @@ export type {
   NodeTiming,
 } from './graph/compiled-graph.ts';
 export { type InferOnceOptions, inferOnce } from './infer-once.ts';
-export { graphSource, inputShapesOf, type ModelSource, type SourceInput } from './inference/model-source.ts';
+export {
+  graphSource,
+  inputShapesOf,
+  type ModelSource,
+  type SourceFile,
+  type SourceInput,
+} from './inference/model-source.ts';
 export { type OnnxSourceOptions, onnxSource } from './inference/onnx-source.ts';
 export type {
   BatchOptions,

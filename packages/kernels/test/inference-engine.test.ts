@@ -121,13 +121,29 @@ describe('an inference engine', () => {
   it('says what does not fit, by name', async () => {
     using engine = await loadModel(await perceptronFile());
     expect(() => engine.run({})).toThrow(/"input" is missing/);
+    const input = randomInput(12, 1, 1);
+    expect(() => engine.run({ input, image: input })).toThrow(/no input "image"/);
+    for (const value of [null, [1, 2], { data: input }] as never[]) {
+      expect(() => engine.run({ input: value })).toThrow(/"input" is no typed array/);
+    }
+    for (const inputs of [undefined, null, 3, input] as never[]) {
+      expect(() => engine.run(inputs)).toThrow(InvalidArgumentError);
+    }
+    for (const samples of [undefined, { input }, [null], [{ input }, {}]] as never[]) {
+      await expect(engine.runBatch(samples)).rejects.toThrow(InvalidArgumentError);
+    }
     expect(() => engine.run({ input: new Float32Array(13) })).toThrow(ShapeMismatchError);
     expect(() => engine.run({ input: new Float32Array(0) })).toThrow(ShapeMismatchError);
     expect(() => engine.run({ input: new Int32Array(12) })).toThrow(/wrong type/);
     await expect(loadModel(join(folder, 'none.onnx'))).rejects.toThrow(FileNotFoundError);
     writeFileSync(join(folder, 'damaged.onnx'), 'nothing');
     await expect(loadModel(join(folder, 'damaged.onnx'))).rejects.toThrow(FileFormatError);
+    await expect(loadModel(join(folder, 'damaged.onnx'))).rejects.toThrow(/damaged\.onnx/);
     await expect(loadModel(join(folder, 'model.h5'))).rejects.toThrow(UnsupportedError);
+    await expect(loadModel(join(folder, 'model.safetensors'))).rejects.toThrow(/bertEncoder/);
+    for (const model of [undefined, null, 3, {}, new URL('file:///model.onnx')] as never[]) {
+      await expect(loadModel(model)).rejects.toThrow(InvalidArgumentError);
+    }
   });
 
   it('asks for the sizes that a model leaves open', async () => {
@@ -201,6 +217,17 @@ describe('an inference engine', () => {
     await expect(load(2, 'weights.bin', 2 ** 52)).rejects.toThrow(/too short/);
     await expect(load(2, '../weights.bin', 0)).rejects.toThrow(/outside of its folder/);
     await expect(load(2, 'other.bin', 0)).rejects.toThrow(FileNotFoundError);
+  });
+
+  it('says why a file is not mapped', async () => {
+    const builder = new GraphBuilder('copied');
+    builder.output(builder.input('x', { dtype: 'float32', shape: [1, 2] }));
+    const fallback = { from: 'mmap', to: 'reading on demand', why: 'no koffi' };
+    using engine = await loadModel({
+      ...graphSource(builder.finish()),
+      file: { loading: 'copied', byteLength: 8, fallbacks: [fallback] },
+    });
+    expect(engine.report().fallbacks).toContainEqual(fallback);
   });
 
   it('refuses to work after dispose', async () => {

@@ -1,6 +1,13 @@
 import { PRECISIONS, type Precision, type Shape } from '@qedge/core';
 import { type Command, Option } from 'commander';
-import { attachHandler, type CommandResult, defineCommand, integerOption, UsageError } from '../command.ts';
+import {
+  attachHandler,
+  type CommandContext,
+  type CommandResult,
+  defineCommand,
+  integerOption,
+  UsageError,
+} from '../command.ts';
 import { readJsonFile } from '../data-input.ts';
 import { classify, DEVICE_NAMES } from '../inference/classify.ts';
 import { parseConstant, parseShape } from '../inference/input-options.ts';
@@ -72,22 +79,20 @@ export function inferCommand(): Command {
       'after',
       '\nExamples:\n  qedge infer report/models/digits.qez --input digits --precision int4\n  qedge infer ocr.onnx --input random --shape x=1x3x48x320 --threads 2\n  qedge infer vad.onnx --input chunk.safetensors --constant sr=16000 --output voice.safetensors\n',
     );
-  return attachHandler<[string, InferOptions]>(
-    command,
-    async (context, path, options): Promise<CommandResult> => {
-      if (!(await isSamples(options.input))) {
-        if (options.device !== 'cpu')
-          throw new UsageError(`--device ${options.device} runs classifiers only`);
-        if (options.limit !== undefined) throw new UsageError('--limit is for samples, not for tensors');
-        const { shape, constant, ...rest } = options;
-        return runGraph(context, path, { ...rest, shapes: shape, constants: constant });
-      }
-      const useless = tensorOptions(options);
-      if (useless.length > 0) throw new UsageError(`${useless.join(', ')}: for tensors, not for samples`);
-      using input = await openModel(path);
-      return await classify(context, input, options);
-    },
-  );
+  return attachHandler<[string, InferOptions]>(command, infer);
+}
+
+async function infer(context: CommandContext, path: string, options: InferOptions): Promise<CommandResult> {
+  if (await isSamples(options.input)) {
+    const useless = tensorOptions(options);
+    if (useless.length > 0) throw new UsageError(`${useless.join(', ')}: for tensors, not for samples`);
+    using input = await openModel(path);
+    return await classify(context, input, options);
+  }
+  if (options.device !== 'cpu') throw new UsageError(`--device ${options.device} runs classifiers only`);
+  if (options.limit !== undefined) throw new UsageError('--limit is for samples, not for tensors');
+  const { shape, constant, ...rest } = options;
+  return runGraph(context, path, { ...rest, shapes: shape, constants: constant });
 }
 
 /** The options that were given and mean nothing to a classifier. */

@@ -79,12 +79,7 @@ export async function runGraph(
     exceptions: graph.nodes
       .filter((node) => node.reason !== null)
       .map(({ name, kind, reason }) => ({ name, kind, reason })),
-    outputs: Object.fromEntries(
-      Object.entries(outputs).map(([name, { shape, data }]) => [
-        name,
-        { shape, first: Array.from(data.slice(0, PRINTED)) },
-      ]),
-    ),
+    outputs: firstNumbers(outputs),
     ...(profile === null ? {} : { profile }),
   };
   return { json, text: describe(json, engine, options.output) };
@@ -117,6 +112,15 @@ function timed<Result>(run: () => Result): { readonly result: Result; readonly m
   const startMs = systemClock.nowMs();
   const result = run();
   return { result, ms: systemClock.nowMs() - startMs };
+}
+
+function firstNumbers(outputs: OutputValues) {
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, { shape, data }]) => [
+      name,
+      { shape, first: Array.from(data.slice(0, PRINTED)) },
+    ]),
+  );
 }
 
 /** The engine lends its outputs until the next run. */

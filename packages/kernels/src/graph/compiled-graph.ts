@@ -10,7 +10,7 @@ export interface CompiledGraphMemory {
   readonly arenaLowerBoundBytes: number;
   /** Of weights and constants in the workspace, as kernels read them. */
   readonly weightBytes: number;
-  /** Of weights that are read where they were packed before. */
+  /** Of weights that were packed before: read where they lie in the file or, where no mapping can be, copied to the workspace once. */
   readonly mappedBytes: number;
   /** That kernels overwrite while they run. */
   readonly scratchBytes: number;

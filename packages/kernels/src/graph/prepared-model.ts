@@ -117,8 +117,8 @@ export class PreparedModel implements Disposable {
   }
 
   /**
-   * Compiles the graph; weights that were packed for this engine's kernels are neither read nor copied. `memory.mappedBytes` of the result says
-   * how many were found.
+   * Compiles the graph; weights that were packed for this engine's kernels are not packed again, and where the file is mapped neither read nor
+   * copied. `memory.mappedBytes` of the result says how many were found.
    *
    * @throws as `compileGraph`, FileFormatError when the file was truncated or replaced, UseAfterReleaseError after `dispose`.
    */

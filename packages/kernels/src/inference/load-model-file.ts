@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, resolve, sep } from 'node:path';
-import { FileFormatError, UnsupportedError } from '@qedge/core';
+import { FileFormatError, InvalidArgumentError, UnsupportedError } from '@qedge/core';
 import { fileAccessError } from '@qedge/core/node';
 import { mapFile, openModelFile } from '@qedge/memory/node';
 import { createKernelEngine, type NodeKernelEngineOptions } from '../engine/node-engine.ts';
 import { graphOfLayers } from '../graph/layers/graph-of-layers.ts';
-import type { ReadExternalData } from '../graph/onnx/onnx-model.ts';
+import type { OnnxModel, ReadExternalData } from '../graph/onnx/onnx-model.ts';
 import { readOnnx } from '../graph/onnx/read-onnx.ts';
 import { openPreparedModel, type PreparedModel } from '../graph/prepared-model.ts';
 import { graphSource, type ModelSource } from './model-source.ts';
@@ -35,7 +35,7 @@ export async function loadModel(
   model: string | ModelSource,
   options: LoadModelOptions = {},
 ): Promise<OptimizedInferenceEngine> {
-  const source = typeof model === 'string' ? await openModelSource(model, options) : model;
+  const source = isSource(model) ? model : await openModelSource(model, options);
   try {
     const kernels = await createKernelEngine(options);
     try {
@@ -50,18 +50,28 @@ export async function loadModel(
   }
 }
 
+function isSource(model: unknown): model is ModelSource {
+  return typeof model === 'object' && model !== null && 'specialize' in model;
+}
+
 /**
  * Opens a model file as a source of graphs: `.onnx` or `.qez`. The caller disposes it, unless it is handed to {@link loadModel}.
  *
- * @throws FileNotFoundError, FileFormatError, UnsupportedError.
+ * @throws FileNotFoundError, FileFormatError, UnsupportedError, InvalidArgumentError for a path that is none.
  */
 export async function openModelSource(
   path: string,
   { constants, customs }: Pick<LoadModelOptions, 'constants' | 'customs'> = {},
 ): Promise<ModelSource> {
+  if (typeof path !== 'string') {
+    throw new InvalidArgumentError('The model is neither a path nor a source', {
+      expected: 'a path as a string, or a source such as onnxSource, layersSource or graphSource make',
+      actual: Object.prototype.toString.call(path).slice(8, -1),
+    });
+  }
   switch (extname(path)) {
     case '.onnx': {
-      const model = readOnnx(await readWhole(path), { externalData: besides(path) });
+      const model = await readOnnxFile(path);
       return onnxSource(model, {
         name: basename(path),
         ...(constants ? { constants } : {}),
@@ -74,8 +84,26 @@ export async function openModelSource(
       throw new UnsupportedError(`${path} is a file of another kind`, {
         expected: '.onnx or .qez',
         actual: extname(path) || 'no extension',
-        remedy: 'Import TensorFlow.js models with layersSource of @qedge/kernels/tfjs.',
+        remedy: remedyFor(extname(path)),
       });
+  }
+}
+
+/** What to do with a file that is neither. */
+function remedyFor(extension: string): string {
+  return extension === '.safetensors'
+    ? 'Weights alone are no model: give them to bertEncoder or GraphBuilder of @qedge/kernels/graph, and the result to graphSource.'
+    : 'Import TensorFlow.js models with layersSource of @qedge/kernels/tfjs.';
+}
+
+/** @throws FileFormatError that names the file. */
+async function readOnnxFile(path: string): Promise<OnnxModel> {
+  const bytes = await readWhole(path);
+  try {
+    return readOnnx(bytes, { externalData: besides(path) });
+  } catch (error) {
+    if (!(error instanceof FileFormatError)) throw error;
+    throw new FileFormatError(`${path} cannot be read as an ONNX model: ${error.message}`, { cause: error });
   }
 }
 
@@ -91,7 +119,7 @@ function modelFileSource(path: string): ModelSource {
   return {
     name: graph.name,
     inputs: [{ name: 'input', dtype: 'float32', shape: [null, ...graph.inputShape] }],
-    file: { loading: file.loading, byteLength: file.fileByteLength },
+    file: { loading: file.loading, byteLength: file.fileByteLength, fallbacks: file.fallbacks },
     specialize: ({ input }) => graphOfLayers(graph, file, { batch: input?.[0] ?? 1 }),
     dispose,
     [Symbol.dispose]: dispose,
@@ -103,7 +131,11 @@ function preparedSource(prepared: PreparedModel): ModelSource {
   const dispose = () => prepared.dispose();
   return {
     ...graphSource({ graph, weights }),
-    file: { loading: prepared.loading, byteLength: prepared.fileByteLength },
+    file: {
+      loading: prepared.loading,
+      byteLength: prepared.fileByteLength,
+      fallbacks: prepared.fallbacks,
+    },
     compile: (engine, options) => prepared.compile(engine, options),
     dispose,
     [Symbol.dispose]: dispose,

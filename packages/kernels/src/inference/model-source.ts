@@ -1,4 +1,5 @@
 import {
+  type Fallback,
   InvalidArgumentError,
   type OperatorModel,
   type Precision,
@@ -20,12 +21,20 @@ export interface SourceInput {
   readonly shape: readonly (number | null)[];
 }
 
+/** How the bytes of a model's file are reached. */
+export interface SourceFile {
+  readonly loading: 'mapped' | 'copied';
+  readonly byteLength: number;
+  /** Why it is not mapped. */
+  readonly fallbacks: readonly Fallback[];
+}
+
 /** A model of any format, from which a graph is made for any sizes that it leaves open. */
 export interface ModelSource extends Disposable {
   readonly name: string;
   readonly inputs: readonly SourceInput[];
-  /** The file, where there is one: how its bytes are reached, and how many there are. */
-  readonly file: { readonly loading: 'mapped' | 'copied'; readonly byteLength: number } | null;
+  /** The file that stays open, where there is one. */
+  readonly file: SourceFile | null;
   /**
    * Makes the graph for concrete shapes. Its weights may lie in the source: keep that open for as long as they are needed.
    *

@@ -50,6 +50,7 @@ export interface InferenceReport {
   /** What executes. */
   readonly isa: string;
   readonly threads: number;
+  /** Of the kernels, and of the file where it cannot be mapped. */
   readonly fallbacks: readonly Fallback[];
   /** Every prepared combination. */
   readonly variants: readonly {
@@ -85,6 +86,7 @@ export class OptimizedInferenceEngine implements Disposable {
   readonly #clock: Clock;
   /** The input whose length tells the batch of a run; null where the model has no inputs. */
   readonly #batched: BatchedInput | null;
+  readonly #inputNames: ReadonlySet<string>;
   /** By precision, then batch. */
   readonly #variants = new Map<Precision, Map<number, Variant>>();
   #disposed = false;
@@ -105,10 +107,11 @@ export class OptimizedInferenceEngine implements Disposable {
     this.#options = options;
     this.#clock = clock;
     this.#batched = batchedInput(source, single);
+    this.#inputNames = new Set(source.inputs.map((input) => input.name));
   }
 
   /**
-   * Prepares a batch size and precision and runs it once on zeros, so that the first answer is as quick as the others.
+   * Prepares a batch size and precision and runs it once on what its inputs hold, zeros at first, so that the first answer is as quick as the others.
    *
    * @throws UnsupportedError naming the nodes that cannot be computed, CancelledError, UseAfterReleaseError after `dispose`.
    */
@@ -134,10 +137,11 @@ export class OptimizedInferenceEngine implements Disposable {
    *
    * @param inputs every input, row-major; copied.
    * @returns every output; the arrays are borrowed until the next run of this batch size and precision.
-   * @throws ShapeMismatchError for lengths that fit no batch, InvalidArgumentError for a missing input or another type of array, and as
-   *   {@link warm}.
+   * @throws ShapeMismatchError for lengths that fit no batch, InvalidArgumentError for a missing or unknown input or another type of array,
+   *   and as {@link warm}.
    */
   run(inputs: InputValues, options?: InferenceRunOptions): OutputValues {
+    requireInputs(this.#inputNames, inputs);
     const compiled = this.prepare(this.#batchOf(inputs), options?.precision ?? this.precision);
     fillInputs(compiled, inputs);
     compiled.run();
@@ -161,6 +165,7 @@ export class OptimizedInferenceEngine implements Disposable {
     if (!Number.isSafeInteger(batch) || batch < 1) {
       throw new InvalidArgumentError('batch is out of range', { expected: 'an integer >= 1', actual: batch });
     }
+    requireSamples(this.#inputNames, samples);
     const results: OutputValues[] = [];
     const size = Math.min(batch, samples.length);
     for (let from = 0; from < samples.length; from += size) {
@@ -185,7 +190,8 @@ export class OptimizedInferenceEngine implements Disposable {
         return { precision, batch, planMs, memory: compiled.memory, graph: compiled.report };
       }),
     );
-    const { isa, threads, fallbacks } = this.#kernels;
+    const { isa, threads } = this.#kernels;
+    const fallbacks = [...this.#kernels.fallbacks, ...(this.#source.file?.fallbacks ?? [])];
     return { name: this.name, isa, threads, fallbacks, variants };
   }
 
@@ -231,12 +237,11 @@ export class OptimizedInferenceEngine implements Disposable {
     if (batched === null) return 1;
     const { name, sampleSize } = batched;
     const values = inputs[name];
-    if (values === undefined) throw missingInput(name, inputs);
-    const batch = values.length / sampleSize;
+    const batch = values!.length / sampleSize;
     if (Number.isInteger(batch) && batch >= 1 && (batch === 1 || batched.isOpen)) return batch;
     throw new ShapeMismatchError(`The input "${name}" holds no whole number of samples`, {
       expected: batched.isOpen ? `a multiple of ${sampleSize} numbers` : `${sampleSize} numbers`,
-      actual: values.length,
+      actual: `${values!.length} numbers`,
     });
   }
 }
@@ -277,11 +282,64 @@ function requirePrecision(precision: unknown): void {
   });
 }
 
-function missingInput(name: string, inputs: InputValues): InvalidArgumentError {
-  return new InvalidArgumentError(`The input "${name}" is missing`, {
-    expected: `an array of numbers under "${name}"`,
-    actual: Object.keys(inputs),
+/** Every input that the model has must be there as an array, and no other. Allocates nothing. */
+function requireInputs(names: ReadonlySet<string>, inputs: InputValues): void {
+  if (inputs === null || typeof inputs !== 'object' || ArrayBuffer.isView(inputs)) {
+    throw new InvalidArgumentError('The inputs are no object', {
+      expected: `an object with an array of numbers under ${quoted(names)}`,
+      actual: kindOf(inputs),
+    });
+  }
+  let found = 0;
+  for (const name in inputs) {
+    if (!names.has(name)) throw unknownInput(name, names);
+    if (!ArrayBuffer.isView(inputs[name])) throw notAnArray(name, inputs[name]);
+    found++;
+  }
+  if (found < names.size) throw missingInput(names, inputs);
+}
+
+function unknownInput(name: string, names: ReadonlySet<string>): InvalidArgumentError {
+  return new InvalidArgumentError(`The model has no input "${name}"`, {
+    expected: quoted(names),
+    actual: name,
+    remedy: 'Leave it out. What was given as a constant is no input.',
   });
+}
+
+function notAnArray(name: string, value: unknown): InvalidArgumentError {
+  return new InvalidArgumentError(`The input "${name}" is no typed array`, {
+    expected: 'its numbers alone, such as a Float32Array',
+    actual: kindOf(value),
+  });
+}
+
+function missingInput(names: ReadonlySet<string>, inputs: InputValues): InvalidArgumentError {
+  const missing = [...names].filter((name) => !(name in inputs));
+  return new InvalidArgumentError(`The input ${quoted(missing)} is missing`, {
+    expected: quoted(names),
+    actual: quoted(Object.keys(inputs)),
+  });
+}
+
+function requireSamples(names: ReadonlySet<string>, samples: readonly InputValues[]): void {
+  if (!Array.isArray(samples)) {
+    throw new InvalidArgumentError('The samples are no list', {
+      expected: 'an array with the inputs of one sample each',
+      actual: kindOf(samples),
+    });
+  }
+  for (const sample of samples) requireInputs(names, sample);
+}
+
+/** A few names, however many there are. */
+function quoted(names: Iterable<string>): string {
+  const all = [...names].map((name) => `"${name}"`);
+  return all.length === 0 ? 'nothing' : `${all.slice(0, 8).join(', ')}${all.length > 8 ? ', ...' : ''}`;
+}
+
+function kindOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
 }
 
 /** Copies whole inputs. `for in` allocates nothing. */
@@ -289,8 +347,7 @@ function fillInputs(compiled: CompiledGraph, inputs: InputValues): void {
   const { inputs: targets } = compiled;
   for (const name in targets) {
     const target = targets[name]!.data;
-    const values = inputs[name];
-    if (values === undefined) throw missingInput(name, inputs);
+    const values = inputs[name]!;
     requireSameKind(name, target, values, target.length);
     target.set(values);
   }
@@ -298,8 +355,7 @@ function fillInputs(compiled: CompiledGraph, inputs: InputValues): void {
 
 function fillSample(compiled: CompiledGraph, sample: InputValues, at: number, batch: number): void {
   for (const [name, { data: target }] of Object.entries(compiled.inputs)) {
-    const values = sample[name];
-    if (values === undefined) throw missingInput(name, sample);
+    const values = sample[name]!;
     const size = target.length / batch;
     requireSameKind(name, target, values, size);
     target.set(values, at * size);
@@ -310,7 +366,7 @@ function requireSameKind(name: string, target: ValueData['data'], values: ValueD
   if (values.constructor !== target.constructor) {
     throw new InvalidArgumentError(`The input "${name}" has the wrong type`, {
       expected: target.constructor.name,
-      actual: Object.prototype.toString.call(values).slice(8, -1),
+      actual: kindOf(values),
     });
   }
   if (values.length === length) return;
