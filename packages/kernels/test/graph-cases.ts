@@ -349,6 +349,11 @@ export const GRAPH_CASES: readonly GraphCase[] = [
     operands: [{ shape: [3, 5], integers: { dtype: 'int32', from: -99, to: 99 } }, step(3), null],
   },
   {
+    name: 'transposition of more axes than a copy has loops',
+    operator: { kind: 'transpose', permutation: [7, 6, 5, 4, 3, 2, 1, 0] },
+    operands: [x(2, 3, 2, 2, 3, 2, 2, 2)],
+  },
+  {
     name: 'cast of bytes',
     operator: { kind: 'cast', dtype: 'float32' },
     operands: [{ shape: [3, 5], integers: { dtype: 'uint8', from: 0, to: 255 } }],

@@ -64,7 +64,7 @@ export function copySteps(context: BindingContext, { sizes, input, output }: Cop
   requireDisjoint(rangeOf('output', output, axes, 'outputStride'), [
     rangeOf('input', input, axes, 'inputStride'),
   ]);
-  return [partsOfCopy(context, axes, inputAddress, outputAddress, elementBytesOf(input.data))];
+  return stepsOfCopy(context, mergeCopyAxes(axes), inputAddress, outputAddress, elementBytesOf(input.data));
 }
 
 /** Checks a filling and plans its kernels. @throws as `KernelWorkspace.fill`. */
@@ -84,29 +84,41 @@ export function fillSteps(context: BindingContext, { sizes, output, value }: Fil
     length: number,
   ) => CopyArray;
   new type(memory.buffer, constant.byteOffset, 1)[0] = value;
-  return [partsOfCopy(context, axes, constant.address, address, bytes)];
+  return stepsOfCopy(context, mergeCopyAxes(axes), constant.address, address, bytes);
 }
 
 function elementBytesOf(data: CopyArray): 1 | 4 {
   return data.BYTES_PER_ELEMENT as 1 | 4;
 }
 
+/** One step; of more axes than a kernel has loops, one step per index of the shortest. */
+function stepsOfCopy(
+  context: BindingContext,
+  merged: readonly CopyAxis[],
+  inputAddress: number,
+  outputAddress: number,
+  elementBytes: 1 | 4,
+): KernelSteps {
+  if (merged.length <= MOST_COPY_AXES) {
+    return [partsOfCopy(context, merged, inputAddress, outputAddress, elementBytes)];
+  }
+  const shortest = merged.reduce((best, axis) => (axis.size < best.size ? axis : best));
+  const others = merged.filter((axis) => axis !== shortest);
+  return Array.from({ length: shortest.size }, (_, index) => {
+    const from = inputAddress + index * shortest.inputStride * elementBytes;
+    const to = outputAddress + index * shortest.outputStride * elementBytes;
+    return stepsOfCopy(context, others, from, to, elementBytes);
+  }).flat();
+}
+
 /** One kernel per thread, divided along the axis that the output is coarsest in, or the longest one. */
 function partsOfCopy(
   context: BindingContext,
-  axes: readonly CopyAxis[],
+  merged: readonly CopyAxis[],
   inputAddress: number,
   outputAddress: number,
   elementBytes: 1 | 4,
 ) {
-  const merged = mergeCopyAxes(axes);
-  if (merged.length > MOST_COPY_AXES) {
-    throw new InvalidArgumentError('A copy has too many axes that cannot be merged', {
-      expected: `at most ${MOST_COPY_AXES}`,
-      actual: merged.length,
-      remedy: 'Copy in parts.',
-    });
-  }
   const elements = merged.reduce((product, { size }) => product * size, 1);
   const threads = worthwhileThreads(context, elements * OPERATIONS_PER_ELEMENT);
   const longest = merged.reduce((best, { size }, axis) => (size > merged[best]!.size ? axis : best), 0);
