@@ -38,8 +38,8 @@ export interface OwnedWeights extends PackedWeights, Partial<Disposable> {
   verify?(): void;
 }
 
-/** What a step costs that is divided among threads which are awake, in microseconds. */
-const BARRIER_MICROSECONDS = 1;
+/** What a step costs more in a graph that threads share and which are awake, in microseconds: all of them wait for each other. Measured. */
+const BARRIER_MICROSECONDS = 3;
 
 /** How many times as fast as float32 whole models are, about: measured on Zen 4 with products of 100 columns and more. */
 const OPERATION_SPEED: Readonly<Record<Precision, number>> = { float32: 1, float16: 1, int8: 3, int4: 2 };
@@ -114,6 +114,7 @@ function contextOf(
   if (team === null) return context;
   const operations = estimateOperations(graph) / OPERATION_SPEED[precision];
   const saved = fewestMicroseconds(host, operations) * (1 - 1 / team.size);
-  if (saved <= 2 * team.handoffMicroseconds) return { ...context, team: null };
+  const barriers = graph.nodes.length * BARRIER_MICROSECONDS;
+  if (saved <= 2 * team.handoffMicroseconds + barriers) return { ...context, team: null };
   return { ...context, divisionMicroseconds: Math.min(BARRIER_MICROSECONDS, team.handoffMicroseconds) };
 }
