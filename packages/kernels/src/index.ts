@@ -50,11 +50,10 @@ export type {
   InferenceOptions,
   InferenceReport,
   InferenceRunOptions,
-  InputValues,
   OptimizedInferenceEngine,
-  OutputValues,
   WarmOptions,
 } from './inference/optimized-inference-engine.ts';
+export type { InputValues, OutputValues } from './inference/run-values.ts';
 export {
   createParallelDevice,
   type ParallelDevice,
