@@ -302,6 +302,34 @@ describe('a compiled graph', () => {
     }
   });
 
+  it.each([true, false])(
+    'refuses constants of another size than the graph says, optimised: %s',
+    async (optimize) => {
+      using engine = await createKernelEngine();
+      for (const operator of [
+        {
+          kind: 'pointwise',
+          expression: { operation: 'divide', a: { input: 0 }, b: { input: 1 } },
+        },
+        { kind: 'channel-scale', activation: null },
+      ] as const) {
+        const shape = [4];
+        const operands = [{ shape }, { shape, constant: true }, { shape, constant: true }];
+        const { model } = caseModel({
+          name: 'short',
+          operator,
+          operands: operands.slice(0, operator.kind === 'pointwise' ? 2 : 3),
+        });
+        const load = (name: string) => {
+          const tensor = model.weights.load(name);
+          return { ...tensor, data: tensor.data.subarray(1) } as typeof tensor;
+        };
+        const short = { graph: model.graph, weights: { ...model.weights, load } };
+        expect(() => compileGraph(short, engine, { optimize })).toThrow(/holds another "/);
+      }
+    },
+  );
+
   it('refuses graphs that are none, and weights that only a run would know', async () => {
     using engine = await createKernelEngine();
     const { graph, weights } = caseOf('matmul').model;

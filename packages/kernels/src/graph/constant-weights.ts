@@ -1,5 +1,11 @@
-import { InvalidArgumentError, type StoredTensor, type ValueSpec, type WeightSource } from '@qedge/core';
-import type { ValueData } from './operators/operator-definition.ts';
+import {
+  elementCount,
+  InvalidArgumentError,
+  type StoredTensor,
+  type ValueSpec,
+  type WeightSource,
+} from '@qedge/core';
+import { VALUE_ARRAYS, type ValueData } from './operators/operator-definition.ts';
 
 /** A constant of a graph: its numbers, or how to get them when they are needed. */
 export interface GraphConstant {
@@ -23,4 +29,20 @@ export function constantWeights(constants: ReadonlyMap<string, GraphConstant>): 
       return { name, ...spec, data: load() };
     },
   };
+}
+
+/**
+ * The numbers of a constant, as many and of the type as its graph says.
+ *
+ * @throws InvalidArgumentError where the source holds others.
+ */
+export function loadConstant(weights: WeightSource, name: string, { dtype, shape }: ValueSpec): ValueData {
+  const { data } = weights.load(name);
+  if (data instanceof VALUE_ARRAYS[dtype] && data.length === elementCount(shape)) {
+    return { dtype, shape, data };
+  }
+  throw new InvalidArgumentError(`The weight source holds another "${name}" than the graph says`, {
+    expected: `${dtype} [${shape.join(', ')}]`,
+    actual: `${data.constructor.name} of ${data.length}`,
+  });
 }

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, type OperatorModel, ShapeMismatchError, shapesEqual } from '@qedge/core';
+import { loadConstant } from './constant-weights.ts';
 import { withNodeName } from './graph-builder.ts';
 import type { CustomOperators } from './operators/custom-operator.ts';
 import type { ValueData } from './operators/operator-definition.ts';
@@ -27,8 +28,7 @@ export function evaluateGraph(
   const values = new Map<string, ValueData>();
   for (const name of graph.inputs) values.set(name, checkedInput(name, inputs, graph.values[name]!));
   for (const name of graph.constants) {
-    const { dtype, shape } = graph.values[name]!;
-    values.set(name, { dtype, shape, data: weights.load(name).data as ValueData['data'] });
+    values.set(name, loadConstant(weights, name, graph.values[name]!));
   }
   const lastUse = new Map<string, number>();
   for (const [i, node] of graph.nodes.entries()) {

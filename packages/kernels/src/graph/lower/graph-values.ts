@@ -1,7 +1,8 @@
-import type { OperatorModel, TensorData, ValueDType, ValueSpec } from '@qedge/core';
+import type { OperatorModel, ValueDType, ValueSpec } from '@qedge/core';
 import { elementCount, InvalidArgumentError, UnsupportedError } from '@qedge/core';
 import type { Arena, ArrayConstructor, Place } from '../../engine/arena.ts';
 import type { BindingContext } from '../../engine/binding.ts';
+import { loadConstant } from '../constant-weights.ts';
 import { VALUE_ARRAYS, type ValueData } from '../operators/operator-definition.ts';
 import type { ExecutionPlan } from '../plan/execution-plan.ts';
 
@@ -78,9 +79,7 @@ export class GraphValues {
 
   #constant(name: string): GraphValue {
     const spec = this.#spec(name);
-    const load = () => {
-      return checkConstant(name, spec, this.#model.weights.load(name).data);
-    };
+    const load = () => loadConstant(this.#model.weights, name, spec).data;
     return new ConstantValue(name, spec, this.#context, load, (bytes) => {
       this.#constantBytes += bytes;
     });
@@ -188,13 +187,5 @@ function requireFloats({ name, dtype, data }: Pick<GraphValue, 'name' | 'dtype' 
   throw new InvalidArgumentError(`The value "${name}" has the wrong type`, {
     expected: 'float32',
     actual: dtype,
-  });
-}
-
-function checkConstant(name: string, { dtype, shape }: ValueSpec, data: TensorData): ValueData['data'] {
-  if (data instanceof VALUE_ARRAYS[dtype] && data.length === elementCount(shape)) return data;
-  throw new InvalidArgumentError(`The weight source holds another "${name}" than the graph says`, {
-    expected: `${dtype} [${shape.join(', ')}]`,
-    actual: `${data.constructor.name} of ${data.length}`,
   });
 }

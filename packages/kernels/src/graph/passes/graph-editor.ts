@@ -7,7 +7,8 @@ import {
   type OperatorNode,
   type ValueSpec,
 } from '@qedge/core';
-import { VALUE_ARRAYS, type ValueData } from '../operators/operator-definition.ts';
+import { loadConstant } from '../constant-weights.ts';
+import type { ValueData } from '../operators/operator-definition.ts';
 import { inferOperator } from '../operators/registry.ts';
 import { overlayWeights } from './overlay-weights.ts';
 
@@ -106,21 +107,12 @@ export class GraphEditor {
     return value != null && this.#constants.has(value);
   }
 
-  /** The numbers of a constant; lent, not to be written to. */
+  /** The numbers of a constant; lent, not to be written to. @throws InvalidArgumentError where the weight source holds others. */
   constant(value: string): ValueData {
     const known = this.#added.get(value) ?? this.#small.get(value);
     if (known) return known;
-    const { dtype, shape } = this.spec(value);
-    const { data } = this.#model.weights.load(value);
-    const Expected = VALUE_ARRAYS[dtype];
-    if (!(data instanceof Expected)) {
-      throw new InvalidArgumentError(`The weights of "${value}" have another type than the graph says`, {
-        expected: Expected.name,
-        actual: data.constructor.name,
-      });
-    }
-    const constant = { dtype, shape, data: data as ValueData['data'] };
-    if (data.length <= SMALL_CONSTANT_ELEMENTS) this.#small.set(value, constant);
+    const constant = loadConstant(this.#model.weights, value, this.spec(value));
+    if (constant.data.length <= SMALL_CONSTANT_ELEMENTS) this.#small.set(value, constant);
     return constant;
   }
 
