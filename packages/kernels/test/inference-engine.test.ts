@@ -17,7 +17,13 @@ import { saveModelFile } from '@qedge/memory/node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../src/graph.ts';
 import { graphSource, onnxSource } from '../src/index.ts';
-import { createKernelEngine, loadModel, openModelSource, savePreparedModel } from '../src/node.ts';
+import {
+  compileGraph,
+  createKernelEngine,
+  loadModel,
+  openModelSource,
+  savePreparedModel,
+} from '../src/node.ts';
 import { importOnnx, readOnnx } from '../src/onnx.ts';
 import { bytesField, integerField, message, toBytes } from '../src/ort/protocol-buffer.ts';
 import { randomInput, randomModel, runReference } from '../src/testing/index.ts';
@@ -144,6 +150,16 @@ describe('an inference engine', () => {
     for (const model of [undefined, null, 3, {}, new URL('file:///model.onnx')] as never[]) {
       await expect(loadModel(model)).rejects.toThrow(InvalidArgumentError);
     }
+  });
+
+  it('refuses a precision that there is not, before it compiles', async () => {
+    using kernels = await createKernelEngine();
+    const builder = new GraphBuilder('softmax');
+    const x = builder.input('x', { dtype: 'float32', shape: [2, 3] });
+    builder.output(builder.add({ kind: 'softmax', log: false }, [x])[0]!);
+    const unknown = { precision: 'fp16' as never };
+    expect(() => compileGraph(builder.finish(), kernels, unknown)).toThrow(InvalidArgumentError);
+    await expect(loadModel(await perceptronFile(), unknown)).rejects.toThrow(InvalidArgumentError);
   });
 
   it('asks for the sizes that a model leaves open', async () => {

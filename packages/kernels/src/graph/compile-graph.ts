@@ -1,4 +1,11 @@
-import { BudgetExceededError, elementCount, type OperatorModel, type Precision } from '@qedge/core';
+import {
+  BudgetExceededError,
+  elementCount,
+  InvalidArgumentError,
+  isPrecision,
+  type OperatorModel,
+  type Precision,
+} from '@qedge/core';
 import type { Arena } from '../engine/arena.ts';
 import { type BindingContext, fewestMicroseconds } from '../engine/binding.ts';
 import type { KernelEngine } from '../engine/kernel-engine.ts';
@@ -55,8 +62,8 @@ const MOST_BYTES = 2 ** 32 - 2 ** 20;
  * Compiles a graph for the machine of an engine: optimises it, plans its memory, packs its weights, and generates and verifies its kernels.
  *
  * @throws UnsupportedError naming a node that no kernel can compute; what `validateGraph` throws for a graph that is none;
- *   InvalidArgumentError for weights that do not fit the graph; BudgetExceededError for more memory than the machine can have;
- *   VerificationError when generated code is wrong; UseAfterReleaseError after the engine's `dispose`.
+ *   InvalidArgumentError for weights that do not fit the graph and for an unknown precision; BudgetExceededError for more memory than
+ *   the machine can have; VerificationError when generated code is wrong; UseAfterReleaseError after the engine's `dispose`.
  * @example
  * using engine = await createKernelEngine();
  * using compiled = compileGraph(model, engine, { precision: 'int8' });
@@ -67,6 +74,12 @@ export function compileGraph(
   options: CompileGraphOptions = {},
 ): CompiledGraph {
   const { precision = 'float32', customs = {}, optimize = true, packedWeights } = options;
+  if (!isPrecision(precision)) {
+    throw new InvalidArgumentError('The precision is not known', {
+      expected: 'float32, float16, int8 or int4',
+      actual: precision,
+    });
+  }
   validateGraph(model.graph, { customs });
   const { model: optimized, products } = useIntegerProducts(optimize ? optimizeGraph(model).model : model);
   const plan = planExecution(optimized.graph);

@@ -49,7 +49,10 @@ const DEEPEST_JSON = 100;
  * @throws FileFormatError naming the group and the weight.
  */
 export function parseTfjsManifest(json: Uint8Array, file: string): TfjsManifest {
-  const value = parseStrictJson(json, `${file} is JSON`, { depth: DEEPEST_JSON, integersOnly: false });
+  const value = parseStrictJson(json, `${file} holds a weights manifest`, {
+    depth: DEEPEST_JSON,
+    integersOnly: false,
+  });
   const modelJson = isRecord(value) ? value : null;
   const groups = modelJson ? modelJson.weightsManifest : value;
   if (!Array.isArray(groups)) {
