@@ -35,7 +35,6 @@ export class GraphValues {
   readonly #constants: ReadonlySet<string>;
   readonly #base: Place;
   readonly #known = new Map<string, GraphValue>();
-  #constantBytes = 0;
 
   /** @param plan of the graph of the model. */
   constructor(context: BindingContext, model: OperatorModel, plan: ExecutionPlan) {
@@ -47,11 +46,6 @@ export class GraphValues {
     const bytes = arena.array(Uint8Array, plan.arenaBytes, 'the values of the graph');
     const address = arena.memory.address + bytes.byteOffset - arena.memory.byteOffset;
     this.#base = { byteOffset: bytes.byteOffset, byteLength: bytes.byteLength, address };
-  }
-
-  /** Bytes of constants that lie in the workspace as they are. */
-  get constantBytes(): number {
-    return this.#constantBytes;
   }
 
   get(name: string): GraphValue {
@@ -80,9 +74,7 @@ export class GraphValues {
   #constant(name: string): GraphValue {
     const spec = this.#spec(name);
     const load = () => loadConstant(this.#model.weights, name, spec).data;
-    return new ConstantValue(name, spec, this.#context, load, (bytes) => {
-      this.#constantBytes += bytes;
-    });
+    return new ConstantValue(name, spec, this.#context, load);
   }
 
   #spec(name: string): ValueSpec {
@@ -132,7 +124,6 @@ class ConstantValue implements GraphValue {
   readonly isConstant = true;
   readonly load: () => ValueData['data'];
   readonly #context: BindingContext;
-  readonly #placed: (bytes: number) => void;
   #data: ValueData['data'] | null = null;
 
   constructor(
@@ -140,7 +131,6 @@ class ConstantValue implements GraphValue {
     { dtype, shape }: ValueSpec,
     context: BindingContext,
     load: () => ValueData['data'],
-    placed: (bytes: number) => void,
   ) {
     this.name = name;
     this.dtype = dtype;
@@ -148,7 +138,6 @@ class ConstantValue implements GraphValue {
     this.length = elementCount(shape);
     this.load = load;
     this.#context = context;
-    this.#placed = placed;
   }
 
   get address(): number {
@@ -172,7 +161,6 @@ class ConstantValue implements GraphValue {
       `the constant "${this.name}"`,
     );
     copy.set(this.load());
-    this.#placed(copy.byteLength);
     return copy;
   }
 }
