@@ -122,6 +122,8 @@ describe('a parallel device', () => {
 
   it('refuses no devices, and devices without a common precision', async () => {
     expect(() => createParallelDevice([])).toThrow(InvalidArgumentError);
+    using twice = await createCpuDevice({ isa: 'interpreter' });
+    expect(() => createParallelDevice([twice, twice])).toThrow(InvalidArgumentError);
     using cpu = await createCpuDevice();
     const other: Device = { ...timedDevice(cpu, new ManualClock(), 1), precisions: ['float16'] };
     const dispose = vi.spyOn(other, 'dispose');

@@ -30,7 +30,7 @@ export interface ParallelDeviceOptions {
  * the calling thread, so a second CPU device adds nothing: give one CPU device `threads` instead.
  *
  * @param devices at least one; owned from here on, and disposed with the result or when there is none.
- * @throws InvalidArgumentError without devices, UnsupportedError when they share no precision.
+ * @throws InvalidArgumentError without devices and for one that is named twice, UnsupportedError when they share no precision.
  * @example
  * using device = createParallelDevice([await createCpuDevice(), await createOrtDevice(ort)]);
  * using model = await device.compile(graph, weights, { precision: 'float32', maxBatch: 64 });
@@ -44,6 +44,12 @@ export function createParallelDevice(
     throw new InvalidArgumentError('A parallel device needs devices', {
       expected: 'at least one',
       actual: 'none',
+    });
+  }
+  if (new Set(devices).size !== devices.length) {
+    throw new InvalidArgumentError('A parallel device was given one device twice', {
+      expected: 'different devices',
+      actual: devices.map(({ name }) => name),
     });
   }
   try {

@@ -180,7 +180,8 @@ export class OnnxImport {
     const more = this.#missing.length - named.length;
     const list = `${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
     throw new UnsupportedError(`The model has operators that are not imported: ${list}`, {
-      remedy: 'Provide them under operators, { infer, evaluate } for each.',
+      remedy:
+        'Provide { infer, evaluate } for each: as customs of loadModel, or as operators of importOnnx and onnxSource.',
       facts: { missing: this.#missing },
     });
   }
