@@ -12,10 +12,11 @@ import {
   ShapeMismatchError,
   UnsupportedError,
   UseAfterReleaseError,
+  type ValueSpec,
 } from '@qedge/core';
 import { saveModelFile } from '@qedge/memory/node';
 import { afterAll, describe, expect, it } from 'vitest';
-import { GraphBuilder } from '../src/graph.ts';
+import { GraphBuilder, type ValueData } from '../src/graph.ts';
 import { graphSource, onnxSource } from '../src/index.ts';
 import {
   compileGraph,
@@ -26,6 +27,7 @@ import {
 } from '../src/node.ts';
 import { importOnnx, readOnnx } from '../src/onnx.ts';
 import { bytesField, integerField, message, toBytes } from '../src/ort/protocol-buffer.ts';
+import { encodeOnnxFile } from '../src/ort.ts';
 import { randomInput, randomModel, runReference } from '../src/testing/index.ts';
 import { REAL_ONNX_MODELS } from './real-models.ts';
 
@@ -244,6 +246,36 @@ describe('an inference engine', () => {
       file: { loading: 'copied', byteLength: 8, fallbacks: [fallback] },
     });
     expect(engine.report().fallbacks).toContainEqual(fallback);
+  });
+
+  it('names operators that are missing when the model is loaded, and takes them from the user', async () => {
+    const file = encodeOnnxFile(
+      {
+        name: 'strange',
+        nodes: [
+          { operator: 'Relu', inputs: ['x'], output: 'r' },
+          { operator: 'Frobnicate', domain: 'com.example', inputs: ['r'], output: 'y' },
+        ],
+        tensors: [],
+        inputs: [{ name: 'x', type: 'float32', shape: [2] }],
+        outputs: [{ name: 'y', type: 'float32', shape: [2] }],
+      },
+      17,
+    );
+    const path = join(folder, 'strange.onnx');
+    writeFileSync(path, file);
+    await expect(loadModel(path)).rejects.toThrow(/com\.example\.Frobnicate \(y\)/);
+    const customs = {
+      'com.example.Frobnicate': {
+        infer: ([x]: readonly (ValueSpec | null)[]) => [x!],
+        evaluate: ([x]: readonly (ValueData | null)[], [y]: readonly ValueData[]) => {
+          for (let at = 0; at < y!.data.length; at++) y!.data[at] = 2 * x!.data[at]!;
+        },
+      },
+    };
+    using engine = await loadModel(path, { customs });
+    expect(engine.inputs).toEqual([{ name: 'x', dtype: 'float32', shape: [2] }]);
+    expect(Array.from(engine.run({ x: Float32Array.of(-1, 3) }).y!.data)).toEqual([0, 6]);
   });
 
   it('refuses to work after dispose', async () => {

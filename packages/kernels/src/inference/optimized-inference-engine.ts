@@ -16,7 +16,7 @@ import type { KernelEngine } from '../engine/kernel-engine.ts';
 import { compileGraph } from '../graph/compile-graph.ts';
 import type { CompiledGraph } from '../graph/compiled-graph.ts';
 import type { CustomOperators } from '../graph/operators/custom-operator.ts';
-import { inputShapesOf, type ModelSource } from './model-source.ts';
+import { inputShapesOf, type ModelSource, type SourceInput } from './model-source.ts';
 import {
   fillInputs,
   fillSample,
@@ -81,6 +81,8 @@ interface Variant {
  */
 export class OptimizedInferenceEngine implements Disposable {
   readonly name: string;
+  /** What `run` wants; `null` is a size that was or is chosen, first the batch. */
+  readonly inputs: readonly SourceInput[];
   readonly precision: Precision;
   readonly #source: ModelSource;
   readonly #kernels: KernelEngine;
@@ -103,6 +105,7 @@ export class OptimizedInferenceEngine implements Disposable {
     requirePrecision(precision);
     const single = inputShapesOf(source, inputShapes, 1);
     this.name = source.name;
+    this.inputs = source.inputs;
     this.precision = precision;
     this.#source = source;
     this.#kernels = kernels;
