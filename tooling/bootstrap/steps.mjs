@@ -108,11 +108,11 @@ function nameSkipped(files) {
 }
 
 /**
- * What a second version of Node can change: packages. The apps put them together, and the rest runs in a browser, starts both versions
- * itself, or is arithmetic in plain JavaScript.
+ * What a second version of Node can change: packages. The apps put them together, and the rest runs in a browser, reads damaged
+ * files, starts both versions itself, or is arithmetic in plain JavaScript.
  */
 const DEPENDS_ON_NODE = [
-  '--exclude=**/*browser*.test.ts',
+  ...['browser', 'fuzz', 'hostile'].map((kind) => `--exclude=**/*${kind}*.test.ts`),
   ...['core', 'codegen', 'memory', 'kernels', 'compression', 'power', 'monitor', 'bench'].map(
     (name) => `--project=packages/${name}`,
   ),
