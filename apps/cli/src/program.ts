@@ -18,6 +18,7 @@ Examples:
   qedge run --quick                              the whole job in half a minute, report in ./report
   qedge compress model.json --data digits        prune, quantise and fine-tune a tfjs model
   qedge infer digits.qez --input digits          run a model file and count the right answers
+  qedge prepare ocr.onnx --shape x=1x3x48x320 -o ocr.qez   a model file that is mapped and runs as it lies
   qedge vqe H2.FCIDUMP                           ground-state energy of a molecule
   qedge simulate bell.qasm --shots 1000          run a circuit
   qedge transpile bell.qasm --target heavy-hex-27
