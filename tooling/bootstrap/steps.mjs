@@ -1,7 +1,7 @@
 // The steps behind the root scripts, run inside the pinned pnpm. Only Node's own modules: nothing is installed yet.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -77,6 +77,8 @@ function unitTests(node, filters, env = {}) {
       'run',
       '--reporter=default',
       '--reporter=json',
+      // vitest leaves one processor free, which of two is half.
+      `--maxWorkers=${Math.max(2, availableParallelism() - 1)}`,
       `--outputFile.json=${outputFile}`,
     ];
     const exitCode = run(node, [...args, ...filters], { env });
@@ -109,10 +111,12 @@ function nameSkipped(files) {
 
 /**
  * What a second version of Node can change: packages. The apps put them together, and the rest runs in a browser, reads damaged
- * files, starts both versions itself, or is arithmetic in plain JavaScript.
+ * files and graphs, starts both versions itself, or is arithmetic in plain JavaScript.
  */
 const DEPENDS_ON_NODE = [
-  ...['browser', 'fuzz', 'hostile'].map((kind) => `--exclude=**/*${kind}*.test.ts`),
+  ...['browser', 'fuzz', 'hostile', 'mutants', 'onnx', 'operators'].map(
+    (kind) => `--exclude=**/*${kind}*.test.ts`,
+  ),
   ...['core', 'codegen', 'memory', 'kernels', 'compression', 'power', 'monitor', 'bench'].map(
     (name) => `--project=packages/${name}`,
   ),
