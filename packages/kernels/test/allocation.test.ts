@@ -1,39 +1,12 @@
 import './relaxed-simd.ts';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { createCpuDevice, createKernelEngine } from '../src/node.ts';
 import { randomInput, randomModel } from '../src/testing/index.ts';
 import { presentIsas } from './present-ways.ts';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
-const RUNS = 10_000;
-
-/**
- * Bytes of JavaScript heap that 10,000 runs may add: 6 per run, less than the smallest heap object (a boxed number has 12 or
- * more), so that not even one object per run fits. Optimising compilers and the measurement itself add a few KiB once.
- */
-const ALLOWED_BYTES = 64 * 1024;
-
-/** Heap growth while nothing is collected: the loop is synchronous, and the young generation is larger than what is allowed. */
-function heapGrowth(work: () => void): number {
-  collectGarbage();
-  const before = process.memoryUsage().heapUsed;
-  work();
-  return process.memoryUsage().heapUsed - before;
-}
+import { ALLOWED_BYTES, collectGarbage, findAllocation, growthOf, RUNS } from './steady-state.ts';
 
 // The interpreter allocates as it goes.
 const COMPILED = presentIsas().filter((isa) => isa !== 'interpreter');
-
-/** Growths until one is small enough, 25 at most: the engine compiles in the background, late on busy cores, and boxes numbers until it has. */
-function settledGrowths(work: () => void): number[] {
-  const growths = [heapGrowth(work)];
-  while (growths.length < 25 && !(growths.at(-1)! < ALLOWED_BYTES)) growths.push(heapGrowth(work));
-  return growths;
-}
 
 describe.each(COMPILED)('the steady state on %s', (isa) => {
   it.each(['float32', 'int8', 'int4'] as const)(
@@ -45,11 +18,10 @@ describe.each(COMPILED)('the steady state on %s', (isa) => {
       for (const batch of [1, 3]) {
         const input = randomInput(196, batch, 1);
         const output = new Float32Array(batch * 10);
-        const runMany = () => {
-          for (let i = 0; i < RUNS; i++) model.run(input, output, batch);
-        };
-        const growths = settledGrowths(runMany);
-        expect(growths.at(-1), `batch ${batch}: ${growths}`).toBeLessThan(ALLOWED_BYTES);
+        expect(
+          findAllocation(() => model.run(input, output, batch)),
+          `batch ${batch}`,
+        ).toBeNull();
       }
     },
   );
@@ -84,20 +56,20 @@ describe.each(COMPILED)('the steady state on %s', (isa) => {
       space.gemm({ m: 6, n: 4, k: 5, a, b, c, activation: 'relu' }),
       space.integerGemm({ m: 6, n: 4, k: 5, a: codes, b: new Int8Array(20), c: space.int32(24) }),
     ];
-    const runMany = () => {
-      for (let i = 0; i < RUNS; i++) for (let j = 0; j < bound.length; j++) bound[j]!.run();
+    const runAll = () => {
+      for (let j = 0; j < bound.length; j++) bound[j]!.run();
     };
-    const growths = settledGrowths(runMany);
-    expect(growths.at(-1), `${growths}`).toBeLessThan(ALLOWED_BYTES);
+    expect(findAllocation(runAll)).toBeNull();
   });
 
   it('is measured by something that sees one small object per run', async () => {
     const kept: Float32Array[] = new Array<Float32Array>(RUNS);
     const shared = new Float32Array(16);
+    let next = 0;
     const allocate = () => {
-      for (let i = 0; i < RUNS; i++) kept[i] = shared.subarray(0, 8);
+      kept[next++ % RUNS] = shared.subarray(0, 8);
     };
-    const growths = Array.from({ length: 5 }, () => heapGrowth(allocate));
+    const growths = Array.from({ length: 5 }, () => growthOf(allocate).heap);
     expect(Math.min(...growths)).toBeGreaterThan(ALLOWED_BYTES);
     expect(kept).toHaveLength(RUNS);
   });

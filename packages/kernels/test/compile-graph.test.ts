@@ -1,6 +1,4 @@
 import './relaxed-simd.ts';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import {
   type Clock,
   InvalidArgumentError,
@@ -20,9 +18,7 @@ import { createKernelEngine } from '../src/node.ts';
 import { randomGraph, randomGraphInputs } from '../src/testing/random-graph.ts';
 import { caseModel, caseNumbers, GRAPH_CASES } from './graph-cases.ts';
 import { eagerEngine, presentIsas } from './present-ways.ts';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
+import { findAllocation } from './steady-state.ts';
 
 type Inputs = Readonly<Record<string, ValueData>>;
 
@@ -420,19 +416,6 @@ describe('a compiled graph', () => {
   });
 });
 
-const RUNS = 10_000;
-
-/** Bytes that 10,000 runs may add to the heap and outside of it: less than one object per run. */
-const ALLOWED_BYTES = 64 * 1024;
-
-function growth(work: () => void): number {
-  collectGarbage();
-  const before = process.memoryUsage();
-  work();
-  const after = process.memoryUsage();
-  return Math.max(after.heapUsed - before.heapUsed, after.external - before.external);
-}
-
 describe.each(COMPILED)('the steady state of a compiled graph on %s', (isa) => {
   it.each(['float32', 'int8'] as const)('allocates nothing over 10,000 runs at %s', async (precision) => {
     using engine = await createKernelEngine({ isa });
@@ -466,11 +449,6 @@ describe.each(COMPILED)('the steady state of a compiled graph on %s', (isa) => {
     ]);
     builder.output(row!);
     using compiled = compileGraph(builder.finish(), engine, { precision });
-    const runMany = () => {
-      for (let i = 0; i < RUNS; i++) compiled.run();
-    };
-    const growths = [growth(runMany)];
-    while (growths.length < 25 && !(growths.at(-1)! < ALLOWED_BYTES)) growths.push(growth(runMany));
-    expect(growths.at(-1), `${growths}`).toBeLessThan(ALLOWED_BYTES);
+    expect(findAllocation(() => compiled.run())).toBeNull();
   });
 });
