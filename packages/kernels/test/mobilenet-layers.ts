@@ -4,22 +4,17 @@ import type { WeightSource } from '@qedge/core';
 import type { TfjsWeights } from '@qedge/memory';
 import { openTfjsWeights } from '@qedge/memory/node';
 import * as tf from '@tensorflow/tfjs';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { evaluateGraph } from '../src/graph/evaluate-graph.ts';
-import { compileGraph, createKernelEngine } from '../src/node.ts';
-import { importLayersModel } from '../src/tfjs.ts';
-import { floats, largestDifference } from './operator-cases.ts';
 
 const require = createRequire(import.meta.url);
 
 /** The weights of face-api's face detector, which stands on a MobileNetV1. */
-function faceDetectorWeights(): TfjsWeights {
+export function faceDetectorWeights(): TfjsWeights {
   const folder = join(dirname(require.resolve('@vladmandic/face-api/package.json')), 'model');
   return openTfjsWeights(join(folder, 'ssd_mobilenetv1_model-weights_manifest.json'));
 }
 
 /** The MobileNetV1 of the detector: weights by layer, in the order in which TensorFlow.js keeps them. */
-function mobileNet(size: number, weights: WeightSource): tf.Sequential {
+export function mobileNet(size: number, weights: WeightSource): tf.Sequential {
   const model = tf.sequential({ name: 'mobilenet' });
   const names: string[][] = [];
   const add = (layer: tf.layers.Layer, ...of: readonly string[]) => {
@@ -61,34 +56,3 @@ function mobileNet(size: number, weights: WeightSource): tf.Sequential {
   }
   return model;
 }
-
-describe("face-api's MobileNetV1", () => {
-  beforeAll(async () => {
-    tf.env().set('PROD', true);
-    await tf.setBackend('cpu');
-  });
-
-  it('computes, imported and compiled, what TensorFlow.js predicts', async () => {
-    const size = 96;
-    using weights = faceDetectorWeights();
-    const model = mobileNet(size, weights);
-    const { graph, weights: constants } = importLayersModel(model, { batch: 1 });
-    expect(graph.nodes.length).toBe(model.layers.length);
-    const pixels = floats(3, 1, size, size, 3);
-    const [features] = evaluateGraph({ graph, weights: constants }, { [graph.inputs[0]!]: pixels }).values();
-    const predicted = tf.tidy(() => {
-      const output = model.predict(tf.tensor(pixels.data as Float32Array, [1, size, size, 3])) as tf.Tensor;
-      expect(output.shape).toEqual([1, 3, 3, 1024]);
-      return output.dataSync().slice() as Float32Array;
-    });
-    expect(Math.max(...predicted)).toBeGreaterThan(1);
-    // 27 convolutions of up to 1024 products in float32 there, each result at most 6.
-    expect(largestDifference(features!.data, predicted)).toBeLessThan(1e-4);
-    using engine = await createKernelEngine();
-    using compiled = compileGraph({ graph, weights: constants }, engine);
-    compiled.inputs[graph.inputs[0]!]!.data.set(pixels.data);
-    compiled.run();
-    expect(largestDifference(compiled.outputs[graph.outputs[0]!]!.data, predicted)).toBeLessThan(1e-4);
-    model.dispose();
-  });
-});
