@@ -136,6 +136,7 @@ export { ARGUMENT_BYTES, setArgument, setFloatArgument } from './host/argument-b
 export { createInterpreterHost, type InterpreterHostOptions } from './host/interpreter-host.ts';
 export type { Isa } from './host/isa.ts';
 export {
+  type EncodedKernels,
   type ForeignMemory,
   type KernelHost,
   type KernelMemory,
@@ -247,7 +248,7 @@ export type {
   Vector,
 } from './target/target.ts';
 export { createBrowserTeam } from './team/browser-team.ts';
-export type { TeamPart, ThreadTeam } from './team/thread-team.ts';
+export type { TeamPart, ThreadTeam, ThreadTeamOptions } from './team/thread-team.ts';
 export { detectWasmFeatures, type WasmFeatures } from './wasm/features.ts';
 export { encodeModule, type WasmExport, type WasmFunction, type WasmKernel } from './wasm/module.ts';
 export { WasmTarget } from './wasm/target.ts';

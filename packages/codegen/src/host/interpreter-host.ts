@@ -98,6 +98,14 @@ class InterpreterHost implements KernelHost {
     }
   }
 
+  encode(): never {
+    throw noCode();
+  }
+
+  loadEncoded(): never {
+    throw noCode();
+  }
+
   #loadOne(description: KernelDescription, memory: KernelMemory): LoadedKernel {
     const key = kernelKey(description);
     let kernel = this.#kernels.get(key);
@@ -123,4 +131,10 @@ class InterpreterHost implements KernelHost {
     if (!this.#disposed) return;
     throw new UseAfterReleaseError('A host was used after dispose()', { remedy: 'Create another host.' });
   }
+}
+
+function noCode(): CapabilityUnavailableError {
+  return new CapabilityUnavailableError('The interpreter has no code that could be kept', {
+    remedy: 'Use WebAssembly or machine code.',
+  });
 }

@@ -43,6 +43,16 @@ export interface LoadedKernel {
   readonly portable: PortableKernel | null;
 }
 
+/** Code of kernels as bytes, to be kept and loaded by another process. Made by `KernelHost.encode`. */
+export interface EncodedKernels {
+  /** Position-independent machine code, or a WebAssembly module that exports its kernels as `0`, `1` and so on. */
+  readonly code: Uint8Array;
+  /** Where the function of each kernel begins in machine code; 0 for each in a module. */
+  readonly starts: readonly number[];
+  /** What the processor must have beside the instruction set; empty for a module. */
+  readonly features: readonly string[];
+}
+
 /** Turns described kernels into code for one way of execution, and owns that code. */
 export interface KernelHost {
   readonly isa: Isa;
@@ -73,6 +83,23 @@ export interface KernelHost {
    *   InvalidArgumentError for impossible sizes, UseAfterReleaseError after `dispose`.
    */
   load(descriptions: readonly KernelDescription[], memory: KernelMemory): readonly LoadedKernel[];
+  /**
+   * Generates kernels, checks this very code against the reference, and gives it as bytes.
+   *
+   * @param descriptions all different.
+   * @throws as {@link load}; CapabilityUnavailableError where there is no code (the interpreter).
+   */
+  encode(descriptions: readonly KernelDescription[]): EncodedKernels;
+  /**
+   * Binds code that {@link encode} of a host of the same `isa` made to `memory`. It is not checked: machine code can do whatever this
+   * process can, so that it must come from where programs come from. A module can do no more than compute on `memory`, or never end.
+   *
+   * @returns the kernels in their order; their keys are `0`, `1` and so on.
+   * @throws CapabilityUnavailableError for features that are not here, and where there is no code (the interpreter);
+   *   FileFormatError for bytes that are no such code; InvalidArgumentError for memory of another host; UseAfterReleaseError after
+   *   `dispose`.
+   */
+  loadEncoded(encoded: EncodedKernels, memory: KernelMemory): readonly LoadedKernel[];
   /** Gives back nothing that a loaded kernel still needs; loads no more. */
   dispose(): void;
   [Symbol.dispose](): void;

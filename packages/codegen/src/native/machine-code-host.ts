@@ -1,12 +1,25 @@
-import { CapabilityUnavailableError, InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
+import {
+  CapabilityUnavailableError,
+  FileFormatError,
+  InvalidArgumentError,
+  UseAfterReleaseError,
+} from '@qedge/core';
 import type { Koffi } from '@qedge/core/node';
-import type { ForeignMemory, KernelHost, KernelMemory, LoadedKernel } from '../host/kernel-host.ts';
+import {
+  type EncodedKernels,
+  type ForeignMemory,
+  type KernelHost,
+  type KernelMemory,
+  type LoadedKernel,
+  MEMORY_ALIGNMENT,
+} from '../host/kernel-host.ts';
 import { requireForeignMemory } from '../host/require-foreign-memory.ts';
 import { VerifiedKernels } from '../host/verified-kernels.ts';
 import { emitKernel, type KernelDescription, kernelKey } from '../kernels/families.ts';
 import type { Target, TargetTraits } from '../target/target.ts';
 import { Avx2Target } from '../x64/avx2-target.ts';
 import { Avx512Target, supportsAvx512 } from '../x64/avx512-target.ts';
+import { enabledFeatures, featureNames } from '../x64/features.ts';
 import { AdoptedMachineMemory } from './adopted-memory.ts';
 import { type CpuDescription, describeCpu } from './cpu-features.ts';
 import { ExecutableMemory } from './executable-memory.ts';
@@ -114,14 +127,7 @@ class X64Host implements MachineCodeHost {
 
   load(descriptions: readonly KernelDescription[], memory: KernelMemory): readonly LoadedKernel[] {
     this.#assertUsable();
-    if (!(memory instanceof MachineMemory || memory instanceof AdoptedMachineMemory)) {
-      throw new InvalidArgumentError(
-        'Machine code works on memory from createMemory() or adoptMemory() of a machine code host',
-        {
-          actual: String(memory),
-        },
-      );
-    }
+    assertOwnKind(memory);
     try {
       return descriptions.map((description) => this.#loadOne(description, memory));
     } finally {
@@ -136,6 +142,61 @@ class X64Host implements MachineCodeHost {
       this.#verified.verify(description, (scratch) => this.#bind(address, scratch));
     }
     return { key, run: this.#bind(address, memory), portable: { kind: 'machine-code', address } };
+  }
+
+  encode(descriptions: readonly KernelDescription[]): EncodedKernels {
+    this.#assertUsable();
+    const verified = new VerifiedKernels(this);
+    const starts: number[] = [];
+    const parts = descriptions.map((description) => emitKernel(this.#createTarget(), description));
+    let byteLength = 0;
+    for (const part of parts) {
+      starts.push(byteLength);
+      byteLength += Math.ceil(part.byteLength / MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
+    }
+    const code = new Uint8Array(byteLength);
+    for (const [index, part] of parts.entries()) code.set(part, starts[index]!);
+    const address = this.#place(code);
+    for (const [index, description] of descriptions.entries()) {
+      verified.verify(description, (scratch) => this.#bind(address + starts[index]!, scratch));
+    }
+    return { code, starts, features: this.#features() };
+  }
+
+  loadEncoded({ code, starts, features }: EncodedKernels, memory: KernelMemory): readonly LoadedKernel[] {
+    this.#assertUsable();
+    assertOwnKind(memory);
+    const present = this.#features();
+    const missing = features.filter((name) => !present.includes(name));
+    if (missing.length > 0) {
+      throw new CapabilityUnavailableError('Machine code needs a processor with more features', {
+        expected: features,
+        actual: present,
+        facts: { missing },
+      });
+    }
+    const strange = starts.find(
+      (start) => !(start >= 0 && start < code.byteLength && start % MEMORY_ALIGNMENT === 0),
+    );
+    if (strange !== undefined) {
+      throw new FileFormatError('A function begins outside of its machine code', {
+        expected: `a multiple of ${MEMORY_ALIGNMENT} below ${code.byteLength}`,
+        actual: strange,
+      });
+    }
+    const base = this.#place(code);
+    return starts.map((start, index) => {
+      const address = base + start;
+      return {
+        key: String(index),
+        run: this.#bind(address, memory),
+        portable: { kind: 'machine-code', address },
+      };
+    });
+  }
+
+  #features(): readonly string[] {
+    return featureNames(enabledFeatures(this.cpu.features));
   }
 
   dispose(): void {
@@ -159,12 +220,15 @@ class X64Host implements MachineCodeHost {
   #addressOf(key: string, description: KernelDescription): number {
     const known = this.#addresses.get(key);
     if (known !== undefined) return known;
-    const placement = this.#executable.place(emitKernel(this.#createTarget(), description));
-    if (!placement.placed) {
-      throw new CapabilityUnavailableError(placement.reason, { remedy: placement.remedy });
-    }
-    this.#addresses.set(key, placement.address);
-    return placement.address;
+    const address = this.#place(emitKernel(this.#createTarget(), description));
+    this.#addresses.set(key, address);
+    return address;
+  }
+
+  #place(code: Uint8Array): number {
+    const placement = this.#executable.place(code);
+    if (placement.placed) return placement.address;
+    throw new CapabilityUnavailableError(placement.reason, { remedy: placement.remedy });
   }
 
   /** The function is koffi's own: a wrapper would cost as much as the call. */
@@ -181,4 +245,12 @@ class X64Host implements MachineCodeHost {
       });
     }
   }
+}
+
+function assertOwnKind(memory: KernelMemory): asserts memory is MachineMemory | AdoptedMachineMemory {
+  if (memory instanceof MachineMemory || memory instanceof AdoptedMachineMemory) return;
+  throw new InvalidArgumentError(
+    'Machine code works on memory from createMemory() or adoptMemory() of a machine code host',
+    { actual: String(memory) },
+  );
 }

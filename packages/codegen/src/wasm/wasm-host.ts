@@ -1,6 +1,12 @@
-import { CapabilityUnavailableError, InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
+import {
+  CapabilityUnavailableError,
+  FileFormatError,
+  InvalidArgumentError,
+  UseAfterReleaseError,
+} from '@qedge/core';
 import type { Isa } from '../host/isa.ts';
 import {
+  type EncodedKernels,
   type ForeignMemory,
   type KernelHost,
   type KernelMemory,
@@ -159,12 +165,7 @@ class WasmHost implements KernelHost {
 
   load(descriptions: readonly KernelDescription[], memory: KernelMemory): readonly LoadedKernel[] {
     this.#assertUsable();
-    if (!(memory instanceof WasmKernelMemory) || memory.shared !== this.#shared) {
-      throw new InvalidArgumentError('Kernels work on memory that their own host created', {
-        expected: `WebAssembly memory, ${this.#shared ? '' : 'not '}shared`,
-        actual: memory instanceof WasmKernelMemory ? 'memory of another host' : String(memory),
-      });
-    }
+    const own = this.#requireOwn(memory);
     this.#compile(descriptions);
     try {
       return descriptions.map((description) => {
@@ -172,10 +173,35 @@ class WasmHost implements KernelHost {
         if (!this.#verified.has(key)) {
           this.#verified.verify(description, (scratch) => this.#bind(key, scratch as WasmKernelMemory).run);
         }
-        return this.#bind(key, memory);
+        return this.#bind(key, own);
       });
     } finally {
       this.#verified.releaseLargeScratch();
+    }
+  }
+
+  encode(descriptions: readonly KernelDescription[]): EncodedKernels {
+    this.#assertUsable();
+    const code = this.#encode(descriptions.map((description, index) => [String(index), description]));
+    const module = compileWasmModule(code);
+    const verified = new VerifiedKernels(this);
+    for (const [index, description] of descriptions.entries()) {
+      verified.verify(description, (scratch) => {
+        return this.#bindExport(module, String(index), scratch as WasmKernelMemory).run;
+      });
+    }
+    return { code, starts: descriptions.map(() => 0), features: [] };
+  }
+
+  loadEncoded({ code, starts }: EncodedKernels, memory: KernelMemory): readonly LoadedKernel[] {
+    this.#assertUsable();
+    const own = this.#requireOwn(memory);
+    const module = compileWasmModule(code);
+    try {
+      return starts.map((_, index) => this.#bindExport(module, String(index), own));
+    } catch (cause) {
+      if (cause instanceof FileFormatError) throw cause;
+      throw new FileFormatError('A module is not one of kernels', { actual: String(cause), cause });
     }
   }
 
@@ -197,9 +223,15 @@ class WasmHost implements KernelHost {
       if (!this.#modules.has(key)) missing.set(key, description);
     }
     if (missing.size === 0) return;
+    const module = compileWasmModule(this.#encode([...missing]));
+    for (const key of missing.keys()) this.#modules.set(key, module);
+  }
+
+  /** A module of named kernels. */
+  #encode(named: readonly (readonly [string, KernelDescription])[]): Uint8Array {
     const kernels: WasmExport[] = [];
     let functions = 0;
-    for (const [name, description] of missing) {
+    for (const [name, description] of named) {
       const kernel = emitKernel(
         new WasmTarget(DIALECT[this.isa], functions, this.traits.hoistsLoads),
         description,
@@ -207,12 +239,14 @@ class WasmHost implements KernelHost {
       functions += kernel.functions.length;
       kernels.push({ name, kernel });
     }
-    const module = compileWasmModule(encodeModule(kernels, { shared: this.#shared }));
-    for (const key of missing.keys()) this.#modules.set(key, module);
+    return encodeModule(kernels, { shared: this.#shared });
   }
 
   #bind(key: string, memory: WasmKernelMemory): LoadedKernel {
-    const module = this.#modules.get(key)!;
+    return this.#bindExport(this.#modules.get(key)!, key, memory);
+  }
+
+  #bindExport(module: WasmModule, key: string, memory: WasmKernelMemory): LoadedKernel {
     let exports = memory.exports.get(module);
     if (exports === undefined) {
       const imports = { [MEMORY_IMPORT.module]: { [MEMORY_IMPORT.name]: memory.memory } };
@@ -220,8 +254,22 @@ class WasmHost implements KernelHost {
       memory.exports.set(module, exports);
     }
     const portable = { kind: 'wasm', module, memory: memory.memory, name: key } as const;
-    const run = exports[key] as (block: number) => void;
-    return { key, run, portable: this.#shared ? portable : null };
+    const run = exports[key];
+    if (typeof run !== 'function') {
+      throw new FileFormatError('A module lacks a kernel', {
+        expected: `a function "${key}"`,
+        actual: typeof run,
+      });
+    }
+    return { key, run: run as (block: number) => void, portable: this.#shared ? portable : null };
+  }
+
+  #requireOwn(memory: KernelMemory): WasmKernelMemory {
+    if (memory instanceof WasmKernelMemory && memory.shared === this.#shared) return memory;
+    throw new InvalidArgumentError('Kernels work on memory that their own host created', {
+      expected: `WebAssembly memory, ${this.#shared ? '' : 'not '}shared`,
+      actual: memory instanceof WasmKernelMemory ? 'memory of another host' : String(memory),
+    });
   }
 
   #assertUsable(): void {
