@@ -53,6 +53,25 @@ function startClock() {
 }
 
 const CONTENDERS = {
+  'qedge, wasm program': async ({ prepared }, fill, clock) => {
+    const { openPreparedProgram } = await import('@qedge/kernels/prepared');
+    clock.lap('import');
+    clock.lap('engine');
+    const bytes = readFileSync(prepared);
+    clock.lap('open');
+    finish(openPreparedProgram(bytes, { name: prepared }), fill, clock);
+  },
+  'qedge, machine program': async ({ prepared }, fill, clock) => {
+    const { createKernelEngine, openPreparedModel } = await import('@qedge/kernels/node');
+    clock.lap('import');
+    const engine = await createKernelEngine();
+    clock.lap('engine');
+    const model = openPreparedModel(prepared, { trusted: true });
+    clock.lap('open');
+    const compiled = model.compile(engine);
+    if (compiled.report.reason !== null) throw new Error(compiled.report.reason);
+    finish(compiled, fill, clock);
+  },
   'qedge, prepared model': async ({ prepared }, fill, clock) => {
     const { createKernelEngine, openPreparedModel } = await import('@qedge/kernels/node');
     clock.lap('import');
@@ -151,7 +170,9 @@ async function prepare(model, index, folder) {
     const [name, shape] = model.input;
     graph = importOnnx(readOnnx(readFileSync(model.onnx)), { inputShapes: { [name]: shape } });
   }
-  await savePreparedModel(files.prepared, graph, engine);
+  const portable = await createKernelEngine({ isa: 'wasm-strict' });
+  await savePreparedModel(files.prepared, graph, [engine, portable]);
+  portable.dispose();
   engine.dispose();
   return files;
 }

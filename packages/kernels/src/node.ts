@@ -9,11 +9,14 @@ export type { KernelWorkspace } from './engine/workspace.ts';
 export { compileGraph } from './graph/compile-graph.ts';
 export {
   type CompilePreparedOptions,
+  type OpenPreparedModelOptions,
   openPreparedModel,
   type PreparedModel,
+  type PreparedProgramReport,
   type SavePreparedModelOptions,
   savePreparedModel,
 } from './graph/prepared-model.ts';
+export type { ProgramTarget } from './graph/program/program.ts';
 export {
   type LoadModelOptions,
   loadModel,

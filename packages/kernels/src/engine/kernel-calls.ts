@@ -1,4 +1,4 @@
-import type { KernelDescription, KernelHost, KernelMemory, ThreadTeam } from '@qedge/codegen';
+import type { KernelDescription, KernelHost, KernelMemory, TeamPart, ThreadTeam } from '@qedge/codegen';
 
 /** A kernel that one thread runs, with the address of its argument block. */
 export interface PlacedKernel {
@@ -41,6 +41,16 @@ export class KernelCalls {
     );
     let next = 0;
     const parts = steps.map((step) => step.map(({ block }) => ({ kernel: kernels[next++]!, block })));
+    return KernelCalls.of(team, parts);
+  }
+
+  /**
+   * Calls of kernels that are loaded.
+   *
+   * @param team where a step has more than one kernel.
+   * @throws as `ThreadTeam.prepareSteps`.
+   */
+  static of(team: ThreadTeam | null, parts: readonly (readonly TeamPart[])[]): KernelCalls {
     if (parts.some(({ length }) => length > 1)) return new KernelCalls([team!.prepareSteps(parts)], [0]);
     return new KernelCalls(
       parts.map(([part]) => part!.kernel.run),

@@ -1,4 +1,4 @@
-import type { Isa, KernelHost, ThreadTeam } from '@qedge/codegen';
+import type { Isa, KernelHost, KernelMemory, ThreadTeam } from '@qedge/codegen';
 import { type Fallback, UseAfterReleaseError } from '@qedge/core';
 import { Arena } from './arena.ts';
 import type { BindingContext } from './binding.ts';
@@ -65,11 +65,16 @@ export class KernelEngine implements Disposable {
     return new KernelWorkspace(this.bindingContext(byteLength));
   }
 
-  /** @internal What kernels are bound with in new memory. @throws as {@link workspace}. */
-  bindingContext(byteLength: number): BindingContext {
+  /**
+   * @internal What kernels are bound with.
+   *
+   * @param memory in bytes, for new memory; or memory in which kernels are planned and not run.
+   * @throws as {@link workspace}.
+   */
+  bindingContext(memory: number | KernelMemory): BindingContext {
     if (this.#lifetime.disposed) throw new UseAfterReleaseError('A kernel engine was used after dispose()');
     const { host, team, tuner } = this.#parts;
-    const arena = new Arena(host.createMemory(byteLength));
+    const arena = new Arena(typeof memory === 'number' ? host.createMemory(memory) : memory);
     return { host, arena, team, tuner, lifetime: this.#lifetime };
   }
 

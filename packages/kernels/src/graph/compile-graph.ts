@@ -1,3 +1,4 @@
+import type { KernelMemory } from '@qedge/codegen';
 import {
   BudgetExceededError,
   elementCount,
@@ -12,7 +13,7 @@ import type { KernelEngine } from '../engine/kernel-engine.ts';
 import type { PackedWeights } from '../engine/packed-weights.ts';
 import { CompiledGraph } from './compiled-graph.ts';
 import { estimateOperations } from './lower/estimate-operations.ts';
-import { GraphCompilation } from './lower/graph-compilation.ts';
+import { type CompilationTarget, GraphCompilation } from './lower/graph-compilation.ts';
 import { VALUE_BYTES } from './lower/graph-values.ts';
 import { useIntegerProducts } from './lower/quantized-products.ts';
 import type { CustomOperators } from './operators/custom-operator.ts';
@@ -37,6 +38,8 @@ export interface CompileGraphOptions {
   readonly optimize?: boolean;
   /** Makes what knows weights that were packed before, and is told what is packed. The graph owns it. */
   readonly packedWeights?: (arena: Arena) => OwnedWeights;
+  /** @internal What {@link CompiledGraphReport.reason} says. */
+  readonly reason?: string | null;
 }
 
 /** Packed weights that one compiled graph owns. */
@@ -73,7 +76,40 @@ export function compileGraph(
   engine: KernelEngine,
   options: CompileGraphOptions = {},
 ): CompiledGraph {
-  const { precision = 'float32', customs = {}, optimize = true, packedWeights } = options;
+  const { packedWeights, reason = null } = options;
+  const prepared = prepareCompilation(model, options);
+  return withEnoughBytes(prepared, (byteLength) => {
+    const context = contextOf(engine, byteLength, prepared);
+    const packed = packedWeights?.(context.arena);
+    const used = packed === undefined ? context : { ...context, packedWeights: packed };
+    try {
+      const { report, ...parts } = compilationOf(used, prepared).finish();
+      return new CompiledGraph({
+        ...parts,
+        report: { ...report, reason },
+        verify: () => packed?.verify?.(),
+        onDispose: () => packed?.[Symbol.dispose]?.(),
+      });
+    } catch (error) {
+      packed?.[Symbol.dispose]?.();
+      throw error;
+    }
+  });
+}
+
+/** A graph that is ready to be bound to memory. */
+export interface PreparedCompilation {
+  /** Its nodes are in the order of execution. */
+  readonly model: OperatorModel;
+  readonly plan: ExecutionPlan;
+  readonly target: CompilationTarget;
+}
+
+/** Everything of a compilation that needs no machine. @throws as {@link compileGraph}. */
+export function prepareCompilation(
+  model: OperatorModel,
+  { precision = 'float32', customs = {}, optimize = true }: CompileGraphOptions,
+): PreparedCompilation {
   if (!isPrecision(precision)) {
     throw new InvalidArgumentError('The precision is not known', {
       expected: 'float32, float16, int8 or int4',
@@ -83,21 +119,31 @@ export function compileGraph(
   validateGraph(model.graph, { customs });
   const { model: optimized, products } = useIntegerProducts(optimize ? optimizeGraph(model).model : model);
   const plan = planExecution(optimized.graph);
-  const planned = { graph: plan.graph, weights: optimized.weights };
-  let byteLength = estimateBytes(plan);
+  return {
+    model: { graph: plan.graph, weights: optimized.weights },
+    plan,
+    target: { precision, customs, products },
+  };
+}
+
+/** To be used once. */
+export function compilationOf(
+  context: BindingContext,
+  { model, plan, target }: PreparedCompilation,
+): GraphCompilation {
+  return new GraphCompilation(context, model, plan, target);
+}
+
+/** Calls `attempt` with more memory until there is enough. */
+export function withEnoughBytes<Result>(
+  { plan }: Pick<PreparedCompilation, 'plan'>,
+  attempt: (byteLength: number) => Result,
+): Result {
+  let byteLength = Math.ceil(estimateBytes(plan) / 64) * 64;
   for (;;) {
-    const context = contextOf(engine, byteLength, plan, precision);
-    const packed = packedWeights?.(context.arena);
-    const used = packed === undefined ? context : { ...context, packedWeights: packed };
     try {
-      const parts = new GraphCompilation(used, planned, plan, { precision, customs, products }).finish();
-      return new CompiledGraph({
-        ...parts,
-        verify: () => packed?.verify?.(),
-        onDispose: () => packed?.[Symbol.dispose]?.(),
-      });
+      return attempt(byteLength);
     } catch (error) {
-      packed?.[Symbol.dispose]?.();
       if (!(error instanceof BudgetExceededError) || byteLength >= MOST_BYTES) throw error;
       byteLength = Math.min(MOST_BYTES, byteLength * 3);
     }
@@ -116,13 +162,12 @@ function estimateBytes({ graph, arenaBytes }: ExecutionPlan): number {
 }
 
 /** All steps of a graph run in one handoff: threads are used where the graph as a whole is worth that. */
-function contextOf(
+export function contextOf(
   engine: KernelEngine,
-  byteLength: number,
-  { graph }: ExecutionPlan,
-  precision: Precision,
+  memory: number | KernelMemory,
+  { model: { graph }, target: { precision } }: PreparedCompilation,
 ): BindingContext {
-  const context = engine.bindingContext(Math.ceil(byteLength / 64) * 64);
+  const context = engine.bindingContext(memory);
   const { host, team } = context;
   if (team === null) return context;
   const operations = estimateOperations(graph) / OPERATION_SPEED[precision];

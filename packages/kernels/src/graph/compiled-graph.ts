@@ -48,6 +48,10 @@ export interface CompiledGraphReport {
   readonly nodes: readonly NodeReport[];
   /** Steps of all nodes. */
   readonly steps: number;
+  /** `prepared`: the code comes from a prepared file, where it was generated and checked before. */
+  readonly kernels: 'generated' | 'prepared';
+  /** Why kernels were generated although the graph comes from a prepared file; null where they were not, or where there is no file. */
+  readonly reason: string | null;
 }
 
 /** Work that follows other work: generated code, or a function of the user. */

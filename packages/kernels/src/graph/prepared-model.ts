@@ -1,4 +1,5 @@
 import {
+  CapabilityUnavailableError,
   type Fallback,
   InvalidArgumentError,
   isPrecision,
@@ -10,13 +11,17 @@ import {
 } from '@qedge/core';
 import { LazyModel } from '@qedge/memory';
 import { type MappedFile, mapFile, saveModelFile } from '@qedge/memory/node';
-import type { KernelEngine } from '../engine/kernel-engine.ts';
+import { KernelEngine } from '../engine/kernel-engine.ts';
 import { compileGraph } from './compile-graph.ts';
 import type { CompiledGraph } from './compiled-graph.ts';
 import { MappedWeights } from './mapped-weights.ts';
 import type { CustomOperators } from './operators/custom-operator.ts';
 import { optimizeGraph } from './passes/optimize-graph.ts';
 import { RecordedWeights } from './prepared-weights.ts';
+import { loadProgram } from './program/load-program.ts';
+import { PROGRAM_VERSION, type ProgramTarget, parseProgramKey, programKey } from './program/program.ts';
+import { decodeProgram, encodeProgram } from './program/program-bytes.ts';
+import { recordProgram } from './program/record-program.ts';
 import { validateGraph } from './validate-graph.ts';
 
 /** Options of {@link savePreparedModel}. */
@@ -27,40 +32,66 @@ export interface SavePreparedModelOptions {
   readonly customs?: CustomOperators;
 }
 
+/** A program of a prepared file. */
+export interface PreparedProgramReport extends ProgramTarget {
+  /** Why the file has no such program although it was asked for; null where it has one. */
+  readonly reason: string | null;
+}
+
 /**
- * Writes a `.qez` file that holds the optimised graph, its constants, and its weights as the kernels of this engine read them, for
- * each precision. Where it is opened on an engine whose kernels want another layout, weights are packed again from the constants.
+ * Writes a `.qez` file that holds the optimised graph, its constants, and for each engine and precision the weights as its kernels read
+ * them and a program: the plan and the code of the kernels, generated and checked now. Opened for the same instruction set, number
+ * of threads and precision, nothing is planned or generated. Elsewhere, all is done again from the graph and its constants.
  *
+ * Graphs that call functions between kernels (operators of the user, checks of indices) have no program; {@link PreparedModel.programs} says why.
+ *
+ * @param engines what the file is for. With one for WebAssembly (`createKernelEngine({ isa: 'wasm-strict' })`), `openPreparedProgram` of
+ *   `@qedge/kernels/prepared` opens the file, too.
  * @returns the size of the file in bytes.
- * @throws as `compileGraph`, and as `saveModelFile` of `@qedge/memory`.
+ * @throws as `compileGraph`, and as `saveModelFile` of `@qedge/memory`; InvalidArgumentError without an engine.
  * @example
  * await savePreparedModel('model.qez', importOnnx(readOnnx(bytes)), engine, { precisions: ['float32', 'int8'] });
  */
 export async function savePreparedModel(
   path: string,
   model: OperatorModel,
-  engine: KernelEngine,
+  engines: KernelEngine | readonly KernelEngine[],
   options: SavePreparedModelOptions = {},
 ): Promise<number> {
   const { precisions = ['float32'], customs = {} } = options;
+  const all: readonly KernelEngine[] = engines instanceof KernelEngine ? [engines] : engines;
+  if (all.length === 0) {
+    throw new InvalidArgumentError('A model is prepared for no engine', { expected: 'one or more' });
+  }
   const optimized = optimizeGraph(model).model;
-  const recorded = new RecordedWeights();
-  for (const precision of precisions) {
-    compileGraph(optimized, engine, {
-      ...{ precision, customs, optimize: false },
-      packedWeights: () => recorded,
-    }).dispose();
+  const sections = new Map<string, Uint8Array>();
+  const programs: PreparedProgramReport[] = [];
+  for (const engine of all) {
+    for (const precision of precisions) {
+      const recorded = new RecordedWeights();
+      const target = { precision, customs, optimize: false };
+      compileGraph(optimized, engine, { ...target, packedWeights: () => recorded }).dispose();
+      for (const { key, bytes } of recorded.sections()) if (!sections.has(key)) sections.set(key, bytes);
+      const { program, reason } = recordProgram(optimized, engine, recorded, target);
+      const report = { ...targetOf(engine, precision), reason };
+      if (program !== null) sections.set(programKey(report), encodeProgram(program));
+      programs.push(report);
+    }
   }
   return saveModelFile(path, {
     graph: optimized.graph,
     tensors: optimized.weights,
-    sections: recorded.sections().map(({ key, bytes }) => ({
+    sections: [...sections].map(([key, bytes]) => ({
       key,
       byteLength: bytes.byteLength,
       read: () => [bytes],
     })),
-    metadata: { precisions },
+    metadata: { precisions, programs },
   });
+}
+
+function targetOf({ isa, strict, threads }: KernelEngine, precision: Precision): ProgramTarget {
+  return { isa, strict, threads, precision };
 }
 
 /** Options of {@link PreparedModel.compile}. */
@@ -70,31 +101,59 @@ export interface CompilePreparedOptions {
   readonly customs?: CustomOperators;
 }
 
+/** Options of {@link openPreparedModel}. */
+export interface OpenPreparedModelOptions {
+  /**
+   * True: machine code in the file may be run, as that of a native library is: it can do whatever this process can. For files that come from where your
+   * programs come from. Default false: code for the processor is generated here; WebAssembly in the file is used either way, because it
+   * reaches nothing but a memory of its own.
+   */
+  readonly trusted?: boolean;
+}
+
 /**
  * A model file whose weights are used where they lie. Made by {@link openPreparedModel}. What it compiled keeps the pages of the file
  * until it is disposed.
  */
 export class PreparedModel implements Disposable {
-  /** Optimised; borrowed. */
-  readonly graph: OperatorGraph;
   /** What the file was prepared for. */
   readonly precisions: readonly Precision[];
   readonly #file: MappedFile;
   readonly #model: LazyModel;
+  readonly #trusted: boolean;
+  readonly #storedGraph: OperatorGraph;
+  #graph: OperatorGraph | null = null;
   #disposed = false;
 
   /** @internal Use {@link openPreparedModel}. */
-  constructor(file: MappedFile) {
+  constructor(file: MappedFile, trusted: boolean) {
     this.#file = file;
+    this.#trusted = trusted;
     this.#model = LazyModel.fromSource(file.share());
     try {
-      this.graph = validateGraph(this.#model.operatorGraph);
+      this.#storedGraph = this.#model.operatorGraph;
     } catch (error) {
       this.#model.dispose();
       throw error;
     }
     const { precisions } = this.#model.metadata;
     this.precisions = Array.isArray(precisions) ? precisions.filter(isPrecision) : [];
+  }
+
+  /**
+   * Optimised; borrowed. Checked when it is first asked for: a program needs no graph.
+   *
+   * @throws what `validateGraph` throws for a graph that is none.
+   */
+  get graph(): OperatorGraph {
+    this.#graph ??= validateGraph(this.#storedGraph);
+    return this.#graph;
+  }
+
+  /** The programs that the file holds or was to hold. As its writer says: those that it holds are checked when they are used. */
+  get programs(): readonly PreparedProgramReport[] {
+    const { programs } = this.#model.metadata;
+    return Array.isArray(programs) ? programs : [];
   }
 
   /** The graph's constants, for those who compile it themselves. Valid until `dispose`. */
@@ -117,21 +176,56 @@ export class PreparedModel implements Disposable {
   }
 
   /**
-   * Compiles the graph; weights that were packed for this engine's kernels are not packed again, and where the file is mapped neither read nor
-   * copied. `memory.mappedBytes` of the result says how many were found.
+   * Makes the graph ready to run. Where the file has a program for this engine and precision, its code is loaded, after its checksum was
+   * compared. Else the graph is compiled, and `report.reason` of the result says why. Weights that were packed for this engine's kernels
+   * are not packed again, and where the file is mapped neither read nor copied; `memory.mappedBytes` says how many were found.
    *
-   * @throws as `compileGraph`, FileFormatError when the file was truncated or replaced, UseAfterReleaseError after `dispose`.
+   * @throws as `compileGraph`, FileFormatError for a damaged or impossible program and when the file was truncated or replaced,
+   *   UseAfterReleaseError after `dispose`.
    */
   compile(
     engine: KernelEngine,
     { precision = 'float32', customs = {} }: CompilePreparedOptions = {},
   ): CompiledGraph {
     if (this.#disposed) throw new UseAfterReleaseError('A prepared model was compiled after dispose()');
+    const target = targetOf(engine, precision);
+    let reason = this.#whyNoProgram(target);
+    if (reason === null) {
+      try {
+        return this.#load(engine, programKey(target));
+      } catch (error) {
+        if (!(error instanceof CapabilityUnavailableError)) throw error;
+        reason = error.message;
+      }
+    }
     const model = { graph: this.graph, weights: this.#model };
     return compileGraph(model, engine, {
-      ...{ precision, customs, optimize: false },
+      ...{ precision, customs, optimize: false, reason },
       packedWeights: (arena) => new MappedWeights(this.#file, this.#model, arena, engine.isa),
     });
+  }
+
+  #load(engine: KernelEngine, key: string): CompiledGraph {
+    const [file, model] = [this.#file, this.#model];
+    model.verifySection(key);
+    return model.borrowSection(key, (bytes) => {
+      return loadProgram(decodeProgram(bytes, file.name), engine, { file, model });
+    });
+  }
+
+  #whyNoProgram(target: ProgramTarget): string | null {
+    const key = programKey(target);
+    if (this.#model.section(key) !== null) {
+      if (this.#trusted || target.isa.startsWith('wasm')) return null;
+      return 'the file holds machine code, which is run only where it is opened with { trusted: true }';
+    }
+    const { isa, threads, precision } = target;
+    const wanted = `${isa}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${precision}`;
+    const others = this.#model.sectionKeys().map(parseProgramKey);
+    const known = others.find((other) => other !== null && programKey(other.target) === key);
+    if (known) return `the program for ${wanted} is of version ${known.version}, not ${PROGRAM_VERSION}`;
+    const said = this.programs.find(({ reason, ...other }) => reason && programKey(other) === key);
+    return `the file holds no program for ${wanted}${said ? `: ${said.reason}` : ''}`;
   }
 
   /**
@@ -160,12 +254,16 @@ export class PreparedModel implements Disposable {
  * Opens what {@link savePreparedModel} wrote: maps the file and reads its header. Weights are not read before a run touches them, nor compared with their
  * checksums ({@link PreparedModel.verify}).
  *
+ * @param options whether its machine code may be run; see {@link OpenPreparedModelOptions.trusted}.
  * @throws FileNotFoundError, FileFormatError for what is no such file, UnsupportedError for a graph of another kind.
  * @example
- * using prepared = openPreparedModel('model.qez');
+ * using prepared = openPreparedModel('model.qez', { trusted: true });
  * using compiled = prepared.compile(engine, { precision: 'int8' });
  */
-export function openPreparedModel(path: string): PreparedModel {
+export function openPreparedModel(
+  path: string,
+  { trusted = false }: OpenPreparedModelOptions = {},
+): PreparedModel {
   if (typeof path !== 'string') {
     throw new InvalidArgumentError('A path is of the wrong kind', {
       expected: 'a string',
@@ -174,7 +272,7 @@ export function openPreparedModel(path: string): PreparedModel {
   }
   const file = mapFile(path);
   try {
-    return new PreparedModel(file);
+    return new PreparedModel(file, trusted);
   } catch (error) {
     file.dispose();
     throw error;

@@ -21,6 +21,11 @@ export class RecordedWeights implements PackedWeights {
     if (!known) this.#sections.set(key, Uint8Array.from(bytes));
   }
 
+  /** The bytes of each key, in the order of their recording. */
+  byteLengths(): { readonly key: string; readonly byteLength: number }[] {
+    return [...this.#sections].map(([key, { byteLength }]) => ({ key, byteLength }));
+  }
+
   /** Their bytes, owned by this object. */
   sections(): { readonly key: string; readonly bytes: Uint8Array }[] {
     return [...this.#sections].map(([key, bytes]) => ({ key: sectionKey(key), bytes }));

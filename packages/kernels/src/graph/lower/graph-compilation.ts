@@ -8,7 +8,14 @@ import {
 } from '@qedge/core';
 import { type BindingContext, type KernelSteps, writeBlock } from '../../engine/binding.ts';
 import { KernelCalls, type PlacedSteps } from '../../engine/kernel-calls.ts';
-import type { CompiledGraphParts, NodeReport, Runnable, TracedNode } from '../compiled-graph.ts';
+import type {
+  CompiledGraphMemory,
+  CompiledGraphParts,
+  CompiledGraphReport,
+  NodeReport,
+  Runnable,
+  TracedNode,
+} from '../compiled-graph.ts';
 import { withNodeName } from '../graph-builder.ts';
 import type { CustomOperators } from '../operators/custom-operator.ts';
 import type { ValueData } from '../operators/operator-definition.ts';
@@ -36,6 +43,17 @@ interface PlannedNode {
   readonly outputs: readonly GraphValue[];
 }
 
+/** Every node with the places of its kernels and values; no code yet. */
+export interface PlannedGraph {
+  readonly nodes: readonly PlannedNode[];
+  readonly inputs: Readonly<Record<string, ValueData>>;
+  readonly outputs: Readonly<Record<string, ValueData>>;
+  readonly memory: CompiledGraphMemory;
+  readonly report: CompiledGraphReport;
+  /** Constants that were copied to the arena. */
+  readonly constants: readonly { readonly name: string; readonly data: ValueData['data'] }[];
+}
+
 /** Turns the nodes of a planned graph into calls, in their order. */
 export class GraphCompilation {
   readonly #context: BindingContext;
@@ -57,10 +75,18 @@ export class GraphCompilation {
     this.#values = new GraphValues(this.#context, model, plan);
   }
 
-  /** @throws as `compileGraph`. */
+  /** Generates the kernels. @throws as `compileGraph`. */
   finish(): Omit<CompiledGraphParts, 'verify' | 'onDispose'> {
+    const { nodes, inputs, outputs, memory, report } = this.plan();
+    const segments = this.#segments(nodes);
+    const traced = nodes.map((node) => this.#traced(node));
+    return { inputs, outputs, segments, nodes: traced, memory, report, lifetime: this.#context.lifetime };
+  }
+
+  /** To be called once. @throws as `compileGraph`. */
+  plan(): PlannedGraph {
     const { graph } = this.#model;
-    const { arena, team, lifetime } = this.#context;
+    const { arena, team } = this.#context;
     const nodes = graph.nodes.map((node) => {
       return atNode(node, () => this.#planNode(node));
     });
@@ -70,10 +96,10 @@ export class GraphCompilation {
     const [inputs, outputs] = [named(graph.inputs), named(graph.outputs)];
     const mappedBytes = this.#weights?.foundBytes ?? 0;
     return {
+      nodes,
       inputs,
       outputs,
-      segments: this.#segments(nodes),
-      nodes: nodes.map((node) => this.#traced(node)),
+      constants: this.#values.placedConstants(),
       memory: {
         arenaBytes: this.#plan.arenaBytes,
         arenaLowerBoundBytes: this.#plan.arenaLowerBoundBytes,
@@ -87,8 +113,9 @@ export class GraphCompilation {
         threads: team?.size ?? 1,
         nodes: this.#reports,
         steps: this.#reports.reduce((sum, { steps }) => sum + steps, 0),
+        kernels: 'generated',
+        reason: null,
       },
-      lifetime,
     };
   }
 

@@ -56,6 +56,13 @@ export class GraphValues {
     return value;
   }
 
+  /** Constants that were copied to the arena, and where they begin there. */
+  placedConstants(): { readonly name: string; readonly data: ValueData['data'] }[] {
+    return [...this.#known.values()]
+      .filter((value) => value instanceof ConstantValue && value.isPlaced)
+      .map(({ name, data }) => ({ name, data }));
+  }
+
   #variable(name: string): GraphValue {
     const spec = this.#spec(name);
     const location = this.#plan.locations.get(name);
@@ -142,6 +149,10 @@ class ConstantValue implements GraphValue {
 
   get address(): number {
     return addressOf(this.#context.arena, this.data);
+  }
+
+  get isPlaced(): boolean {
+    return this.#data !== null;
   }
 
   get data(): ValueData['data'] {

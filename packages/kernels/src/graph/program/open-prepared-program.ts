@@ -1,0 +1,190 @@
+import type { LoadedKernel } from '@qedge/codegen';
+import {
+  CapabilityUnavailableError,
+  FileFormatError,
+  InvalidArgumentError,
+  isPrecision,
+  type Precision,
+  UnsupportedError,
+} from '@qedge/core';
+import { LazyModel } from '@qedge/memory';
+import { CompiledGraph } from '../compiled-graph.ts';
+import { sectionKey } from '../prepared-weights.ts';
+import { guardTraps } from './guard-traps.ts';
+import { missingWeights } from './missing-weights.ts';
+import { fillFront, type ProgramPlaces, programParts } from './placed-program.ts';
+import { type Program, parseProgramKey, programKey } from './program.ts';
+import { decodeProgram } from './program-bytes.ts';
+
+/** Options of {@link openPreparedProgram}. */
+export interface OpenPreparedProgramOptions {
+  /** Default `float32`. */
+  readonly precision?: Precision;
+  /**
+   * True: weights are compared with their checksums, which takes about a millisecond for each megabyte. Default false: only the header and the program are.
+   */
+  readonly verify?: boolean;
+  /** For messages. Default: `The model`. */
+  readonly name?: string;
+}
+
+/** Which programs a browser or server can run, fastest first. */
+const ISAS = ['wasm', 'wasm-strict'] as const;
+
+/** Kernels find their memory at multiples of this; address 0 and those after it stay unused. */
+const ALIGNMENT = 64;
+
+/**
+ * Starts a model from a prepared file (`savePreparedModel` with an engine for WebAssembly, or `qedge prepare --targets wasm`) in a few milliseconds:
+ * nothing is imported that could generate code. Runs wherever WebAssembly does, on one thread. Modules of the file compute in a memory of
+ * their own and reach nothing else, so that the file need not be trusted; one made to never end does not.
+ *
+ * @param bytes of the whole file; borrowed for the call.
+ * @returns the graph, whose `run` gives what `PreparedModel.compile` on the same instruction set gives.
+ * @throws FileFormatError for what is no such file, damage or an impossible program; UnsupportedError where the file holds no
+ *   program for WebAssembly and this precision, or programs of another version of this library; CapabilityUnavailableError without WebAssembly SIMD or memory.
+ * @example
+ * import { readFileSync } from 'node:fs';
+ * import { openPreparedProgram } from '@qedge/kernels/prepared';
+ * using digits = openPreparedProgram(readFileSync('digits.qez'));
+ * digits.inputs.image!.data.set(pixels);
+ * digits.run();
+ */
+export function openPreparedProgram(
+  bytes: Uint8Array,
+  options: OpenPreparedProgramOptions = {},
+): CompiledGraph {
+  const { precision = 'float32', verify = false, name = 'The model' } = options;
+  if (!isPrecision(precision)) {
+    throw new InvalidArgumentError('The precision is not known', {
+      expected: 'float32, float16, int8 or int4',
+      actual: precision,
+    });
+  }
+  using model = LazyModel.fromBytes(bytes, { verification: verify ? 'first-use' : 'none' });
+  const { program, module } = chooseProgram(model, precision, name);
+  const { memory, places } = placeProgram(program, model, name);
+  const kernels = loadKernels(program, module, memory, name);
+  fillFront(program, places, model);
+  const runner = { kernels, team: null, lifetime: { disposed: false }, guard: guardTraps(name) };
+  return new CompiledGraph({
+    ...programParts(program, places, runner),
+    verify: () => {},
+    onDispose: () => {},
+  });
+}
+
+interface WasmMemory {
+  readonly buffer: ArrayBufferLike;
+}
+
+/** The parts of WebAssembly's interface that are used here: neither the DOM's types nor Node's are needed. */
+interface WebAssemblyInterface {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Memory: new (limits: { readonly initial: number; readonly maximum: number }) => WasmMemory;
+  readonly Instance: new (
+    module: object,
+    imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+  ) => { readonly exports: Readonly<Record<string, unknown>> };
+  validate(bytes: Uint8Array): boolean;
+}
+
+function webAssembly(): WebAssemblyInterface {
+  const engine = (globalThis as { readonly WebAssembly?: WebAssemblyInterface }).WebAssembly;
+  if (engine) return engine;
+  throw new CapabilityUnavailableError('This host has no WebAssembly');
+}
+
+/** The fastest program that this host can run. */
+function chooseProgram(
+  model: LazyModel,
+  precision: Precision,
+  name: string,
+): { readonly program: Program; readonly module: object } {
+  const engine = webAssembly();
+  const keys = ISAS.map((isa) => programKey({ isa, strict: isa === 'wasm-strict', threads: 1, precision }));
+  const present = keys.filter((key) => model.section(key) !== null);
+  for (const key of present) {
+    model.verifySection(key);
+    // The program refers to the bytes until it is loaded.
+    const program = model.borrowSection(key, (section) => decodeProgram(section, name));
+    const { code } = program.kernels;
+    if (engine.validate(code)) return { program, module: new engine.Module(code) };
+  }
+  if (present.length > 0) {
+    throw new CapabilityUnavailableError(`This host refuses the WebAssembly of ${name}`, {
+      actual: present.join(', '),
+      remedy: 'Prepare the model for wasm-strict, too.',
+    });
+  }
+  throw new UnsupportedError(`${name} holds no program for WebAssembly at ${precision}`, {
+    expected: keys.join(' or '),
+    actual: model.sectionKeys().filter((key) => parseProgramKey(key) !== null),
+    remedy:
+      'Prepare the model with this version of the library, with an engine whose isa is "wasm" or "wasm-strict".',
+  });
+}
+
+/** Places front, weights and temporary bytes one after the other in new memory, and copies the weights there. */
+function placeProgram(
+  { frontBytes, temporaryBytes, weights }: Program,
+  model: LazyModel,
+  name: string,
+): { readonly memory: WasmMemory; readonly places: ProgramPlaces } {
+  let at = ALIGNMENT + alignUp(frontBytes);
+  const weightAddresses = weights.map(({ byteLength }) => {
+    const address = at;
+    at += alignUp(byteLength);
+    return address;
+  });
+  const endAddress = at + alignUp(temporaryBytes);
+  const memory = newMemory(endAddress);
+  const { buffer } = memory;
+  for (const [index, { key, byteLength }] of weights.entries()) {
+    const section = sectionKey(key);
+    if (model.section(section)?.byteLength !== byteLength) throw missingWeights(name, key);
+    model.borrowSection(section, (bytes) => {
+      new Uint8Array(buffer, weightAddresses[index]!, byteLength).set(bytes);
+    });
+  }
+  const places = { buffer, byteOffset: ALIGNMENT, address: ALIGNMENT, endAddress, weightAddresses };
+  return { memory, places };
+}
+
+const WASM_PAGE_BYTES = 65_536;
+
+function newMemory(byteLength: number): WasmMemory {
+  const pages = Math.ceil(byteLength / WASM_PAGE_BYTES);
+  try {
+    return new (webAssembly().Memory)({ initial: pages, maximum: pages });
+  } catch (cause) {
+    throw new CapabilityUnavailableError('The host cannot allocate a WebAssembly memory', {
+      expected: `${pages} pages of 64 KiB, of at most 65536`,
+      actual: String(cause),
+      cause,
+    });
+  }
+}
+
+function loadKernels({ kernels }: Program, module: object, memory: WasmMemory, name: string): LoadedKernel[] {
+  try {
+    const { exports } = new (webAssembly().Instance)(module, { arena: { memory } });
+    return kernels.starts.map((_, index) => {
+      const run = exports[index];
+      if (typeof run === 'function') {
+        return { key: String(index), run: run as (block: number) => void, portable: null };
+      }
+      throw new FileFormatError(`${name} lacks a kernel that its program needs`, { expected: String(index) });
+    });
+  } catch (cause) {
+    if (cause instanceof FileFormatError) throw cause;
+    throw new FileFormatError(`${name} has a module that is not one of kernels`, {
+      actual: String(cause),
+      cause,
+    });
+  }
+}
+
+function alignUp(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+}
