@@ -140,11 +140,15 @@ export interface MultiplyPhases {
 /**
  * `v' = v * product of the factors`, a complex number per row: for phases that depend on more qubits than one table may have. An
  * entry of each factor holds the cosines of all rows, then the sines: `[2, R]`.
+ *
+ * With a selection `m` (one number per lane, no index) it is `v' = v * (1 + m * product of the factors)`: a phase on the
+ * states where many bits have given values, which no product of phases expresses.
  */
 export interface MultiplyFactors {
   readonly kind: 'multiply-factors';
-  /** Two or more; with one factor {@link MultiplyPhases} does. */
+  /** One or more. */
   readonly factors: readonly TableReference[];
+  readonly selection: TableReference | null;
   readonly trivialRows: number;
 }
 
