@@ -17,15 +17,50 @@ export {
   isGateName,
 } from './circuit/gate-definition.ts';
 export { gateMatrix } from './circuit/gate-matrix.ts';
+export { expandInstruction } from './circuit/expand-instruction.ts';
+export type {
+  BinaryOperator,
+  ClassicalExpression,
+  ClassicalFunction,
+  ClassicalTarget,
+  ClassicalType,
+  ClassicalValue,
+  ClassicalVariable,
+  Register,
+  UnaryOperator,
+} from './circuit/classical-expression.ts';
+export type { ExpressionFunction } from './circuit/expression-node.ts';
 export {
+  type AssignInstruction,
   type BarrierInstruction,
+  bodiesOf,
+  type BreakInstruction,
+  type ContinueInstruction,
+  type ControlFlowInstruction,
+  type ControlledInstruction,
+  type DelayInstruction,
+  type DelayUnit,
+  type DiagonalInstruction,
+  type ForInstruction,
+  type ForRange,
   type GateInstruction,
+  type IfInstruction,
+  type InitializeInstruction,
   type Instruction,
   instructionName,
+  isControlFlow,
+  isUnitaryKind,
   type MeasureInstruction,
+  type PauliEvolutionInstruction,
+  type PermutationInstruction,
   type ResetInstruction,
+  type SwitchInstruction,
+  type UnitaryInstruction,
+  type UnitaryKind,
+  type WhileInstruction,
 } from './circuit/instruction.ts';
 export {
+  type LinearForm,
   type ParameterBinding,
   ParameterExpression,
   type ParameterValue,

@@ -70,7 +70,7 @@ describe('Circuit', () => {
     const names = (c: Circuit) => Object.keys(c.gateCounts()).sort();
     expect(circuit.inverse().instructions[0]).toMatchObject({
       name: 'rx',
-      parameters: [{ coefficient: -1 }],
+      parameters: [parameter('t').times(-1)],
     });
     expect(names(circuit.inverse())).toEqual(['cx', 'rx', 'sdg', 'u']);
     expect(circuit.inverse().inverse().toJSON()).toEqual(circuit.toJSON());
@@ -104,7 +104,6 @@ describe('Circuit', () => {
       /Not a circuit/,
     ],
     ['a parameter without a name', () => parameter(''), /needs a name/],
-    ['a factor of 0', () => parameter('t').times(0), /not linear/],
   ])('refuses %s', (_, make, message) => {
     expect(make).toThrow(message);
   });
@@ -113,8 +112,8 @@ describe('Circuit', () => {
 describe('ParameterExpression', () => {
   it('is linear and prints itself', () => {
     const expression = parameter('t').times(2).plus(1).times(-3);
-    expect(expression).toEqual(new ParameterExpression('t', -6, -3));
-    expect(expression.evaluate(0.5)).toBe(-6);
+    expect(expression).toEqual(ParameterExpression.parse('-6*t - 3'));
+    expect(expression.evaluate({ t: 0.5 })).toBe(-6);
     expect(`${expression}`).toBe('-6*t - 3');
     expect(`${parameter('t').times(-1).plus(0.5)}`).toBe('-t + 0.5');
   });

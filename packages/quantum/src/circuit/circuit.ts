@@ -1,7 +1,8 @@
 import { InvalidArgumentError } from '@qedge/core';
 import { gateDefinition } from './gate-definition.ts';
-import { checkInstruction, type Instruction, instructionName } from './instruction.ts';
-import { type ParameterBinding, ParameterExpression, type ParameterValue } from './parameter.ts';
+import { checkPlainInstruction } from './check-instruction.ts';
+import { type Instruction, instructionName } from './instruction.ts';
+import type { ParameterBinding, ParameterValue } from './parameter.ts';
 
 /** A circuit as plain data, the form that goes through JSON. */
 export interface CircuitData {
@@ -69,7 +70,9 @@ export class Circuit {
     const names = new Set<string>();
     for (const instruction of this.#instructions) {
       if (instruction.kind !== 'gate') continue;
-      for (const angle of instruction.parameters) if (typeof angle !== 'number') names.add(angle.parameter);
+      for (const angle of instruction.parameters) {
+        if (typeof angle !== 'number') for (const name of angle.names) names.add(name);
+      }
     }
     return [...names];
   }
@@ -81,7 +84,13 @@ export class Circuit {
 
   /** Appends an instruction after checking it. @throws InvalidArgumentError when it does not fit. */
   append(instruction: Instruction): this {
-    this.#instructions.push(checkInstruction(instruction, this.qubitCount, this.#clbitCount));
+    if (typeof instruction !== 'object' || instruction === null) {
+      throw new InvalidArgumentError('Not an instruction', {
+        expected: 'an object',
+        actual: String(instruction),
+      });
+    }
+    this.#instructions.push(checkPlainInstruction(instruction, this));
     return this;
   }
 
@@ -248,7 +257,8 @@ export class Circuit {
           actual: instruction.kind,
         });
       } else {
-        for (const step of gateDefinition(instruction.name).inverse(instruction.parameters)) {
+        const { name, parameters } = instruction;
+        for (const step of gateDefinition(name).inverse(parameters, instruction.qubits.length)) {
           const qubits = step.positions.map((position) => instruction.qubits[position]!);
           inverse.gate(step.name, qubits, step.parameters);
         }
@@ -279,9 +289,7 @@ export class Circuit {
       }
     }
     const resolve = (angle: ParameterValue) =>
-      typeof angle === 'number' || !Object.hasOwn(values, angle.parameter)
-        ? angle
-        : angle.evaluate(values[angle.parameter]!);
+      typeof angle === 'number' ? angle : angle.substitute(values).value;
     const bound = this.#instructions.map((instruction) =>
       instruction.kind === 'gate'
         ? { ...instruction, parameters: instruction.parameters.map(resolve) }
@@ -331,7 +339,7 @@ export class Circuit {
       version: 1,
       qubitCount: this.qubitCount,
       clbitCount: this.#clbitCount,
-      instructions: this.#instructions.map(toPlain),
+      instructions: this.#instructions,
     };
   }
 
@@ -339,13 +347,6 @@ export class Circuit {
     for (const instruction of checked) this.#instructions.push(instruction);
     return this;
   }
-}
-
-function toPlain(instruction: Instruction): Instruction {
-  if (instruction.kind !== 'gate') return instruction;
-  const plain = (angle: ParameterValue) =>
-    angle instanceof ParameterExpression ? ({ ...angle } as ParameterExpression) : angle;
-  return { ...instruction, parameters: instruction.parameters.map(plain) };
 }
 
 function isCount(value: number): boolean {

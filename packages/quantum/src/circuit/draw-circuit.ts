@@ -98,21 +98,14 @@ function wireTexts(instruction: Instruction): string[] {
         return `${base}${angles}`;
       });
     }
+    default:
+      return instruction.qubits.map(() => instruction.kind.toUpperCase());
   }
 }
 
 function formatAngle(angle: ParameterValue): string {
   if (typeof angle === 'number') return String(Number(angle.toPrecision(4)));
-  const round = (value: number) => Number(value.toPrecision(4));
-  const { parameter, coefficient, offset } = angle;
-  const head =
-    coefficient === 1
-      ? parameter
-      : coefficient === -1
-        ? `-${parameter}`
-        : `${round(coefficient)}*${parameter}`;
-  if (offset === 0) return head;
-  return offset > 0 ? `${head}+${round(offset)}` : `${head}${round(offset)}`;
+  return angle.toString().replace(/ /g, '').replace(/\d+\.\d+/g, (digits) => String(Number(Number(digits).toPrecision(4))));
 }
 
 function columnWidth({ cells }: Column): number {

@@ -1,7 +1,9 @@
 import { InvalidArgumentError } from '@qedge/core';
-import { type ParameterValue, scaleAngle } from './parameter.ts';
+import * as formulas from './gate-formulas.ts';
+import type { DerivativeFormula, MatrixFormula } from './gate-formulas.ts';
+import { type ParameterValue, scaleAngle, shiftAngle } from './parameter.ts';
 
-/** Every gate a circuit can hold. Names and matrices are those of OpenQASM's `qelib1.inc` and Qiskit. */
+/** Every gate a circuit can hold. Names and matrices are those of Qiskit's library, excitations those of PennyLane. */
 export type GateName = keyof typeof GATES;
 
 /** A gate on positions of another gate's qubit list. */
@@ -15,9 +17,11 @@ export interface GateStep {
 /** What is known of a gate, independent of where it is applied. */
 export interface GateDefinition {
   readonly name: string;
-  /** Qubits it acts on, its controls (which come first) included. */
+  /** Qubits it acts on, its controls (which come first) included; the least number where `variadic`. */
   readonly qubitCount: number;
   readonly controlCount: number;
+  /** Any number of further controls may come in front. */
+  readonly variadic: boolean;
   readonly parameterCount: number;
   /** Equal to its own inverse. */
   readonly selfInverse: boolean;
@@ -27,243 +31,247 @@ export interface GateDefinition {
   readonly symmetric: boolean;
   /**
    * The unitary of the part without controls: complex, row-major, interleaved `[2^k, 2^k, (re, im)]`. Bit 0 of a row or column
-   * index belongs to the first qubit after the controls.
+   * index belongs to the first qubit after the controls. May be shared: not to be changed.
    */
   matrix(parameters: readonly number[]): Float64Array;
   /** The derivative of `matrix` with respect to one parameter. */
   derivative(parameters: readonly number[], index: number): Float64Array;
   /**
-   * For each parameter, the frequencies with which an expectation value oscillates in it: the positive differences of the
-   * generator's eigenvalues. They decide the parameter-shift rule.
+   * For each parameter, the frequencies with which an expectation value oscillates in it (differences of the generator's
+   * eigenvalues): equidistant from 0. They decide the parameter-shift rule.
    */
   readonly frequencies: readonly (readonly number[])[];
-  /** The inverse as gates, first one first. */
-  inverse(parameters: readonly ParameterValue[]): readonly GateStep[];
+  /**
+   * The inverse as gates, first one first.
+   *
+   * @param qubitCount for variadic gates, the qubits of this one.
+   */
+  inverse(parameters: readonly ParameterValue[], qubitCount?: number): readonly GateStep[];
 }
 
-type Matrix = (parameters: readonly number[]) => Float64Array;
+type Trait = 'diagonal' | 'symmetric' | 'variadic';
+type Inverse = GateDefinition['inverse'];
 
-const HALF = Math.SQRT1_2;
-/** From `[re, im]` pairs written out row by row. */
-const fixed = (...entries: number[]): Matrix => {
-  const matrix = Float64Array.from(entries);
-  return () => matrix;
-};
-const phaseMatrix = (angle: number) => Float64Array.of(1, 0, 0, 0, 0, 0, Math.cos(angle), Math.sin(angle));
-const IDENTITY = fixed(1, 0, 0, 0, 0, 0, 1, 0);
-const X = fixed(0, 0, 1, 0, 1, 0, 0, 0);
-const Y = fixed(0, 0, 0, -1, 0, 1, 0, 0);
-const Z = fixed(1, 0, 0, 0, 0, 0, -1, 0);
-const H = fixed(HALF, 0, HALF, 0, HALF, 0, -HALF, 0);
-const S = fixed(1, 0, 0, 0, 0, 0, 0, 1);
-const SDG = fixed(1, 0, 0, 0, 0, 0, 0, -1);
-const T = fixed(1, 0, 0, 0, 0, 0, HALF, HALF);
-const TDG = fixed(1, 0, 0, 0, 0, 0, HALF, -HALF);
-const SX = fixed(0.5, 0.5, 0.5, -0.5, 0.5, -0.5, 0.5, 0.5);
-const SXDG = fixed(0.5, -0.5, 0.5, 0.5, 0.5, 0.5, 0.5, -0.5);
-const P: Matrix = ([angle]) => phaseMatrix(angle!);
-const RX: Matrix = ([angle]) => {
-  const [c, s] = [Math.cos(angle! / 2), Math.sin(angle! / 2)];
-  return Float64Array.of(c, 0, 0, -s, 0, -s, c, 0);
-};
-const RY: Matrix = ([angle]) => {
-  const [c, s] = [Math.cos(angle! / 2), Math.sin(angle! / 2)];
-  return Float64Array.of(c, 0, -s, 0, s, 0, c, 0);
-};
-const RZ: Matrix = ([angle]) => {
-  const [c, s] = [Math.cos(angle! / 2), Math.sin(angle! / 2)];
-  return Float64Array.of(c, -s, 0, 0, 0, 0, c, s);
-};
-const U: Matrix = ([theta, phi, lambda]) => {
-  const [c, s] = [Math.cos(theta! / 2), Math.sin(theta! / 2)];
-  return Float64Array.of(
-    c,
-    0,
-    -s * Math.cos(lambda!),
-    -s * Math.sin(lambda!),
-    s * Math.cos(phi!),
-    s * Math.sin(phi!),
-    c * Math.cos(phi! + lambda!),
-    c * Math.sin(phi! + lambda!),
-  );
-};
-
-/** A 4 x 4 matrix from its entries that are not 0: `[row, column, re, im]`. */
-const sparse4 = (...entries: (readonly [number, number, number, number])[]): Float64Array => {
-  const matrix = new Float64Array(32);
-  for (const [row, column, re, im] of entries) {
-    matrix[2 * (4 * row + column)] = re;
-    matrix[2 * (4 * row + column) + 1] = im;
-  }
-  return matrix;
-};
-const SWAP_MATRIX = sparse4([0, 0, 1, 0], [1, 2, 1, 0], [2, 1, 1, 0], [3, 3, 1, 0]);
-const SWAP: Matrix = () => SWAP_MATRIX;
-const ISWAP_MATRIX = sparse4([0, 0, 1, 0], [1, 2, 0, 1], [2, 1, 0, 1], [3, 3, 1, 0]);
-// (1 (x) X - X (x) Y) / sqrt(2) with the first qubit as bit 0, as in Qiskit.
-const ECR_MATRIX = sparse4(
-  [0, 1, HALF, 0],
-  [0, 3, 0, HALF],
-  [1, 0, HALF, 0],
-  [1, 2, 0, -HALF],
-  [2, 1, 0, HALF],
-  [2, 3, HALF, 0],
-  [3, 0, 0, -HALF],
-  [3, 2, HALF, 0],
-);
-const RXX: Matrix = ([angle]) => {
-  const [c, s] = [Math.cos(angle! / 2), Math.sin(angle! / 2)];
-  const diagonal = [0, 1, 2, 3].map((i) => [i, i, c, 0] as const);
-  return sparse4(...diagonal, [0, 3, 0, -s], [1, 2, 0, -s], [2, 1, 0, -s], [3, 0, 0, -s]);
-};
-const RYY: Matrix = ([angle]) => {
-  const [c, s] = [Math.cos(angle! / 2), Math.sin(angle! / 2)];
-  const diagonal = [0, 1, 2, 3].map((i) => [i, i, c, 0] as const);
-  return sparse4(...diagonal, [0, 3, 0, s], [1, 2, 0, -s], [2, 1, 0, -s], [3, 0, 0, s]);
-};
-const RZZ: Matrix = ([angle]) => {
-  const [c, s] = [Math.cos(angle! / 2), Math.sin(angle! / 2)];
-  return sparse4([0, 0, c, -s], [1, 1, c, s], [2, 2, c, s], [3, 3, c, -s]);
-};
-
-const scaled = (matrix: Float64Array, factor: number) => matrix.map((entry) => entry * factor);
-/** d/dt exp(-i t P / 2) = exp(-i (t + pi) P / 2) / 2 for every P with P^2 = 1. */
-const rotationDerivative =
-  (matrix: Matrix): GateDefinition['derivative'] =>
-  ([angle]) =>
-    scaled(matrix([angle! + Math.PI]), 0.5);
-const phaseDerivative: GateDefinition['derivative'] = ([angle]) =>
-  Float64Array.of(0, 0, 0, 0, 0, 0, -Math.sin(angle!), Math.cos(angle!));
-const uDerivative: GateDefinition['derivative'] = ([theta, phi, lambda], index) => {
-  if (index === 0) return scaled(U([theta! + Math.PI, phi!, lambda!]), 0.5);
-  const matrix = U([theta!, phi!, lambda!]);
-  const derivative = new Float64Array(8);
-  // phi multiplies the second row, lambda the second column, each by a phase whose derivative is i times itself.
-  for (const entry of index === 1 ? [2, 3] : [1, 3]) {
-    derivative[2 * entry] = -matrix[2 * entry + 1]!;
-    derivative[2 * entry + 1] = matrix[2 * entry]!;
-  }
-  return derivative;
-};
-const noDerivative: GateDefinition['derivative'] = () => {
+const noDerivative: DerivativeFormula = () => {
   throw new InvalidArgumentError('A gate without parameters has no derivative');
 };
 
-type Trait = 'selfInverse' | 'diagonal' | 'symmetric';
+const positionsUpTo = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-/** A gate without parameters. `inverseName` defaults to the gate itself. */
+/** A gate without parameters. The inverse is the gate itself, a gate of another name, or steps. */
 function fixedGate(
   name: string,
-  matrix: Matrix,
+  matrix: MatrixFormula,
   controlCount: number,
   traits: readonly Trait[] = [],
-  inverseName = name,
+  inverse: string | Inverse = name,
 ): GateDefinition {
-  const qubitCount = controlCount + (matrix([]).length === 8 ? 1 : 2);
-  const positions = Array.from({ length: qubitCount }, (_, i) => i);
-  const inverse = [{ name: inverseName, parameters: [], positions }];
+  const qubitCount = controlCount + Math.log2(matrix([0, 0, 0, 0]).length / 2) / 2;
   return {
     name,
     qubitCount,
     controlCount,
+    variadic: traits.includes('variadic'),
     parameterCount: 0,
-    selfInverse: inverseName === name,
+    selfInverse: inverse === name,
     diagonal: traits.includes('diagonal'),
     symmetric: traits.includes('symmetric'),
     matrix,
     derivative: noDerivative,
     frequencies: [],
-    inverse: () => inverse,
+    inverse:
+      typeof inverse === 'string'
+        ? (_, count = qubitCount) => [{ name: inverse, parameters: [], positions: positionsUpTo(count) }]
+        : inverse,
   };
 }
 
-/** A gate with one angle, inverted by negating it. */
+/** How a gate with angles behaves. `invert` gives the angles of the inverse, by default the first one negated. */
+interface AngleBehaviour {
+  readonly derivative: DerivativeFormula;
+  readonly frequencies: readonly (readonly number[])[];
+  readonly traits?: readonly Trait[];
+  readonly invert?: (parameters: readonly ParameterValue[]) => readonly ParameterValue[];
+}
+
+/** A gate with angles, whose inverse is the same gate with others. */
 function angleGate(
   name: string,
-  matrix: Matrix,
-  derivative: GateDefinition['derivative'],
+  matrix: MatrixFormula,
   controlCount: number,
-  frequencies: readonly number[],
-  traits: readonly Trait[] = [],
+  { derivative, frequencies, traits = [], invert = negateFirst }: AngleBehaviour,
 ): GateDefinition {
-  const plain = fixedGate(name, () => matrix([0]), controlCount, traits);
-  const positions = Array.from({ length: plain.qubitCount }, (_, i) => i);
+  const plain = fixedGate(name, matrix, controlCount, traits);
   return {
     ...plain,
-    parameterCount: 1,
+    parameterCount: frequencies.length,
     selfInverse: false,
-    matrix,
     derivative,
-    frequencies: [frequencies],
-    inverse: ([angle]) => [{ name, parameters: [scaleAngle(angle!, -1)], positions }],
+    frequencies,
+    inverse: (parameters, count = plain.qubitCount) => [
+      { name, parameters: invert(parameters), positions: positionsUpTo(count) },
+    ],
   };
 }
 
-const ISWAP: GateDefinition = {
-  ...fixedGate('iswap', () => ISWAP_MATRIX, 0, ['symmetric']),
-  selfInverse: false,
-  // iswap = swap . cz . (s (x) s)
-  inverse: () => [
-    { name: 'swap', parameters: [], positions: [0, 1] },
-    { name: 'cz', parameters: [], positions: [0, 1] },
-    { name: 'sdg', parameters: [], positions: [0] },
-    { name: 'sdg', parameters: [], positions: [1] },
-  ],
-};
+function negateFirst([first, ...rest]: readonly ParameterValue[]): ParameterValue[] {
+  return [scaleAngle(first!, -1), ...rest];
+}
 
-const U_GATE: GateDefinition = {
-  ...fixedGate('u', () => U([0, 0, 0]), 0),
-  parameterCount: 3,
-  selfInverse: false,
-  matrix: U,
-  derivative: uDerivative,
-  frequencies: [[1], [1], [1]],
-  inverse: ([theta, phi, lambda]) => [
-    {
-      name: 'u',
-      parameters: [scaleAngle(theta!, -1), scaleAngle(lambda!, -1), scaleAngle(phi!, -1)],
-      positions: [0],
-    },
-  ],
-};
+const step = (name: string, positions: readonly number[], ...parameters: ParameterValue[]): GateStep => ({
+  name,
+  positions,
+  parameters,
+});
 
-// A controlled rotation has generator eigenvalues 0 and +-1/2, hence two frequencies and a four-term shift rule.
+/** `exp(-i angle P / 2)` has one frequency; where it is controlled, eigenvalues 0 and +-1/2 make two. */
+const rotation = (matrix: MatrixFormula, controlled: boolean, ...traits: Trait[]): AngleBehaviour => ({
+  derivative: formulas.rotationDerivative(matrix),
+  frequencies: [controlled ? CONTROLLED : [1]],
+  traits,
+});
 const CONTROLLED = [0.5, 1];
+const phase = (...traits: Trait[]): AngleBehaviour => ({
+  derivative: formulas.phaseDerivative,
+  frequencies: [[1]],
+  traits: ['diagonal', ...traits],
+});
+/** Theta, phi, lambda (and gamma). */
+const general = (thetaFrequencies: readonly number[], withPhase = false): AngleBehaviour => ({
+  derivative: formulas.phasedUDerivative,
+  frequencies: [thetaFrequencies, [1], [1], ...(withPhase ? [[1]] : [])],
+  invert: (parameters) => {
+    const [theta, phi, lambda, gamma] = parameters.map((angle) => scaleAngle(angle, -1));
+    return withPhase ? [theta!, lambda!, phi!, gamma!] : [theta!, lambda!, phi!];
+  },
+});
+/** A rotation of two basis states by half of the first angle; the second angle turns its axis and appears on both sides. */
+const plane = (
+  matrix: MatrixFormula,
+  size: number,
+  low: number,
+  high: number,
+  hasAxis: boolean,
+  ...traits: Trait[]
+): AngleBehaviour => ({
+  derivative: formulas.planeDerivative(matrix, size, low, high),
+  frequencies: hasAxis ? [CONTROLLED, [1, 2]] : [CONTROLLED],
+  traits,
+});
+
+/** SX is H S H: the inverse of its controlled forms needs no gate of its own. */
+const inverseOfControlledSx =
+  (controlCount: number): Inverse =>
+  () => [
+    step('h', [controlCount]),
+    controlCount === 1
+      ? step('csdg', [0, 1])
+      : step('mcp', positionsUpTo(controlCount + 1), -Math.PI / 2),
+    step('h', [controlCount]),
+  ];
 
 /** The gates, by name. */
 const GATES = {
-  id: fixedGate('id', IDENTITY, 0, ['diagonal']),
-  x: fixedGate('x', X, 0),
-  y: fixedGate('y', Y, 0),
-  z: fixedGate('z', Z, 0, ['diagonal']),
-  h: fixedGate('h', H, 0),
-  s: fixedGate('s', S, 0, ['diagonal'], 'sdg'),
-  sdg: fixedGate('sdg', SDG, 0, ['diagonal'], 's'),
-  t: fixedGate('t', T, 0, ['diagonal'], 'tdg'),
-  tdg: fixedGate('tdg', TDG, 0, ['diagonal'], 't'),
-  sx: fixedGate('sx', SX, 0, [], 'sxdg'),
-  sxdg: fixedGate('sxdg', SXDG, 0, [], 'sx'),
-  p: angleGate('p', P, phaseDerivative, 0, [1], ['diagonal']),
-  rx: angleGate('rx', RX, rotationDerivative(RX), 0, [1]),
-  ry: angleGate('ry', RY, rotationDerivative(RY), 0, [1]),
-  rz: angleGate('rz', RZ, rotationDerivative(RZ), 0, [1], ['diagonal']),
-  u: U_GATE,
-  cx: fixedGate('cx', X, 1),
-  cy: fixedGate('cy', Y, 1),
-  cz: fixedGate('cz', Z, 1, ['diagonal', 'symmetric']),
-  ch: fixedGate('ch', H, 1),
-  cp: angleGate('cp', P, phaseDerivative, 1, [1], ['diagonal', 'symmetric']),
-  crx: angleGate('crx', RX, rotationDerivative(RX), 1, CONTROLLED),
-  cry: angleGate('cry', RY, rotationDerivative(RY), 1, CONTROLLED),
-  crz: angleGate('crz', RZ, rotationDerivative(RZ), 1, CONTROLLED, ['diagonal']),
-  swap: fixedGate('swap', SWAP, 0, ['symmetric']),
-  iswap: ISWAP,
-  ecr: fixedGate('ecr', () => ECR_MATRIX, 0),
-  rxx: angleGate('rxx', RXX, rotationDerivative(RXX), 0, [1], ['symmetric']),
-  ryy: angleGate('ryy', RYY, rotationDerivative(RYY), 0, [1], ['symmetric']),
-  rzz: angleGate('rzz', RZZ, rotationDerivative(RZZ), 0, [1], ['diagonal', 'symmetric']),
-  ccx: fixedGate('ccx', X, 2),
-  cswap: fixedGate('cswap', SWAP, 1),
+  global_phase: angleGate('global_phase', formulas.GLOBAL_PHASE, 0, {
+    derivative: formulas.globalPhaseDerivative,
+    frequencies: [[1]],
+    traits: ['diagonal', 'symmetric'],
+  }),
+  id: fixedGate('id', formulas.IDENTITY, 0, ['diagonal', 'symmetric']),
+  x: fixedGate('x', formulas.X, 0, ['symmetric']),
+  y: fixedGate('y', formulas.Y, 0, ['symmetric']),
+  z: fixedGate('z', formulas.Z, 0, ['diagonal', 'symmetric']),
+  h: fixedGate('h', formulas.H, 0, ['symmetric']),
+  s: fixedGate('s', formulas.S, 0, ['diagonal', 'symmetric'], 'sdg'),
+  sdg: fixedGate('sdg', formulas.SDG, 0, ['diagonal', 'symmetric'], 's'),
+  t: fixedGate('t', formulas.T, 0, ['diagonal', 'symmetric'], 'tdg'),
+  tdg: fixedGate('tdg', formulas.TDG, 0, ['diagonal', 'symmetric'], 't'),
+  sx: fixedGate('sx', formulas.SX, 0, ['symmetric'], 'sxdg'),
+  sxdg: fixedGate('sxdg', formulas.SXDG, 0, ['symmetric'], 'sx'),
+  p: angleGate('p', formulas.P, 0, phase('symmetric')),
+  u1: angleGate('u1', formulas.P, 0, phase('symmetric')),
+  rx: angleGate('rx', formulas.RX, 0, rotation(formulas.RX, false, 'symmetric')),
+  ry: angleGate('ry', formulas.RY, 0, rotation(formulas.RY, false, 'symmetric')),
+  rz: angleGate('rz', formulas.RZ, 0, rotation(formulas.RZ, false, 'diagonal', 'symmetric')),
+  r: angleGate('r', formulas.R, 0, {
+    derivative: formulas.rDerivative,
+    frequencies: [[1], [1, 2]],
+    traits: ['symmetric'],
+  }),
+  u2: angleGate('u2', formulas.U2, 0, {
+    derivative: formulas.u2Derivative,
+    frequencies: [[1], [1]],
+    traits: ['symmetric'],
+    // u(-pi/2, -lambda, -phi), with the sign moved into the angles.
+    invert: ([phi, lambda]) => [
+      shiftAngle(scaleAngle(lambda!, -1), -Math.PI),
+      shiftAngle(scaleAngle(phi!, -1), Math.PI),
+    ],
+  }),
+  u: angleGate('u', formulas.U, 0, { ...general([1]), traits: ['symmetric'] }),
+  u3: angleGate('u3', formulas.U, 0, { ...general([1]), traits: ['symmetric'] }),
+  cx: fixedGate('cx', formulas.X, 1),
+  cy: fixedGate('cy', formulas.Y, 1),
+  cz: fixedGate('cz', formulas.Z, 1, ['diagonal', 'symmetric']),
+  ch: fixedGate('ch', formulas.H, 1),
+  cs: fixedGate('cs', formulas.S, 1, ['diagonal', 'symmetric'], 'csdg'),
+  csdg: fixedGate('csdg', formulas.SDG, 1, ['diagonal', 'symmetric'], 'cs'),
+  csx: fixedGate('csx', formulas.SX, 1, [], inverseOfControlledSx(1)),
+  cp: angleGate('cp', formulas.P, 1, phase('symmetric')),
+  cu1: angleGate('cu1', formulas.P, 1, phase('symmetric')),
+  crx: angleGate('crx', formulas.RX, 1, rotation(formulas.RX, true)),
+  cry: angleGate('cry', formulas.RY, 1, rotation(formulas.RY, true)),
+  crz: angleGate('crz', formulas.RZ, 1, rotation(formulas.RZ, true, 'diagonal')),
+  cu: angleGate('cu', formulas.PHASED_U, 1, general(CONTROLLED, true)),
+  cu3: angleGate('cu3', formulas.U, 1, general(CONTROLLED)),
+  swap: fixedGate('swap', formulas.SWAP, 0, ['symmetric']),
+  // iswap = swap . cz . (s (x) s)
+  iswap: fixedGate('iswap', formulas.ISWAP, 0, ['symmetric'], () => [
+    ...[step('swap', [0, 1]), step('cz', [0, 1]), step('sdg', [0]), step('sdg', [1])],
+  ]),
+  dcx: fixedGate('dcx', formulas.DCX, 0, [], () => [step('dcx', [1, 0])]),
+  ecr: fixedGate('ecr', formulas.ECR, 0),
+  rxx: angleGate('rxx', formulas.RXX, 0, rotation(formulas.RXX, false, 'symmetric')),
+  ryy: angleGate('ryy', formulas.RYY, 0, rotation(formulas.RYY, false, 'symmetric')),
+  rzz: angleGate('rzz', formulas.RZZ, 0, rotation(formulas.RZZ, false, 'diagonal', 'symmetric')),
+  rzx: angleGate('rzx', formulas.RZX, 0, rotation(formulas.RZX, false)),
+  xx_plus_yy: angleGate(
+    'xx_plus_yy',
+    formulas.XX_PLUS_YY,
+    0,
+    plane(formulas.XX_PLUS_YY, 4, 1, 2, true),
+  ),
+  xx_minus_yy: angleGate(
+    'xx_minus_yy',
+    formulas.XX_MINUS_YY,
+    0,
+    plane(formulas.XX_MINUS_YY, 4, 0, 3, true, 'symmetric'),
+  ),
+  single_excitation: angleGate(
+    'single_excitation',
+    formulas.SINGLE_EXCITATION,
+    0,
+    plane(formulas.SINGLE_EXCITATION, 4, 1, 2, false),
+  ),
+  double_excitation: angleGate(
+    'double_excitation',
+    formulas.DOUBLE_EXCITATION,
+    0,
+    plane(formulas.DOUBLE_EXCITATION, 16, 3, 12, false),
+  ),
+  ccx: fixedGate('ccx', formulas.X, 2),
+  ccz: fixedGate('ccz', formulas.Z, 2, ['diagonal', 'symmetric']),
+  cswap: fixedGate('cswap', formulas.SWAP, 1),
+  rccx: fixedGate('rccx', formulas.RCCX, 0),
+  c3x: fixedGate('c3x', formulas.X, 3),
+  c3sx: fixedGate('c3sx', formulas.SX, 3, [], inverseOfControlledSx(3)),
+  // The sign that its inverse has on both flipped pairs is CZ of the first two qubits.
+  rcccx: fixedGate('rcccx', formulas.RCCCX, 0, [], () => [
+    ...[step('rcccx', [0, 1, 2, 3]), step('cz', [0, 1])],
+  ]),
+  c4x: fixedGate('c4x', formulas.X, 4),
+  mcx: fixedGate('mcx', formulas.X, 1, ['variadic']),
+  mcp: angleGate('mcp', formulas.P, 1, phase('symmetric', 'variadic')),
 } as const satisfies Record<string, GateDefinition>;
 
 /** All gate names. */

@@ -5,10 +5,21 @@ import { gateDefinition } from './gate-definition.ts';
  * The whole unitary of a gate, its controls included: complex, row-major, interleaved `[2^k, 2^k, (re, im)]`. Bit `i` of an
  * index belongs to the gate's qubit number `i`, so the first qubit is the least significant, as in Qiskit.
  *
- * @throws InvalidArgumentError for an unknown gate or a wrong number of parameters.
+ * @param qubitCount for variadic gates, how many qubits; default the least.
+ * @throws InvalidArgumentError for an unknown gate or a wrong number of parameters or qubits.
  */
-export function gateMatrix(name: string, parameters: readonly number[] = []): Float64Array {
+export function gateMatrix(
+  name: string,
+  parameters: readonly number[] = [],
+  qubitCount = gateDefinition(name).qubitCount,
+): Float64Array {
   const gate = gateDefinition(name);
+  if (qubitCount !== gate.qubitCount && !(gate.variadic && qubitCount > gate.qubitCount)) {
+    throw new InvalidArgumentError(`Gate ${name} takes other qubits`, {
+      expected: gate.variadic ? `at least ${gate.qubitCount}` : gate.qubitCount,
+      actual: qubitCount,
+    });
+  }
   if (parameters.length !== gate.parameterCount) {
     throw new InvalidArgumentError(`Gate ${name} has a fixed number of parameters`, {
       expected: gate.parameterCount,
@@ -16,9 +27,10 @@ export function gateMatrix(name: string, parameters: readonly number[] = []): Fl
     });
   }
   const base = gate.matrix(parameters);
-  const size = 1 << gate.qubitCount;
-  const controls = (1 << gate.controlCount) - 1;
-  const baseSize = size >> gate.controlCount;
+  const controlCount = gate.controlCount + qubitCount - gate.qubitCount;
+  const size = 1 << qubitCount;
+  const controls = (1 << controlCount) - 1;
+  const baseSize = size >> controlCount;
   const matrix = new Float64Array(2 * size * size);
   for (let row = 0; row < size; row++) {
     if ((row & controls) !== controls) {
@@ -26,8 +38,8 @@ export function gateMatrix(name: string, parameters: readonly number[] = []): Fl
       continue;
     }
     for (let baseColumn = 0; baseColumn < baseSize; baseColumn++) {
-      const column = (baseColumn << gate.controlCount) | controls;
-      const from = 2 * ((row >> gate.controlCount) * baseSize + baseColumn);
+      const column = (baseColumn << controlCount) | controls;
+      const from = 2 * ((row >> controlCount) * baseSize + baseColumn);
       matrix[2 * (row * size + column)] = base[from]!;
       matrix[2 * (row * size + column) + 1] = base[from + 1]!;
     }

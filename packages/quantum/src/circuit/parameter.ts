@@ -1,59 +1,196 @@
 import { InvalidArgumentError } from '@qedge/core';
+import {
+  collectNames,
+  compileNode,
+  differentiateNode,
+  type ExpressionProgram,
+} from './expression-calculus.ts';
+import {
+  addNodes,
+  callNode,
+  EXPRESSION_FUNCTIONS,
+  type ExpressionFunction,
+  type ExpressionNode,
+  multiplyNodes,
+  numberNode,
+  parameterNode,
+  raiseNode,
+  scaleNode,
+  substituteNode,
+} from './expression-node.ts';
+import { parseExpressionText } from './parse-parameter-expression.ts';
+
+/** `constant + sum of coefficient * parameter`. */
+export interface LinearForm {
+  readonly constant: number;
+  readonly terms: readonly (readonly [parameter: string, coefficient: number])[];
+}
+
+/** Letters, digits and underscores, not beginning with a digit; an index in brackets may follow. */
+const PARAMETER_NAME = /^[\p{L}_][\p{L}\p{N}_]*(\[\d+\])?$/u;
 
 /**
- * A linear expression in one named parameter: `coefficient * parameter + offset`, in radians. Immutable, and plain data once
- * it went through JSON.
+ * A real expression of named parameters: sums, products, powers and functions. Immutable, kept in a canonical form: equal
+ * linear expressions are spelled alike. `JSON.stringify` writes the text, `ParameterExpression.parse` reads it back.
  */
 export class ParameterExpression {
-  readonly parameter: string;
-  readonly coefficient: number;
-  readonly offset: number;
+  readonly #node: ExpressionNode;
+  /** The exact spelling: `2*theta - 0.5`. */
+  readonly text: string;
 
-  /** @throws InvalidArgumentError for an empty name, a coefficient that is 0 or not finite, or an offset that is not finite. */
-  constructor(parameter: string, coefficient = 1, offset = 0) {
-    if (typeof parameter !== 'string' || parameter === '') {
+  private constructor(node: ExpressionNode) {
+    this.#node = node;
+    this.text = node.text;
+  }
+
+  /** A parameter by its name. See {@link parameter}. */
+  static named(name: string): ParameterExpression {
+    const reserved = name === 'pi' || Object.hasOwn(EXPRESSION_FUNCTIONS, name);
+    if (typeof name !== 'string' || reserved || !PARAMETER_NAME.test(name)) {
       throw new InvalidArgumentError('A parameter needs a name', {
-        expected: 'a non-empty string',
-        actual: parameter,
+        expected: 'letters, digits and underscores, not "pi" nor a function; an index like [0] may follow',
+        actual: name,
       });
     }
-    if (!Number.isFinite(coefficient) || coefficient === 0 || !Number.isFinite(offset)) {
-      throw new InvalidArgumentError(`The expression in "${parameter}" is not linear`, {
-        expected: 'a finite coefficient other than 0 and a finite offset',
-        actual: [coefficient, offset],
-      });
+    return new ParameterExpression(parameterNode(name));
+  }
+
+  /** A number as an expression; an expression as it is. @throws InvalidArgumentError for a number that is not finite. */
+  static of(value: ParameterValue): ParameterExpression {
+    return typeof value === 'number' ? new ParameterExpression(numberNode(value)) : value;
+  }
+
+  /**
+   * Reads what `toString` writes: `+ - * / **` (or `^`), parentheses, numbers, `pi`, functions, parameters.
+   *
+   * @throws FileFormatError saying where and what was expected.
+   */
+  static parse(text: string): ParameterExpression {
+    return new ParameterExpression(
+      parseExpressionText(text, (name) => ParameterExpression.named(name).#node),
+    );
+  }
+
+  /** The parameters, in the order of the spelling. */
+  get names(): readonly string[] {
+    return [...collectNames(this.#node)];
+  }
+
+  /** The number where no parameter is left, else null. */
+  get constant(): number | null {
+    return this.#node.kind === 'number' ? this.#node.value : null;
+  }
+
+  /** A plain number where no parameter is left, else the expression. */
+  get value(): ParameterValue {
+    return this.constant ?? this;
+  }
+
+  plus(other: ParameterValue): ParameterExpression {
+    return new ParameterExpression(addNodes(this.#node, nodeOf(other)));
+  }
+  minus(other: ParameterValue): ParameterExpression {
+    return new ParameterExpression(addNodes(this.#node, scaleNode(nodeOf(other), -1)));
+  }
+  times(other: ParameterValue): ParameterExpression {
+    return new ParameterExpression(multiplyNodes(this.#node, nodeOf(other)));
+  }
+  /** @throws InvalidArgumentError for the divisor 0. */
+  dividedBy(other: ParameterValue): ParameterExpression {
+    if (typeof other === 'number' && other !== 0) {
+      const { constant } = this;
+      // One rounding, as plain numbers are divided.
+      if (constant !== null) return ParameterExpression.of(constant / other);
     }
-    this.parameter = parameter;
-    this.coefficient = coefficient;
-    this.offset = offset;
+    return new ParameterExpression(multiplyNodes(this.#node, raiseNode(nodeOf(other), numberNode(-1))));
+  }
+  /** `this ** exponent`. */
+  power(exponent: ParameterValue): ParameterExpression {
+    return new ParameterExpression(raiseNode(this.#node, nodeOf(exponent)));
+  }
+  /** A function of this: `parameter('t').apply('sin')`. */
+  apply(name: ExpressionFunction): ParameterExpression {
+    return new ParameterExpression(callNode(name, this.#node));
   }
 
-  /** `factor * this`. @throws InvalidArgumentError when the factor is 0 or not finite. */
-  times(factor: number): ParameterExpression {
-    return new ParameterExpression(this.parameter, this.coefficient * factor, this.offset * factor);
+  /** The number that the expression stands for; NaN where a function is not defined. @throws InvalidArgumentError for a missing value. */
+  evaluate(values: ParameterBinding): number {
+    const names = this.names;
+    for (const name of names) {
+      if (!Object.hasOwn(values, name)) {
+        throw new InvalidArgumentError('A parameter has no value', {
+          expected: `a value for "${name}"`,
+          actual: Object.keys(values).join(', ') || 'no values',
+        });
+      }
+    }
+    return this.compile(names)(names.map((name) => values[name]!));
   }
 
-  /** `this + constant`. */
-  plus(constant: number): ParameterExpression {
-    return new ParameterExpression(this.parameter, this.coefficient, this.offset + constant);
+  /**
+   * A function from the values of `names` to the number, for evaluating often.
+   *
+   * @throws InvalidArgumentError when a parameter of the expression is not among the names.
+   */
+  compile(names: readonly string[]): ExpressionProgram {
+    const places = new Map(names.map((name, index) => [name, index]));
+    return compileNode(this.#node, (name) => {
+      const place = places.get(name);
+      if (place !== undefined) return place;
+      throw new InvalidArgumentError('An expression uses an unknown parameter', {
+        expected: names.join(', '),
+        actual: name,
+      });
+    });
   }
 
-  /** The number that the expression stands for when the parameter has this value. */
-  evaluate(value: number): number {
-    return this.coefficient * value + this.offset;
+  /** The exact derivative with respect to one parameter. */
+  derivative(name: string): ParameterExpression {
+    return new ParameterExpression(differentiateNode(this.#node, name));
   }
 
-  /** For people: `2*theta - 0.5`. */
+  /** Puts numbers or expressions in the place of some parameters. */
+  substitute(values: Readonly<Record<string, ParameterValue>>): ParameterExpression {
+    const nodes = new Map(Object.entries(values).map(([name, value]) => [name, nodeOf(value)]));
+    return new ParameterExpression(substituteNode(this.#node, nodes));
+  }
+
+  /** The coefficients of a linear expression; null for any other. */
+  get linear(): LinearForm | null {
+    const node = this.#node;
+    if (node.kind === 'number') return { constant: node.value, terms: [] };
+    if (node.kind === 'parameter') return { constant: 0, terms: [[node.name, 1]] };
+    if (node.kind !== 'sum') return null;
+    const terms: [string, number][] = [];
+    for (const [coefficient, term] of node.terms) {
+      if (term.kind !== 'parameter') return null;
+      terms.push([term.name, coefficient]);
+    }
+    return { constant: node.constant, terms };
+  }
+
+  /** True for the same canonical form. Different forms may still have equal values. */
+  equals(other: ParameterValue): boolean {
+    return nodeOf(other).text === this.text;
+  }
+
   toString(): string {
-    const { parameter, coefficient, offset } = this;
-    const head =
-      coefficient === 1 ? parameter : coefficient === -1 ? `-${parameter}` : `${coefficient}*${parameter}`;
-    if (offset === 0) return head;
-    return offset > 0 ? `${head} + ${offset}` : `${head} - ${-offset}`;
+    return this.text;
+  }
+
+  toJSON(): string {
+    return this.text;
+  }
+
+  /** The tree of a value. */
+  static nodeOf(value: ParameterValue): ExpressionNode {
+    return typeof value === 'number' ? numberNode(value) : value.#node;
   }
 }
 
-/** An angle in radians, or a linear expression that becomes one when its parameter is bound. */
+const nodeOf = ParameterExpression.nodeOf;
+
+/** An angle in radians, or an expression that becomes one when its parameters are bound. */
 export type ParameterValue = number | ParameterExpression;
 
 /** Values for named parameters, in radians. */
@@ -62,31 +199,27 @@ export type ParameterBinding = Readonly<Record<string, number>>;
 /**
  * A free parameter of a circuit.
  *
+ * @throws InvalidArgumentError for a name that is none.
  * @example
  * const theta = parameter('theta');
  * const circuit = new Circuit(1).ry(theta.times(2).plus(Math.PI), 0);
  */
 export function parameter(name: string): ParameterExpression {
-  return new ParameterExpression(name);
+  return ParameterExpression.named(name);
 }
 
-/** `factor * value`; 0 when the factor is 0. */
+/** `factor * value`. */
 export function scaleAngle(value: ParameterValue, factor: number): ParameterValue {
-  if (typeof value === 'number') return value * factor;
-  return factor === 0 ? 0 : value.times(factor);
+  return typeof value === 'number' ? value * factor : value.times(factor).value;
 }
 
 /** `value + constant`. */
 export function shiftAngle(value: ParameterValue, constant: number): ParameterValue {
-  return typeof value === 'number' ? value + constant : value.plus(constant);
+  return typeof value === 'number' ? value + constant : value.plus(constant).value;
 }
 
-/** `a + b`, or null when that is not a linear expression in one parameter. */
-export function addAngles(a: ParameterValue, b: ParameterValue): ParameterValue | null {
+/** `a + b`. */
+export function addAngles(a: ParameterValue, b: ParameterValue): ParameterValue {
   if (typeof a === 'number') return shiftAngle(b, a);
-  if (typeof b === 'number') return a.plus(b);
-  if (a.parameter !== b.parameter) return null;
-  const coefficient = a.coefficient + b.coefficient;
-  const offset = a.offset + b.offset;
-  return coefficient === 0 ? offset : new ParameterExpression(a.parameter, coefficient, offset);
+  return a.plus(b).value;
 }

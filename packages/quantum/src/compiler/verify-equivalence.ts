@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Random, UnsupportedError } from '@qedge/core';
 import { Circuit } from '../circuit/circuit.ts';
-import type { Instruction } from '../circuit/instruction.ts';
+import { type Instruction, isUnitaryKind } from '../circuit/instruction.ts';
+import { placeInstruction } from '../circuit/place-instruction.ts';
 import { StateVectorSimulator } from '../simulation/state-vector-simulator.ts';
 import type { TranspileResult } from './transpile.ts';
 
@@ -121,21 +122,20 @@ function appendDeferred(
   const written = new Set<number>();
   for (const instruction of circuit.instructions) {
     if (instruction.kind === 'barrier') continue;
-    const qubits = instruction.qubits.map(placeOf);
-    if (instruction.kind === 'gate') {
-      joined.append({ ...instruction, qubits });
+    if (isUnitaryKind(instruction)) {
+      joined.append(placeInstruction(instruction, placeOf));
       continue;
     }
-    if (instruction.kind === 'reset' || written.has(instruction.clbit)) throw refuse(instruction);
+    if (instruction.kind !== 'measure' || written.has(instruction.clbit)) throw refuse(instruction);
     written.add(instruction.clbit);
-    joined.cx(qubits[0]!, firstCopy + instruction.clbit);
+    joined.cx(placeOf(instruction.qubits[0]), firstCopy + instruction.clbit);
   }
   return joined;
 }
 
 function refuse({ kind }: Instruction): UnsupportedError {
   return new UnsupportedError('The circuits cannot be compared by simulation', {
-    expected: 'no resets, and each classical bit written once',
+    expected: 'gates and measurements only, and each classical bit written once',
     actual: kind,
   });
 }

@@ -1,6 +1,8 @@
 import { InvalidArgumentError, UnsupportedError } from '@qedge/core';
 import type { Circuit } from '../circuit/circuit.ts';
-import { type GateDefinition, gateDefinition } from '../circuit/gate-definition.ts';
+import { expandInstruction } from '../circuit/expand-instruction.ts';
+import { type GateDefinition, type GateName, gateDefinition } from '../circuit/gate-definition.ts';
+import { type GateInstruction, type Instruction, instructionName } from '../circuit/instruction.ts';
 import type { ParameterBinding } from '../circuit/parameter.ts';
 
 /** A gate with its operands worked out. */
@@ -22,14 +24,21 @@ export type PlannedStep =
   | { readonly kind: 'measure'; readonly qubit: number; readonly clbit: number }
   | { readonly kind: 'reset'; readonly qubit: number };
 
-/** Where one angle of one gate comes from: `coefficient * parameters[parameter] + offset`, or `offset` alone. */
+/** Where one angle of one gate comes from. */
 export interface AngleSource {
-  /** Index into the plan's `parameterNames`; -1 for a constant. */
-  readonly parameter: number;
-  readonly coefficient: number;
-  readonly offset: number;
+  /** The angle as a function of the parameters, in the order of the plan's `parameterNames`. */
+  readonly evaluate: (parameters: ArrayLike<number>) => number;
+  /** Its derivatives by those parameters that it depends on. */
+  readonly partials: readonly AnglePartial[];
   /** See `GateDefinition.frequencies`, in units of the angle. */
   readonly frequencies: readonly number[];
+}
+
+/** The derivative of an angle by one parameter. */
+export interface AnglePartial {
+  /** Index into the plan's `parameterNames`. */
+  readonly parameter: number;
+  readonly derivative: (parameters: ArrayLike<number>) => number;
 }
 
 /** A circuit flattened once, to be run many times with other angles. Immutable. */
@@ -53,44 +62,68 @@ export function planCircuit(circuit: Circuit): CircuitPlan {
     });
   }
   const parameterNames = circuit.parameterNames;
-  const indexOf = new Map(parameterNames.map((name, index) => [name, index]));
   const steps: PlannedStep[] = [];
   const angles: AngleSource[] = [];
-  for (const instruction of circuit.instructions) {
-    if (instruction.kind === 'barrier') continue;
-    if (instruction.kind !== 'gate') {
-      const qubit = instruction.qubits[0];
-      steps.push(
-        instruction.kind === 'reset'
-          ? { kind: 'reset', qubit }
-          : { kind: 'measure', qubit, clbit: instruction.clbit },
-      );
-      continue;
+  const plan = (instruction: Instruction) => {
+    if (instruction.kind === 'barrier' || instruction.kind === 'delay') return;
+    if (instruction.kind === 'gate' && targetsOf(instruction.name) <= 2) {
+      steps.push(planGate(instruction, angles, parameterNames));
+      return;
     }
-    const gate = gateDefinition(instruction.name);
-    const firstAngle = angles.length;
-    instruction.parameters.forEach((angle, index) => {
-      const frequencies = gate.frequencies[index]!;
-      if (typeof angle === 'number')
-        angles.push({ parameter: -1, coefficient: 0, offset: angle, frequencies });
-      else {
-        const { coefficient, offset } = angle;
-        angles.push({ parameter: indexOf.get(angle.parameter)!, coefficient, offset, frequencies });
+    if (instruction.kind === 'reset') steps.push({ kind: 'reset', qubit: instruction.qubits[0] });
+    else if (instruction.kind === 'measure') {
+      steps.push({ kind: 'measure', qubit: instruction.qubits[0], clbit: instruction.clbit });
+    } else {
+      const expanded = expandInstruction(instruction);
+      if (expanded === null) {
+        throw new UnsupportedError('This simulator does not execute an instruction', {
+          expected: 'unitary instructions, measure, reset, barrier and delay',
+          actual: instructionName(instruction),
+        });
       }
-    });
-    const constants = instruction.parameters.filter((angle) => typeof angle === 'number');
-    let controlMask = 0;
-    for (const qubit of instruction.qubits.slice(0, gate.controlCount)) controlMask |= 1 << qubit;
-    steps.push({
-      kind: 'gate',
-      gate,
-      targets: instruction.qubits.slice(gate.controlCount),
-      controlMask,
-      firstAngle,
-      constantMatrix: constants.length === gate.parameterCount ? gate.matrix(constants) : null,
-    });
-  }
+      for (const simpler of expanded) plan(simpler);
+    }
+  };
+  for (const instruction of circuit.instructions) plan(instruction);
   return { qubitCount: circuit.qubitCount, clbitCount: circuit.clbitCount, parameterNames, steps, angles };
+}
+
+/** Qubits after the controls. */
+function targetsOf(name: GateName): number {
+  const { qubitCount, controlCount } = gateDefinition(name);
+  return qubitCount - controlCount;
+}
+
+function planGate(
+  { name, qubits, parameters }: GateInstruction,
+  angles: AngleSource[],
+  parameterNames: readonly string[],
+): PlannedGate {
+  const gate = gateDefinition(name);
+  const firstAngle = angles.length;
+  parameters.forEach((angle, index) => {
+    const frequencies = gate.frequencies[index]!;
+    if (typeof angle === 'number') angles.push({ evaluate: () => angle, partials: [], frequencies });
+    else {
+      const partials = angle.names.map((parameter) => ({
+        parameter: parameterNames.indexOf(parameter),
+        derivative: angle.derivative(parameter).compile(parameterNames),
+      }));
+      angles.push({ evaluate: angle.compile(parameterNames), partials, frequencies });
+    }
+  });
+  const constants = parameters.filter((angle) => typeof angle === 'number');
+  const firstTarget = qubits.length - targetsOf(name);
+  let controlMask = 0;
+  for (const qubit of qubits.slice(0, firstTarget)) controlMask |= 1 << qubit;
+  return {
+    kind: 'gate',
+    gate,
+    targets: qubits.slice(firstTarget),
+    controlMask,
+    firstAngle,
+    constantMatrix: constants.length === gate.parameterCount ? gate.matrix(constants) : null,
+  };
 }
 
 /**
@@ -114,8 +147,8 @@ export function resolveAngles(plan: CircuitPlan, parameters: ArrayLike<number>):
     }
   }
   const values = new Float64Array(plan.angles.length);
-  plan.angles.forEach(({ parameter, coefficient, offset }, index) => {
-    values[index] = parameter < 0 ? offset : coefficient * parameters[parameter]! + offset;
+  plan.angles.forEach(({ evaluate }, index) => {
+    values[index] = evaluate(parameters);
   });
   return values;
 }

@@ -1,6 +1,6 @@
 import { Random, ShapeMismatchError, throwIfCancelled, UnsupportedError } from '@qedge/core';
 import type { Circuit } from '../circuit/circuit.ts';
-import { applyOneQubitMatrix, applyTwoQubitMatrix, applyX } from './apply-matrix.ts';
+import { applyOneQubitMatrix, applyScalar, applyTwoQubitMatrix, applyX } from './engine/apply-matrix.ts';
 import {
   type CircuitPlan,
   orderParameters,
@@ -21,9 +21,10 @@ export function applyPlannedGate(
   im: Float64Array,
 ): void {
   const [first, second] = step.targets;
-  if (second !== undefined) applyTwoQubitMatrix(re, im, first!, second, step.controlMask, matrix);
-  else if (isX(matrix)) applyX(re, im, first!, step.controlMask);
-  else applyOneQubitMatrix(re, im, first!, step.controlMask, matrix);
+  if (first === undefined) applyScalar(re, im, step.controlMask, matrix);
+  else if (second !== undefined) applyTwoQubitMatrix(re, im, first, second, step.controlMask, matrix);
+  else if (isX(matrix)) applyX(re, im, first, step.controlMask);
+  else applyOneQubitMatrix(re, im, first, step.controlMask, matrix);
 }
 
 const X_ENTRIES = [0, 0, 1, 0, 1, 0, 0, 0];

@@ -46,13 +46,15 @@ export function adjointGradient(
     applyPlannedGate(step, undo, re, im);
     if (step.constantMatrix === null) {
       for (let index = 0; index < step.gate.parameterCount; index++) {
-        const { parameter, coefficient } = plan.angles[step.firstAngle + index]!;
-        if (parameter < 0) continue;
+        const { partials } = plan.angles[step.firstAngle + index]!;
+        if (partials.length === 0) continue;
         const derivative = step.gate.derivative(plannedAngles(step, angles), index);
         derivativeState(step, derivative, re, im, scratchRe, scratchIm);
         let overlap = 0;
         for (let i = 0; i < size; i++) overlap += lambdaRe[i]! * scratchRe[i]! + lambdaIm[i]! * scratchIm[i]!;
-        gradient[parameter] = gradient[parameter]! + 2 * coefficient * overlap;
+        for (const { parameter, derivative: slope } of partials) {
+          gradient[parameter] = gradient[parameter]! + 2 * slope(parameters) * overlap;
+        }
       }
     }
     applyPlannedGate(step, undo, lambdaRe, lambdaIm);

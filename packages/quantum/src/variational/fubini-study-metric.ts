@@ -28,15 +28,18 @@ export function fubiniStudyMetric(plan: CircuitPlan, parameters: ArrayLike<numbe
     const matrix = plannedMatrix(step, angles);
     for (const tangent of tangents) if (tangent) applyPlannedGate(step, matrix, tangent.re, tangent.im);
     for (let index = 0; index < step.gate.parameterCount; index++) {
-      const { parameter, coefficient } = plan.angles[step.firstAngle + index]!;
-      if (parameter < 0) continue;
+      const { partials } = plan.angles[step.firstAngle + index]!;
+      if (partials.length === 0) continue;
       const derivative = step.gate.derivative(plannedAngles(step, angles), index);
       derivativeState(step, derivative, re, im, scratchRe, scratchIm);
-      tangents[parameter] ??= { re: new Float64Array(size), im: new Float64Array(size) };
-      const tangent = tangents[parameter];
-      for (let i = 0; i < size; i++) {
-        tangent.re[i] = tangent.re[i]! + coefficient * scratchRe[i]!;
-        tangent.im[i] = tangent.im[i]! + coefficient * scratchIm[i]!;
+      for (const { parameter, derivative: slope } of partials) {
+        tangents[parameter] ??= { re: new Float64Array(size), im: new Float64Array(size) };
+        const tangent = tangents[parameter];
+        const coefficient = slope(parameters);
+        for (let i = 0; i < size; i++) {
+          tangent.re[i] = tangent.re[i]! + coefficient * scratchRe[i]!;
+          tangent.im[i] = tangent.im[i]! + coefficient * scratchIm[i]!;
+        }
       }
     }
     applyPlannedGate(step, matrix, re, im);

@@ -63,15 +63,17 @@ export function parameterShiftGradient(
   const base = resolveAngles(plan, parameters);
   if (options.frequencies) return shiftWholeParameters(expectation, parameters, options.frequencies);
   const gradient = new Float64Array(parameters.length);
-  plan.angles.forEach(({ parameter, coefficient, frequencies }, index) => {
-    if (parameter < 0) return;
+  plan.angles.forEach(({ partials, frequencies }, index) => {
+    if (partials.length === 0) return;
     let derivative = 0;
     for (const term of shiftRule(frequencies)) {
       const shifted = base.slice();
       shifted[index] = shifted[index]! + term.shift;
       derivative += term.coefficient * expectation.evaluateAngles(shifted);
     }
-    gradient[parameter] = gradient[parameter]! + coefficient * derivative;
+    for (const { parameter, derivative: slope } of partials) {
+      gradient[parameter] = gradient[parameter]! + slope(parameters) * derivative;
+    }
   });
   return gradient;
 }

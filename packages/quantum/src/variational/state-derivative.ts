@@ -1,10 +1,10 @@
-import { clearUncontrolled } from '../simulation/apply-matrix.ts';
+import { clearUncontrolled } from '../simulation/engine/apply-matrix.ts';
 import type { PlannedGate } from '../simulation/circuit-plan.ts';
 import { applyPlannedGate } from '../simulation/state-vector-simulator.ts';
 
 /** The conjugate transpose of a complex square matrix, row-major and interleaved. */
 export function adjointMatrix(matrix: Float64Array): Float64Array {
-  const size = matrix.length === 8 ? 2 : 4;
+  const size = Math.sqrt(matrix.length / 2);
   const adjoint = new Float64Array(matrix.length);
   for (let row = 0; row < size; row++) {
     for (let column = 0; column < size; column++) {
