@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { compileGraph, createKernelEngine } from '../src/node.ts';
 import { readOnnx } from '../src/onnx.ts';
-import { openBoth } from './onnx-peer.ts';
+import { expectClose, openBoth } from './onnx-peer.ts';
 import type { WrittenTensor } from './onnx-writer.ts';
 import { REAL_ONNX_MODELS } from './real-models.ts';
 
@@ -71,6 +72,46 @@ describe('Silero voice activity agrees with ONNX Runtime over several steps', ()
     expect(state.numbers.some((each) => each !== 0)).toBe(true);
     expect(both.model.graph.inputs).toEqual(['input', 'state']);
   });
+
+  it.each(['silero5', 'silero6'] as const)(
+    '%s, fed with its own state, drifts by rounding only',
+    async (name) => {
+      const inputShapes = { input: [1, 512], state: [2, 1, 128] };
+      const constants = { sr: 16000 };
+      using engine = await createKernelEngine();
+      const both = await openBoth(REAL_ONNX_MODELS[name](), { inputShapes, constants });
+      using compiled = compileGraph(both.model, engine);
+      const stateTensor = (numbers: readonly number[]): WrittenTensor => ({ ...zeros(2, 1, 128), numbers });
+      let [ours, theirs] = [zeros(2, 1, 128), zeros(2, 1, 128)];
+      for (let step = 0; step < 40; step++) {
+        const input = signal([1, 512], step);
+        compiled.inputs.input!.data.set(input.numbers);
+        compiled.inputs.state!.data.set(ours.numbers);
+        compiled.run();
+        const { output, stateN } = compiled.outputs;
+        const same = await both.runPeer({ input, state: ours });
+        const free = await both.runPeer({ input, state: theirs });
+        expectClose(
+          stateN!.data,
+          same.get('stateN')!,
+          TOLERANCE,
+          `state after step ${step} from the same one`,
+        );
+        // Cells that add about 1 per step forget nothing, so roundings of all steps add up: as a random walk, to the root of their number.
+        expectClose(
+          stateN!.data,
+          free.get('stateN')!,
+          TOLERANCE * Math.sqrt(step + 1),
+          `state after ${step}`,
+        );
+        expectClose(output!.data, free.get('output')!, TOLERANCE, `probability after step ${step}`);
+        [ours, theirs] = [stateTensor([...stateN!.data]), stateTensor(free.get('stateN')!)];
+      }
+      await both.release();
+      // One of the cells counts the steps.
+      expect(Math.max(...ours.numbers.map(Math.abs))).toBeGreaterThan(30);
+    },
+  );
 
   it('legacy, whose batch is named in three inputs', async () => {
     const both = await openBoth(REAL_ONNX_MODELS.sileroLegacy(), {

@@ -1,12 +1,18 @@
-import type { StoredTensor } from '@qedge/core';
+import { type OperatorModel, Random, type StoredTensor } from '@qedge/core';
 import { describe, expect, it } from 'vitest';
+import type { KernelEngine } from '../src/engine/kernel-engine.ts';
 import { evaluateGraph } from '../src/graph/evaluate-graph.ts';
 import { GraphBuilder } from '../src/graph/graph-builder.ts';
 import { type BertConfig, bertEncoder } from '../src/graph/models/bert.ts';
 import type { ValueData } from '../src/graph/operators/operator-definition.ts';
+import { optimizeGraph } from '../src/graph/passes/optimize-graph.ts';
 import { validateGraph } from '../src/graph/validate-graph.ts';
+import { compileGraph, createKernelEngine } from '../src/node.ts';
+import { importOnnx, readOnnx } from '../src/onnx.ts';
 import { encodeOperatorModelAsOnnx, type OnnxOfGraphOptions } from '../src/ort.ts';
 import { weightSourceOf } from '../src/testing/index.ts';
+import { randomGraph, randomGraphInputs } from '../src/testing/random-graph.ts';
+import { RANDOM_OPERATORS, type RandomOperatorKind } from '../src/testing/random-operators.ts';
 import { expectClose, floats, integers, largestDifference, runOnnx, value } from './operator-cases.ts';
 
 /** Runs a model here and, written as ONNX, in ONNX Runtime. @returns the largest difference of all outputs. */
@@ -118,6 +124,105 @@ describe('a graph written as ONNX', () => {
     } as const;
     builder.output(builder.add(operator, [x], { name: 'border' })[0]);
     expect(() => encodeOperatorModelAsOnnx(builder.finish())).toThrow(/"border".*pad/);
+  });
+});
+
+/** What ONNX has no node for, or this writer none. */
+const UNWRITTEN: readonly RandomOperatorKind[] = [
+  'recurrent',
+  'quantization',
+  'extremum',
+  'pad',
+  'attention',
+];
+
+const WRITTEN = (Object.keys(RANDOM_OPERATORS) as RandomOperatorKind[]).filter(
+  (kind) => !UNWRITTEN.includes(kind),
+);
+
+const GATES: readonly string[] = ['silu', 'gelu', 'gelu-tanh', 'hard-swish'];
+
+/** Whether a function goes to 0 at -Infinity, where the products that stand for it in ONNX are NaN. */
+function hasGates({ graph }: OperatorModel): boolean {
+  let found = false;
+  JSON.stringify(graph.nodes, (key, part) => {
+    if (key === 'kind' && GATES.includes(part)) found = true;
+    return part;
+  });
+  return found;
+}
+
+/** Puts NaN, infinities, zeros of both signs and a subnormal in about a sixth of the numbers. */
+function withSpecials(inputs: Readonly<Record<string, ValueData>>, seed: number) {
+  const random = new Random(seed);
+  const specials = [NaN, Infinity, -Infinity, -0, 0, 1e-40];
+  const changed = Object.entries(inputs).map(([name, each]) => {
+    const data = (each.data as Float32Array).map((number) => {
+      return random.uniform() < 1 / 6 ? specials[random.integer(specials.length)]! : number;
+    });
+    return [name, { ...each, data }] as const;
+  });
+  return Object.fromEntries(changed);
+}
+
+describe('random graphs written as ONNX, imported and compiled', () => {
+  const seeds = Array.from({ length: process.env.QEDGE_FULL ? 1200 : 40 }, (_, index) => index + 1);
+  /** Values near 1 through a dozen operators, each of which rounds a few times; relative to the largest number. */
+  const tolerance = 1e-3;
+  const near = (actual: ArrayLike<number>, expected: ArrayLike<number>, what: string) => {
+    const finite = Array.from(expected).filter(Number.isFinite).map(Math.abs);
+    const largest = Math.max(1, ...finite);
+    expect(largestDifference(actual, expected), what).toBeLessThanOrEqual(tolerance * largest);
+  };
+  /** The outputs of the imported model, compiled, in order. */
+  const run = (model: OperatorModel, engine: KernelEngine, inputs: Readonly<Record<string, ValueData>>) => {
+    using compiled = compileGraph(model, engine);
+    for (const [name, { data }] of Object.entries(inputs)) compiled.inputs[name]!.data.set(data);
+    compiled.run();
+    return model.graph.outputs.map((name) => compiled.outputs[name]!.data.slice());
+  };
+
+  it('compute what the graphs and ONNX Runtime compute', async () => {
+    using engine = await createKernelEngine();
+    for (const seed of seeds) {
+      const model = randomGraph({ seed, operators: 2 + (seed % 12), kinds: WRITTEN });
+      const file = encodeOperatorModelAsOnnx(model);
+      const inputs = randomGraphInputs(model, seed);
+      const outputs = run(importOnnx(readOnnx(file)), engine, inputs);
+      const peer = Object.values(await runOnnx(file, inputs));
+      const reference = [...evaluateGraph(model, inputs).values()];
+      for (const [index, actual] of outputs.entries()) {
+        near(actual, reference[index]!.data, `seed ${seed}, output ${index}`);
+        near(actual, peer[index]!.data, `seed ${seed}, output ${index} in ONNX Runtime`);
+      }
+    }
+  });
+
+  it('keep the meaning of NaN and infinity', async () => {
+    using engine = await createKernelEngine();
+    let compared = 0;
+    for (const seed of seeds) {
+      const model = randomGraph({ seed, operators: 2 + (seed % 12), kinds: WRITTEN });
+      const inputs = withSpecials(randomGraphInputs(model, seed), seed);
+      const imported = importOnnx(readOnnx(encodeOperatorModelAsOnnx(model)));
+      const outputs = run(imported, engine, inputs);
+      const { model: optimized } = optimizeGraph(imported);
+      const meanings = [optimized];
+      // Where a gate is written as products, recognised, or both, -Infinity gives 0 instead of NaN.
+      if (!hasGates(model) && !hasGates(optimized)) meanings.push(model);
+      for (const [at, meaning] of meanings.entries()) {
+        const reference = [...evaluateGraph(meaning, inputs).values()];
+        for (const [index, actual] of outputs.entries()) {
+          near(
+            actual,
+            reference[index]!.data,
+            `seed ${seed}, output ${index}, ${['optimised', 'original'][at]}`,
+          );
+        }
+      }
+      compared += meanings.length - 1;
+    }
+    expect(compared).toBeGreaterThan(seeds.length / 3);
   });
 });
 

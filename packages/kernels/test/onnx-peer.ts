@@ -76,6 +76,8 @@ export interface BothModels {
   readonly model: OperatorModel;
   /** Runs both and compares all outputs; returns ours. */
   run(inputs: Readonly<Record<string, WrittenTensor>>, tolerance: number): Promise<Map<string, ValueData>>;
+  /** What ONNX Runtime computes for the outputs. */
+  runPeer(inputs: Readonly<Record<string, WrittenTensor>>): Promise<Map<string, number[]>>;
   release(): Promise<void>;
 }
 
@@ -90,20 +92,28 @@ export async function openBoth(bytes: Uint8Array, options: ImportOnnxOptions): P
   const fixed = Object.entries(options.constants ?? {}).map(([name, value]) => {
     return [name, new Tensor('int64', BigInt64Array.of(BigInt(Number(value))), [])] as const;
   });
+  const runSession = (inputs: Readonly<Record<string, WrittenTensor>>) => {
+    const feeds = Object.entries(inputs).map(([name, tensor]) => {
+      return [name, new Tensor(tensor.type, typedNumbers(tensor) as never, tensor.shape)] as const;
+    });
+    return session.run(Object.fromEntries([...feeds, ...fixed]));
+  };
+  const numbersOf = (tensor: Tensor) => Array.from(tensor.data as Float32Array, Number);
   return {
     model,
     async run(inputs, tolerance) {
       const values = Object.entries(inputs).map(([name, tensor]) => [name, toValue(tensor)] as const);
       const actual = evaluateGraph(model, Object.fromEntries(values));
-      const feeds = Object.entries(inputs).map(([name, tensor]) => {
-        return [name, new Tensor(tensor.type, typedNumbers(tensor) as never, tensor.shape)] as const;
-      });
-      const expected = await session.run(Object.fromEntries([...feeds, ...fixed]));
+      const expected = await runSession(inputs);
       for (const [name, value] of actual) {
         expect(value.shape).toEqual([...expected[name]!.dims]);
-        expectClose(value.data, Array.from(expected[name]!.data as Float32Array, Number), tolerance, name);
+        expectClose(value.data, numbersOf(expected[name]!), tolerance, name);
       }
       return actual;
+    },
+    async runPeer(inputs) {
+      const outputs = Object.entries(await runSession(inputs));
+      return new Map(outputs.map(([name, tensor]) => [name, numbersOf(tensor)]));
     },
     release: () => session.release(),
   };

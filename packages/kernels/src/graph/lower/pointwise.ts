@@ -6,6 +6,7 @@ import { mapSteps } from '../../engine/map.ts';
 import { broadcastStrides } from '../operators/strided.ts';
 import { limitInputs } from './limit-inputs.ts';
 import type { Lowering } from './lowering.ts';
+import { propagateNaN } from './propagate-nan.ts';
 
 /** Numbers of a shape. */
 export interface ShapedFloats {
@@ -48,9 +49,11 @@ export function stridedPointwiseSteps(
       data: context.arena.temporaryArray(Float32Array, elementCount(sizes), 'a part of an expression'),
       strides: rowMajorStrides(sizes),
     });
-    return limitInputs(expression, inputs, output, MOST_MAP_INPUTS, temporary).flatMap((part) => {
-      return mapSteps(context, { sizes, ...part });
-    });
+    return limitInputs(propagateNaN(expression), inputs, output, MOST_MAP_INPUTS, temporary).flatMap(
+      (part) => {
+        return mapSteps(context, { sizes, ...part });
+      },
+    );
   });
 }
 

@@ -13,7 +13,8 @@ function attentionSizes(q: ValueSpec, k: ValueSpec, v: ValueSpec, heads: number,
 }
 
 /**
- * Scaled dot-product attention with several heads; several heads may share keys and values. A token that no key is visible to becomes NaN.
+ * Scaled dot-product attention with several heads; several heads may share keys and values. -Infinity is added to the score of a hidden key, so
+ * that NaN stays NaN. A token that no key is visible to becomes NaN.
  */
 export const attention: OperatorDefinition<'attention'> = {
   kind: 'attention',
@@ -81,7 +82,7 @@ export const attention: OperatorDefinition<'attention'> = {
         for (let i = 0; i < size; i++) score += queries[query + i]! * keyed[at + i]!;
         score *= scale;
         if (mask) score += mask.data[maskRow + key * strides[3]!]!;
-        row[key] = causal && key > token ? Number.NEGATIVE_INFINITY : score;
+        row[key] = causal && key > token ? score + Number.NEGATIVE_INFINITY : score;
       }
       softmaxInPlace(row, false);
       sums.fill(0);

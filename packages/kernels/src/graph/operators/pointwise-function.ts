@@ -26,16 +26,20 @@ const clamp = (x: number, low: number, high: number) => Math.min(Math.max(x, low
 
 type PlainFunction = Exclude<PointwiseFunction, { readonly alpha: number } | { readonly low: number }>;
 
+/** A gate, `x` times a number that goes to 0 where x goes to -Infinity: there the limit, not `-Infinity * 0`. */
+const gated = (gate: (x: number) => number) => (x: number) =>
+  x === Number.NEGATIVE_INFINITY ? 0 : x * gate(x);
+
 /** Functions without parameters, in float64. */
 const PLAIN: Readonly<Record<PlainFunction['kind'], (x: number) => number>> = {
   relu: (x) => Math.max(x, 0),
   relu6: (x) => clamp(x, 0, 6),
   sigmoid,
   tanh: Math.tanh,
-  gelu: (x) => 0.5 * x * (1 + errorFunction(x * Math.SQRT1_2)),
-  'gelu-tanh': (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
-  silu: (x) => x * sigmoid(x),
-  'hard-swish': (x) => (x * clamp(x + 3, 0, 6)) / 6,
+  gelu: gated((x) => 0.5 * (1 + errorFunction(x * Math.SQRT1_2))),
+  'gelu-tanh': gated((x) => 0.5 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)))),
+  silu: gated(sigmoid),
+  'hard-swish': gated((x) => clamp(x + 3, 0, 6) / 6),
   softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
   absolute: Math.abs,
   negate: (x) => -x,

@@ -7,7 +7,10 @@ import { checkWindow, windowOutput } from './window.ts';
 /** The operations of pooling. */
 export const POOLING_OPERATIONS = ['max', 'average', 'average-with-padding'] as const;
 
-/** Largest or mean cells under windows. A window without a cell of the image gives -Infinity, 0 / 0 or 0. */
+/**
+ * Largest or mean cells under windows. The largest passes over NaN, as in TensorFlow.js. A window without a cell of the image gives -Infinity,
+ * 0 / 0 or 0.
+ */
 export const pooling: OperatorDefinition<'pooling'> = {
   kind: 'pooling',
 
@@ -50,7 +53,8 @@ export const pooling: OperatorDefinition<'pooling'> = {
             const pixel = ((image * height + y) * width + x) * channels;
             for (let i = 0; i < channels; i++) {
               const cell = images.data[pixel + i]!;
-              cells[i] = max ? Math.max(cells[i]!, cell) : cells[i]! + cell;
+              if (!max) cells[i]! += cell;
+              else if (cell > cells[i]!) cells[i] = cell;
             }
           }
           const divisor = max ? 1 : operation === 'average' ? inside : taps;

@@ -7,7 +7,10 @@ import { newFloats } from './value-data.ts';
 /** The operations of reductions. */
 export const REDUCTIONS = ['sum', 'mean', 'maximum', 'minimum'] as const;
 
-/** Sums, means and extrema over axes. */
+/**
+ * Sums, means and extrema over axes. Extrema pass over NaN: of several NaNs only, or of nothing, they are infinite. Of one number all are that
+ * number.
+ */
 export const reduction: OperatorDefinition<'reduction'> = {
   kind: 'reduction',
 
@@ -38,6 +41,10 @@ export const reduction: OperatorDefinition<'reduction'> = {
     const { shape, data: source } = x!;
     const kept = reducedShape(shape, axes, true);
     const { data } = newFloats(kept);
+    if (data.length === source.length) {
+      data.set(source);
+      return [{ dtype: 'float32', shape: reducedShape(shape, axes, keepAxes), data }];
+    }
     const results = new Float64Array(data.length).fill(
       operation === 'maximum'
         ? Number.NEGATIVE_INFINITY
@@ -46,7 +53,7 @@ export const reduction: OperatorDefinition<'reduction'> = {
           : 0,
     );
     const strides = rowMajorStrides(kept).map((stride, axis) => (axes.includes(axis) ? 0 : stride));
-    const combine = operation === 'maximum' ? Math.max : operation === 'minimum' ? Math.min : plus;
+    const combine = operation === 'maximum' ? larger : operation === 'minimum' ? smaller : plus;
     const [length, step] = [shape.at(-1) ?? 1, strides.at(-1) ?? 0];
     walkRows(shape, rowMajorStrides(shape), strides, (from, to) => {
       for (let i = 0, at = to; i < length; i++, at += step)
@@ -60,6 +67,17 @@ export const reduction: OperatorDefinition<'reduction'> = {
 
 function plus(a: number, b: number): number {
   return a + b;
+}
+
+// Not Math.max and Math.min: those give NaN when either operand is NaN.
+function larger(a: number, b: number): number {
+  // biome-ignore lint/complexity/useMathMinMax: another result for NaN
+  return b > a ? b : a;
+}
+
+function smaller(a: number, b: number): number {
+  // biome-ignore lint/complexity/useMathMinMax: another result for NaN
+  return b < a ? b : a;
 }
 
 function reducedShape(shape: Shape, axes: readonly number[], keepAxes: boolean): number[] {

@@ -17,7 +17,7 @@ export const RESIZE_COORDINATES = [
 /** The ways to round to the nearest cell. */
 export const NEAREST_ROUNDINGS = ['round-prefer-floor', 'round-prefer-ceil', 'floor', 'ceil'] as const;
 
-/** Images of another size. */
+/** Images of another size. What counts 0 is multiplied all the same: an infinite or NaN cell beside makes NaN. */
 export const resize: OperatorDefinition<'resize'> = {
   kind: 'resize',
 
@@ -62,7 +62,6 @@ export const resize: OperatorDefinition<'resize'> = {
       for (let i = 0; i < down.taps; i++) {
         for (let j = 0; j < across.taps; j++) {
           const weight = down.weights[row * down.taps + i]! * across.weights[column * across.taps + j]!;
-          if (weight === 0) continue;
           const y = image * height + down.cells[row * down.taps + i]!;
           const from = (y * width + across.cells[column * across.taps + j]!) * channels;
           for (let c = 0; c < channels; c++) sums[c]! += weight * source[from + c]!;
