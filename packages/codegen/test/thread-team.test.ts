@@ -210,6 +210,10 @@ it.each([0, -1, 1.5, Number.NaN, 2000])('a team of %s threads is refused', async
   await expect(createNodeTeam(size)).rejects.toThrow(InvalidArgumentError);
 });
 
+it.each([-1, Number.NaN, 2e6])('threads that would spin for %s microseconds are refused', async (time) => {
+  await expect(createNodeTeam(2, { spinMicroseconds: time })).rejects.toThrow(InvalidArgumentError);
+});
+
 describe('a team that loses a thread', () => {
   /** A team with its workers, as Node announces them. */
   const createTeamWithWorkers = async (size: number) => {

@@ -1,6 +1,6 @@
 import { whyNotShared } from '../wasm/web-assembly.ts';
-import { assertTeamSize, createSingleThreadTeam, startTeam } from './start-team.ts';
-import type { TeamWorker, ThreadTeam } from './thread-team.ts';
+import { createSingleThreadTeam, requireTeam, startTeam, type WorkerStarter } from './start-team.ts';
+import type { TeamWorker, ThreadTeam, ThreadTeamOptions } from './thread-team.ts';
 import { BROWSER_WORKER_PROGRAM, type WorkerStart } from './worker-program.ts';
 
 // The parts of a browser's interface that a team uses, declared here so that the DOM's type library is not needed.
@@ -22,10 +22,10 @@ interface Browser {
  * elsewhere, and where workers cannot be started (a content security policy without `worker-src blob:`), the team has one thread and says
  * why.
  *
- * @throws InvalidArgumentError when `size` is not an integer from 1 to 256.
+ * @throws InvalidArgumentError when `size` is not an integer from 1 to 256, or for an impossible time.
  */
-export async function createBrowserTeam(size: number): Promise<ThreadTeam> {
-  assertTeamSize(size);
+export async function createBrowserTeam(size: number, options: ThreadTeamOptions = {}): Promise<ThreadTeam> {
+  const spinMicroseconds = requireTeam(size, options);
   if (size === 1) return createSingleThreadTeam(null);
   const why = whyNotShared();
   if (why !== null) return createSingleThreadTeam(why);
@@ -33,10 +33,11 @@ export async function createBrowserTeam(size: number): Promise<ThreadTeam> {
   if (Worker === undefined) return createSingleThreadTeam('this host has no Web Workers');
   const url = URL.createObjectURL(new Blob([BROWSER_WORKER_PROGRAM], { type: 'text/javascript' }));
   try {
-    return await startTeam(size, (start, onReady, onEnd) => {
+    const startWorker: WorkerStarter = (start, onReady, onEnd) => {
       const worker = new Worker(url, { name: `qedge-team-${start.thread}` });
       return superviseWorker(worker, start, onReady, onEnd);
-    });
+    };
+    return await startTeam(size, startWorker, { spinMicroseconds, yieldThread: () => {} });
   } finally {
     URL.revokeObjectURL(url);
   }

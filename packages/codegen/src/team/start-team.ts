@@ -1,10 +1,19 @@
 import { InvalidArgumentError } from '@qedge/core';
 import { controlBytes } from './control-words.ts';
-import { SPIN_MICROSECONDS, StartedTeam, type TeamWorker, type ThreadTeam } from './thread-team.ts';
+import {
+  StartedTeam,
+  type TeamWorker,
+  type ThreadTeam,
+  type ThreadTeamOptions,
+  type Waiting,
+} from './thread-team.ts';
 import type { WorkerStart } from './worker-program.ts';
 
 /** More threads than any host has that runs this. */
 const MAX_THREADS = 256;
+/** Waking a sleeping thread takes about as long. */
+const SPIN_MICROSECONDS = 50;
+const MAX_SPIN_MICROSECONDS = 1_000_000;
 const START_LIMIT_MILLISECONDS = 20_000;
 
 /** Starts one worker. Calls `onReady` once it can take messages, `onEnd` when it has failed or ended. May throw. */
@@ -14,27 +23,46 @@ export type WorkerStarter = (
   onEnd: (why: string) => void,
 ) => TeamWorker;
 
-/** @throws InvalidArgumentError when `size` is not an integer from 1 to 256. */
-export function assertTeamSize(size: number): void {
-  if (Number.isInteger(size) && size >= 1 && size <= MAX_THREADS) return;
-  throw new InvalidArgumentError('A team has an impossible number of threads', {
-    expected: `an integer from 1 to ${MAX_THREADS}`,
-    actual: size,
-  });
+/**
+ * How long threads spin before they sleep.
+ *
+ * @throws InvalidArgumentError when `size` is not an integer from 1 to 256, or the time is not from 0 to 1,000,000 microseconds.
+ */
+export function requireTeam(
+  size: number,
+  { spinMicroseconds = SPIN_MICROSECONDS }: ThreadTeamOptions,
+): number {
+  if (!Number.isInteger(size) || size < 1 || size > MAX_THREADS) {
+    throw new InvalidArgumentError('A team has an impossible number of threads', {
+      expected: `an integer from 1 to ${MAX_THREADS}`,
+      actual: size,
+    });
+  }
+  if (!(spinMicroseconds >= 0 && spinMicroseconds <= MAX_SPIN_MICROSECONDS)) {
+    throw new InvalidArgumentError('Threads cannot spin for such a time', {
+      expected: `from 0 to ${MAX_SPIN_MICROSECONDS} microseconds`,
+      actual: spinMicroseconds,
+    });
+  }
+  return spinMicroseconds;
 }
 
 /** A team of the calling thread alone. */
 export function createSingleThreadTeam(reason: string | null): ThreadTeam {
-  return new StartedTeam([], new ArrayBuffer(controlBytes(1)), reason, () => {});
+  return new StartedTeam([], new ArrayBuffer(controlBytes(1)), reason, {
+    spinMicroseconds: 0,
+    yieldThread: () => {},
+  });
 }
 
 /** Starts `size - 1` workers and waits until they are ready; a team of one, with the reason, where that fails. */
 export async function startTeam(
   size: number,
   startWorker: WorkerStarter,
-  yieldThread: () => void = () => {},
+  waiting: Waiting,
 ): Promise<ThreadTeam> {
   if (size === 1) return createSingleThreadTeam(null);
+  const { spinMicroseconds } = waiting;
   const control = new SharedArrayBuffer(controlBytes(size));
   const workers: TeamWorker[] = [];
   let team: StartedTeam | null = null;
@@ -43,11 +71,11 @@ export async function startTeam(
       onFailure(new Error(why));
       team?.reportEnd(thread, why);
     };
-    workers.push(startWorker({ control, thread, spinMicroseconds: SPIN_MICROSECONDS }, onReady, onEnd));
+    workers.push(startWorker({ control, thread, spinMicroseconds }, onReady, onEnd));
   };
   try {
     await allReady(size - 1, start);
-    team = new StartedTeam(workers, control, null, yieldThread);
+    team = new StartedTeam(workers, control, null, waiting);
     return team;
   } catch (error) {
     for (const worker of workers) void worker.terminate();

@@ -55,8 +55,21 @@ export interface TeamWorker {
   terminate(): Promise<unknown>;
 }
 
-/** How long threads spin before they sleep. Waking a sleeping thread takes about as long. */
-export const SPIN_MICROSECONDS = 50;
+/** Options of a team of threads. */
+export interface ThreadTeamOptions {
+  /**
+   * How long a thread that waits spins before it sleeps, in microseconds; default 50, about as long as waking one takes. Where runs come from a
+   * program that does other things in between, more of it finds the threads awake, and takes processor time.
+   */
+  readonly spinMicroseconds?: number;
+}
+
+/** How threads of a team wait. */
+export interface Waiting {
+  readonly spinMicroseconds: number;
+  /** Lets another thread run on this core, where the host can: threads that wait for each other may share one. */
+  readonly yieldThread: () => void;
+}
 
 /** How often a waiting thread looks whether the others still live. */
 const CHECK_MILLISECONDS = 50;
@@ -89,7 +102,7 @@ export class StartedTeam implements ThreadTeam {
   readonly #workers: readonly TeamWorker[];
   readonly #words: Int32Array;
   readonly #canSleep: boolean;
-  readonly #yieldThread: () => void;
+  readonly #waiting: Waiting;
   /** Plans that nobody can run any more. */
   readonly #unused = new FinalizationRegistry<number>((plan) => this.#forget(plan));
   #plans = 0;
@@ -98,18 +111,17 @@ export class StartedTeam implements ThreadTeam {
 
   /**
    * @param control zeroed shared memory that the workers have been given.
-   * @param yieldThread lets another thread run on this core, where the host can: threads that wait for each other may share one.
    */
   constructor(
     workers: readonly TeamWorker[],
     control: ArrayBufferLike,
     reason: string | null,
-    yieldThread: () => void,
+    waiting: Waiting,
   ) {
     this.#workers = workers;
     this.#words = new Int32Array(control);
     this.#canSleep = workers.length > 0 && maySleep(this.#words);
-    this.#yieldThread = yieldThread;
+    this.#waiting = waiting;
     this.reason = reason;
     this.handoffMicroseconds = workers.length > 0 ? this.#measureHandoff() : 0;
   }
@@ -276,9 +288,9 @@ export class StartedTeam implements ThreadTeam {
     for (let turn = 1; Atomics.load(this.#words, CONTROL.arrived) < target; turn++) {
       pause();
       if (turn % TURNS_PER_CLOCK !== 0) continue;
-      this.#yieldThread();
+      this.#waiting.yieldThread();
       const now = performance.now();
-      if (end === 0) end = now + SPIN_MICROSECONDS / 1000;
+      if (end === 0) end = now + this.#waiting.spinMicroseconds / 1000;
       else if (now > end) return false;
     }
     return true;
@@ -346,7 +358,7 @@ export class StartedTeam implements ThreadTeam {
     const samples: number[] = [];
     while (samples.length < HANDOFF_SAMPLES) {
       // Long enough for the workers to fall asleep.
-      const start = performance.now() + (5 * SPIN_MICROSECONDS) / 1000;
+      const start = performance.now() + (5 * this.#waiting.spinMicroseconds) / 1000;
       while (performance.now() < start) pause();
       const before = performance.now();
       this.#run(plan);
