@@ -1,6 +1,6 @@
 import { Random, ShapeMismatchError, throwIfCancelled, UnsupportedError } from '@qedge/core';
 import type { Circuit } from '../circuit/circuit.ts';
-import { applyOneQubitMatrix, applyScalar, applyTwoQubitMatrix, applyX } from './engine/apply-matrix.ts';
+import { applyOneQubitMatrix, applyScalar, applyTwoQubitMatrix, applyX } from './apply-matrix.ts';
 import {
   type CircuitPlan,
   orderParameters,

@@ -1,4 +1,4 @@
-import { clearUncontrolled } from '../simulation/engine/apply-matrix.ts';
+import { clearUncontrolled } from '../simulation/apply-matrix.ts';
 import type { PlannedGate } from '../simulation/circuit-plan.ts';
 import { applyPlannedGate } from '../simulation/state-vector-simulator.ts';
 
