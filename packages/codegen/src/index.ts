@@ -136,6 +136,8 @@ export { ARGUMENT_BYTES, setArgument, setFloatArgument } from './host/argument-b
 export { createInterpreterHost, type InterpreterHostOptions } from './host/interpreter-host.ts';
 export type { Isa } from './host/isa.ts';
 export {
+  type AssembledKernels,
+  type EmittedKernel,
   type EncodedKernels,
   type ForeignMemory,
   type KernelHost,
@@ -235,6 +237,7 @@ export type {
   Comparison,
   Conversion,
   DotForm,
+  FloatElement,
   FloatOperation,
   IntegerOperation,
   MemoryOperand,

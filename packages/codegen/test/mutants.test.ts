@@ -41,7 +41,7 @@ function withBytes(
   dialect: WasmDialect = 'strict',
 ): Backend {
   const backend = wasmBackend(dialect);
-  const replace = (code: readonly number[]): number[] => {
+  const replace = (code: ArrayLike<number>): number[] => {
     const bytes: number[] = [];
     for (let i = 0; i < code.length; ) {
       const found = search.every((byte, offset) => code[i + offset] === byte);

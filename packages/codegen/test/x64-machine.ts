@@ -57,6 +57,7 @@ export const ALL_FEATURES: X64Features = {
   avx512Vnni: true,
   avx512Bf16: true,
   prefetchw: true,
+  bmi2: true,
 };
 
 /** Targets with all of `features`, and with fewer, from the top one down; those that `features` do not allow are left out. */

@@ -1,9 +1,21 @@
 import { CapabilityUnavailableError, InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
 import { emitKernel, type KernelDescription, kernelKey } from '../kernels/families.ts';
-import { type InterpretedKernel, InterpreterTarget } from '../target/interpreter.ts';
-import type { DotForm, TargetTraits } from '../target/target.ts';
-import { type KernelHost, type KernelMemory, type LoadedKernel, MEMORY_ALIGNMENT } from './kernel-host.ts';
+import {
+  type InterpretedFragments,
+  type InterpretedKernel,
+  InterpreterTarget,
+} from '../target/interpreter.ts';
+import type { DotForm, FloatElement, TargetTraits } from '../target/target.ts';
+import {
+  type AssembledKernels,
+  type EmittedKernel,
+  type KernelHost,
+  type KernelMemory,
+  type LoadedKernel,
+  MEMORY_ALIGNMENT,
+} from './kernel-host.ts';
 import { requireByteLength } from './require-byte-length.ts';
+import { requireDifferentKeys } from './require-different-keys.ts';
 import { VerifiedKernels } from './verified-kernels.ts';
 
 /** Options of {@link createInterpreterHost}. They change how operands are packed, never a result. */
@@ -30,6 +42,7 @@ export function createInterpreterHost(options: InterpreterHostOptions = {}): Ker
   }
   return new InterpreterHost({
     id: `interpreter-${lanes}-${dot}`,
+    element: 'float32',
     lanes,
     vectors: lanes === 16 ? 32 : 16,
     pointers: 16,
@@ -62,6 +75,10 @@ class InterpreterHost implements KernelHost {
   readonly traits: TargetTraits;
   readonly #kernels = new Map<string, InterpretedKernel>();
   readonly #verified: VerifiedKernels;
+  readonly #fragments: Readonly<Record<FloatElement, InterpretedFragments>> = {
+    float32: new Map(),
+    float64: new Map(),
+  };
   #disposed = false;
 
   constructor(traits: TargetTraits) {
@@ -104,6 +121,23 @@ class InterpreterHost implements KernelHost {
 
   loadEncoded(): never {
     throw noCode();
+  }
+
+  traitsOf(element: FloatElement): TargetTraits {
+    if (element === 'float32') return this.traits;
+    const { id, lanes } = this.traits;
+    return { ...this.traits, id: `${id}-float64`, element, lanes: lanes / 2 };
+  }
+
+  assemble(kernels: readonly EmittedKernel[], memory: KernelMemory, element: FloatElement): AssembledKernels {
+    this.#assertUsable();
+    requireDifferentKeys(kernels);
+    const loaded = kernels.map(({ key, emit }) => {
+      const target = new InterpreterTarget(this.traitsOf(element), this.#fragments[element]);
+      emit(target);
+      return { key, run: target.finish()(memory), portable: null };
+    });
+    return { kernels: loaded, byteLength: 0, dispose() {}, [Symbol.dispose]() {} };
   }
 
   #loadOne(description: KernelDescription, memory: KernelMemory): LoadedKernel {

@@ -1,5 +1,5 @@
 import type { KernelDescription } from '../kernels/families.ts';
-import type { TargetTraits } from '../target/target.ts';
+import type { FloatElement, Target, TargetTraits } from '../target/target.ts';
 import type { Isa } from './isa.ts';
 
 /** Bytes that addresses handed out by this package are aligned to: a cache line, and the widest vector. */
@@ -41,6 +41,28 @@ export interface LoadedKernel {
   readonly run: (block: number) => void;
   /** Null where code cannot move to other threads (the interpreter, memory that is not shared). */
   readonly portable: PortableKernel | null;
+}
+
+/**
+ * A kernel that its owner emits: no family describes it and nothing checks it before its first use. Its emitter must be tested on every
+ * target by its owner.
+ */
+export interface EmittedKernel {
+  /** A name that no other kernel of the same call has. */
+  readonly key: string;
+  /** Calls the operations of the target, but not `finish`. */
+  emit(target: Target<unknown>): void;
+}
+
+/** Code of emitted kernels. */
+export interface AssembledKernels {
+  /** In the order in which they were emitted. */
+  readonly kernels: readonly LoadedKernel[];
+  /** Bytes of code. */
+  readonly byteLength: number;
+  /** Lets other code take its place; none of the kernels may run any more, on no thread. */
+  dispose(): void;
+  [Symbol.dispose](): void;
 }
 
 /** Code of kernels as bytes, to be kept and loaded by another process. Made by `KernelHost.encode`. */
@@ -100,6 +122,16 @@ export interface KernelHost {
    *   `dispose`.
    */
   loadEncoded(encoded: EncodedKernels, memory: KernelMemory): readonly LoadedKernel[];
+  /** Traits of the targets that {@link assemble} emits to. */
+  traitsOf(element: FloatElement): TargetTraits;
+  /**
+   * Turns kernels that emit themselves into code, bound to `memory`. They are not checked, and an access outside of the memory in machine
+   * code ends the process.
+   *
+   * @throws RegisterBudgetError, InvalidArgumentError for what the target refuses and for two equal keys; UseAfterReleaseError after
+   *   `dispose`.
+   */
+  assemble(kernels: readonly EmittedKernel[], memory: KernelMemory, element: FloatElement): AssembledKernels;
   /** Gives back nothing that a loaded kernel still needs; loads no more. */
   dispose(): void;
   [Symbol.dispose](): void;

@@ -112,6 +112,7 @@ function readFeatures(
     avx512Vnni: zmm && bit(leaf7.ecx, 11),
     avx512Bf16: zmm && bit(leaf7part1.eax, 5),
     prefetchw: bit(higher(0x8000_0001).ecx, 8),
+    bmi2: bit(leaf7.ebx, 8),
   };
 }
 

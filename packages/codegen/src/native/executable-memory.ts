@@ -2,6 +2,7 @@ import { closeSync, ftruncateSync, writeSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { CapabilityUnavailableError, UseAfterReleaseError } from '@qedge/core';
 import { type Koffi, loadKoffi } from '@qedge/core/node';
+import { CodeSlabs, type Slab } from './code-slabs.ts';
 
 /** Where code was put, or why no memory may be executed here. */
 export type CodePlacement =
@@ -44,14 +45,6 @@ interface LibraryCalls {
   readonly memfdCreate: (name: string, flags: number) => number;
 }
 
-/** A file in memory that is mapped readable and executable; code is appended by writing to the file. */
-interface Slab {
-  readonly descriptor: number;
-  readonly address: number;
-  readonly byteLength: number;
-  used: number;
-}
-
 /**
  * Memory that holds machine code. Nothing is ever writable and executable at once:
  *
@@ -59,13 +52,13 @@ interface Slab {
  * 2. where that is refused, anonymous memory that is filled first and then made executable by `mprotect`;
  * 3. where both are refused, {@link place} says so.
  *
- * Code stays where it is until the process ends, because a function or another thread may still use it: a few kilobytes per
- * kernel. `dispose` closes the files, and no more code is taken.
+ * Code stays where it is until {@link release} or the end of the process, because a function or another thread may still use it: a few
+ * kilobytes per kernel. `dispose` closes the files, and no more code is taken.
  */
 export class ExecutableMemory {
   readonly koffi: Koffi;
   readonly #calls: LibraryCalls;
-  #slab: Slab | null = null;
+  readonly #slabs = new CodeSlabs();
   /** Why the first way does not work; it is tried once. */
   #memfdFailure: string | null = null;
   #disposed = false;
@@ -111,34 +104,39 @@ export class ExecutableMemory {
     };
   }
 
+  /** Lets other code take the place of `byteLength` bytes that {@link place} put at `address`. No thread may run them any more. */
+  release(address: number, byteLength: number): void {
+    this.#slabs.release(address, roundUp(byteLength, CODE_ALIGNMENT));
+  }
+
   dispose(): void {
     this.#disposed = true;
-    this.#closeSlab();
+    this.#slabs.close();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  /** Appends to a slab. Returns the address, or what failed. */
+  /** Writes to a slab. Returns the address, or what failed. */
   #append(code: Uint8Array): number | string {
-    if (this.#slab === null || this.#slab.used + code.byteLength > this.#slab.byteLength) {
-      const opened = this.#openSlab(Math.max(SLAB_BYTES, roundUp(code.byteLength, PAGE_BYTES)));
+    const byteLength = roundUp(Math.max(code.byteLength, 1), CODE_ALIGNMENT);
+    let place = this.#slabs.take(byteLength);
+    if (place === null) {
+      const opened = this.#openSlab(Math.max(SLAB_BYTES, roundUp(byteLength, PAGE_BYTES)));
       if (typeof opened === 'string') return opened;
-      this.#closeSlab();
-      this.#slab = opened;
+      this.#slabs.add(opened);
+      place = this.#slabs.take(byteLength)!;
     }
-    const slab = this.#slab;
+    const { slab, offset } = place;
     try {
       for (let done = 0; done < code.byteLength; ) {
-        done += writeSync(slab.descriptor, code, done, code.byteLength - done, slab.used + done);
+        done += writeSync(slab.descriptor, code, done, code.byteLength - done, offset + done);
       }
     } catch (error) {
       return `writing to the memfd failed (${(error as Error).message})`;
     }
-    const address = slab.address + slab.used;
-    slab.used += roundUp(code.byteLength, CODE_ALIGNMENT);
-    return address;
+    return slab.address + offset;
   }
 
   #openSlab(byteLength: number): Slab | string {
@@ -153,7 +151,7 @@ export class ExecutableMemory {
       return `ftruncate of the memfd failed (${(error as Error).message})`;
     }
     const address = mmap(0, byteLength, PROT_READ_EXECUTE, MAP_SHARED, descriptor, 0);
-    if (address !== MAP_FAILED) return { descriptor, address, byteLength, used: 0 };
+    if (address !== MAP_FAILED) return { descriptor, address, byteLength };
     const failure = this.#failure('mmap(PROT_EXEC) of a memfd');
     closeSync(descriptor);
     return failure;
@@ -170,11 +168,6 @@ export class ExecutableMemory {
     const failure = this.#failure('mprotect(PROT_EXEC)');
     munmap(address, byteLength);
     return failure;
-  }
-
-  #closeSlab(): void {
-    if (this.#slab) closeSync(this.#slab.descriptor);
-    this.#slab = null;
   }
 
   #failure(call: string): string {

@@ -6,6 +6,8 @@ import {
 } from '@qedge/core';
 import type { Koffi } from '@qedge/core/node';
 import {
+  type AssembledKernels,
+  type EmittedKernel,
   type EncodedKernels,
   type ForeignMemory,
   type KernelHost,
@@ -13,13 +15,15 @@ import {
   type LoadedKernel,
   MEMORY_ALIGNMENT,
 } from '../host/kernel-host.ts';
+import { requireDifferentKeys } from '../host/require-different-keys.ts';
 import { requireForeignMemory } from '../host/require-foreign-memory.ts';
 import { VerifiedKernels } from '../host/verified-kernels.ts';
 import { emitKernel, type KernelDescription, kernelKey } from '../kernels/families.ts';
-import type { Target, TargetTraits } from '../target/target.ts';
+import type { FloatElement, Target, TargetTraits } from '../target/target.ts';
 import { Avx2Target } from '../x64/avx2-target.ts';
 import { Avx512Target, supportsAvx512 } from '../x64/avx512-target.ts';
 import { enabledFeatures, featureNames } from '../x64/features.ts';
+import type { CodeFragments } from '../x64/x64-frame.ts';
 import { AdoptedMachineMemory } from './adopted-memory.ts';
 import { type CpuDescription, describeCpu } from './cpu-features.ts';
 import { ExecutableMemory } from './executable-memory.ts';
@@ -102,6 +106,10 @@ class X64Host implements MachineCodeHost {
   /** Addresses of code by kernel key. */
   readonly #addresses = new Map<string, number>();
   readonly #verified: VerifiedKernels;
+  readonly #fragments: Readonly<Record<FloatElement, CodeFragments>> = {
+    float32: new Map(),
+    float64: new Map(),
+  };
   #disposed = false;
 
   constructor(isa: MachineIsa, strict: boolean, cpu: CpuDescription, executable: ExecutableMemory) {
@@ -141,21 +149,15 @@ class X64Host implements MachineCodeHost {
     if (!this.#verified.has(key)) {
       this.#verified.verify(description, (scratch) => this.#bind(address, scratch));
     }
-    return { key, run: this.#bind(address, memory), portable: { kind: 'machine-code', address } };
+    return this.#loadedAt(key, address, memory);
   }
 
   encode(descriptions: readonly KernelDescription[]): EncodedKernels {
     this.#assertUsable();
     const verified = new VerifiedKernels(this);
-    const starts: number[] = [];
-    const parts = descriptions.map((description) => emitKernel(this.#createTarget(), description));
-    let byteLength = 0;
-    for (const part of parts) {
-      starts.push(byteLength);
-      byteLength += Math.ceil(part.byteLength / MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
-    }
-    const code = new Uint8Array(byteLength);
-    for (const [index, part] of parts.entries()) code.set(part, starts[index]!);
+    const { code, starts } = joinFunctions(
+      descriptions.map((description) => emitKernel(this.#createTarget(), description)),
+    );
     const address = this.#place(code);
     for (const [index, description] of descriptions.entries()) {
       verified.verify(description, (scratch) => this.#bind(address + starts[index]!, scratch));
@@ -185,14 +187,36 @@ class X64Host implements MachineCodeHost {
       });
     }
     const base = this.#place(code);
-    return starts.map((start, index) => {
-      const address = base + start;
-      return {
-        key: String(index),
-        run: this.#bind(address, memory),
-        portable: { kind: 'machine-code', address },
-      };
-    });
+    return starts.map((start, index) => this.#loadedAt(String(index), base + start, memory));
+  }
+
+  traitsOf(element: FloatElement): TargetTraits {
+    return this.#createTarget(element).traits;
+  }
+
+  assemble(kernels: readonly EmittedKernel[], memory: KernelMemory, element: FloatElement): AssembledKernels {
+    this.#assertUsable();
+    assertOwnKind(memory);
+    requireDifferentKeys(kernels);
+    const { code, starts } = joinFunctions(
+      kernels.map(({ emit }) => {
+        const target = this.#createTarget(element);
+        emit(target);
+        return target.finish();
+      }),
+    );
+    const base = this.#place(code);
+    const dispose = () => this.#executable.release(base, code.byteLength);
+    return {
+      kernels: kernels.map(({ key }, index) => this.#loadedAt(key, base + starts[index]!, memory)),
+      byteLength: code.byteLength,
+      dispose,
+      [Symbol.dispose]: dispose,
+    };
+  }
+
+  #loadedAt(key: string, address: number, memory: KernelMemory): LoadedKernel {
+    return { key, run: this.#bind(address, memory), portable: { kind: 'machine-code', address } };
   }
 
   #features(): readonly string[] {
@@ -210,9 +234,9 @@ class X64Host implements MachineCodeHost {
     this.dispose();
   }
 
-  #createTarget(): Target<Uint8Array> {
+  #createTarget(element: FloatElement = 'float32'): Target<Uint8Array> {
     const { features } = this.cpu;
-    const options = { strict: this.strict };
+    const options = { strict: this.strict, element, fragments: this.#fragments[element] };
     return this.isa === 'avx512' ? new Avx512Target(features, options) : new Avx2Target(features, options);
   }
 
@@ -245,6 +269,22 @@ class X64Host implements MachineCodeHost {
       });
     }
   }
+}
+
+/** Functions one after the other, each at a whole multiple of the alignment. */
+function joinFunctions(parts: readonly Uint8Array[]): {
+  readonly code: Uint8Array;
+  readonly starts: number[];
+} {
+  const starts: number[] = [];
+  let byteLength = 0;
+  for (const part of parts) {
+    starts.push(byteLength);
+    byteLength += Math.ceil(part.byteLength / MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
+  }
+  const code = new Uint8Array(byteLength);
+  for (const [index, part] of parts.entries()) code.set(part, starts[index]!);
+  return { code, starts };
 }
 
 function assertOwnKind(memory: KernelMemory): asserts memory is MachineMemory | AdoptedMachineMemory {

@@ -1,10 +1,13 @@
 import { InvalidArgumentError } from '@qedge/core';
 import { ARGUMENT_BYTES } from '../host/argument-block.ts';
 import { RegisterBudget } from './register-budget.ts';
-import type { MemoryOperand, Routine, TargetTraits } from './target.ts';
+import type { MemoryOperand, Pointer, Routine, TargetTraits } from './target.ts';
 
 /** Offsets, distances and counts are signed 32-bit integers in code. */
 const LARGEST = 2 ** 31 - 1;
+/** Bits of an address in user space. */
+const ADDRESS_BITS = 47;
+const LARGEST_ADDRESS = 2 ** ADDRESS_BITS - 1;
 
 function refuse(what: string, expected: string, actual: unknown): never {
   throw new InvalidArgumentError(`A kernel emits ${what}`, { expected, actual });
@@ -63,6 +66,13 @@ export class ContractChecks {
     this.#openLoops--;
   }
 
+  /** A loop that keeps its state in a pointer of the kernel. */
+  loopWithoutCounter(body: () => void): void {
+    this.#openLoops++;
+    body();
+    this.#openLoops--;
+  }
+
   routine(body: () => void): Routine {
     if (this.#openLoops > 0 || this.#inRoutine) {
       refuse(
@@ -98,6 +108,34 @@ export class ContractChecks {
 
   bytes(bytes: number): void {
     checkInteger('an advance that does not fit 32 bits', bytes, -LARGEST - 1, LARGEST);
+  }
+
+  /** A distance or a mask of addresses that may lie beyond 4 GiB. */
+  wide(what: string, value: number): void {
+    checkInteger(what, value, 0, LARGEST_ADDRESS);
+  }
+
+  /** Positions of bits, each once, and the shift of what they become. */
+  bits(positions: readonly number[], shift: number): void {
+    const inRange = positions.every((bit) => Number.isInteger(bit) && bit >= 0 && bit < ADDRESS_BITS);
+    if (!inRange || new Set(positions).size !== positions.length || positions.length === 0) {
+      refuse('a selection of impossible bits', `different ones from 0 to ${ADDRESS_BITS - 1}`, positions);
+    }
+    checkInteger('a selection of bits with an impossible shift', shift, 0, 31 - positions.length);
+  }
+
+  distinct(destination: Pointer, source: Pointer): void {
+    if (destination === source) refuse('a selection of bits in place', 'another pointer', source);
+  }
+
+  fragment(): void {
+    if (!this.#inRoutine) refuse('a fragment in the wrong place', 'in a routine', 'outside');
+  }
+
+  /** Refuses what exists on float32 only. */
+  words(operation: string): void {
+    if (this.#traits.element === 'float32') return;
+    refuse(`${operation} on lanes of 64 bits`, 'a target whose element is float32', this.#traits.id);
   }
 
   memory(memory: MemoryOperand): void {

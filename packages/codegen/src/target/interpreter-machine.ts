@@ -2,7 +2,7 @@ import { ARGUMENT_BYTES } from '../host/argument-block.ts';
 import type { KernelMemory } from '../host/kernel-host.ts';
 import { clamp } from './lane-arithmetic.ts';
 import { bfloat16Bits, float16Bits, NARROW_BYTES } from './narrow-numbers.ts';
-import type { MemoryOperand, NarrowFormat, Pointer } from './target.ts';
+import type { FloatElement, MemoryOperand, NarrowFormat, Pointer } from './target.ts';
 
 /** What a step works on. Vectors lie side by side; `bits` and `floats` are two views of them. */
 export interface Machine {
@@ -10,15 +10,15 @@ export interface Machine {
   /** The address of the first byte of `memory`. */
   readonly address: number;
   readonly bits: Int32Array;
-  readonly floats: Float32Array;
+  readonly floats: Float32Array | Float64Array;
   readonly pointers: Float64Array;
 }
 
 /** One operation, ready to run. */
 export type Step = (machine: Machine) => void;
 
-/** The content of a vector that was never written, or that a call left undefined: a NaN, and a conspicuous integer. */
-const UNDEFINED_LANE = 0x7fc5a5a5;
+/** The content of a vector that was never written, or that a call left undefined: a NaN in either width, and a conspicuous integer. */
+const UNDEFINED_WORD = 0x7ffda5a5;
 
 /** The pointer that holds the address of the argument block. */
 export const BLOCK = 0 as Pointer;
@@ -47,6 +47,11 @@ export function countArgument(machine: Machine, index: number): number {
 /** The word at an operand. */
 export function readWord(machine: Machine, { base, offset }: MemoryOperand): number {
   return machine.memory.getInt32(locate(machine, base, offset, 4), true);
+}
+
+/** The float64 at an operand. */
+export function readFloat64(machine: Machine, { base, offset }: MemoryOperand): number {
+  return machine.memory.getFloat64(locate(machine, base, offset, 8), true);
 }
 
 /** The narrow integer `bytes` after an operand. */
@@ -89,16 +94,17 @@ export function repeat(times: number, steps: readonly Step[], machine: Machine):
 export function bindSteps(
   steps: readonly Step[],
   { buffer, byteOffset, byteLength, address }: KernelMemory,
-  lanes: number,
+  words: number,
   pointerCount: number,
+  element: FloatElement,
 ): (block: number) => void {
   const memory = new DataView(buffer, byteOffset, byteLength);
-  const bits = new Int32Array(lanes);
-  const floats = new Float32Array(bits.buffer);
+  const bits = new Int32Array(words);
+  const floats = element === 'float64' ? new Float64Array(bits.buffer) : new Float32Array(bits.buffer);
   const pointers = new Float64Array(pointerCount);
   const machine: Machine = { memory, address, bits, floats, pointers };
   return (block) => {
-    bits.fill(UNDEFINED_LANE);
+    bits.fill(UNDEFINED_WORD);
     pointers.fill(Number.NaN);
     pointers[BLOCK] = block;
     repeat(1, steps, machine);
@@ -110,9 +116,9 @@ export function callSteps(machine: Machine, pointers: readonly Pointer[], steps:
   const before = machine.pointers.slice();
   machine.pointers.fill(Number.NaN);
   for (const pointer of [BLOCK, ...pointers]) machine.pointers[pointer] = before[pointer]!;
-  machine.bits.fill(UNDEFINED_LANE);
+  machine.bits.fill(UNDEFINED_WORD);
   repeat(1, steps, machine);
   machine.pointers.set(before);
   for (const pointer of pointers) machine.pointers[pointer] = Number.NaN;
-  machine.bits.fill(UNDEFINED_LANE);
+  machine.bits.fill(UNDEFINED_WORD);
 }

@@ -4,6 +4,14 @@ import type { KernelMemory } from '../host/kernel-host.ts';
 import { ContractChecks } from './contract-checks.ts';
 import { fusedMultiplyAdd } from './fused-multiply-add.ts';
 import {
+  addAddresses,
+  nextSubset,
+  offsetAddress,
+  parity,
+  selectBits,
+  writeField,
+} from './interpreter-addresses.ts';
+import {
   BLOCK,
   bindSteps,
   callSteps,
@@ -11,6 +19,7 @@ import {
   locate,
   type Machine,
   NARROWING,
+  readFloat64,
   readNarrow,
   readWord,
   repeat,
@@ -47,6 +56,9 @@ import type {
 /** How the lanes of a vector are read. */
 type View = 'bits' | 'floats';
 
+/** Steps by key, kept by a host for all its targets; see `Target.fragment`. */
+export type InterpretedFragments = Map<string, readonly Step[]>;
+
 /** A kernel to be run on a memory: bound once, then called with the address of an argument block in it. */
 export type InterpretedKernel = (memory: KernelMemory) => (block: number) => void;
 
@@ -60,19 +72,26 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   readonly block = BLOCK;
   readonly #checks: ContractChecks;
   readonly #routines: { readonly pointers: readonly Pointer[]; readonly steps: readonly Step[] }[] = [];
+  readonly #fragments: InterpretedFragments;
+  readonly #wordsPerLane: 1 | 2;
   #steps: Step[] = [];
   #vectorCount = 0;
   #pointerCount = 1;
 
-  /** @throws InvalidArgumentError for `fmaRounding: 'host'`, which only a host can do. */
-  constructor(traits: TargetTraits) {
-    if (traits.fmaRounding === 'host') {
+  /**
+   * @param fragments of other targets with the same traits.
+   * @throws InvalidArgumentError for `fmaRounding: 'host'`, which only a host can do, and for `once` on float64.
+   */
+  constructor(traits: TargetTraits, fragments: InterpretedFragments = new Map()) {
+    if (traits.fmaRounding === 'host' || (traits.fmaRounding === 'once' && traits.element === 'float64')) {
       throw new InvalidArgumentError('The interpreter needs a stated rounding', {
         expected: 'once, twice',
         actual: traits.fmaRounding,
       });
     }
     this.traits = traits;
+    this.#fragments = fragments;
+    this.#wordsPerLane = traits.element === 'float64' ? 2 : 1;
     this.#checks = new ContractChecks(traits);
   }
 
@@ -125,6 +144,62 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
     });
   }
 
+  addPointers(destination: Pointer, a: Pointer, b: Pointer): void {
+    this.#steps.push(addAddresses(destination, a, b));
+  }
+
+  offsetPointer(destination: Pointer, source: Pointer, bytes: number): void {
+    this.#checks.wide('an offset', bytes);
+    this.#steps.push(offsetAddress(destination, source, bytes));
+  }
+
+  setArgument(index: number, source: Pointer): void {
+    this.#checks.field(index);
+    this.#steps.push(writeField(index, source));
+  }
+
+  gatherBits(destination: Pointer, source: Pointer, positions: readonly number[], shift: number): void {
+    this.#checks.bits(positions, shift);
+    this.#checks.distinct(destination, source);
+    this.#steps.push(selectBits(destination, source, positions, shift));
+  }
+
+  parityOfBits(destination: Pointer, source: Pointer, positions: readonly number[], shift: number): void {
+    this.#checks.bits(positions, shift);
+    this.#checks.distinct(destination, source);
+    this.#steps.push(parity(destination, source, positions, shift));
+  }
+
+  nextSubset(pointer: Pointer, mask: number): void {
+    this.#checks.wide('a mask', mask);
+    this.#steps.push(({ pointers }) => {
+      pointers[pointer] = nextSubset(pointers[pointer]!, mask);
+    });
+  }
+
+  loopSubsets(pointer: Pointer, mask: number, body: () => void): void {
+    this.#checks.wide('a mask', mask);
+    const steps = this.#collect(() => this.#checks.loopWithoutCounter(body));
+    this.#steps.push((machine) => {
+      const { pointers } = machine;
+      pointers[pointer] = 0;
+      do {
+        repeat(1, steps, machine);
+        pointers[pointer] = nextSubset(pointers[pointer]!, mask);
+      } while (pointers[pointer] !== 0);
+    });
+  }
+
+  fragment(key: string, emit: () => void): void {
+    this.#checks.fragment();
+    let steps = this.#fragments.get(key);
+    if (steps === undefined) {
+      steps = this.#collect(emit);
+      this.#fragments.set(key, steps);
+    }
+    this.#steps.push(...steps);
+  }
+
   loop(times: number, body: () => void): void {
     this.#checks.times(times);
     if (times === 0) return;
@@ -155,12 +230,13 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
 
   load(destination: Vector, operand: MemoryOperand, lanes = this.traits.lanes): void {
     this.#checkAccess(operand, lanes);
-    const [first, end] = [this.#at(destination, 0), this.#at(destination, this.traits.lanes)];
+    const [first, end] = [this.#word(destination), this.#word((destination + 1) as Vector)];
+    const words = lanes * this.#wordsPerLane;
     this.#steps.push((machine) => {
-      const at = locate(machine, operand.base, operand.offset, lanes * 4);
+      const at = locate(machine, operand.base, operand.offset, words * 4);
       const { bits, memory } = machine;
-      for (let lane = 0; lane < lanes; lane++) bits[first + lane] = memory.getInt32(at + lane * 4, true);
-      bits.fill(0, first + lanes, end);
+      for (let word = 0; word < words; word++) bits[first + word] = memory.getInt32(at + word * 4, true);
+      bits.fill(0, first + words, end);
     });
   }
 
@@ -170,6 +246,7 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
     operand: MemoryOperand,
     lanes = this.traits.lanes,
   ): void {
+    this.#checks.words('loadNarrow');
     this.#checkAccess(operand, lanes);
     const bytes = NARROW_BYTES[format];
     if (format === 'float16' || format === 'bfloat16') {
@@ -186,6 +263,7 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   loadPairs(format: 'int8' | 'uint8', destination: Vector, operand: MemoryOperand): void {
+    this.#checks.words('loadPairs');
     this.#checks.memory(operand);
     this.#set('bits', destination, (machine, lane) => {
       const low = readNarrow(machine, format, operand, lane * 2);
@@ -196,10 +274,12 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
 
   splat(destination: Vector, operand: MemoryOperand): void {
     this.#checks.memory(operand);
-    this.#fill('bits', destination, (machine) => readWord(machine, operand));
+    if (this.#wordsPerLane === 1) this.#fill('bits', destination, (machine) => readWord(machine, operand));
+    else this.#fill('floats', destination, (machine) => readFloat64(machine, operand));
   }
 
   splatNarrow(format: 'float16' | 'bfloat16', destination: Vector, operand: MemoryOperand): void {
+    this.#checks.words('splatNarrow');
     this.#checks.memory(operand);
     this.#checks.useTemporaries('half');
     const value = format === 'float16' ? float16Value : bfloat16Value;
@@ -208,15 +288,17 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
 
   store(source: Vector, operand: MemoryOperand, lanes = this.traits.lanes): void {
     this.#checkAccess(operand, lanes);
-    const first = this.#at(source, 0);
+    const first = this.#word(source);
+    const words = lanes * this.#wordsPerLane;
     this.#steps.push((machine) => {
-      const at = locate(machine, operand.base, operand.offset, lanes * 4);
+      const at = locate(machine, operand.base, operand.offset, words * 4);
       const { bits, memory } = machine;
-      for (let lane = 0; lane < lanes; lane++) memory.setInt32(at + lane * 4, bits[first + lane]!, true);
+      for (let word = 0; word < words; word++) memory.setInt32(at + word * 4, bits[first + word]!, true);
     });
   }
 
   storeNarrow(format: NarrowFormat, source: Vector, operand: MemoryOperand, lanes = this.traits.lanes): void {
+    this.#checks.words('storeNarrow');
     this.#checkAccess(operand, lanes);
     if (format === 'float16' || format === 'bfloat16') this.#checks.useTemporaries('half');
     const bytes = NARROW_BYTES[format];
@@ -245,24 +327,32 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
     this.#checks.memory(operand);
   }
 
+  prefetchLater(operand: MemoryOperand): void {
+    this.#checks.memory(operand);
+  }
+
   zero(destination: Vector): void {
-    this.integerConstant(destination, 0);
+    this.#fill('floats', destination, () => 0);
   }
 
   constant(destination: Vector, value: number): void {
+    this.#checks.words('constant');
     this.#fill('floats', destination, () => value);
   }
 
   integerConstant(destination: Vector, value: number): void {
+    this.#checks.words('integerConstant');
     this.#fill('bits', destination, () => value);
   }
 
   laneIndices(destination: Vector): void {
+    this.#checks.words('laneIndices');
     this.#set('bits', destination, (_machine, lane) => lane);
   }
 
   copy(destination: Vector, source: Vector): void {
-    this.#combine('bits', destination, source, source, (bits) => bits);
+    const [to, from, end] = [this.#word(destination), this.#word(source), this.#word((source + 1) as Vector)];
+    this.#steps.push(({ bits }) => bits.copyWithin(to, from, end));
   }
 
   float(operation: FloatOperation, destination: Vector, a: Vector, b: Vector): void {
@@ -270,14 +360,17 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   squareRoot(destination: Vector, source: Vector): void {
+    this.#checks.words('squareRoot');
     this.#combine('floats', destination, source, source, Math.sqrt);
   }
 
   zeroNaN(destination: Vector, source: Vector): void {
+    this.#checks.words('zeroNaN');
     this.#combine('floats', destination, source, source, (value) => (Number.isNaN(value) ? 0 : value));
   }
 
   compare(comparison: Comparison, destination: Vector, a: Vector, b: Vector): void {
+    this.#checks.words('compare');
     const holds = COMPARISONS[comparison];
     this.#set('bits', destination, ({ floats }, lane) => {
       return holds(floats[this.#at(a, lane)]!, floats[this.#at(b, lane)]!) ? -1 : 0;
@@ -285,23 +378,28 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   round(rounding: Rounding, destination: Vector, source: Vector): void {
+    this.#checks.words('round');
     this.#combine('floats', destination, source, source, ROUNDINGS[rounding]);
   }
 
   integer(operation: IntegerOperation, destination: Vector, a: Vector, b: Vector): void {
+    this.#checks.words('integer');
     this.#combine('bits', destination, a, b, INTEGER_OPERATIONS[operation]);
   }
 
   addWords(destination: Vector, a: Vector, b: Vector): void {
+    this.#checks.words('addWords');
     this.#combine('bits', destination, a, b, addWords);
   }
 
   shift(shift: Shift, width: 16 | 32, destination: Vector, source: Vector, bits: number): void {
+    this.#checks.words('shift');
     this.#checks.shift(width, bits);
     this.#combine('bits', destination, source, source, (value) => shiftLane(shift, width, value, bits));
   }
 
   convert(conversion: Conversion, destination: Vector, source: Vector): void {
+    this.#checks.words('convert');
     if (conversion === 'int32-to-float32') {
       this.#set('floats', destination, ({ bits }, lane) => bits[this.#at(source, lane)]!);
       return;
@@ -321,7 +419,20 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
     this.#multiplyAdd(accumulator, a, b, -1);
   }
 
+  multiplyAdd(accumulator: Vector, factor: Vector, addend: Vector): void {
+    this.#checks.useTemporaries('fma');
+    const { lanes } = this.traits;
+    const [sum, right, added] = [accumulator * lanes, factor * lanes, addend * lanes];
+    const round = this.#rounding();
+    this.#steps.push(({ floats }) => {
+      for (let lane = 0; lane < lanes; lane++) {
+        floats[sum + lane] = round(floats[sum + lane]!, floats[right + lane]!, floats[added + lane]!);
+      }
+    });
+  }
+
   dot(accumulator: Vector, a: Vector, b: Vector): void {
+    this.#checks.words('dot');
     this.#checks.useTemporaries('dot');
     const sum = sumOfProducts[this.traits.dot];
     this.#set('bits', accumulator, ({ bits }, lane) => {
@@ -330,6 +441,7 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   multiplyWords(destination: Vector, a: Vector, b: Vector): void {
+    this.#checks.words('multiplyWords');
     this.#combine('bits', destination, a, b, sumOfProducts.words);
   }
 
@@ -350,34 +462,49 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
 
   exchange(destination: Vector, source: Vector, mask: number): void {
     this.#checks.mask(mask);
-    const { lanes } = this.traits;
+    const wordMask = mask * this.#wordsPerLane;
+    const [from, end, to] = [this.#word(source), this.#word((source + 1) as Vector), this.#word(destination)];
     this.#steps.push(({ bits }) => {
-      const old = bits.slice(source * lanes, (source + 1) * lanes);
-      for (let lane = 0; lane < lanes; lane++) bits[destination * lanes + lane] = old[lane ^ mask]!;
+      const old = bits.slice(from, end);
+      for (let word = 0; word < old.length; word++) bits[to + word] = old[word ^ wordMask]!;
     });
   }
 
   finish(): InterpretedKernel {
     this.#checks.finish();
-    const [steps, lanes, pointers] = [this.#steps, this.#vectorCount * this.traits.lanes, this.#pointerCount];
-    return (memory) => bindSteps(steps, memory, lanes, pointers);
+    const [steps, pointers] = [this.#steps, this.#pointerCount];
+    const words = this.#word(this.#vectorCount as Vector);
+    return (memory) => bindSteps(steps, memory, words, pointers, this.traits.element);
   }
 
   #multiplyAdd(accumulator: Vector, a: Vector, b: Vector, sign: 1 | -1): void {
     this.#checks.useTemporaries('fma');
-    const { lanes, fmaRounding } = this.traits;
+    const { lanes } = this.traits;
+    const round = this.#rounding();
     const [sum, left, right] = [accumulator * lanes, a * lanes, b * lanes];
     this.#steps.push(({ floats }) => {
       for (let lane = 0; lane < lanes; lane++) {
         const [x, y, z] = [sign * floats[left + lane]!, floats[right + lane]!, floats[sum + lane]!];
-        floats[sum + lane] = fmaRounding === 'once' ? fusedMultiplyAdd(x, y, z) : z + Math.fround(x * y);
+        floats[sum + lane] = round(x, y, z);
       }
     });
+  }
+
+  /** `x * y + z`; what it gives is then rounded to the element. */
+  #rounding(): (x: number, y: number, z: number) => number {
+    if (this.traits.fmaRounding === 'once') return fusedMultiplyAdd;
+    if (this.traits.element === 'float64') return (x, y, z) => x * y + z;
+    return (x, y, z) => z + Math.fround(x * y);
   }
 
   #checkAccess(operand: MemoryOperand, lanes: number): void {
     this.#checks.memory(operand);
     this.#checks.lanes(lanes);
+  }
+
+  /** The first word of a vector. */
+  #word(vector: Vector): number {
+    return vector * this.traits.lanes * this.#wordsPerLane;
   }
 
   #at(vector: Vector, lane: number): number {

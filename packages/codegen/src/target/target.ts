@@ -2,7 +2,13 @@ declare const vectorBrand: unique symbol;
 declare const pointerBrand: unique symbol;
 declare const routineBrand: unique symbol;
 
-/** A vector register: 32-bit lanes that hold float32, int32, pairs of 16-bit or groups of four 8-bit integers. */
+/** What floating-point operations of a target work on. */
+export type FloatElement = 'float32' | 'float64';
+
+/**
+ * A vector register: 32-bit lanes that hold float32, int32, pairs of 16-bit or groups of four 8-bit integers; or 64-bit lanes that hold
+ * float64.
+ */
 export type Vector = number & { readonly [vectorBrand]: true };
 /** A register that holds a byte address. Handed out by {@link Target.pointer}. */
 export type Pointer = number & { readonly [pointerBrand]: true };
@@ -28,7 +34,12 @@ export type DotForm = 'bytes' | 'words';
 export interface TargetTraits {
   /** Stable, lower case; part of the key under which generated code is cached. */
   readonly id: string;
-  /** 32-bit lanes per vector: 4, 8 or 16. */
+  /**
+   * What lanes hold. On float64 there are loads, stores, `splat`, `zero`, `copy`, `float`, multiply-adds and `exchange`; everything that
+   * concerns integers or other formats is refused.
+   */
+  readonly element: FloatElement;
+  /** Lanes per vector: 4, 8 or 16 of 32 bits; 2, 4 or 8 of 64 bits. */
   readonly lanes: number;
   /** Vector registers that kernels may claim. */
   readonly vectors: number;
@@ -61,7 +72,7 @@ export interface TargetTraits {
   readonly unroll: number;
 }
 
-/** Lane-wise operations on float32. `min` is `b < a ? b : a`, `max` is `a < b ? b : a`: with a NaN both give `a`. */
+/** Lane-wise operations on the element. `min` is `b < a ? b : a`, `max` is `a < b ? b : a`: with a NaN both give `a`. */
 export type FloatOperation = 'add' | 'subtract' | 'multiply' | 'divide' | 'min' | 'max';
 
 /** Lane-wise operations on 32-bit integers (wrapping); the bitwise ones serve any content. `andNot` is `~a & b`. */
@@ -115,6 +126,30 @@ export interface Target<Code> {
   /** `pointer += word at memory * scale`: the word is an unsigned integer of 32 bits, scale an integer >= 1. */
   advanceByWord(pointer: Pointer, memory: MemoryOperand, scale: number): void;
 
+  /** `destination = a + b`: an address and a distance. */
+  addPointers(destination: Pointer, a: Pointer, b: Pointer): void;
+  /** `destination = source + bytes`, an integer from 0 to 2^47 - 1 within the target's addresses. */
+  offsetPointer(destination: Pointer, source: Pointer, bytes: number): void;
+  /** Writes a pointer to field `index` of the argument block, from where {@link argument} reads it. */
+  setArgument(index: number, source: Pointer): void;
+  /**
+   * `destination = ` the bits of `source` at `positions` (0..46, each once), the first one least significant, times `2^shift`.
+   * `destination` is not `source`; all but the lowest 31 bits of the result are 0.
+   */
+  gatherBits(destination: Pointer, source: Pointer, positions: readonly number[], shift: number): void;
+  /** `destination = 2^shift` where an odd number of the bits of `source` at `positions` are set, else 0. `destination` is not `source`. */
+  parityOfBits(destination: Pointer, source: Pointer, positions: readonly number[], shift: number): void;
+  /** The subset of the bits of `mask` (below 2^47) that comes after the one in `pointer`; 0 after the last one. */
+  nextSubset(pointer: Pointer, mask: number): void;
+  /** Repeats what `body` emits for every subset of the bits of `mask`, in ascending order from 0; `pointer` holds it. */
+  loopSubsets(pointer: Pointer, mask: number, body: () => void): void;
+  /**
+   * Emits the same code as the first time with this key, on any target of the same host, without running `emit` again. The key must
+   * say everything that the code depends on, the registers too. Only in a routine, after every register was claimed, and for straight
+   * code: no loops, calls or constants.
+   */
+  fragment(key: string, emit: () => void): void;
+
   /** Repeats what `body` emits `times` times; 0 is allowed. */
   loop(times: number, body: () => void): void;
   /** Like `loop`, with the count in field `index` of the argument block; 0 is allowed. */
@@ -127,7 +162,7 @@ export interface Target<Code> {
   routine(pointers: readonly Pointer[], body: () => void): Routine;
   call(routine: Routine): void;
 
-  /** Loads the first `lanes` 32-bit lanes (default: all) and zeroes the rest. Touches no byte beyond them. */
+  /** Loads the first `lanes` lanes (default: all) and zeroes the rest. Touches no byte beyond them. */
   load(destination: Vector, memory: MemoryOperand, lanes?: number): void;
   /**
    * Loads the first `lanes` numbers of a narrow format (default: one per lane), widens them to int32 or float32 lanes and zeroes the
@@ -136,11 +171,11 @@ export interface Target<Code> {
   loadNarrow(format: NarrowFormat, destination: Vector, memory: MemoryOperand, lanes?: number): void;
   /** Loads twice as many int8 (or uint8) as there are lanes and widens them to int16 pairs. */
   loadPairs(format: 'int8' | 'uint8', destination: Vector, memory: MemoryOperand): void;
-  /** Loads one 32-bit value into every lane. */
+  /** Loads one value into every lane. */
   splat(destination: Vector, memory: MemoryOperand): void;
   /** Loads one float16 or bfloat16 into every lane as float32. */
   splatNarrow(format: 'float16' | 'bfloat16', destination: Vector, memory: MemoryOperand): void;
-  /** Stores the first `lanes` 32-bit lanes (default: all). Touches no byte beyond them. */
+  /** Stores the first `lanes` lanes (default: all). Touches no byte beyond them. */
   store(source: Vector, memory: MemoryOperand, lanes?: number): void;
   /**
    * Stores the first `lanes` lanes (default: all) in a narrow format: int32 lanes saturated, float32 lanes to nearest, ties to even
@@ -151,6 +186,8 @@ export interface Target<Code> {
   moveWord(destination: MemoryOperand, source: MemoryOperand): void;
   /** A hint that the cache line will be read (or, with `write`, written) soon; may do nothing. Never faults. */
   prefetch(memory: MemoryOperand, write?: boolean): void;
+  /** The same for the second cache: the line is needed only after much other work. */
+  prefetchLater(memory: MemoryOperand): void;
 
   /** All lanes zero. */
   zero(destination: Vector): void;
@@ -175,13 +212,15 @@ export interface Target<Code> {
   shift(shift: Shift, width: 16 | 32, destination: Vector, source: Vector, bits: number): void;
   convert(conversion: Conversion, destination: Vector, source: Vector): void;
   /**
-   * `accumulator += a * b` on float32; see {@link TargetTraits.fmaRounding}.
+   * `accumulator += a * b` on the element; see {@link TargetTraits.fmaRounding}.
    *
    * @param lanes default: all. What the lanes after these hold afterwards is undefined, so that a target can take a shorter instruction.
    */
   fma(accumulator: Vector, a: Vector, b: Vector, lanes?: number): void;
-  /** `accumulator -= a * b` on float32. */
+  /** `accumulator -= a * b` on the element. */
   fnma(accumulator: Vector, a: Vector, b: Vector): void;
+  /** `accumulator = accumulator * factor + addend`, rounded as {@link fma}. */
+  multiplyAdd(accumulator: Vector, factor: Vector, addend: Vector): void;
   /** `accumulator += dot(a, b)` per lane into int32; {@link TargetTraits.dot} says what `a` and `b` hold. */
   dot(accumulator: Vector, a: Vector, b: Vector): void;
   /** `destination = a.low * b.low + a.high * b.high` per lane: int16 pairs into int32, exact. On every target. */
@@ -190,8 +229,13 @@ export interface Target<Code> {
   multiplyBytes(destination: Vector, a: Vector, b: Vector): void;
   /** `accumulator += a.low * b.low + a.high * b.high` on bfloat16 pairs, into float32; subnormals may count as 0. */
   dotBfloat16(accumulator: Vector, a: Vector, b: Vector): void;
-  /** Lane i gets what lane `i xor mask` holds, 0 < mask < lanes. */
-  exchange(destination: Vector, source: Vector, mask: number): void;
+  /**
+   * Lane i gets what lane `i xor mask` holds, 0 < mask < lanes.
+   *
+   * @param workspace bytes for one vector that the operation may overwrite: targets whose vectors are pairs exchange halves faster through
+   *   memory.
+   */
+  exchange(destination: Vector, source: Vector, mask: number, workspace?: MemoryOperand): void;
 
   /** Ends the kernel. The target must not be used afterwards. */
   finish(): Code;

@@ -1,5 +1,6 @@
 import type { MemoryOperand, Pointer, Vector } from '../target/target.ts';
-import { signedLeb128, unsignedLeb128, type WasmFunction } from './module.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { signedLeb128, type WasmFunction } from './module.ts';
 import { OPCODE, SIMD, VALUE_TYPE } from './opcodes.ts';
 
 /** Bytes of one WebAssembly vector. */
@@ -40,9 +41,9 @@ function pieces(byteLength: number): { readonly at: number; readonly bytes: Piec
 export class FunctionWriter {
   readonly #parameterCount: number;
   readonly #localTypes: number[] = [];
-  readonly #code: number[] = [];
+  readonly #code = new ByteWriter();
   readonly #pointers = new Map<Pointer, number>();
-  readonly #vectors = new Map<string, number>();
+  readonly #vectors = new Map<number, number>();
   readonly #constants = new Map<number, number>();
 
   /** @param parameters the pointers that the function is called with, in order. */
@@ -65,7 +66,7 @@ export class FunctionWriter {
   }
 
   vector(vector: Vector, part: number): number {
-    const key = `${vector}.${part}`;
+    const key = 2 * vector + part;
     const known = this.#vectors.get(key);
     if (known !== undefined) return known;
     const local = this.newLocal(VALUE_TYPE.v128);
@@ -74,16 +75,19 @@ export class FunctionWriter {
   }
 
   get(local: number): void {
-    this.emit(OPCODE.localGet, ...unsignedLeb128(local));
+    this.#code.byte(OPCODE.localGet);
+    this.#code.unsigned(local);
   }
 
   set(local: number): void {
-    this.emit(OPCODE.localSet, ...unsignedLeb128(local));
+    this.#code.byte(OPCODE.localSet);
+    this.#code.unsigned(local);
   }
 
   /** Sets a local and keeps the value. */
   tee(local: number): void {
-    this.emit(OPCODE.localTee, ...unsignedLeb128(local));
+    this.#code.byte(OPCODE.localTee);
+    this.#code.unsigned(local);
   }
 
   integer(value: number): void {
@@ -91,7 +95,9 @@ export class FunctionWriter {
   }
 
   simd(opcode: number, ...immediates: readonly number[]): void {
-    this.emit(OPCODE.simdPrefix, ...unsignedLeb128(opcode), ...immediates);
+    this.#code.byte(OPCODE.simdPrefix);
+    this.#code.unsigned(opcode);
+    this.#code.append(immediates);
   }
 
   /**
@@ -118,17 +124,22 @@ export class FunctionWriter {
 
   /** A vector memory instruction; the address is on the stack. The alignment hint of one byte is always true and costs nothing. */
   access(opcode: number, offset: number, ...lane: readonly number[]): void {
-    this.simd(opcode, 0, ...unsignedLeb128(offset), ...lane);
+    this.simd(opcode);
+    this.#code.byte(0);
+    this.#code.unsigned(offset);
+    this.#code.append(lane);
   }
 
   /** `i32.load` of a word; the address is on the stack. */
   loadWord(offset: number): void {
-    this.emit(OPCODE.i32Load, 0, ...unsignedLeb128(offset));
+    this.emit(OPCODE.i32Load, 0);
+    this.#code.unsigned(offset);
   }
 
   /** `i32.store`; address and word are on the stack. */
   storeWord(offset: number): void {
-    this.emit(OPCODE.i32Store, 0, ...unsignedLeb128(offset));
+    this.emit(OPCODE.i32Store, 0);
+    this.#code.unsigned(offset);
   }
 
   /** Leaves a vector on the stack: the first `byteLength` bytes (1..16) from memory, the others zero. */
@@ -178,25 +189,44 @@ export class FunctionWriter {
   }
 
   call(functionIndex: number): void {
-    this.emit(OPCODE.call, ...unsignedLeb128(functionIndex));
+    this.emit(OPCODE.call);
+    this.#code.unsigned(functionIndex);
   }
 
   emit(...bytes: readonly number[]): void {
-    this.#code.push(...bytes);
+    for (const byte of bytes) this.#code.byte(byte);
+  }
+
+  /** What `emit` appends. */
+  record(emit: () => void): Uint8Array {
+    const start = this.#code.length;
+    emit();
+    return this.#code.copyFrom(start);
+  }
+
+  /** Appends what {@link record} gave; it must stem from a function with the same locals. */
+  replay(bytes: Uint8Array): void {
+    this.#code.append(bytes);
   }
 
   finish(): WasmFunction {
-    const code: number[] = [];
+    const code = new ByteWriter();
     for (const [bits, local] of this.#constants) {
       const bytes = [bits & 255, (bits >>> 8) & 255, (bits >>> 16) & 255, bits >>> 24];
-      code.push(OPCODE.simdPrefix, SIMD.v128Const, ...bytes, ...bytes, ...bytes, ...bytes);
-      code.push(OPCODE.localSet, ...unsignedLeb128(local));
+      code.append([
+        OPCODE.simdPrefix,
+        SIMD.v128Const,
+        ...bytes,
+        ...bytes,
+        ...bytes,
+        ...bytes,
+        OPCODE.localSet,
+      ]);
+      code.unsigned(local);
     }
-    return {
-      parameterCount: this.#parameterCount,
-      localTypes: this.#localTypes,
-      code: [...code, ...this.#code, OPCODE.end],
-    };
+    code.append(this.#code.copyFrom(0));
+    code.byte(OPCODE.end);
+    return { parameterCount: this.#parameterCount, localTypes: this.#localTypes, code: code.copyFrom(0) };
   }
 }
 

@@ -7,7 +7,7 @@ export interface WasmFunction {
   /** Value type codes of the locals that follow the parameters, in order. */
   readonly localTypes: readonly number[];
   /** Instructions, with the final `end`. */
-  readonly code: readonly number[];
+  readonly code: ArrayLike<number>;
 }
 
 /**
@@ -117,7 +117,7 @@ export function encodeModule(
 }
 
 /** Bytes in pieces, so that long code is copied once. */
-type Pieces = readonly (readonly number[])[];
+type Pieces = readonly ArrayLike<number>[];
 
 function byteLengthOf(pieces: Pieces): number {
   return pieces.reduce((sum, piece) => sum + piece.length, 0);
@@ -151,7 +151,7 @@ function checkKernels(kernels: readonly WasmExport[]): void {
 }
 
 function section(id: number, content: Pieces): Pieces {
-  return [[id, ...unsignedLeb128(byteLengthOf(content))], ...content];
+  return [[id, ...unsignedLeb128(byteLengthOf(content))] as ArrayLike<number>].concat(content);
 }
 
 function sequence(items: readonly Pieces[]): Pieces {

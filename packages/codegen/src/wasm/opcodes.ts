@@ -1,4 +1,11 @@
-import type { Comparison, FloatOperation, IntegerOperation, Rounding, Shift } from '../target/target.ts';
+import type {
+  Comparison,
+  FloatElement,
+  FloatOperation,
+  IntegerOperation,
+  Rounding,
+  Shift,
+} from '../target/target.ts';
 
 // WebAssembly core specification 2.0 (binary format) and the relaxed SIMD proposal, phase 5. Only what the encoder emits.
 
@@ -12,6 +19,7 @@ export const OPCODE = {
   end: 0x0b,
   branchIf: 0x0d,
   call: 0x10,
+  drop: 0x1a,
   localGet: 0x20,
   localSet: 0x21,
   localTee: 0x22,
@@ -21,6 +29,11 @@ export const OPCODE = {
   i32Add: 0x6a,
   i32Sub: 0x6b,
   i32Multiply: 0x6c,
+  i32PopulationCount: 0x69,
+  i32And: 0x71,
+  i32Or: 0x72,
+  i32ShiftLeft: 0x74,
+  i32ShiftRightUnsigned: 0x76,
   emptyBlockType: 0x40,
   simdPrefix: 0xfd,
 } as const;
@@ -34,6 +47,7 @@ export const SIMD = {
   v128Load16x4Unsigned: 0x04,
   v128Load16Splat: 0x08,
   v128Load32Splat: 0x09,
+  v128Load64Splat: 0x0a,
   v128Store: 0x0b,
   v128Const: 0x0c,
   i8x16Shuffle: 0x0d,
@@ -87,20 +101,44 @@ export const SIMD = {
   f32x4Divide: 0xe7,
   f32x4PseudoMin: 0xea,
   f32x4PseudoMax: 0xeb,
+  f64x2Add: 0xf0,
+  f64x2Subtract: 0xf1,
+  f64x2Multiply: 0xf2,
+  f64x2Divide: 0xf3,
+  f64x2PseudoMin: 0xf6,
+  f64x2PseudoMax: 0xf7,
   i32x4TruncateSaturateF32x4Signed: 0xf8,
   f32x4ConvertI32x4Signed: 0xfa,
   f32x4RelaxedMultiplyAdd: 0x105,
   f32x4RelaxedNegativeMultiplyAdd: 0x106,
+  f64x2RelaxedMultiplyAdd: 0x107,
+  f64x2RelaxedNegativeMultiplyAdd: 0x108,
 } as const;
 
-/** The instruction of each operation on float32. */
-export const FLOAT: Readonly<Record<FloatOperation, number>> = {
-  add: SIMD.f32x4Add,
-  subtract: SIMD.f32x4Subtract,
-  multiply: SIMD.f32x4Multiply,
-  divide: SIMD.f32x4Divide,
-  min: SIMD.f32x4PseudoMin,
-  max: SIMD.f32x4PseudoMax,
+/** The instruction of each operation on floating-point lanes; the fused ones are relaxed SIMD. */
+export const FLOAT: Readonly<
+  Record<FloatElement, Readonly<Record<FloatOperation | 'multiplyAdd' | 'negativeMultiplyAdd', number>>>
+> = {
+  float32: {
+    add: SIMD.f32x4Add,
+    subtract: SIMD.f32x4Subtract,
+    multiply: SIMD.f32x4Multiply,
+    divide: SIMD.f32x4Divide,
+    min: SIMD.f32x4PseudoMin,
+    max: SIMD.f32x4PseudoMax,
+    multiplyAdd: SIMD.f32x4RelaxedMultiplyAdd,
+    negativeMultiplyAdd: SIMD.f32x4RelaxedNegativeMultiplyAdd,
+  },
+  float64: {
+    add: SIMD.f64x2Add,
+    subtract: SIMD.f64x2Subtract,
+    multiply: SIMD.f64x2Multiply,
+    divide: SIMD.f64x2Divide,
+    min: SIMD.f64x2PseudoMin,
+    max: SIMD.f64x2PseudoMax,
+    multiplyAdd: SIMD.f64x2RelaxedMultiplyAdd,
+    negativeMultiplyAdd: SIMD.f64x2RelaxedNegativeMultiplyAdd,
+  },
 };
 
 /** The instruction of each comparison of float32. */

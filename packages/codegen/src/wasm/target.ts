@@ -3,6 +3,7 @@ import { ContractChecks } from '../target/contract-checks.ts';
 import type {
   Comparison,
   Conversion,
+  FloatElement,
   FloatOperation,
   IntegerOperation,
   MemoryOperand,
@@ -15,6 +16,7 @@ import type {
   TargetTraits,
   Vector,
 } from '../target/target.ts';
+import { addAddresses, advanceSubset, offsetAddress, parity, selectBits } from './address-operations.ts';
 import { FunctionWriter, partOf } from './function-writer.ts';
 import { widenFloat16 } from './half-floats.ts';
 import type { WasmFunction, WasmKernel } from './module.ts';
@@ -22,8 +24,18 @@ import { loadNarrowParts, storeNarrowParts } from './narrow-access.ts';
 import { COMPARE, FLOAT, INTEGER, OPCODE, ROUND, SHIFT, SIMD, VALUE_TYPE } from './opcodes.ts';
 import { type WasmDialect, wasmTraits } from './traits.ts';
 
-/** Lanes of one WebAssembly vector. */
-const PART_LANES = 4;
+/** Code by key, kept by a host for all its targets of one kind; see `Target.fragment`. */
+export type WasmFragments = Map<string, Uint8Array>;
+
+/** How a kernel is encoded beyond its dialect. */
+export interface WasmTargetOptions {
+  /** What lanes hold. Default: float32. */
+  readonly element?: FloatElement;
+  /** Fragments of other targets of this dialect, engine and element. Default: none. */
+  readonly fragments?: WasmFragments;
+}
+
+/** One WebAssembly vector. */
 const PART_BYTES = 16;
 const BLOCK = 0 as Pointer;
 
@@ -41,6 +53,9 @@ export class WasmTarget implements Target<WasmKernel> {
   readonly #firstFunction: number;
   /** 0, or 0 and 1 for pairs. */
   readonly #parts: readonly number[];
+  readonly #laneBytes: 4 | 8;
+  readonly #partLanes: number;
+  readonly #fragments: WasmFragments;
   readonly #checks: ContractChecks;
   readonly #routines: { readonly pointers: readonly Pointer[]; readonly function: WasmFunction }[] = [];
   readonly #kernel = new FunctionWriter([BLOCK]);
@@ -52,11 +67,19 @@ export class WasmTarget implements Target<WasmKernel> {
    * @param firstFunction the index in the module that the kernel's first function will have.
    * @param hoistsLoads whether the engine moves loads; see `WasmFeatures`.
    */
-  constructor(dialect: WasmDialect, firstFunction = 0, hoistsLoads = false) {
+  constructor(
+    dialect: WasmDialect,
+    firstFunction = 0,
+    hoistsLoads = false,
+    { element = 'float32', fragments = new Map() }: WasmTargetOptions = {},
+  ) {
     this.#relaxed = dialect !== 'strict';
     this.#firstFunction = firstFunction;
-    this.traits = wasmTraits(dialect, hoistsLoads);
-    this.#parts = this.traits.lanes === PART_LANES ? [0] : [0, 1];
+    this.traits = wasmTraits(dialect, hoistsLoads, element);
+    this.#fragments = fragments;
+    this.#laneBytes = element === 'float64' ? 8 : 4;
+    this.#partLanes = PART_BYTES / this.#laneBytes;
+    this.#parts = this.traits.lanes === this.#partLanes ? [0] : [0, 1];
     this.#checks = new ContractChecks(this.traits);
   }
 
@@ -112,6 +135,57 @@ export class WasmTarget implements Target<WasmKernel> {
     this.#writer.set(local);
   }
 
+  addPointers(destination: Pointer, a: Pointer, b: Pointer): void {
+    addAddresses(this.#writer, destination, a, b);
+  }
+
+  offsetPointer(destination: Pointer, source: Pointer, bytes: number): void {
+    this.#checks.wide('an offset', bytes);
+    offsetAddress(this.#writer, destination, source, bytes);
+  }
+
+  setArgument(index: number, source: Pointer): void {
+    this.#checks.field(index);
+    this.#writer.get(this.#writer.pointer(BLOCK));
+    this.#writer.get(this.#writer.pointer(source));
+    this.#writer.storeWord(index * ARGUMENT_BYTES);
+  }
+
+  gatherBits(destination: Pointer, source: Pointer, positions: readonly number[], shift: number): void {
+    this.#checks.bits(positions, shift);
+    this.#checks.distinct(destination, source);
+    selectBits(this.#writer, destination, source, positions, shift);
+  }
+
+  parityOfBits(destination: Pointer, source: Pointer, positions: readonly number[], shift: number): void {
+    this.#checks.bits(positions, shift);
+    this.#checks.distinct(destination, source);
+    parity(this.#writer, destination, source, positions, shift);
+  }
+
+  nextSubset(pointer: Pointer, mask: number): void {
+    this.#checks.wide('a mask', mask);
+    advanceSubset(this.#writer, pointer, mask);
+    this.#writer.emit(OPCODE.drop);
+  }
+
+  loopSubsets(pointer: Pointer, mask: number, body: () => void): void {
+    this.#checks.wide('a mask', mask);
+    this.#writer.integer(0);
+    this.#writer.set(this.#writer.pointer(pointer));
+    this.#writer.emit(OPCODE.loop, OPCODE.emptyBlockType);
+    this.#checks.loopWithoutCounter(body);
+    advanceSubset(this.#writer, pointer, mask);
+    this.#writer.emit(OPCODE.branchIf, 0, OPCODE.end);
+  }
+
+  fragment(key: string, emit: () => void): void {
+    this.#checks.fragment();
+    const known = this.#fragments.get(key);
+    if (known === undefined) this.#fragments.set(key, this.#writer.record(emit));
+    else this.#writer.replay(known);
+  }
+
   loop(times: number, body: () => void): void {
     this.#checks.times(times);
     if (times === 0) return;
@@ -142,6 +216,7 @@ export class WasmTarget implements Target<WasmKernel> {
     const writer = new FunctionWriter([BLOCK, ...pointers]);
     const routine = this.#checks.routine(() => {
       this.#writer = writer;
+      this.#declareRegisters();
       body();
       this.#writer = this.#kernel;
     });
@@ -160,9 +235,9 @@ export class WasmTarget implements Target<WasmKernel> {
   load(destination: Vector, memory: MemoryOperand, lanes = this.traits.lanes): void {
     this.#checkAccess(memory, lanes);
     for (const part of this.#parts) {
-      const inPart = Math.min(PART_LANES, lanes - part * PART_LANES);
+      const inPart = Math.min(this.#partLanes, lanes - part * this.#partLanes);
       if (inPart <= 0) this.#writer.splatConstant(0);
-      else this.#writer.loadBytes(partOf(memory, part, PART_BYTES), inPart * 4);
+      else this.#writer.loadBytes(partOf(memory, part, PART_BYTES), inPart * this.#laneBytes);
       this.#set(destination, part);
     }
   }
@@ -173,12 +248,14 @@ export class WasmTarget implements Target<WasmKernel> {
     memory: MemoryOperand,
     lanes = this.traits.lanes,
   ): void {
+    this.#checks.words('loadNarrow');
     this.#checkAccess(memory, lanes);
     if (format === 'float16' || format === 'bfloat16') this.#checks.useTemporaries('half');
     loadNarrowParts(this.#writer, format, this.#locals(destination), memory, lanes);
   }
 
   loadPairs(format: 'int8' | 'uint8', destination: Vector, memory: MemoryOperand): void {
+    this.#checks.words('loadPairs');
     this.#checks.memory(memory);
     const opcode = format === 'int8' ? SIMD.v128Load8x8Signed : SIMD.v128Load8x8Unsigned;
     for (const part of this.#parts) {
@@ -189,11 +266,12 @@ export class WasmTarget implements Target<WasmKernel> {
 
   splat(destination: Vector, memory: MemoryOperand): void {
     this.#checks.memory(memory);
-    this.#access(SIMD.v128Load32Splat, memory);
+    this.#access(this.#laneBytes === 8 ? SIMD.v128Load64Splat : SIMD.v128Load32Splat, memory);
     this.#setAll(destination);
   }
 
   splatNarrow(format: 'float16' | 'bfloat16', destination: Vector, memory: MemoryOperand): void {
+    this.#checks.words('splatNarrow');
     this.#checks.memory(memory);
     this.#checks.useTemporaries('half');
     this.#access(SIMD.v128Load16Splat, memory);
@@ -210,14 +288,15 @@ export class WasmTarget implements Target<WasmKernel> {
   store(source: Vector, memory: MemoryOperand, lanes = this.traits.lanes): void {
     this.#checkAccess(memory, lanes);
     for (const part of this.#parts.toReversed()) {
-      const inPart = Math.min(PART_LANES, lanes - part * PART_LANES);
+      const inPart = Math.min(this.#partLanes, lanes - part * this.#partLanes);
       if (inPart <= 0) continue;
       const local = this.#writer.vector(source, part);
-      this.#writer.storeBytes(local, partOf(memory, part, PART_BYTES), inPart * 4);
+      this.#writer.storeBytes(local, partOf(memory, part, PART_BYTES), inPart * this.#laneBytes);
     }
   }
 
   storeNarrow(format: NarrowFormat, source: Vector, memory: MemoryOperand, lanes = this.traits.lanes): void {
+    this.#checks.words('storeNarrow');
     this.#checkAccess(memory, lanes);
     if (format === 'float16' || format === 'bfloat16') this.#checks.useTemporaries('half');
     storeNarrowParts(this.#writer, format, this.#locals(source), memory, lanes);
@@ -237,8 +316,16 @@ export class WasmTarget implements Target<WasmKernel> {
     this.#checks.memory(memory);
   }
 
+  /** Does nothing either. */
+  prefetchLater(memory: MemoryOperand): void {
+    this.#checks.memory(memory);
+  }
+
   zero(destination: Vector): void {
-    this.integerConstant(destination, 0);
+    for (const part of this.#parts) {
+      this.#writer.splatConstant(0);
+      this.#set(destination, part);
+    }
   }
 
   constant(destination: Vector, value: number): void {
@@ -246,6 +333,7 @@ export class WasmTarget implements Target<WasmKernel> {
   }
 
   integerConstant(destination: Vector, bits: number): void {
+    this.#checks.words('integerConstant');
     for (const part of this.#parts) {
       this.#writer.splatConstant(bits >>> 0);
       this.#set(destination, part);
@@ -253,9 +341,10 @@ export class WasmTarget implements Target<WasmKernel> {
   }
 
   laneIndices(destination: Vector): void {
+    this.#checks.words('laneIndices');
     for (const part of this.#parts) {
       const bytes = Array.from({ length: PART_BYTES }, (_, byte) =>
-        byte % 4 === 0 ? part * PART_LANES + byte / 4 : 0,
+        byte % 4 === 0 ? part * this.#partLanes + byte / 4 : 0,
       );
       this.#writer.simd(SIMD.v128Const, ...bytes);
       this.#set(destination, part);
@@ -267,35 +356,42 @@ export class WasmTarget implements Target<WasmKernel> {
   }
 
   float(operation: FloatOperation, destination: Vector, a: Vector, b: Vector): void {
-    this.#lanewise(destination, [a, b], FLOAT[operation]);
+    this.#lanewise(destination, [a, b], this.#floats[operation]);
   }
 
   squareRoot(destination: Vector, source: Vector): void {
+    this.#checks.words('squareRoot');
     this.#lanewise(destination, [source], SIMD.f32x4SquareRoot);
   }
 
   zeroNaN(destination: Vector, source: Vector): void {
+    this.#checks.words('zeroNaN');
     this.#lanewise(destination, [source, source, source], SIMD.f32x4Equal, SIMD.v128And);
   }
 
   compare(comparison: Comparison, destination: Vector, a: Vector, b: Vector): void {
+    this.#checks.words('compare');
     this.#lanewise(destination, [a, b], COMPARE[comparison]);
   }
 
   round(rounding: Rounding, destination: Vector, source: Vector): void {
+    this.#checks.words('round');
     this.#lanewise(destination, [source], ROUND[rounding]);
   }
 
   integer(operation: IntegerOperation, destination: Vector, a: Vector, b: Vector): void {
+    this.#checks.words('integer');
     if (operation === 'andNot') this.#lanewise(destination, [b, a], SIMD.v128AndNot);
     else this.#lanewise(destination, [a, b], INTEGER[operation]);
   }
 
   addWords(destination: Vector, a: Vector, b: Vector): void {
+    this.#checks.words('addWords');
     this.#lanewise(destination, [a, b], SIMD.i16x8Add);
   }
 
   shift(shift: Shift, width: 16 | 32, destination: Vector, source: Vector, bits: number): void {
+    this.#checks.words('shift');
     this.#checks.shift(width, bits);
     for (const part of this.#parts) {
       this.#get(source, part);
@@ -305,6 +401,7 @@ export class WasmTarget implements Target<WasmKernel> {
   }
 
   convert(conversion: Conversion, destination: Vector, source: Vector): void {
+    this.#checks.words('convert');
     if (conversion === 'int32-to-float32') {
       this.#lanewise(destination, [source], SIMD.f32x4ConvertI32x4Signed);
     } else {
@@ -314,22 +411,30 @@ export class WasmTarget implements Target<WasmKernel> {
 
   fma(accumulator: Vector, a: Vector, b: Vector): void {
     this.#checks.useTemporaries('fma');
-    if (this.#relaxed) this.#lanewise(accumulator, [a, b, accumulator], SIMD.f32x4RelaxedMultiplyAdd);
-    else this.#lanewise(accumulator, [accumulator, a, b], SIMD.f32x4Multiply, SIMD.f32x4Add);
+    if (this.#relaxed) this.#lanewise(accumulator, [a, b, accumulator], this.#floats.multiplyAdd);
+    else this.#lanewise(accumulator, [accumulator, a, b], this.#floats.multiply, this.#floats.add);
+  }
+
+  multiplyAdd(accumulator: Vector, factor: Vector, addend: Vector): void {
+    this.#checks.useTemporaries('fma');
+    if (this.#relaxed) this.#lanewise(accumulator, [accumulator, factor, addend], this.#floats.multiplyAdd);
+    else this.#lanewise(accumulator, [addend, accumulator, factor], this.#floats.multiply, this.#floats.add);
   }
 
   fnma(accumulator: Vector, a: Vector, b: Vector): void {
     this.#checks.useTemporaries('fma');
-    if (this.#relaxed) this.#lanewise(accumulator, [a, b, accumulator], SIMD.f32x4RelaxedNegativeMultiplyAdd);
-    else this.#lanewise(accumulator, [accumulator, a, b], SIMD.f32x4Multiply, SIMD.f32x4Subtract);
+    if (this.#relaxed) this.#lanewise(accumulator, [a, b, accumulator], this.#floats.negativeMultiplyAdd);
+    else this.#lanewise(accumulator, [accumulator, a, b], this.#floats.multiply, this.#floats.subtract);
   }
 
   dot(accumulator: Vector, a: Vector, b: Vector): void {
+    this.#checks.words('dot');
     this.#checks.useTemporaries('dot');
     this.#lanewise(accumulator, [accumulator, a, b], SIMD.i32x4DotI16x8Signed, SIMD.i32x4Add);
   }
 
   multiplyWords(destination: Vector, a: Vector, b: Vector): void {
+    this.#checks.words('multiplyWords');
     this.#lanewise(destination, [a, b], SIMD.i32x4DotI16x8Signed);
   }
 
@@ -341,10 +446,14 @@ export class WasmTarget implements Target<WasmKernel> {
     this.#checks.optional('dotBfloat16');
   }
 
-  exchange(destination: Vector, source: Vector, mask: number): void {
+  exchange(destination: Vector, source: Vector, mask: number, workspace?: MemoryOperand): void {
     this.#checks.mask(mask);
-    const [partMask, laneMask] = [Math.floor(mask / PART_LANES), mask % PART_LANES];
-    const bytes = Array.from({ length: PART_BYTES }, (_, byte) => byte ^ (laneMask * 4));
+    const [partMask, laneMask] = [Math.floor(mask / this.#partLanes), mask % this.#partLanes];
+    if (partMask === 1 && laneMask === 0 && workspace !== undefined) {
+      this.#exchangeParts(destination, source, workspace);
+      return;
+    }
+    const bytes = Array.from({ length: PART_BYTES }, (_, byte) => byte ^ (laneMask * this.#laneBytes));
     // All parts are on the stack before the first is set, for the case that source and destination are the same.
     for (const part of this.#parts) {
       this.#get(source, part ^ partMask);
@@ -368,6 +477,25 @@ export class WasmTarget implements Target<WasmKernel> {
       for (const opcode of opcodes) this.#writer.simd(opcode);
       this.#set(destination, part);
     }
+  }
+
+  /** Stores a pair and loads its halves crossed, which V8 packs; halves that change places in registers keep it from packing. */
+  #exchangeParts(destination: Vector, source: Vector, workspace: MemoryOperand): void {
+    this.store(source, workspace);
+    for (const part of this.#parts) {
+      this.#writer.loadBytes(partOf(workspace, 1 - part, PART_BYTES), PART_BYTES);
+      this.#set(destination, part);
+    }
+  }
+
+  /** Gives every register that was claimed a local, in the order of claims, so that fragments fit every routine. */
+  #declareRegisters(): void {
+    for (let pointer = 0; pointer < this.#pointerCount; pointer++) this.#writer.pointer(pointer as Pointer);
+    for (let vector = 0; vector < this.#vectorCount; vector++) this.#locals(vector as Vector);
+  }
+
+  get #floats() {
+    return FLOAT[this.traits.element];
   }
 
   #checkAccess(memory: MemoryOperand, lanes: number): void {

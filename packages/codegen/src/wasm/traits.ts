@@ -1,4 +1,4 @@
-import type { TargetTraits } from '../target/target.ts';
+import type { FloatElement, TargetTraits } from '../target/target.ts';
 
 /**
  * How kernels are encoded:
@@ -10,6 +10,7 @@ import type { TargetTraits } from '../target/target.ts';
 export type WasmDialect = 'strict' | 'relaxed' | 'relaxed-pairs';
 
 const TRAITS = {
+  element: 'float32',
   vectors: 15,
   pointers: 16,
   dot: 'words',
@@ -48,7 +49,15 @@ export const WASM_TRAITS: Readonly<Record<WasmDialect, TargetTraits>> = {
 };
 
 /** Traits of a dialect on an engine that moves loads, or does not: what is best there has a name of its own. */
-export function wasmTraits(dialect: WasmDialect, hoistsLoads: boolean): TargetTraits {
-  const traits = WASM_TRAITS[dialect];
+export function wasmTraits(
+  dialect: WasmDialect,
+  hoistsLoads: boolean,
+  element: FloatElement = 'float32',
+): TargetTraits {
+  const traits = element === 'float32' ? WASM_TRAITS[dialect] : onFloat64(WASM_TRAITS[dialect]);
   return hoistsLoads ? { ...traits, id: `${traits.id}-hoisting`, hoistsLoads } : traits;
+}
+
+function onFloat64(traits: TargetTraits): TargetTraits {
+  return { ...traits, id: `${traits.id}-float64`, element: 'float64', lanes: traits.lanes / 2 };
 }

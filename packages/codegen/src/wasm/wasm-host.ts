@@ -6,6 +6,8 @@ import {
 } from '@qedge/core';
 import type { Isa } from '../host/isa.ts';
 import {
+  type AssembledKernels,
+  type EmittedKernel,
   type EncodedKernels,
   type ForeignMemory,
   type KernelHost,
@@ -14,13 +16,14 @@ import {
   MEMORY_ALIGNMENT,
 } from '../host/kernel-host.ts';
 import { requireByteLength } from '../host/require-byte-length.ts';
+import { requireDifferentKeys } from '../host/require-different-keys.ts';
 import { requireForeignMemory } from '../host/require-foreign-memory.ts';
 import { VerifiedKernels } from '../host/verified-kernels.ts';
 import { emitKernel, type KernelDescription, kernelKey } from '../kernels/families.ts';
-import type { TargetTraits } from '../target/target.ts';
+import type { FloatElement, TargetTraits } from '../target/target.ts';
 import { detectWasmFeatures, type WasmFeatures } from './features.ts';
 import { encodeModule, MEMORY_IMPORT, type WasmExport } from './module.ts';
-import { WasmTarget } from './target.ts';
+import { type WasmFragments, WasmTarget } from './target.ts';
 import { type WasmDialect, wasmTraits } from './traits.ts';
 import {
   compileWasmModule,
@@ -133,6 +136,10 @@ class WasmHost implements KernelHost {
   /** Which module holds a kernel. */
   readonly #modules = new Map<string, WasmModule>();
   readonly #verified: VerifiedKernels;
+  readonly #fragments: Readonly<Record<FloatElement, WasmFragments>> = {
+    float32: new Map(),
+    float64: new Map(),
+  };
   #disposed = false;
 
   constructor(isa: WasmIsa, shared: boolean, hoistsLoads: boolean) {
@@ -205,6 +212,34 @@ class WasmHost implements KernelHost {
     }
   }
 
+  traitsOf(element: FloatElement): TargetTraits {
+    return wasmTraits(DIALECT[this.isa], this.traits.hoistsLoads, element);
+  }
+
+  assemble(kernels: readonly EmittedKernel[], memory: KernelMemory, element: FloatElement): AssembledKernels {
+    this.#assertUsable();
+    const own = this.#requireOwn(memory);
+    requireDifferentKeys(kernels);
+    const exported: WasmExport[] = [];
+    let functions = 0;
+    for (const { key, emit } of kernels) {
+      const target = this.#createTarget(functions, element);
+      emit(target);
+      const kernel = target.finish();
+      functions += kernel.functions.length;
+      exported.push({ name: key, kernel });
+    }
+    const code = encodeModule(exported, { shared: this.#shared });
+    const module = compileWasmModule(code);
+    const dispose = () => void own.exports.delete(module);
+    return {
+      kernels: kernels.map(({ key }) => this.#bindExport(module, key, own)),
+      byteLength: code.byteLength,
+      dispose,
+      [Symbol.dispose]: dispose,
+    };
+  }
+
   dispose(): void {
     this.#disposed = true;
     this.#modules.clear();
@@ -232,14 +267,17 @@ class WasmHost implements KernelHost {
     const kernels: WasmExport[] = [];
     let functions = 0;
     for (const [name, description] of named) {
-      const kernel = emitKernel(
-        new WasmTarget(DIALECT[this.isa], functions, this.traits.hoistsLoads),
-        description,
-      );
+      const kernel = emitKernel(this.#createTarget(functions), description);
       functions += kernel.functions.length;
       kernels.push({ name, kernel });
     }
     return encodeModule(kernels, { shared: this.#shared });
+  }
+
+  #createTarget(firstFunction: number, element: FloatElement = 'float32'): WasmTarget {
+    const fragments = this.#fragments[element];
+    const { hoistsLoads } = this.traits;
+    return new WasmTarget(DIALECT[this.isa], firstFunction, hoistsLoads, { element, fragments });
   }
 
   #bind(key: string, memory: WasmKernelMemory): LoadedKernel {

@@ -192,6 +192,25 @@ export class Assembler {
     this.#buffer.int32(value);
   }
 
+  /** `destination = value`, any integer from 0 to 2^53 - 1, in the shortest form. */
+  movWide(destination: GeneralRegister, value: number): void {
+    if (value < 2 ** 32) {
+      this.movImmediate(destination, value);
+      return;
+    }
+    if (!Number.isSafeInteger(value)) {
+      throw new InvalidArgumentError('A constant for a register is out of range', {
+        expected: 'an integer from 0 to 2^53 - 1',
+        actual: value,
+      });
+    }
+    this.#buffer.reserve();
+    this.#encoder.rex(1, 0, destination);
+    this.#buffer.byte(0xb8 | (destination & 7));
+    this.#buffer.int32(value | 0);
+    this.#buffer.int32(Math.floor(value / 2 ** 32));
+  }
+
   /** Loads 64 bits. */
   load64(destination: GeneralRegister, source: Memory): void {
     this.#encoder.general(1, 0x8b, destination, source, 0);
@@ -205,6 +224,11 @@ export class Assembler {
   /** Stores the lower 32 bits. */
   store32(destination: Memory, source: GeneralRegister): void {
     this.#encoder.general(0, 0x89, source, destination, 0);
+  }
+
+  /** Stores 64 bits. */
+  store64(destination: Memory, source: GeneralRegister): void {
+    this.#encoder.general(1, 0x89, source, destination, 0);
   }
 
   /** `destination = address of source`. */
@@ -226,6 +250,61 @@ export class Assembler {
     this.#encoder.general(1, isShort ? 0x83 : 0x81, digit, destination, isShort ? 1 : 4);
     if (isShort) this.#buffer.byte(operand);
     else this.#buffer.int32(operand);
+  }
+
+  /** `destination -= source`, 64 bits. */
+  subtract(destination: GeneralRegister, source: GeneralRegister): void {
+    this.#encoder.general(1, 0x2b, destination, source, 0);
+  }
+
+  /** `destination &= source`, 64 bits; sets the zero flag. */
+  and(destination: GeneralRegister, source: GeneralRegister): void {
+    this.#encoder.general(1, 0x23, destination, source, 0);
+  }
+
+  /** `destination |= source`, 64 bits. */
+  or(destination: GeneralRegister, source: GeneralRegister): void {
+    this.#encoder.general(1, 0x0b, destination, source, 0);
+  }
+
+  /** `destination &= value`, 64 bits, `value` from 0 to 2^31 - 1; sets the zero flag. */
+  andImmediate(destination: GeneralRegister, value: number): void {
+    checkImmediate(value);
+    const isShort = value <= 127;
+    this.#encoder.general(1, isShort ? 0x83 : 0x81, 4, destination, isShort ? 1 : 4);
+    if (isShort) this.#buffer.byte(value);
+    else this.#buffer.int32(value);
+  }
+
+  /** `destination <<= bits`, 64 bits; `bits` from 0 to 63. */
+  shiftLeft(destination: GeneralRegister, bits: number): void {
+    this.#encoder.general(1, 0xc1, 4, destination, 1);
+    this.#buffer.byte(bits);
+  }
+
+  /** `destination >>= bits` without sign, 64 bits; `bits` from 0 to 63. */
+  shiftRight(destination: GeneralRegister, bits: number): void {
+    this.#encoder.general(1, 0xc1, 5, destination, 1);
+    this.#buffer.byte(bits);
+  }
+
+  /** `destination = ` the number of bits that are set in `source`. Every processor with AVX has it. */
+  popcnt(destination: GeneralRegister, source: GeneralRegister): void {
+    requireFeatures('popcnt', ['avx2'], this.features);
+    this.#buffer.reserve();
+    this.#buffer.byte(0xf3);
+    this.#encoder.rex(1, destination, source);
+    this.#bytes(0x0f, 0xb8);
+    this.#encoder.modrm(destination, source, 1, 0);
+  }
+
+  /** `destination = ` the bits of `source` that `mask` has, side by side. */
+  pext(destination: GeneralRegister, source: GeneralRegister, mask: GeneralRegister): void {
+    requireFeatures('pext', ['bmi2'], this.features);
+    this.#buffer.reserve();
+    this.#encoder.vexPrefix(2, destination, source, 0, mask > 7 ? 1 : 0, 1, 0, 2);
+    this.#buffer.byte(0xf5);
+    this.#encoder.modrm(destination, mask, 1, 0);
   }
 
   /** `destination = source * value`, 64 bits; `value` signed, 32 bits. */
@@ -270,6 +349,14 @@ export class Assembler {
     this.#encoder.rex(0, 0, memory);
     this.#bytes(0x0f, 0x18);
     this.#encoder.modrm(1, memory, 1, 0);
+  }
+
+  /** A hint that a cache line will be read after other work: it goes to the second cache. Never faults. */
+  prefetcht1(memory: Memory): void {
+    this.#buffer.reserve();
+    this.#encoder.rex(0, 0, memory);
+    this.#bytes(0x0f, 0x18);
+    this.#encoder.modrm(2, memory, 1, 0);
   }
 
   /** A hint that a cache line will be written. Never faults. */
@@ -318,6 +405,21 @@ export class Assembler {
   /** Pads with instructions that do nothing up to a multiple of `alignment`, a power of two up to 64. */
   align(alignment: 16 | 32 | 64): void {
     this.#buffer.align(alignment);
+  }
+
+  /** What `emit` appends, as bytes that may be appended again elsewhere. @throws InvalidArgumentError for code with labels. */
+  record(emit: () => void): Uint8Array {
+    const [start, references] = [this.#buffer.position, this.#buffer.referenceCount];
+    emit();
+    if (this.#buffer.referenceCount === references) return this.#buffer.copyFrom(start);
+    throw new InvalidArgumentError('Code that is to be repeated refers to places', {
+      expected: 'no constants, jumps or calls',
+    });
+  }
+
+  /** Appends what {@link record} gave. */
+  replay(bytes: Uint8Array): void {
+    this.#buffer.append(bytes);
   }
 
   /** Memory behind the code that holds `words`, 32 bits each; their number is a power of two up to 16, which is their alignment. */

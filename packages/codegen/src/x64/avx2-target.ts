@@ -1,5 +1,12 @@
 import { NARROW_BYTES } from '../target/narrow-numbers.ts';
-import type { Comparison, MemoryOperand, NarrowFormat, TargetTraits, Vector } from '../target/target.ts';
+import type {
+  Comparison,
+  FloatElement,
+  MemoryOperand,
+  NarrowFormat,
+  TargetTraits,
+  Vector,
+} from '../target/target.ts';
 import type { X64Features } from './features.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
 import type { VectorRegister } from './registers.ts';
@@ -20,8 +27,10 @@ const NEAREST_EVEN = 0;
 /** Quadwords 0 and 2 first: packing leaves its result in the low half of each 128-bit part. */
 const GATHER_PARTS = 0b1000;
 
-function avx2Id({ avxVnni }: X64Features, strict: boolean): string {
-  return ['avx2', avxVnni && 'vnni', strict && 'strict'].filter(Boolean).join('-');
+function avx2Id({ avxVnni }: X64Features, strict: boolean, element: FloatElement): string {
+  return ['avx2', avxVnni && 'vnni', strict && 'strict', element === 'float64' && element]
+    .filter(Boolean)
+    .join('-');
 }
 
 /**
@@ -32,10 +41,12 @@ function avx2Id({ avxVnni }: X64Features, strict: boolean): string {
  */
 export class Avx2Target extends X64Target {
   /** @throws CapabilityUnavailableError when `features` lack AVX2, FMA or F16C. */
-  constructor(features: X64Features, { strict }: X64TargetOptions) {
+  constructor(features: X64Features, options: X64TargetOptions) {
+    const { strict, element = 'float32', fragments = new Map() } = options;
     const traits: TargetTraits = {
-      id: avx2Id(features, strict),
-      lanes: LANES,
+      id: avx2Id(features, strict, element),
+      element,
+      lanes: element === 'float64' ? LANES / 2 : LANES,
       vectors: 15,
       pointers: X64Target.pointers,
       temporaries: { fma: 0, dot: 0, half: 1 },
@@ -47,15 +58,17 @@ export class Avx2Target extends X64Target {
       unroll: 4,
     };
     // Without AVX-512 in its set, the assembler refuses every EVEX encoding.
-    super(traits, withoutAvx512(features), REQUIRED);
+    super(traits, withoutAvx512(features), REQUIRED, fragments);
   }
 
   compare(comparison: Comparison, destination: Vector, a: Vector, b: Vector): void {
+    this.checks.words('compare');
     const [left, right] = [vectorOf(a), vectorOf(b)];
     this.assembler.rvmi(I.vcmpps, 32, vectorOf(destination), left, right, COMPARISON_PREDICATES[comparison]);
   }
 
   zeroNaN(destination: Vector, source: Vector): void {
+    this.checks.words('zeroNaN');
     const { assembler, scratch } = this;
     const register = vectorOf(source);
     assembler.rvmi(I.vcmpps, 32, scratch, register, register, ORDERED);

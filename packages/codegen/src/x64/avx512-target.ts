@@ -1,4 +1,11 @@
-import type { Comparison, MemoryOperand, NarrowFormat, TargetTraits, Vector } from '../target/target.ts';
+import type {
+  Comparison,
+  FloatElement,
+  MemoryOperand,
+  NarrowFormat,
+  TargetTraits,
+  Vector,
+} from '../target/target.ts';
 import type { Assembler } from './assembler.ts';
 import type { X64Features } from './features.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
@@ -38,8 +45,16 @@ const NEAREST_EVEN = 0;
 const STORE_SIGNED = { int8: I.vpmovsdb, int16: I.vpmovsdw } as const;
 const STORE_UNSIGNED = { uint8: I.vpmovusdb, uint16: I.vpmovusdw } as const;
 
-function avx512Id({ avx512Vnni, avx512Bf16 }: X64Features, strict: boolean): string {
-  return ['avx512', avx512Vnni && 'vnni', avx512Bf16 && 'bf16', strict && 'strict'].filter(Boolean).join('-');
+function avx512Id({ avx512Vnni, avx512Bf16 }: X64Features, strict: boolean, element: FloatElement): string {
+  return [
+    'avx512',
+    avx512Vnni && 'vnni',
+    avx512Bf16 && 'bf16',
+    strict && 'strict',
+    element === 'float64' && element,
+  ]
+    .filter(Boolean)
+    .join('-');
 }
 
 /**
@@ -52,10 +67,12 @@ export class Avx512Target extends X64Target {
   readonly #tails: number[] = [];
 
   /** @throws CapabilityUnavailableError when `features` lack the foundation, BW, DQ or VL. */
-  constructor(features: X64Features, { strict }: X64TargetOptions) {
+  constructor(features: X64Features, options: X64TargetOptions) {
+    const { strict, element = 'float32', fragments = new Map() } = options;
     const traits: TargetTraits = {
-      id: avx512Id(features, strict),
-      lanes: LANES,
+      id: avx512Id(features, strict, element),
+      element,
+      lanes: element === 'float64' ? LANES / 2 : LANES,
       vectors: 31,
       pointers: X64Target.pointers,
       temporaries: { fma: 0, dot: 0, half: 0 },
@@ -66,10 +83,11 @@ export class Avx512Target extends X64Target {
       hoistsLoads: false,
       unroll: 4,
     };
-    super(traits, features, REQUIRED);
+    super(traits, features, REQUIRED, fragments);
   }
 
   compare(comparison: Comparison, destination: Vector, a: Vector, b: Vector): void {
+    this.checks.words('compare');
     const { assembler } = this;
     const predicate = COMPARISON_PREDICATES[comparison];
     assembler.kvmi(I.vcmppsMask, 64, SCRATCH_MASK, vectorOf(a), vectorOf(b), predicate);
@@ -78,6 +96,7 @@ export class Avx512Target extends X64Target {
   }
 
   zeroNaN(destination: Vector, source: Vector): void {
+    this.checks.words('zeroNaN');
     const { assembler } = this;
     const register = vectorOf(source);
     assembler.kvmi(I.vcmppsMask, 64, SCRATCH_MASK, register, register, ORDERED);

@@ -31,9 +31,31 @@ export class CodeBuffer {
   /** Makes room for one instruction; every instruction starts with it. */
   reserve(): void {
     if (this.#position + LONGEST_INSTRUCTION <= this.#bytes.length) return;
+    this.#grow();
+  }
+
+  #grow(): void {
     const grown = new Uint8Array(2 * this.#bytes.length);
     grown.set(this.#bytes);
     this.#bytes = grown;
+  }
+
+  /** References to labels so far. */
+  get referenceCount(): number {
+    return this.#references.length;
+  }
+
+  /** A copy of the bytes from `start` to here. */
+  copyFrom(start: number): Uint8Array {
+    return this.#bytes.slice(start, this.#position);
+  }
+
+  /** Appends bytes that refer to no label. */
+  append(bytes: Uint8Array): void {
+    const end = this.#position + bytes.length;
+    while (end + LONGEST_INSTRUCTION > this.#bytes.length) this.#grow();
+    this.#bytes.set(bytes, this.#position);
+    this.#position = end;
   }
 
   byte(value: number): void {

@@ -13,6 +13,7 @@ export const X64_FEATURES = [
   'avx512Vnni',
   'avx512Bf16',
   'prefetchw',
+  'bmi2',
 ] as const;
 
 /** One extension; `avx2` includes AVX, and each name means that processor and operating system both allow it. */

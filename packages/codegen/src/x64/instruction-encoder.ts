@@ -76,8 +76,8 @@ export class InstructionEncoder {
     if ((row.lengths & length) === 0) refuseForm(row, `vectors of ${length} bytes`);
     this.#buffer.reserve();
     if (!needsEvex && row.hasVex && (row.vexFeatures & ~this.#features) === 0) {
-      const { map, w, prefix } = row;
-      this.vexPrefix(map, reg, second, indexBit(rm), baseBit(rm), w, length === 32 ? 1 : 0, prefix);
+      const { map, vexW, prefix } = row;
+      this.vexPrefix(map, reg, second, indexBit(rm), baseBit(rm), vexW, length === 32 ? 1 : 0, prefix);
       this.#buffer.byte(row.opcode);
       this.modrm(reg, rm, 1, trailing);
     } else {

@@ -62,6 +62,8 @@ interface InstructionDetails {
   readonly lengths?: number;
   /** The opcode digit in ModRM.reg. */
   readonly digit?: number;
+  /** W of the VEX encoding where it differs from that of the EVEX encoding, or is ignored. */
+  readonly vexW?: 0;
 }
 
 /**
@@ -78,6 +80,7 @@ export class VectorInstruction<Form extends OperandForm, Rm = VectorRegister | M
   readonly map: number;
   readonly opcode: number;
   readonly w: 0 | 1;
+  readonly vexW: 0 | 1;
   readonly digit: number;
   readonly tuple: MemoryTuple;
   readonly lengths: number;
@@ -99,6 +102,7 @@ export class VectorInstruction<Form extends OperandForm, Rm = VectorRegister | M
     this.map = MAPS.indexOf(map);
     this.opcode = specification.opcode;
     this.w = w === 'W1' ? 1 : 0;
+    this.vexW = details.vexW ?? this.w;
     this.digit = details.digit ?? 0;
     this.tuple = specification.tuple;
     this.lengths = details.lengths ?? ANY_LENGTH;
@@ -203,6 +207,7 @@ export const INSTRUCTIONS = rows({
   vmovqStore: mrMemory('66.0F.W0', 0xd6, fixed(8), AVX2, null, { lengths: 16, mnemonic: 'vmovq' }),
   vmaskmovps: rvmMemory('66.0F38.W0', 0x2c, FULL, AVX2, null, { lengths: 16 | 32 }),
   vbroadcastss: rm('66.0F38.W0', 0x18, fixed(4), AVX2, F),
+  vbroadcastsd: rm('66.0F38.W1', 0x19, fixed(8), AVX2, F, { lengths: 32 | 64, vexW: 0 }),
   vpbroadcastw: rm('66.0F38.W0', 0x79, fixed(2), AVX2, BW),
   // Single elements between memory and xmm
   vpinsrb: rvmiMemory('66.0F3A.W0', 0x20, fixed(1), AVX2, null, { lengths: 16 }),
@@ -242,9 +247,20 @@ export const INSTRUCTIONS = rows({
   vroundps: rmi('66.0F3A.W0', 0x08, FULL_32, AVX2, F, { evexMnemonic: 'vrndscaleps' }),
   vfmadd231ps: rvm('66.0F38.W0', 0xb8, FULL_32, FMA, F),
   vfnmadd231ps: rvm('66.0F38.W0', 0xbc, FULL_32, FMA, F),
+  vfmadd213ps: rvm('66.0F38.W0', 0xa8, FULL_32, FMA, F),
   vdpbf16ps: rvm('F3.0F38.W0', 0x52, FULL_32, null, BF16),
   vcmpps: rvmi('NP.0F.W0', 0xc2, FULL_32, AVX2, null, { lengths: 16 | 32 }),
   vcmppsMask: kvmi('NP.0F.W0', 0xc2, FULL_32, null, F, { mnemonic: 'vcmpps' }),
+  // Arithmetic on float64
+  vaddpd: rvm('66.0F.W1', 0x58, FULL_64, AVX2, F, { vexW: 0 }),
+  vsubpd: rvm('66.0F.W1', 0x5c, FULL_64, AVX2, F, { vexW: 0 }),
+  vmulpd: rvm('66.0F.W1', 0x59, FULL_64, AVX2, F, { vexW: 0 }),
+  vdivpd: rvm('66.0F.W1', 0x5e, FULL_64, AVX2, F, { vexW: 0 }),
+  vminpd: rvm('66.0F.W1', 0x5d, FULL_64, AVX2, F, { vexW: 0 }),
+  vmaxpd: rvm('66.0F.W1', 0x5f, FULL_64, AVX2, F, { vexW: 0 }),
+  vfmadd231pd: rvm('66.0F38.W1', 0xb8, FULL_64, FMA, F),
+  vfnmadd231pd: rvm('66.0F38.W1', 0xbc, FULL_64, FMA, F),
+  vfmadd213pd: rvm('66.0F38.W1', 0xa8, FULL_64, FMA, F),
   // Arithmetic and logic on integers
   vpaddd: rvm('66.0F.W0', 0xfe, FULL_32, AVX2, F),
   vpsubd: rvm('66.0F.W0', 0xfa, FULL_32, AVX2, F),

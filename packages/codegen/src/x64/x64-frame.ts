@@ -2,6 +2,7 @@ import { ARGUMENT_BYTES } from '../host/argument-block.ts';
 import { ContractChecks } from '../target/contract-checks.ts';
 import type { MemoryOperand, Pointer, Routine, TargetTraits, Vector } from '../target/target.ts';
 import { Assembler } from './assembler.ts';
+import { bitMask, selectBits } from './bit-selection.ts';
 import { enabledFeatures, requireFeatures, type X64Feature, type X64Features } from './features.ts';
 import {
   type GeneralRegister,
@@ -20,6 +21,9 @@ import { type CallingConvention, SYSTEM_V } from './system-v.ts';
 const LOOP_ALIGNMENT = 32;
 /** A cache line, to which the whole code must be aligned. */
 const CODE_ALIGNMENT = 64;
+
+/** Code by key, kept by a host for all its targets of one kind; see `Target.fragment`. */
+export type CodeFragments = Map<string, Uint8Array>;
 
 /** The general register behind a pointer. */
 function registerOf(pointer: Pointer): GeneralRegister {
@@ -56,6 +60,7 @@ export abstract class X64Frame {
   /** Registers that were ever handed out. */
   readonly #usedRegisters = new Set<GeneralRegister>();
   readonly #routines: Label[] = [];
+  readonly #fragments: CodeFragments;
   #vectorCount = 0;
   #halfTemporary: VectorRegister | null = null;
   #isInRoutine = false;
@@ -64,13 +69,19 @@ export abstract class X64Frame {
    * @param traits their `vectors` leave out the highest register, and nothing else.
    * @throws CapabilityUnavailableError when `features` lack one of `required`.
    */
-  protected constructor(traits: TargetTraits, features: X64Features, required: readonly X64Feature[]) {
+  protected constructor(
+    traits: TargetTraits,
+    features: X64Features,
+    required: readonly X64Feature[],
+    fragments: CodeFragments,
+  ) {
     const available = enabledFeatures(features);
     requireFeatures(`The target ${traits.id}`, required, available);
     this.traits = traits;
+    this.#fragments = fragments;
     this.assembler = new Assembler(available);
     this.checks = new ContractChecks(traits);
-    this.length = (traits.lanes * 4) as VectorLength;
+    this.length = (traits.lanes * (traits.element === 'float64' ? 8 : 4)) as VectorLength;
     this.scratch = vectorRegister(traits.vectors);
     this.scratchGeneral = this.#convention.scratch;
     this.block = this.#convention.argument as number as Pointer;
@@ -128,7 +139,82 @@ export abstract class X64Frame {
     }
   }
 
+  addPointers(destination: Pointer, a: Pointer, b: Pointer): void {
+    this.assembler.lea(registerOf(destination), Memory.indexed(registerOf(a), registerOf(b), 1, 0));
+  }
+
+  offsetPointer(destination: Pointer, source: Pointer, bytes: number): void {
+    this.checks.wide('an offset', bytes);
+    const { assembler, scratchGeneral } = this;
+    if (bytes === 0) this.copyPointer(destination, source);
+    else if (bytes < 2 ** 31) assembler.lea(registerOf(destination), Memory.at(registerOf(source), bytes));
+    else {
+      assembler.movWide(scratchGeneral, bytes);
+      assembler.lea(registerOf(destination), Memory.indexed(registerOf(source), scratchGeneral, 1, 0));
+    }
+  }
+
+  setArgument(index: number, source: Pointer): void {
+    this.assembler.store64(this.field(index), registerOf(source));
+  }
+
+  gatherBits(destination: Pointer, source: Pointer, positions: readonly number[], shift: number): void {
+    this.checks.bits(positions, shift);
+    this.checks.distinct(destination, source);
+    const { assembler, scratchGeneral } = this;
+    selectBits(assembler, registerOf(destination), registerOf(source), positions, shift, scratchGeneral);
+  }
+
+  parityOfBits(destination: Pointer, source: Pointer, positions: readonly number[], shift: number): void {
+    this.checks.bits(positions, shift);
+    this.checks.distinct(destination, source);
+    const { assembler } = this;
+    const register = registerOf(destination);
+    if (positions.length === 1) {
+      selectBits(assembler, register, registerOf(source), positions, shift, this.scratchGeneral);
+      return;
+    }
+    assembler.movWide(register, bitMask(positions));
+    assembler.and(register, registerOf(source));
+    assembler.popcnt(register, register);
+    assembler.andImmediate(register, 1);
+    if (shift > 0) assembler.shiftLeft(register, shift);
+  }
+
+  /** Leaves the zero flag set where no subset is left. */
+  nextSubset(pointer: Pointer, mask: number): void {
+    this.checks.wide('a mask', mask);
+    const { assembler, scratchGeneral } = this;
+    const register = registerOf(pointer);
+    if (mask < 2 ** 31) {
+      if (mask > 0) assembler.addImmediate(register, -mask);
+      assembler.andImmediate(register, mask);
+    } else {
+      assembler.movWide(scratchGeneral, mask);
+      assembler.subtract(register, scratchGeneral);
+      assembler.and(register, scratchGeneral);
+    }
+  }
+
+  fragment(key: string, emit: () => void): void {
+    this.checks.fragment();
+    const known = this.#fragments.get(key);
+    if (known === undefined) this.#fragments.set(key, this.assembler.record(emit));
+    else this.assembler.replay(known);
+  }
+
   // Control flow
+
+  loopSubsets(pointer: Pointer, mask: number, body: () => void): void {
+    const { assembler } = this;
+    const head = new Label();
+    assembler.movImmediate(registerOf(pointer), 0);
+    assembler.align(LOOP_ALIGNMENT);
+    assembler.bind(head);
+    this.checks.loopWithoutCounter(body);
+    this.nextSubset(pointer, mask);
+    assembler.jumpIf('notZero', head);
+  }
 
   loop(times: number, body: () => void): void {
     this.checks.times(times);

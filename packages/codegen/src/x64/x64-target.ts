@@ -1,6 +1,7 @@
 import type {
   Comparison,
   Conversion,
+  FloatElement,
   FloatOperation,
   IntegerOperation,
   MemoryOperand,
@@ -13,21 +14,41 @@ import type {
 import { hasFeature } from './features.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
 import type { VectorLength, VectorRegister } from './registers.ts';
-import { memoryOf, vectorOf, X64Frame } from './x64-frame.ts';
+import { type CodeFragments, memoryOf, vectorOf, X64Frame } from './x64-frame.ts';
 
 /** How code for x86-64 is generated. */
 export interface X64TargetOptions {
   /** Multiply-adds round twice, so that results have the same bits on every host. */
   readonly strict: boolean;
+  /** What lanes hold. Default: float32. */
+  readonly element?: FloatElement;
+  /** Fragments of other targets with the same features and options. Default: none. */
+  readonly fragments?: CodeFragments;
 }
 
 const FLOAT_INSTRUCTIONS = {
-  add: I.vaddps,
-  subtract: I.vsubps,
-  multiply: I.vmulps,
-  divide: I.vdivps,
-  min: I.vminps,
-  max: I.vmaxps,
+  float32: {
+    add: I.vaddps,
+    subtract: I.vsubps,
+    multiply: I.vmulps,
+    divide: I.vdivps,
+    min: I.vminps,
+    max: I.vmaxps,
+    fma: I.vfmadd231ps,
+    fnma: I.vfnmadd231ps,
+    multiplyAdd: I.vfmadd213ps,
+  },
+  float64: {
+    add: I.vaddpd,
+    subtract: I.vsubpd,
+    multiply: I.vmulpd,
+    divide: I.vdivpd,
+    min: I.vminpd,
+    max: I.vmaxpd,
+    fma: I.vfmadd231pd,
+    fnma: I.vfnmadd231pd,
+    multiplyAdd: I.vfmadd213pd,
+  },
 } as const;
 
 const INTEGER_INSTRUCTIONS = {
@@ -68,14 +89,14 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
   load(destination: Vector, memory: MemoryOperand, lanes: number = this.traits.lanes): void {
     this.#checkAccess(memory, lanes);
     const register = vectorOf(destination);
-    if (lanes < this.traits.lanes) this.loadTail(register, memory, lanes);
+    if (lanes < this.traits.lanes) this.loadTail(register, memory, lanes * this.#wordsPerLane);
     else this.assembler.rm(I.vmovups, this.length, register, memoryOf(memory));
   }
 
   store(source: Vector, memory: MemoryOperand, lanes: number = this.traits.lanes): void {
     this.#checkAccess(memory, lanes);
     const register = vectorOf(source);
-    if (lanes < this.traits.lanes) this.storeTail(register, memory, lanes);
+    if (lanes < this.traits.lanes) this.storeTail(register, memory, lanes * this.#wordsPerLane);
     else this.assembler.mr(I.vmovupsStore, this.length, memoryOf(memory), register);
   }
 
@@ -85,6 +106,7 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
     memory: MemoryOperand,
     lanes: number = this.traits.lanes,
   ): void {
+    this.checks.words('loadNarrow');
     this.#checkAccess(memory, lanes);
     if (isHalf(format)) this.useHalf();
     const register = vectorOf(destination);
@@ -98,12 +120,14 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
     memory: MemoryOperand,
     lanes: number = this.traits.lanes,
   ): void {
+    this.checks.words('storeNarrow');
     this.#checkAccess(memory, lanes);
     if (isHalf(format)) this.useHalf();
     this.storeNarrowed(format, vectorOf(source), memory, lanes);
   }
 
   loadPairs(format: 'int8' | 'uint8', destination: Vector, memory: MemoryOperand): void {
+    this.checks.words('loadPairs');
     this.checks.memory(memory);
     const row = format === 'int8' ? I.vpmovsxbw : I.vpmovzxbw;
     this.assembler.rm(row, this.length, vectorOf(destination), memoryOf(memory));
@@ -111,10 +135,14 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
 
   splat(destination: Vector, memory: MemoryOperand): void {
     this.checks.memory(memory);
-    this.assembler.rm(I.vbroadcastss, this.length, vectorOf(destination), memoryOf(memory));
+    const { assembler, length } = this;
+    const [register, place] = [vectorOf(destination), memoryOf(memory)];
+    const row = this.traits.element === 'float32' ? I.vbroadcastss : I.vbroadcastsd;
+    assembler.rm(row, length, register, place);
   }
 
   splatNarrow(format: 'float16' | 'bfloat16', destination: Vector, memory: MemoryOperand): void {
+    this.checks.words('splatNarrow');
     this.checks.memory(memory);
     this.useHalf();
     const { assembler, length } = this;
@@ -142,6 +170,11 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
     else assembler.prefetcht0(memoryOf(memory));
   }
 
+  prefetchLater(memory: MemoryOperand): void {
+    this.checks.memory(memory);
+    this.assembler.prefetcht1(memoryOf(memory));
+  }
+
   // Constants
 
   zero(destination: Vector): void {
@@ -149,17 +182,20 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
   }
 
   constant(destination: Vector, value: number): void {
+    this.checks.words('constant');
     const bits = new Int32Array(Float32Array.of(value).buffer);
     this.integerConstant(destination, bits[0]!);
   }
 
   integerConstant(destination: Vector, bits: number): void {
+    this.checks.words('integerConstant');
     const word = bits >>> 0;
     if (word === 0) this.zero(destination);
     else this.assembler.rm(I.vbroadcastss, this.length, vectorOf(destination), this.assembler.constant(word));
   }
 
   laneIndices(destination: Vector): void {
+    this.checks.words('laneIndices');
     const indices = Array.from({ length: this.traits.lanes }, (_, lane) => lane);
     this.assembler.rm(I.vmovups, this.length, vectorOf(destination), this.assembler.constant(...indices));
   }
@@ -176,14 +212,16 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
     // min and max return their second source when an operand is NaN or both are zero; here that must be `a`.
     const isReversed = operation === 'min' || operation === 'max';
     const [first, second] = isReversed ? [b, a] : [a, b];
-    this.#binary(FLOAT_INSTRUCTIONS[operation], destination, first, second);
+    this.#binary(this.#floats[operation], destination, first, second);
   }
 
   squareRoot(destination: Vector, source: Vector): void {
+    this.checks.words('squareRoot');
     this.assembler.rm(I.vsqrtps, this.length, vectorOf(destination), vectorOf(source));
   }
 
   round(rounding: Rounding, destination: Vector, source: Vector): void {
+    this.checks.words('round');
     const mode = ROUNDING_MODES[rounding];
     this.assembler.rmi(I.vroundps, this.length, vectorOf(destination), vectorOf(source), mode);
   }
@@ -192,20 +230,24 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
   abstract zeroNaN(destination: Vector, source: Vector): void;
 
   integer(operation: IntegerOperation, destination: Vector, a: Vector, b: Vector): void {
+    this.checks.words('integer');
     this.#binary(INTEGER_INSTRUCTIONS[operation], destination, a, b);
   }
 
   addWords(destination: Vector, a: Vector, b: Vector): void {
+    this.checks.words('addWords');
     this.#binary(I.vpaddw, destination, a, b);
   }
 
   shift(shift: Shift, width: 16 | 32, destination: Vector, source: Vector, bits: number): void {
+    this.checks.words('shift');
     this.checks.shift(width, bits);
     const row = SHIFT_INSTRUCTIONS[width][shift];
     this.assembler.vmi(row, this.length, vectorOf(destination), vectorOf(source), bits);
   }
 
   convert(conversion: Conversion, destination: Vector, source: Vector): void {
+    this.checks.words('convert');
     const row = CONVERT_INSTRUCTIONS[conversion];
     this.assembler.rm(row, this.length, vectorOf(destination), vectorOf(source));
   }
@@ -214,21 +256,34 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
     this.checks.lanes(lanes);
     if (this.traits.fmaRounding === 'once') {
       const [sum, left, right] = [vectorOf(accumulator), vectorOf(a), vectorOf(b)];
-      this.assembler.rvm(I.vfmadd231ps, this.productLength(lanes), sum, left, right);
-    } else this.#accumulate(I.vmulps, I.vaddps, accumulator, a, b);
+      const length = this.productLength(lanes * this.#wordsPerLane);
+      this.assembler.rvm(this.#floats.fma, length, sum, left, right);
+    } else this.#accumulate(this.#floats.multiply, this.#floats.add, accumulator, a, b);
   }
 
   fnma(accumulator: Vector, a: Vector, b: Vector): void {
-    if (this.traits.fmaRounding === 'once') this.#binary(I.vfnmadd231ps, accumulator, a, b);
-    else this.#accumulate(I.vmulps, I.vsubps, accumulator, a, b);
+    if (this.traits.fmaRounding === 'once') this.#binary(this.#floats.fnma, accumulator, a, b);
+    else this.#accumulate(this.#floats.multiply, this.#floats.subtract, accumulator, a, b);
+  }
+
+  multiplyAdd(accumulator: Vector, factor: Vector, addend: Vector): void {
+    if (this.traits.fmaRounding === 'once')
+      this.#binary(this.#floats.multiplyAdd, accumulator, factor, addend);
+    else {
+      const { assembler, length, scratch } = this;
+      assembler.rvm(this.#floats.multiply, length, scratch, vectorOf(accumulator), vectorOf(factor));
+      assembler.rvm(this.#floats.add, length, vectorOf(accumulator), scratch, vectorOf(addend));
+    }
   }
 
   dot(accumulator: Vector, a: Vector, b: Vector): void {
+    this.checks.words('dot');
     if (this.traits.dot === 'bytes') this.#binary(I.vpdpbusd, accumulator, a, b);
     else this.#accumulate(I.vpmaddwd, I.vpaddd, accumulator, a, b);
   }
 
   multiplyWords(destination: Vector, a: Vector, b: Vector): void {
+    this.checks.words('multiplyWords');
     this.#binary(I.vpmaddwd, destination, a, b);
   }
 
@@ -245,8 +300,9 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
   exchange(destination: Vector, source: Vector, mask: number): void {
     this.checks.mask(mask);
     const register = vectorOf(destination);
-    const inner = mask & 3;
-    const outer = mask >> 2;
+    const wordMask = mask * this.#wordsPerLane;
+    const inner = wordMask & 3;
+    const outer = wordMask >> 2;
     let moved = vectorOf(source);
     if (inner > 0) {
       this.assembler.rmi(I.vpermilps, this.length, register, moved, fourWay(inner));
@@ -278,6 +334,14 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
   /** Bytes of the shortest vector that holds so many lanes and is multiplied faster than a whole one. */
   protected productLength(_lanes: number): VectorLength {
     return this.length;
+  }
+
+  get #wordsPerLane(): number {
+    return this.traits.element === 'float64' ? 2 : 1;
+  }
+
+  get #floats() {
+    return FLOAT_INSTRUCTIONS[this.traits.element];
   }
 
   #checkAccess(memory: MemoryOperand, lanes: number): void {
