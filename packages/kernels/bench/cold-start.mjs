@@ -57,9 +57,8 @@ const CONTENDERS = {
     const { openPreparedProgram } = await import('@qedge/kernels/prepared');
     clock.lap('import');
     clock.lap('engine');
-    const bytes = readFileSync(prepared);
     clock.lap('open');
-    finish(openPreparedProgram(bytes, { name: prepared }), fill, clock);
+    finish(openPreparedProgram(prepared), fill, clock);
   },
   'qedge, machine program': async ({ prepared }, fill, clock) => {
     const { createKernelEngine, openPreparedModel } = await import('@qedge/kernels/node');

@@ -15,6 +15,7 @@ import { missingWeights } from './missing-weights.ts';
 import { fillFront, type ProgramPlaces, programParts } from './placed-program.ts';
 import { type Program, parseProgramKey, programKey } from './program.ts';
 import { decodeProgram } from './program-bytes.ts';
+import { openProgramFile, type ProgramFileBytes } from './program-file.ts';
 
 /** Options of {@link openPreparedProgram}. */
 export interface OpenPreparedProgramOptions {
@@ -24,8 +25,6 @@ export interface OpenPreparedProgramOptions {
    * True: weights are compared with their checksums, which takes about a millisecond for each megabyte. Default false: only the header and the program are.
    */
   readonly verify?: boolean;
-  /** For messages. Default: `The model`. */
-  readonly name?: string;
 }
 
 /** Which programs a browser or server can run, fastest first. */
@@ -39,31 +38,49 @@ const ALIGNMENT = 64;
  * nothing is imported that could generate code. Runs wherever WebAssembly does, on one thread. Modules of the file compute in a memory of
  * their own and reach nothing else, so that the file need not be trusted; one made to never end does not.
  *
- * @param bytes of the whole file; borrowed for the call.
+ * @param file its path (Node, Deno, Bun): parts that are not needed are not read; or the bytes of all of it, borrowed for the call.
  * @returns the graph, whose `run` gives what `PreparedModel.compile` on the same instruction set gives.
- * @throws FileFormatError for what is no such file, damage or an impossible program; UnsupportedError where the file holds no
+ * @throws FileNotFoundError, FileAccessError; FileFormatError for what is no such file, damage or an impossible program; UnsupportedError where the file holds no
  *   program for WebAssembly and this precision, or programs of another version of this library; CapabilityUnavailableError without WebAssembly SIMD or memory.
  * @example
- * import { readFileSync } from 'node:fs';
  * import { openPreparedProgram } from '@qedge/kernels/prepared';
- * using digits = openPreparedProgram(readFileSync('digits.qez'));
+ * using digits = openPreparedProgram('digits.qez');
  * digits.inputs.image!.data.set(pixels);
  * digits.run();
  */
 export function openPreparedProgram(
-  bytes: Uint8Array,
+  file: string | Uint8Array,
   options: OpenPreparedProgramOptions = {},
 ): CompiledGraph {
-  const { precision = 'float32', verify = false, name = 'The model' } = options;
+  const { precision = 'float32', verify = false } = options;
   if (!isPrecision(precision)) {
     throw new InvalidArgumentError('The precision is not known', {
       expected: 'float32, float16, int8 or int4',
       actual: precision,
     });
   }
-  using model = LazyModel.fromBytes(bytes, { verification: verify ? 'first-use' : 'none' });
+  const source = openProgramFile(file);
+  const model = LazyModel.fromSource(source, { verification: verify ? 'first-use' : 'none' });
+  try {
+    return startProgram(model, source, precision, verify);
+  } finally {
+    // And with it the source.
+    model.dispose();
+  }
+}
+
+function startProgram(
+  model: LazyModel,
+  source: ProgramFileBytes,
+  precision: Precision,
+  verify: boolean,
+): CompiledGraph {
+  const { name } = source;
   const { program, module } = chooseProgram(model, precision, name);
-  const { memory, places } = placeProgram(program, model, name);
+  const { memory, places } = placeProgram(program, name, (key, target) => {
+    if (verify && model.section(key) !== null) model.verifySection(key);
+    return readSection(model, source, key, target);
+  });
   const kernels = loadKernels(program, module, memory, name);
   fillFront(program, places, model);
   const runner = { kernels, team: null, lifetime: { disposed: false }, guard: guardTraps(name) };
@@ -86,7 +103,6 @@ interface WebAssemblyInterface {
     module: object,
     imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
   ) => { readonly exports: Readonly<Record<string, unknown>> };
-  validate(bytes: Uint8Array): boolean;
 }
 
 function webAssembly(): WebAssemblyInterface {
@@ -108,8 +124,11 @@ function chooseProgram(
     model.verifySection(key);
     // The program refers to the bytes until it is loaded.
     const program = model.borrowSection(key, (section) => decodeProgram(section, name));
-    const { code } = program.kernels;
-    if (engine.validate(code)) return { program, module: new engine.Module(code) };
+    try {
+      return { program, module: new engine.Module(program.kernels.code) };
+    } catch {
+      // Instructions that this host does not know; the next program may do without them.
+    }
   }
   if (present.length > 0) {
     throw new CapabilityUnavailableError(`This host refuses the WebAssembly of ${name}`, {
@@ -128,8 +147,8 @@ function chooseProgram(
 /** Places front, weights and temporary bytes one after the other in new memory, and copies the weights there. */
 function placeProgram(
   { frontBytes, temporaryBytes, weights }: Program,
-  model: LazyModel,
   name: string,
+  read: (key: string, target: Uint8Array) => boolean,
 ): { readonly memory: WasmMemory; readonly places: ProgramPlaces } {
   let at = ALIGNMENT + alignUp(frontBytes);
   const weightAddresses = weights.map(({ byteLength }) => {
@@ -141,14 +160,19 @@ function placeProgram(
   const memory = newMemory(endAddress);
   const { buffer } = memory;
   for (const [index, { key, byteLength }] of weights.entries()) {
-    const section = sectionKey(key);
-    if (model.section(section)?.byteLength !== byteLength) throw missingWeights(name, key);
-    model.borrowSection(section, (bytes) => {
-      new Uint8Array(buffer, weightAddresses[index]!, byteLength).set(bytes);
-    });
+    const target = new Uint8Array(buffer, weightAddresses[index]!, byteLength);
+    if (!read(sectionKey(key), target)) throw missingWeights(name, key);
   }
   const places = { buffer, byteOffset: ALIGNMENT, address: ALIGNMENT, endAddress, weightAddresses };
   return { memory, places };
+}
+
+/** @returns false where there is no such section of this size. */
+function readSection(model: LazyModel, source: ProgramFileBytes, key: string, target: Uint8Array): boolean {
+  const section = model.section(key);
+  if (section === null || section.byteLength !== target.byteLength) return false;
+  source.readInto(section.byteOffset, target);
+  return true;
 }
 
 const WASM_PAGE_BYTES = 65_536;
