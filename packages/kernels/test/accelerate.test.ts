@@ -186,6 +186,25 @@ const segments = fc
     };
   });
 
+/** Floats or integers; a size of -1 reaches to the end, and attributes may name the first axes only. */
+const slices = fc
+  .tuple(
+    fc.array(fc.tuple(size(7), fc.nat(6), fc.nat(6), fc.boolean()), { minLength: 1, maxLength: 5 }),
+    fc.boolean(),
+    fc.boolean(),
+  )
+  .map(([axes, isShort, isInteger]): KernelCall => {
+    const shape = axes.map(([extent]) => extent);
+    const begin = axes.map(([extent, first]) => first % extent);
+    const size = axes.map(([extent, , more, isRest], axis) => {
+      return isRest ? -1 : 1 + (more % (extent - begin[axis]!));
+    });
+    const count = shape.reduce((a, b) => a * b, 1);
+    const x = isInteger ? { shape, values: Int32Array.from({ length: count }, (_, i) => 7 * i) } : shape;
+    const attrs = isShort ? { begin: begin.slice(0, 1), size: size.slice(0, 1) } : { begin, size };
+    return { kernel: 'Slice', inputs: { x }, attrs };
+  });
+
 const GROUPS = {
   'matrix products with every transposition': [products, 40],
   'convolutions and their gradients': [convolutions, 60],
@@ -195,6 +214,7 @@ const GROUPS = {
   'sums and means': [reductions, 40],
   'softmax and batch normalisation': [rows, 30],
   'sums of segments': [segments, 20],
+  slices: [slices, 60],
 } as const;
 
 describe.each(WAYS)('a backend accelerated by %s', (_way, start) => {

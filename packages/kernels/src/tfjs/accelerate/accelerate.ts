@@ -15,6 +15,7 @@ import { OptimizerPatch } from './optimizer-patch.ts';
 import { makePools } from './pooling.ts';
 import { makeRowKernels } from './row-kernels.ts';
 import { type CpuBackend, findKernelError, requireCpuBackend } from './self-test.ts';
+import { makeSlices } from './slice.ts';
 import { makeSums } from './sums.ts';
 import { makeTensorKernels } from './tensor-kernels.ts';
 import { findBackendMemory, requireWasmBackend, WASM_BACKEND, type WasmBackend } from './wasm-backend.ts';
@@ -61,6 +62,7 @@ const MAKERS: readonly KernelMaker[] = [
   makeElementWise,
   makeSums,
   makeRowKernels,
+  makeSlices,
   makeTensorKernels,
 ];
 

@@ -15,8 +15,14 @@ const MOST_PROGRAMS = 1024;
 const MOST_PLANNED = 8192;
 const SCRATCH_STEP = 2 ** 20;
 
-/** What a program works on: a tensor, or bytes that kernels reach. */
-export type Operand = TensorInfo | CallBytes;
+/** A tensor from one of its bytes on. */
+interface TensorPart {
+  readonly tensor: TensorInfo;
+  readonly byteOffset: number;
+}
+
+/** What a program works on: a tensor, a part of one, or bytes that kernels reach. */
+export type Operand = TensorInfo | TensorPart | CallBytes;
 
 /** Runs generated code on tensors of the wasm backend, and keeps it by shape. */
 export class KernelRunner {
@@ -71,11 +77,13 @@ export class KernelRunner {
     addresses.length = operands.length;
     for (let i = 0; i < operands.length; i++) {
       const operand = operands[i]!;
-      addresses[i] = 'dataId' in operand ? dataIdMap.get(operand.dataId).memoryOffset : operand.address;
+      if ('dataId' in operand) addresses[i] = dataIdMap.get(operand.dataId).memoryOffset;
+      else if ('address' in operand) addresses[i] = operand.address;
+      else addresses[i] = dataIdMap.get(operand.tensor.dataId).memoryOffset + operand.byteOffset;
     }
     // Looking up a tensor of another backend has copied it here, and the memory may have grown.
     const heap = this.memory.heap.address;
-    for (let i = 0; i < operands.length; i++) if ('dataId' in operands[i]!) addresses[i]! += heap;
+    for (let i = 0; i < operands.length; i++) if (!('address' in operands[i]!)) addresses[i]! += heap;
     program.run(addresses, scratch, scalars);
   }
 

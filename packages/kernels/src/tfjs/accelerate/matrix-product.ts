@@ -7,7 +7,7 @@ import {
 } from '@qedge/codegen';
 import type { TensorInfo } from '@tensorflow/tfjs';
 import { areFloats, type KernelInputs, type KernelMaker } from './accelerated-kernel.ts';
-import { elementCount, type KernelRunner, type Operand } from './kernel-runner.ts';
+import type { KernelRunner, Operand } from './kernel-runner.ts';
 import type { Program, ProgramPlan, WeightPacking } from './program.ts';
 import { ProgramBuilder, placeMatrix } from './program-builder.ts';
 import { operandAt } from './scratch-layout.ts';
@@ -110,9 +110,8 @@ function rowsOf({ shape }: TensorInfo, transposed: boolean): number {
 
 /** The axes before the last two; those of the operand that has more of them, or more in them. */
 function outerShape(a: TensorInfo, b: TensorInfo): number[] {
-  const [left, right] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
-  if (left.length !== right.length) return left.length > right.length ? left : right;
-  return elementCount(left) >= elementCount(right) ? left : right;
+  const [ranks, counts] = [a.shape.length - b.shape.length, outerCount(a.shape) - outerCount(b.shape)];
+  return (ranks > 0 || (ranks === 0 && counts >= 0) ? a : b).shape.slice(0, -2);
 }
 
 function shapeOf(
@@ -131,22 +130,37 @@ function shapeOf(
   const n = b.shape[rankB - (transposeB ? 2 : 1)]!;
   if (b.shape[rankB - (transposeB ? 1 : 2)] !== k) return null;
   if (bias && (bias.shape.length !== 1 || bias.shape[0] !== n)) return null;
-  const batchA = elementCount(a.shape) / (m * k);
-  const batchB = elementCount(b.shape) / (k * n);
+  const batchA = outerCount(a.shape);
+  const batchB = outerCount(b.shape);
   const isPlain = batchA === batchB ? sameOuter(a, b) : batchA === 1 || batchB === 1;
   if (!isPlain) return null;
-  const shape = { m, n, k, transposeA, transposeB, bias: bias !== undefined, activation };
   // Rows of one matrix after the other.
-  if (batchB === 1 && !transposeA) {
-    return { ...shape, batch: 1, m: batchA * m, sharedA: false, sharedB: false };
-  }
-  const batch = Math.max(batchA, batchB);
-  return { ...shape, batch, sharedA: batchA < batch, sharedB: batchB < batch };
+  const isOne = batchB === 1 && !transposeA;
+  const batch = isOne ? 1 : Math.max(batchA, batchB);
+  return {
+    batch,
+    m: isOne ? batchA * m : m,
+    n,
+    k,
+    transposeA,
+    transposeB,
+    sharedA: !isOne && batchA < batch,
+    sharedB: batchB < batch,
+    bias: bias !== undefined,
+    activation,
+  };
+}
+
+/** Matrices of a tensor: the product of the axes before the last two. */
+function outerCount(shape: readonly number[]): number {
+  let count = 1;
+  for (let axis = 0; axis < shape.length - 2; axis++) count *= shape[axis]!;
+  return count;
 }
 
 function sameOuter(a: TensorInfo, b: TensorInfo): boolean {
   const [left, right] = [a.shape, b.shape];
-  if (left.length !== right.length) return elementCount(left.slice(0, -2)) === 1;
+  if (left.length !== right.length) return outerCount(left) === 1;
   for (let axis = 0; axis < left.length - 2; axis++) if (left[axis] !== right[axis]) return false;
   return true;
 }

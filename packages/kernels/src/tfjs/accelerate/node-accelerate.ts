@@ -1,8 +1,12 @@
 import { createKernelHost, createNodeTeam } from '@qedge/codegen/node';
 import type { Tensorflow } from '../tfjs-device.ts';
 import { type AccelerateOptions, type Acceleration, accelerateWith } from './accelerate.ts';
+import { TEAM_OPTIONS } from './open-foreign-machine.ts';
 
-const NODE = { createHost: createKernelHost, createTeam: createNodeTeam };
+const NODE = {
+  createHost: createKernelHost,
+  createTeam: (size: number) => createNodeTeam(size, TEAM_OPTIONS),
+};
 
 /**
  * Replaces the hot kernels of the wasm backend of TensorFlow.js by machine code that works in its memory (WebAssembly where there is

@@ -1,6 +1,9 @@
-import type { ForeignMemory, Isa } from '@qedge/codegen';
+import type { ForeignMemory, Isa, ThreadTeamOptions } from '@qedge/codegen';
 import type { Machine, MachineKit } from '../../engine/open-machine.ts';
 import { requireSize } from '../../engine/operands.ts';
+
+/** Threads stay awake while TensorFlow.js does what it does between two kernels, which takes up to some hundred microseconds. */
+export const TEAM_OPTIONS: ThreadTeamOptions = { spinMicroseconds: 500 };
 
 /**
  * Opens the fastest host that works in a memory of another program, and threads.

@@ -1,8 +1,12 @@
 import { createBrowserTeam, createKernelHost } from '@qedge/codegen';
 import type { Tensorflow } from '../tfjs-device.ts';
 import { type AccelerateOptions, type Acceleration, accelerateWith } from './accelerate.ts';
+import { TEAM_OPTIONS } from './open-foreign-machine.ts';
 
-const PORTABLE = { createHost: createKernelHost, createTeam: createBrowserTeam };
+const PORTABLE = {
+  createHost: createKernelHost,
+  createTeam: (size: number) => createBrowserTeam(size, TEAM_OPTIONS),
+};
 
 /**
  * Replaces the hot kernels of the wasm backend of TensorFlow.js by generated WebAssembly that works in its memory, for inference and
