@@ -31,6 +31,9 @@ export interface LayersRunner {
   dispose(): void;
 }
 
+/** The least cosine of outputs at a narrow precision with those at float32. */
+export const LEAST_COSINE = 0.95;
+
 /** What is timed. */
 export interface InferenceCase {
   readonly name: string;
@@ -39,6 +42,8 @@ export interface InferenceCase {
   readonly threads: number;
   /** How many times as fast as each library ours should be; libraries that are not named are not compared. */
   readonly goals: Readonly<Partial<Record<InferencePeerName, number>>>;
+  /** As {@link LEAST_COSINE}, for the outputs of libraries: less where what they do to a model is known to lose more. */
+  readonly leastPeerCosine: number;
   /** @throws Error saying what is missing. */
   open(): Promise<BenchmarkModel>;
 }
