@@ -8,7 +8,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 const folder = mkdtempSync(join(tmpdir(), 'qedge-browser-safety-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The code of entries, bundled as for a browser with core, codegen and memory inside: a reachable Node module is an error. */
+/** The code of entries alone, bundled as for a browser with core, codegen and memory inside: a reachable Node module is an error. */
 async function bundle(entries: Record<string, string>): Promise<string> {
   await build({
     config: false,
@@ -19,6 +19,7 @@ async function bundle(entries: Record<string, string>): Promise<string> {
       ]),
     ),
     outDir: folder,
+    clean: true,
     format: 'esm',
     platform: 'browser',
     target: 'es2022',
@@ -43,6 +44,7 @@ describe('the entries', () => {
       graph: 'graph.ts',
       onnx: 'onnx.ts',
       ort: 'ort.ts',
+      prepared: 'prepared.ts',
       tfjs: 'tfjs.ts',
       webgpu: 'webgpu.ts',
       testing: 'testing/index.ts',
@@ -50,6 +52,14 @@ describe('the entries', () => {
     const code = await bundle(entries);
     expect(code).toContain('planArena');
     expect(code).toContain('encodeModule');
+  });
+
+  it('start prepared programs without the code that generates them', async () => {
+    const code = await bundle({ prepared: 'prepared.ts' });
+    expect(code).toContain('openPreparedProgram');
+    for (const generator of ['encodeModule', 'emitKernel', 'planExecution', 'validateGraph']) {
+      expect(code).not.toContain(generator);
+    }
   });
 
   it('are told apart from the one that needs Node', async () => {

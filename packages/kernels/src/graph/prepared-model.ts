@@ -198,7 +198,8 @@ export class PreparedModel implements Disposable {
         reason = error.message;
       }
     }
-    const model = { graph: this.graph, weights: this.#model };
+    // Checked there, with the operators of the user.
+    const model = { graph: this.#storedGraph, weights: this.#model };
     return compileGraph(model, engine, {
       ...{ precision, customs, optimize: false, reason },
       packedWeights: (arena) => new MappedWeights(this.#file, this.#model, arena, engine.isa),
