@@ -70,12 +70,22 @@ describe.skipIf(!built)('qedge infer on tensors (needs the build)', () => {
   });
 
   it('prepares a file that runs as it lies, at each precision, and writes outputs', async () => {
-    const prepared = await json('prepare', 'small.onnx', '--precisions', 'float32,int8', '-o', 'small.qez');
+    const targets = ['--targets', 'auto,wasm-strict'];
+    const names = ['--precisions', 'float32,int8'];
+    const prepared = await json('prepare', 'small.onnx', ...names, ...targets, '-o', 'small.qez');
     expect(prepared).toMatchObject({ inputs: { x: [2, 3] }, precisions: ['float32', 'int8'] });
+    const program = (isa: string, precision: string) => ({ isa, precision, threads: 1, reason: null });
+    for (const precision of ['float32', 'int8']) {
+      expect(prepared.programs).toContainEqual(expect.objectContaining(program('wasm-strict', precision)));
+      expect(prepared.programs).toContainEqual(expect.objectContaining(program(prepared.target, precision)));
+    }
     const args = ['infer', 'small.qez', '--input', 'x.safetensors', '--repeats', '0'];
     const exact = await json(...args, '--output', 'y.safetensors');
     expect(exact.outputs.y.first).toEqual(expected());
     expect(exact.timings.run).toBeNull();
+    const trusted = await json(...args, '--trusted');
+    expect(trusted.outputs).toEqual(exact.outputs);
+    expect(trusted).toMatchObject({ kernels: 'prepared', kernelsReason: null });
     using outputs = SafetensorsFile.fromBytes(readFileSync(file('y.safetensors')));
     expect(Array.from(outputs.load('y').data)).toEqual(expected());
     const narrow = await json(...args, '--precision', 'int8');

@@ -27,6 +27,7 @@ interface InferOptions {
   readonly seed: number;
   readonly output?: string;
   readonly profile?: boolean;
+  readonly trusted?: boolean;
 }
 
 export function inferCommand(): Command {
@@ -74,6 +75,10 @@ export function inferCommand(): Command {
       '--profile',
       'with tensors: time every node, with the best of --repeats runs each; tables by kind and by node, all nodes with --json',
     )
+    .option(
+      '--trusted',
+      'with tensors: run machine code that a .qez file was prepared with, for files that come from where your programs come from',
+    )
     .option('--output <file>', 'with tensors: write all outputs to a .safetensors file')
     .addHelpText(
       'after',
@@ -96,12 +101,13 @@ async function infer(context: CommandContext, path: string, options: InferOption
 }
 
 /** The options that were given and mean nothing to a classifier. */
-function tensorOptions({ shape, constant, output, profile }: InferOptions): string[] {
+function tensorOptions({ shape, constant, output, profile, trusted }: InferOptions): string[] {
   const given = {
     '--shape': Object.keys(shape).length > 0,
     '--constant': Object.keys(constant).length > 0,
     '--output': output !== undefined,
     '--profile': profile === true,
+    '--trusted': trusted === true,
   };
   return Object.entries(given).flatMap(([name, isGiven]) => (isGiven ? [name] : []));
 }

@@ -19,6 +19,8 @@ export interface RunGraphOptions {
   readonly seed: number;
   /** Times every node, too. */
   readonly profile?: boolean;
+  /** Whether machine code in a prepared file may be run. */
+  readonly trusted?: boolean;
   /** A `.safetensors` file for the outputs. */
   readonly output?: string;
 }
@@ -34,7 +36,8 @@ export async function runGraph(
 ): Promise<CommandResult> {
   if (options.output !== undefined) await assertWritableFile(options.output);
   const startMs = systemClock.nowMs();
-  const source = await openModelSource(path, { constants: options.constants });
+  const { constants, trusted = false } = options;
+  const source = await openModelSource(path, { constants, trusted });
   const loadMs = systemClock.nowMs() - startMs;
   const input = await readInputs(source, options);
   const { precision, reason } = choosePrecision(options.precision);
@@ -75,6 +78,9 @@ export async function runGraph(
       arenaLowerBound: memory.arenaLowerBoundBytes,
     },
     nodes: graph.nodes.length,
+    kernels: graph.kernels,
+    // Why they were generated although the file was prepared.
+    kernelsReason: graph.reason,
     // What is not computed as asked is named with its reason.
     exceptions: graph.nodes
       .filter((node) => node.reason !== null)
@@ -146,6 +152,7 @@ interface Described {
   readonly memory: Readonly<
     Record<'mapped' | 'weights' | 'resident' | 'arenaPeak' | 'arenaLowerBound', number>
   >;
+  readonly kernelsReason: string | null;
   readonly exceptions: readonly {
     readonly name: string;
     readonly kind: string;
@@ -162,6 +169,7 @@ function describe(json: Described, engine: OptimizedInferenceEngine, output: str
   return [
     `${engine.name} at ${json.precision} (${json.reason}) on ${json.device}, ${json.target}`,
     ...json.fallbacks.map(({ from, to, why }) => `note: ${to} instead of ${from}: ${why}`),
+    ...(json.kernelsReason === null ? [] : [`note: kernels are generated: ${json.kernelsReason}`]),
     `load ${ms(timings.load)}, plan ${ms(timings.plan)}, first run ${ms(timings.firstRun)}, then ${ms(timings.run)}`,
     `memory: weights mapped ${mebibytes(memory.mapped)}, packed ${mebibytes(memory.weights)}, arena ${mebibytes(memory.arenaPeak)} (at least ${mebibytes(memory.arenaLowerBound)}), process ${mebibytes(memory.resident)}`,
     ...(json.exceptions.length > 0

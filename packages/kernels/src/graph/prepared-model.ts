@@ -90,6 +90,15 @@ export async function savePreparedModel(
   });
 }
 
+/** What a file says may be anything. */
+function isProgramReport(value: unknown): value is PreparedProgramReport {
+  if (typeof value !== 'object' || value === null) return false;
+  const { isa, strict, threads, precision, reason } = value as Record<string, unknown>;
+  const isTold = reason === null || typeof reason === 'string';
+  const isTarget = typeof isa === 'string' && typeof strict === 'boolean' && typeof threads === 'number';
+  return isTold && isTarget && typeof precision === 'string';
+}
+
 function targetOf({ isa, strict, threads }: KernelEngine, precision: Precision): ProgramTarget {
   return { isa, strict, threads, precision };
 }
@@ -153,7 +162,7 @@ export class PreparedModel implements Disposable {
   /** The programs that the file holds or was to hold. As its writer says: those that it holds are checked when they are used. */
   get programs(): readonly PreparedProgramReport[] {
     const { programs } = this.#model.metadata;
-    return Array.isArray(programs) ? programs : [];
+    return Array.isArray(programs) ? programs.filter(isProgramReport) : [];
   }
 
   /** The graph's constants, for those who compile it themselves. Valid until `dispose`. */

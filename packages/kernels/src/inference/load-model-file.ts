@@ -7,7 +7,11 @@ import { createKernelEngine, type NodeKernelEngineOptions } from '../engine/node
 import { graphOfLayers } from '../graph/layers/graph-of-layers.ts';
 import type { OnnxModel, ReadExternalData } from '../graph/onnx/onnx-model.ts';
 import { readOnnx } from '../graph/onnx/read-onnx.ts';
-import { openPreparedModel, type PreparedModel } from '../graph/prepared-model.ts';
+import {
+  type OpenPreparedModelOptions,
+  openPreparedModel,
+  type PreparedModel,
+} from '../graph/prepared-model.ts';
 import { graphSource, type ModelSource } from './model-source.ts';
 import { type OnnxSourceOptions, onnxSource } from './onnx-source.ts';
 import { type InferenceOptions, OptimizedInferenceEngine } from './optimized-inference-engine.ts';
@@ -16,13 +20,15 @@ import { type InferenceOptions, OptimizedInferenceEngine } from './optimized-inf
 export interface LoadModelOptions
   extends InferenceOptions,
     NodeKernelEngineOptions,
+    OpenPreparedModelOptions,
     Pick<OnnxSourceOptions, 'constants'> {}
 
 /**
  * Loads a model and makes it ready to answer: an ONNX file, a `.qez` file, or any other {@link ModelSource}. Machine code runs it where
  * that is allowed, else WebAssembly; `report().fallbacks` says what was passed over.
  *
- * A `.qez` file is mapped. An ONNX file is read as a whole: save it as `.qez` once to have it mapped.
+ * A `.qez` file is mapped, and the code that it was prepared with is used: WebAssembly always, machine code where the file is `trusted`. An
+ * ONNX file is read as a whole: save it as `.qez` once to have it mapped.
  *
  * @param model a path, or a source, which is owned from here on.
  * @throws FileNotFoundError, FileFormatError, UnsupportedError naming what the model has and this library does not, InvalidArgumentError for
@@ -61,7 +67,7 @@ function isSource(model: unknown): model is ModelSource {
  */
 export async function openModelSource(
   path: string,
-  { constants, customs }: Pick<LoadModelOptions, 'constants' | 'customs'> = {},
+  { constants, customs, trusted = false }: Pick<LoadModelOptions, 'constants' | 'customs' | 'trusted'> = {},
 ): Promise<ModelSource> {
   if (typeof path !== 'string') {
     throw new InvalidArgumentError('The model is neither a path nor a source', {
@@ -79,7 +85,7 @@ export async function openModelSource(
       });
     }
     case '.qez':
-      return modelFileSource(path);
+      return modelFileSource(path, trusted);
     default:
       throw new UnsupportedError(`${path} is a file of another kind`, {
         expected: '.onnx or .qez',
@@ -108,11 +114,11 @@ async function readOnnxFile(path: string): Promise<OnnxModel> {
 }
 
 /** A source over a `.qez` file: a linear model for any batch, or a prepared graph of fixed shapes. */
-function modelFileSource(path: string): ModelSource {
+function modelFileSource(path: string, trusted: boolean): ModelSource {
   const file = openModelFile(path);
   if (file.format === 'qedge-operator-graph') {
     file.dispose();
-    return preparedSource(openPreparedModel(path));
+    return preparedSource(openPreparedModel(path, { trusted }));
   }
   const { graph } = file;
   const dispose = () => file.dispose();
