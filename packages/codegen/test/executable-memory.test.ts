@@ -17,7 +17,7 @@ function returning(value: number, byteLength = 6): Uint8Array {
 
 describe.skipIf(missing !== '')('executable memory', () => {
   const call = (memory: ExecutableMemory, address: number): number =>
-    memory.koffi.decode(BigInt(address), memory.koffi.proto('int32_t', []))();
+    memory.koffi.decode<() => number>(BigInt(address), memory.koffi.proto('int32_t', []))();
   const place = (memory: ExecutableMemory, code: Uint8Array): number => {
     const placement = memory.place(code);
     if (!placement.placed) throw new Error(placement.reason);

@@ -14,9 +14,11 @@ export class GuardedPages {
   constructor(koffi: Koffi, pages: number) {
     const byteLength = pages * PAGE_BYTES;
     const library = koffi.load(null);
-    const mmap = library.func('int64_t mmap(int64_t, size_t, int, int, int, int64_t)');
-    const mprotect = library.func('int mprotect(int64_t, size_t, int)');
-    const start: number = mmap(0, byteLength + 2 * PAGE_BYTES, PROT_NONE, MAP_PRIVATE_ANONYMOUS, -1, 0);
+    const mmap = library.func<(...values: number[]) => number>(
+      'int64_t mmap(int64_t, size_t, int, int, int, int64_t)',
+    );
+    const mprotect = library.func<(...values: number[]) => number>('int mprotect(int64_t, size_t, int)');
+    const start = mmap(0, byteLength + 2 * PAGE_BYTES, PROT_NONE, MAP_PRIVATE_ANONYMOUS, -1, 0);
     this.address = start + PAGE_BYTES;
     if (start === -1 || mprotect(this.address, byteLength, PROT_READ_WRITE) !== 0) {
       throw new Error(`No guarded pages: errno ${koffi.errno()}`);

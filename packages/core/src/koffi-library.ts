@@ -1,7 +1,5 @@
 import { createRequire } from 'node:module';
-
-/** The koffi module: calls into C libraries without a compiler. */
-export type Koffi = typeof import('koffi');
+import type { Koffi } from './koffi-interface.ts';
 
 /** Whether koffi loads here, and if not, why. */
 export type KoffiResult =

@@ -1,5 +1,5 @@
 import { platform } from 'node:os';
-import { type Koffi, loadKoffi } from '@qedge/core/node';
+import { type Koffi, type KoffiLibrary, loadKoffi } from '@qedge/core/node';
 
 /** C functions on pages of memory. Addresses are numbers: user space ends below 2^47 on every supported processor. */
 export interface PosixCalls {
@@ -73,9 +73,15 @@ function bind(koffi: Koffi): PosixCalls {
   };
 }
 
-function bindStatx(library: ReturnType<Koffi['load']>): PosixCalls['statx'] {
+function bindStatx(library: KoffiLibrary): PosixCalls['statx'] {
   try {
-    return library.func('statx', 'int', ['int', 'int64_t', 'int', 'uint32_t', 'int64_t']);
+    return library.func<NonNullable<PosixCalls['statx']>>('statx', 'int', [
+      'int',
+      'int64_t',
+      'int',
+      'uint32_t',
+      'int64_t',
+    ]);
   } catch {
     return null;
   }

@@ -39,7 +39,8 @@ function adviseHugePages(koffi: Koffi, address: number, byteLength: number): voi
   const start = Math.ceil(address / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES;
   const end = Math.floor((address + byteLength) / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES;
   if (end <= start) return;
-  const madvise = koffi.load(null).func('int madvise(int64_t address, size_t bytes, int advice)');
+  type Advise = (address: number, bytes: number, advice: number) => number;
+  const madvise = koffi.load(null).func<Advise>('int madvise(int64_t address, size_t bytes, int advice)');
   madvise(start, end - start, MADV_HUGEPAGE);
 }
 

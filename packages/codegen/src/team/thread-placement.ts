@@ -13,6 +13,8 @@ export interface ThreadPlacement {
   yieldThread(): void;
 }
 
+type MaskCall = (task: number, byteLength: number, mask: Uint8Array) => number;
+
 /**
  * How a team of `size` threads waits on this system.
  *
@@ -20,11 +22,15 @@ export interface ThreadPlacement {
  */
 export function placeThreads(koffi: Koffi, size: number, taskIds: () => readonly number[]): ThreadPlacement {
   const library = koffi.load(null);
-  const yieldThread = library.func(SCHED_YIELD) as () => number;
+  const yieldThread = library.func<() => number>(SCHED_YIELD);
   if (process.platform !== 'linux') return { yieldThread };
-  const currentProcessor = library.func('int sched_getcpu()') as () => number;
-  const readMask = library.func('int sched_getaffinity(int task, size_t byteLength, _Out_ uint8_t *mask)');
-  const writeMask = library.func('int sched_setaffinity(int task, size_t byteLength, uint8_t *mask)');
+  const currentProcessor = library.func<() => number>('int sched_getcpu()');
+  const readMask = library.func<MaskCall>(
+    'int sched_getaffinity(int task, size_t byteLength, _Out_ uint8_t *mask)',
+  );
+  const writeMask = library.func<MaskCall>(
+    'int sched_setaffinity(int task, size_t byteLength, uint8_t *mask)',
+  );
   const mask = new Uint8Array(MASK_BYTES);
   let avoided = -1;
   const leave = (processor: number): void => {
