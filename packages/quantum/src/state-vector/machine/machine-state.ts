@@ -1,0 +1,74 @@
+import { UseAfterReleaseError } from '@qedge/core';
+import type { MachineState } from '../state-machine.ts';
+import type { StateLayout } from '../vector-program.ts';
+import { bufferOffset, type Region, type RegionSource } from './memory-regions.ts';
+import { elementBytes, stateBytes } from './state-addressing.ts';
+
+/** Bytes of all views of a state but the last: engines limit the length of one view. */
+const CHUNK_BYTES = 2 ** 30;
+
+/** A state in a region of its machine's memory. */
+export class RegionState implements MachineState {
+  readonly layout: StateLayout;
+  /** Tells the machine: states and programs of one machine have the same. */
+  readonly regions: RegionSource;
+  readonly #region: Region;
+  #chunks: readonly (Float32Array | Float64Array)[] = [];
+  #viewed: ArrayBufferLike | null = null;
+  #disposed = false;
+
+  /** @throws CapabilityUnavailableError, with the bytes needed, where there is not enough memory. */
+  constructor(layout: StateLayout, regions: RegionSource) {
+    const region = regions.reserve(stateBytes(layout), `a state of ${layout.qubitCount} qubits`);
+    this.layout = layout;
+    this.regions = regions;
+    this.#region = region;
+    if (!region.isUntouched) for (const chunk of this.chunks) chunk.fill(0);
+    this.chunks[0]![0] = 1;
+  }
+
+  get chunks(): readonly (Float32Array | Float64Array)[] {
+    const { buffer } = this.#usable().memory;
+    if (buffer !== this.#viewed) {
+      this.#chunks = viewChunks(buffer, bufferOffset(this.#region), this.layout);
+      this.#viewed = buffer;
+    }
+    return this.#chunks;
+  }
+
+  get address(): number {
+    return this.#usable().address;
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#chunks = [];
+    this.#viewed = null;
+    this.#region.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #usable(): Region {
+    if (!this.#disposed) return this.#region;
+    throw new UseAfterReleaseError('A state was used after dispose()', { remedy: 'Create another state.' });
+  }
+}
+
+function viewChunks(
+  buffer: ArrayBufferLike,
+  byteOffset: number,
+  layout: StateLayout,
+): (Float32Array | Float64Array)[] {
+  const View = layout.element === 'float64' ? Float64Array : Float32Array;
+  const bytes = elementBytes(layout.element);
+  const whole = stateBytes(layout);
+  const chunks: (Float32Array | Float64Array)[] = [];
+  for (let start = 0; start < whole; start += CHUNK_BYTES) {
+    chunks.push(new View(buffer as ArrayBuffer, byteOffset + start, Math.min(CHUNK_BYTES, whole - start) / bytes));
+  }
+  return chunks;
+}

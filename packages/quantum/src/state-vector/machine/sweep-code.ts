@@ -1,0 +1,227 @@
+import type { MemoryOperand, Pointer, Routine, Target } from '@qedge/codegen';
+import type { RegisterKernel, StateLayout, Sweep, TableReference, VectorOperation } from '../vector-program.ts';
+import { emitMultiplyFactors } from './factor-code.ts';
+import { KernelCode } from './kernel-code.ts';
+import { KernelRegisters, SWEEP_ARGUMENTS, WORKSPACE_BYTES } from './kernel-registers.ts';
+import { emitMultiplyMatrix } from './matrix-code.ts';
+import {
+  emitMultiplyPhases,
+  emitRotateLanes,
+  emitRotatePhase,
+  emitRotateRows,
+  emitScale,
+} from './rotation-code.ts';
+import { amplitudeBytes, PADDING_PERIOD_BITS, paddedOffset, rowOffsets, SweepAddressing } from './state-addressing.ts';
+
+/** Offsets up to this are part of an instruction; what is left of larger ones goes to an address register. */
+const LARGEST_OFFSET = 2 ** 30;
+const CACHE_LINE_BYTES = 64;
+
+/** What one kernel does beside its operations. */
+interface KernelTask {
+  readonly kernel: RegisterKernel;
+  readonly readsState: boolean;
+  readonly writesState: boolean;
+  /** Cache lines of the next tile's block to prefetch: the lower or upper half of them, all or none. */
+  readonly prefetch: 'none' | 'low' | 'high' | 'all';
+}
+
+/** Emits a sweep: a loop over tiles that calls a routine per kernel. */
+export function emitSweep(target: Target<unknown>, layout: StateLayout, sweep: Sweep): void {
+  new SweepCode(target, layout, sweep).emit();
+}
+
+class SweepCode {
+  readonly #target: Target<unknown>;
+  readonly #layout: StateLayout;
+  readonly #sweep: Sweep;
+  readonly #registers: KernelRegisters;
+  readonly #addressing: SweepAddressing;
+
+  constructor(target: Target<unknown>, layout: StateLayout, sweep: Sweep) {
+    this.#target = target;
+    this.#layout = layout;
+    this.#sweep = sweep;
+    this.#registers = new KernelRegisters(target);
+    this.#addressing = new SweepAddressing(layout, sweep);
+  }
+
+  emit(): void {
+    const target = this.#target;
+    const routines = this.#tasks().map((task) => target.routine([], () => this.#emitKernel(task)));
+    target.loopArgument(SWEEP_ARGUMENTS.tileCount, () => this.#emitTile(routines));
+  }
+
+  /** The last two kernels that need no other tile of the state prefetch the next one. */
+  #tasks(): KernelTask[] {
+    const { kernels, inPlace } = this.#sweep;
+    const last = kernels.length - 1;
+    const candidates = kernels.map((_, index) => index).filter((index) => inPlace || (index > 0 && index < last));
+    if (candidates.length === 0 && kernels.length > 1) candidates.push(0);
+    const late = this.#addressing.tileCount > 1 ? candidates.slice(-2) : [];
+    return kernels.map((kernel, index) => {
+      const turn = late.indexOf(index);
+      const prefetch = turn < 0 ? 'none' : late.length === 1 ? 'all' : turn === 0 ? 'low' : 'high';
+      return {
+        kernel,
+        readsState: inPlace || index === 0,
+        writesState: inPlace || index === last,
+        prefetch,
+      };
+    });
+  }
+
+  /** Notes where this tile and the next one are, and runs the kernels. */
+  #emitTile(routines: readonly Routine[]): void {
+    const target = this.#target;
+    const { tile, tileOffset, nextTile, memory, part } = this.#registers;
+    target.argument(tileOffset, SWEEP_ARGUMENTS.nextOffset);
+    target.argument(memory, SWEEP_ARGUMENTS.state);
+    this.#emitAddress(tile, memory, tileOffset, part);
+    target.setArgument(SWEEP_ARGUMENTS.tileOffset, tileOffset);
+    target.setArgument(SWEEP_ARGUMENTS.tile, tile);
+    target.nextSubset(tileOffset, this.#addressing.outerMask);
+    target.setArgument(SWEEP_ARGUMENTS.nextOffset, tileOffset);
+    this.#emitAddress(nextTile, memory, tileOffset, part);
+    target.setArgument(SWEEP_ARGUMENTS.nextTile, nextTile);
+    for (const routine of routines) target.call(routine);
+  }
+
+  /** `destination = base + offset`, with the padding that lies before the offset. */
+  #emitAddress(destination: Pointer, base: Pointer, offset: Pointer, part: Pointer): void {
+    const target = this.#target;
+    target.addPointers(destination, base, offset);
+    const { paddingBytes } = this.#layout;
+    const top = Math.log2(amplitudeBytes(this.#layout));
+    if (paddingBytes === 0 || top <= PADDING_PERIOD_BITS) return;
+    const periods = Array.from({ length: top - PADDING_PERIOD_BITS }, (_, i) => PADDING_PERIOD_BITS + i);
+    target.gatherBits(part, offset, periods, Math.log2(paddingBytes));
+    target.addPointers(destination, destination, part);
+  }
+
+  #emitKernel(task: KernelTask): void {
+    const { kernel, readsState, writesState, prefetch } = task;
+    const target = this.#target;
+    const registers = this.#registers;
+    const addressing = this.#addressing;
+    const code = new KernelCode(target, registers, addressing, kernel);
+    target.argument(registers.tables, SWEEP_ARGUMENTS.tables);
+    target.argument(registers.scratch, SWEEP_ARGUMENTS.scratch);
+    target.argument(registers.tileOffset, SWEEP_ARGUMENTS.tileOffset);
+    if (readsState || writesState) target.argument(registers.tile, SWEEP_ARGUMENTS.tile);
+    if (prefetch !== 'none') target.argument(registers.nextTile, SWEEP_ARGUMENTS.nextTile);
+    code.tables.prepare(kernel.operations.flatMap(referencesOf));
+    const loopQubits = this.#sweep.tileQubits.filter(
+      (qubit) => qubit >= this.#layout.laneQubits && !kernel.blockQubits.includes(qubit),
+    );
+    const localMask = loopQubits.reduce((mask, qubit) => mask + 2 ** addressing.localBits[qubit]!, 0);
+    const farMask = loopQubits.reduce((mask, qubit) => mask + 2 ** addressing.stateBit(qubit), 0);
+    const needsFar = !this.#sweep.inPlace && (readsState || writesState || prefetch !== 'none');
+    // With no bits in the mask the next subset is the empty one.
+    if (needsFar) target.nextSubset(registers.far, 0);
+    target.loopSubsets(registers.local, localMask, () => {
+      this.#emitBlock(task, code);
+      if (needsFar) target.nextSubset(registers.far, farMask);
+    });
+  }
+
+  /** One block: its rows are loaded, worked on and stored. */
+  #emitBlock(task: KernelTask, code: KernelCode): void {
+    const target = this.#target;
+    const { registers } = code;
+    const { blockQubits, operations } = task.kernel;
+    const { inPlace } = this.#sweep;
+    const offset = inPlace ? registers.local : registers.far;
+    const inState = rowOffsets(blockQubits.map((qubit) => this.#addressing.stateBit(qubit))).map((each) =>
+      paddedOffset(this.#layout, each),
+    );
+    const inTile = rowOffsets(blockQubits.map((qubit) => this.#addressing.localBits[qubit]!)).map(
+      (each) => WORKSPACE_BYTES + each,
+    );
+    if (task.prefetch !== 'none') {
+      this.#emitAddress(registers.memory, registers.nextTile, offset, registers.part);
+      this.#emitPrefetch(task.prefetch, inState, code);
+    }
+    if (task.readsState || task.writesState) {
+      this.#emitAddress(registers.memory, registers.tile, offset, registers.part);
+    }
+    if (!(task.readsState && task.writesState)) {
+      target.addPointers(registers.inScratch, registers.scratch, registers.local);
+    }
+    this.#emitRows(code, task.readsState, task.readsState ? inState : inTile, 'load');
+    for (const operation of operations) emitOperation(code, operation);
+    this.#emitRows(code, task.writesState, task.writesState ? inState : inTile, 'store');
+  }
+
+  #emitRows(code: KernelCode, isState: boolean, offsets: readonly number[], how: 'load' | 'store'): void {
+    const base = isState ? code.registers.memory : code.registers.inScratch;
+    code.fragment(`${how} ${isState ? 'state' : 'tile'} ${offsets}`, () => {
+      this.#forRows(base, offsets, (row, place) => {
+        code.registers.parts(row).forEach((vector, part) => {
+          const half = { base: place.base, offset: place.offset + part * code.vectorBytes };
+          if (how === 'load') this.#target.load(vector, half);
+          else this.#target.store(vector, half);
+        });
+      });
+    });
+  }
+
+  #emitPrefetch(which: KernelTask['prefetch'], offsets: readonly number[], code: KernelCode): void {
+    const lines = Math.max(1, (2 * code.vectorBytes) / CACHE_LINE_BYTES);
+    const [first, end] = {
+      none: [0, 0],
+      all: [0, lines],
+      low: [0, Math.ceil(lines / 2)],
+      high: [Math.ceil(lines / 2), lines],
+    }[which] as [number, number];
+    this.#forRows(code.registers.memory, offsets, (row, { base, offset }) => {
+      // Where a block is one line or less, the two kernels take turns by rows.
+      if (lines === 1 && which !== 'all' && (row & 1) !== (which === 'low' ? 0 : 1)) return;
+      const [from, to] = lines === 1 ? [0, 1] : [first, end];
+      for (let line = from; line < to; line++) {
+        this.#target.prefetchLater({ base, offset: offset + line * CACHE_LINE_BYTES });
+      }
+    });
+  }
+
+  /** Rows whose offset is too large for an instruction share an address register as long as its part stays the same. */
+  #forRows(
+    base: Pointer,
+    offsets: readonly number[],
+    emit: (row: number, place: MemoryOperand) => void,
+  ): void {
+    const { part } = this.#registers;
+    let current = 0;
+    offsets.forEach((offset, row) => {
+      const rest = offset % LARGEST_OFFSET;
+      const high = offset - rest;
+      if (high !== 0 && high !== current) this.#target.offsetPointer(part, base, high);
+      current = high;
+      emit(row, { base: high === 0 ? base : part, offset: rest });
+    });
+  }
+}
+
+export function referencesOf(operation: VectorOperation): readonly TableReference[] {
+  if (operation.kind !== 'multiply-factors') return [operation.table];
+  return operation.selection === null ? operation.factors : [...operation.factors, operation.selection];
+}
+
+function emitOperation(code: KernelCode, operation: VectorOperation): void {
+  switch (operation.kind) {
+    case 'rotate-rows':
+      return emitRotateRows(code, operation);
+    case 'rotate-lanes':
+      return emitRotateLanes(code, operation);
+    case 'rotate-phase':
+      return emitRotatePhase(code, operation);
+    case 'multiply-phases':
+      return emitMultiplyPhases(code, operation);
+    case 'multiply-factors':
+      return emitMultiplyFactors(code, operation);
+    case 'multiply-matrix':
+      return emitMultiplyMatrix(code, operation);
+    case 'scale':
+      return emitScale(code, operation);
+  }
+}

@@ -1,0 +1,116 @@
+import type { Isa, KernelHost, ThreadTeam } from '@qedge/codegen';
+import { InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
+import type { LoadedProgram, MachineState, StateMachine } from '../state-machine.ts';
+import type { AmplitudeElement, StateLayout, SweepShape, VectorProgram } from '../vector-program.ts';
+import { requireProgram } from './check-program.ts';
+import { WORKSPACE_BYTES } from './kernel-registers.ts';
+import { type ProgramSupport, RegionProgram } from './loaded-program.ts';
+import { RegionState } from './machine-state.ts';
+import type { Region, RegionSource } from './memory-regions.ts';
+import { estimateMicroseconds } from './run-time-estimate.ts';
+
+/** More qubits than any memory holds: amplitudes are counted in numbers that are exact. */
+const MOST_QUBITS = 44;
+
+/** What a machine is made of. */
+export interface MachineParts {
+  readonly host: KernelHost;
+  readonly element: AmplitudeElement;
+  readonly shape: SweepShape;
+  readonly team: ThreadTeam;
+  readonly regions: RegionSource;
+  readonly paddingBytes: number;
+  readonly compile: <Result>(work: () => Result) => Result;
+}
+
+/** Runs programs as code of a kernel host, on the threads of a team. */
+export class VectorMachine implements StateMachine {
+  readonly isa: Isa;
+  readonly element: AmplitudeElement;
+  readonly threads: number;
+  readonly shape: SweepShape;
+  readonly #parts: MachineParts;
+  readonly #support: ProgramSupport;
+  #scratch: readonly Region[] = [];
+  #scratchAddresses: readonly number[] = [];
+  #scratchBytes = -1;
+  #disposed = false;
+
+  constructor(parts: MachineParts) {
+    this.#parts = parts;
+    this.isa = parts.host.isa;
+    this.element = parts.element;
+    this.threads = parts.team.size;
+    this.shape = parts.shape;
+    this.#support = {
+      host: parts.host,
+      team: parts.team,
+      regions: parts.regions,
+      compile: parts.compile,
+      scratch: (tileBytes) => this.#scratchOf(tileBytes),
+      isUsable: () => !this.#disposed,
+    };
+  }
+
+  layoutOf(qubitCount: number): StateLayout {
+    if (!Number.isInteger(qubitCount) || qubitCount < 0 || qubitCount > MOST_QUBITS) {
+      throw new InvalidArgumentError('A state has an impossible number of qubits', {
+        expected: `an integer from 0 to ${MOST_QUBITS}`,
+        actual: qubitCount,
+      });
+    }
+    const { laneQubits } = this.shape;
+    const { paddingBytes } = this.#parts;
+    return { qubitCount: Math.max(qubitCount, laneQubits), laneQubits, element: this.element, paddingBytes };
+  }
+
+  createState(qubitCount: number): MachineState {
+    this.#requireUsable();
+    return new RegionState(this.layoutOf(qubitCount), this.#parts.regions);
+  }
+
+  load(program: VectorProgram): LoadedProgram {
+    this.#requireUsable();
+    const layout = this.layoutOf(program.layout.qubitCount);
+    requireProgram(program, { layout, blockQubits: this.shape.blockQubits });
+    return new RegionProgram(program, this.#support, this.#threadsFor(program));
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#parts.team.dispose();
+    this.#parts.host.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** All threads where they save more time than it costs to hand work to them. */
+  #threadsFor(program: VectorProgram): number {
+    const { size, handoffMicroseconds } = this.#parts.team;
+    const saved = estimateMicroseconds(program) * (1 - 1 / size);
+    return saved > handoffMicroseconds * program.sweeps.length ? size : 1;
+  }
+
+  /** Scratch memory of every thread; allocated anew when a program has larger tiles than those before it. */
+  #scratchOf(tileBytes: number): readonly number[] {
+    if (tileBytes > this.#scratchBytes) {
+      for (const region of this.#scratch) region.release();
+      this.#scratch = Array.from({ length: this.threads }, () =>
+        this.#parts.regions.reserve(WORKSPACE_BYTES + tileBytes, 'scratch tiles'),
+      );
+      this.#scratchAddresses = this.#scratch.map(({ address }) => address);
+      this.#scratchBytes = tileBytes;
+    }
+    return this.#scratchAddresses;
+  }
+
+  #requireUsable(): void {
+    if (!this.#disposed) return;
+    throw new UseAfterReleaseError('A state machine was used after dispose()', {
+      remedy: 'Create another one.',
+    });
+  }
+}
