@@ -277,6 +277,9 @@ describe('a program without a generator', () => {
         if (typeof file !== 'string') file.fill(0xff);
         expect(answersOf(program, INPUTS)).toEqual(expected);
         expect(program.report).toMatchObject({ kernels: 'prepared', precision, threads: 1 });
+        // All of it was copied.
+        expect(program.memory.mappedBytes).toBe(0);
+        expect(program.memory.weightBytes).toBeGreaterThan(49152 * 8);
       }
     }
     const program = openPreparedProgram(path);
@@ -406,7 +409,7 @@ describe('programs by a hostile writer', () => {
   it('are read or refused by their type, whatever byte is another', async () => {
     using engine = await createKernelEngine({ isa: 'wasm-strict' });
     await savePreparedModel(path, network(), engine);
-    let section = new Uint8Array(0);
+    let section: Uint8Array = new Uint8Array(0);
     await rewrite(path, (key, bytes) => {
       if (key.startsWith('program ')) section = bytes;
       return [key, bytes];

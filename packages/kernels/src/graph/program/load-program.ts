@@ -51,9 +51,10 @@ export function loadProgram(
     const endAddress = address + memory.byteLength - (memory.byteLength % MEMORY_ALIGNMENT);
     const places = { buffer: memory.buffer, byteOffset, address, endAddress, weightAddresses };
     fillFront(program, places, model);
-    const guard = engine.isa.startsWith('wasm') ? guardTraps(file.name) : undefined;
+    const runner = { kernels, team, lifetime, copiedWeightBytes: weights.copiedBytes };
+    const guard = engine.isa.startsWith('wasm') ? { guard: guardTraps(file.name) } : {};
     return new CompiledGraph({
-      ...programParts(program, places, { kernels, team, lifetime, ...(guard ? { guard } : {}) }),
+      ...programParts(program, places, { ...runner, ...guard }),
       verify: () => weights.verify(),
       onDispose: () => weights[Symbol.dispose](),
     });

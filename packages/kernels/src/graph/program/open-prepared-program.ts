@@ -83,9 +83,11 @@ function startProgram(
   });
   const kernels = loadKernels(program, module, memory, name);
   fillFront(program, places, model);
-  const runner = { kernels, team: null, lifetime: { disposed: false }, guard: guardTraps(name) };
+  const copiedWeightBytes = program.weights.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const lifetime = { disposed: false };
+  const guard = guardTraps(name);
   return new CompiledGraph({
-    ...programParts(program, places, runner),
+    ...programParts(program, places, { kernels, team: null, lifetime, copiedWeightBytes, guard }),
     verify: () => {},
     onDispose: () => {},
   });

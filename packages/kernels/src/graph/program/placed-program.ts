@@ -57,6 +57,8 @@ export interface ProgramRunner {
   /** Null where no step is divided. */
   readonly team: ThreadTeam | null;
   readonly lifetime: Lifetime;
+  /** Of the packed weights, so many bytes were copied instead of being read where they lie. */
+  readonly copiedWeightBytes: number;
   /** Makes calls safe to make; default: they are. */
   guard?(calls: Runnable): Runnable;
 }
@@ -65,7 +67,7 @@ export interface ProgramRunner {
 export function programParts(
   program: Program,
   places: ProgramPlaces,
-  { kernels, team, lifetime, guard = (calls) => calls }: ProgramRunner,
+  { kernels, team, lifetime, copiedWeightBytes, guard = (calls) => calls }: ProgramRunner,
 ): Omit<CompiledGraphParts, 'verify' | 'onDispose'> {
   const callsOf = (nodes: readonly ProgramNode[]): Runnable[] => {
     const steps = nodes.flatMap((node) => node.steps);
@@ -92,7 +94,11 @@ export function programParts(
     outputs: named(program.outputs),
     segments: callsOf(program.nodes),
     nodes: program.nodes.map(traced),
-    memory: program.memory,
+    memory: {
+      ...program.memory,
+      weightBytes: program.memory.weightBytes + copiedWeightBytes,
+      mappedBytes: program.memory.mappedBytes - copiedWeightBytes,
+    },
     report: {
       ...program.report,
       nodes: program.nodes.map(({ report }) => report),
