@@ -1,13 +1,12 @@
 import type { ClassificationData, CompressionRecipe, TrainingHistory } from '@qedge/compression';
 import {
   createDenseClassifier,
-  fastTrainingKernels,
   getDenseWeights,
   setDenseWeights,
   trainDenseControl,
 } from '@qedge/compression/tfjs';
 import type { TaskContext } from '@qedge/core';
-import { loadTensorflow } from '@qedge/kernels/node';
+import { accelerate, loadTensorflow } from '@qedge/kernels/node';
 
 /** Input of {@link trainDenseControlTask}: plain data, so that it can cross threads and machines. */
 export interface DenseControlInput {
@@ -29,8 +28,8 @@ export async function trainDenseControlTask(
   input: DenseControlInput,
   context: TaskContext,
 ): Promise<DenseControlOutput> {
-  const { tf } = await loadTensorflow();
-  using _kernels = fastTrainingKernels(tf);
+  const { tf, backend } = await loadTensorflow();
+  using _acceleration = backend === 'wasm' ? await accelerate(tf) : null;
   const inputSize = input.train.features.length / input.train.count;
   const model = createDenseClassifier(tf, {
     inputSize,

@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultRecipe, extraEpochs, quickRecipe, splitClassificationData } from '@qedge/compression';
 import * as compression from '@qedge/compression/tfjs';
+import { accelerate } from '@qedge/kernels/node';
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 
@@ -46,7 +47,7 @@ async function timed(work) {
 
 await tf.setBackend('wasm');
 await tf.ready();
-const kernels = compression.fastTrainingKernels(tf);
+const acceleration = await accelerate(tf);
 const { train, validation, test } = splitClassificationData(loadDigits(), recipe.split);
 const percent = (model, data) => (100 * compression.evaluateClassifier(tf, model, data).accuracy).toFixed(2);
 
@@ -93,4 +94,4 @@ for (const seed of seeds) {
   model.dispose();
   prunedModel.dispose();
 }
-kernels.dispose();
+acceleration.dispose();

@@ -8,6 +8,7 @@
 
 import * as compression from '@qedge/compression/tfjs';
 import { Random } from '@qedge/core';
+import { accelerate } from '@qedge/kernels/node';
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 
@@ -53,21 +54,26 @@ const fitByTfjs = async (model) => {
 };
 
 const cases = [
-  { name: 'tfjs model.fit, wasm, stock kernels', backend: 'wasm', fast: false, train: fitByTfjs },
-  { name: 'fitClassifier, wasm, stock kernels', backend: 'wasm', fast: false, train: fit },
-  { name: 'fitClassifier, wasm, fast kernels', backend: 'wasm', fast: true, train: fit },
-  { name: 'trainQuantizationAware, wasm, fast kernels', backend: 'wasm', fast: true, train: quantise },
-  { name: 'fitClassifier, cpu', backend: 'cpu', fast: false, train: fit },
+  { name: 'tfjs model.fit, wasm, stock kernels', backend: 'wasm', isAccelerated: false, train: fitByTfjs },
+  { name: 'fitClassifier, wasm, stock kernels', backend: 'wasm', isAccelerated: false, train: fit },
+  { name: 'fitClassifier, wasm, accelerated', backend: 'wasm', isAccelerated: true, train: fit },
+  {
+    name: 'trainQuantizationAware, wasm, accelerated',
+    backend: 'wasm',
+    isAccelerated: true,
+    train: quantise,
+  },
+  { name: 'fitClassifier, cpu', backend: 'cpu', isAccelerated: false, train: fit },
 ];
 const best = new Map();
 for (let round = 0; round < ROUNDS; round++) {
-  for (const { name, backend, fast, train } of cases) {
+  for (const { name, backend, isAccelerated, train } of cases) {
     if (backend === 'cpu' && round > 2) continue;
     await tf.setBackend(backend);
     await tf.ready();
-    const kernels = fast ? compression.fastTrainingKernels(tf) : null;
+    const acceleration = isAccelerated ? await accelerate(tf) : null;
     const milliseconds = await measure(train);
-    kernels?.dispose();
+    acceleration?.dispose();
     // The first round warms up.
     if (round > 0) best.set(name, Math.min(best.get(name) ?? Number.POSITIVE_INFINITY, milliseconds));
   }

@@ -20,7 +20,6 @@ export {
   exportFloatModel,
   exportQuantizedModel,
 } from './tfjs/export-model.ts';
-export { type FastTrainingKernels, fastTrainingKernels } from './tfjs/fast-training-kernels.ts';
 export { type FitOptions, fitClassifier } from './tfjs/fit-classifier.ts';
 export { type PruningOptions, type PruningResult, pruneGradually } from './tfjs/prune-gradually.ts';
 export type { Tensorflow } from './tfjs/tensorflow.ts';

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { CancelledError, InvalidArgumentError, validateModelGraph } from '@qedge/core';
+import { type Acceleration, accelerate } from '@qedge/kernels/node';
 import type { Sequential } from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -16,8 +17,6 @@ import {
   createDenseClassifier,
   evaluateClassifier,
   exportFloatModel,
-  type FastTrainingKernels,
-  fastTrainingKernels,
   getDenseWeights,
   pruneGradually,
   setDenseWeights,
@@ -28,7 +27,7 @@ import {
 import { loadTensorflow, makeShapes } from './tensorflow.ts';
 
 let tf: Tensorflow;
-let kernels: FastTrainingKernels;
+let acceleration: Acceleration;
 let trained: Sequential;
 const training = makeShapes(600, 1);
 const validation = makeShapes(400, 2);
@@ -61,14 +60,14 @@ function makeModel(): Sequential {
 
 beforeAll(async () => {
   tf = await loadTensorflow('wasm');
-  kernels = fastTrainingKernels(tf);
+  acceleration = await accelerate(tf);
   trained = makeModel();
   await trainClassifier(tf, trained, training, validation, recipe, { seed: 0 });
 });
 
 afterAll(() => {
   trained.dispose();
-  kernels.dispose();
+  acceleration.dispose();
 });
 
 describe('pruneGradually', () => {

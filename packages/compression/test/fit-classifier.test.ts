@@ -5,14 +5,13 @@ import {
   NonFiniteValueError,
   type Progress,
 } from '@qedge/core';
+import { type Acceleration, accelerate } from '@qedge/kernels/node';
 import type { Sequential } from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { globalMagnitudeMask } from '../src/index.ts';
 import {
   createDenseClassifier,
-  type FastTrainingKernels,
   type FitOptions,
-  fastTrainingKernels,
   fitClassifier,
   getDenseWeights,
   type Tensorflow,
@@ -20,7 +19,7 @@ import {
 import { loadTensorflow, makeShapes } from './tensorflow.ts';
 
 let tf: Tensorflow;
-let kernels: FastTrainingKernels;
+let acceleration: Acceleration;
 const training = makeShapes(600, 1);
 const validation = makeShapes(300, 2);
 const options: FitOptions = {
@@ -37,10 +36,10 @@ function makeModel(seed = 0): Sequential {
 
 beforeAll(async () => {
   tf = await loadTensorflow('wasm');
-  kernels = fastTrainingKernels(tf);
+  acceleration = await accelerate(tf);
 });
 
-afterAll(() => kernels.dispose());
+afterAll(() => acceleration.dispose());
 
 describe('fitClassifier', () => {
   it('learns, tells how it went, and leaves no tensor behind', async () => {

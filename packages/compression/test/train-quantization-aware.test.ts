@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '@qedge/core';
+import { type Acceleration, accelerate } from '@qedge/kernels/node';
 import type { Sequential, Tensor2D } from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { activationQuantization, MovingActivationRange, type QuantizedClassifier } from '../src/index.ts';
@@ -9,8 +10,6 @@ import {
   createDenseClassifier,
   evaluateClassifier,
   exportQuantizedModel,
-  type FastTrainingKernels,
-  fastTrainingKernels,
   fitClassifier,
   getDenseWeights,
   pruneGradually,
@@ -20,7 +19,7 @@ import {
 import { loadTensorflow, makeShapes } from './tensorflow.ts';
 
 let tf: Tensorflow;
-let kernels: FastTrainingKernels;
+let acceleration: Acceleration;
 let trained: Sequential;
 const training = makeShapes(600, 1);
 const validation = makeShapes(400, 2);
@@ -63,7 +62,7 @@ function integerReference({ layers }: QuantizedClassifier, sample: Float32Array)
 
 beforeAll(async () => {
   tf = await loadTensorflow('wasm');
-  kernels = fastTrainingKernels(tf);
+  acceleration = await accelerate(tf);
   trained = createDenseClassifier(tf, { inputSize: 64, hiddenUnits: [24, 16], classes: 3, seed: 0 });
   await fitClassifier(tf, trained, training, {
     ...stage,
@@ -74,7 +73,7 @@ beforeAll(async () => {
 
 afterAll(() => {
   trained.dispose();
-  kernels.dispose();
+  acceleration.dispose();
 });
 
 describe('activationQuantization', () => {

@@ -16,7 +16,6 @@ import {
   type ExportedModel,
   evaluateClassifier,
   exportFloatModel,
-  fastTrainingKernels,
   setDenseWeights,
 } from '@qedge/compression/tfjs';
 import {
@@ -27,7 +26,7 @@ import {
   UnsupportedError,
 } from '@qedge/core';
 import { assertWritableFile, writeFileAtomic } from '@qedge/core/node';
-import { loadTensorflow } from '@qedge/kernels/node';
+import { accelerate, loadTensorflow } from '@qedge/kernels/node';
 import type { Tensorflow } from '@qedge/kernels/tfjs';
 import { encodeModel } from '@qedge/memory';
 import { kilobytes, percent } from '@qedge-apps/cpu';
@@ -171,7 +170,7 @@ async function compressWithData(
       expected: '"labels" in the data file',
       remedy: 'Leave --data out to compress without training',
     });
-  using _kernels = fastTrainingKernels(tf);
+  using _acceleration = tf.getBackend() === 'wasm' ? await accelerate(tf) : null;
   const recipe = recipeFor(data, options);
   const compressed = await compressClassifier(tf, model, data.train, data.validation, recipe, {
     seed: 0,

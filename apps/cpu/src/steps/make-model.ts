@@ -13,14 +13,13 @@ import {
   type ExportedModel,
   evaluateClassifier,
   exportFloatModel,
-  fastTrainingKernels,
   getDenseWeights,
   setDenseWeights,
   trainClassifier,
 } from '@qedge/compression/tfjs';
 import type { Fallback, TaskReference, TaskValue } from '@qedge/core';
 import { workerThreadsExecutor } from '@qedge/core/node';
-import { loadTensorflow } from '@qedge/kernels/node';
+import { accelerate, loadTensorflow } from '@qedge/kernels/node';
 import type { Tensorflow } from '@qedge/kernels/tfjs';
 import { encodeModel } from '@qedge/memory';
 import type { DigitSplit } from '../digits.ts';
@@ -62,7 +61,7 @@ const CONTROL_TASK: TaskReference<TaskValue, TaskValue> = {
 /** Trains the network, compresses it and trains its dense control at the same time, and writes the model files. */
 export async function makeModel(job: Job, digits: DigitSplit, recipe: CompressionRecipe): Promise<MadeModel> {
   const { tf, backend, fallbacks } = await job.tracer.span('load tfjs', () => loadTensorflow());
-  using _kernels = fastTrainingKernels(tf);
+  using acceleration = backend === 'wasm' ? await accelerate(tf) : null;
   const model = createDenseClassifier(tf, {
     inputSize: 784,
     hiddenUnits: recipe.hiddenUnits,
@@ -191,7 +190,16 @@ export async function makeModel(job: Job, digits: DigitSplit, recipe: Compressio
         historyRows,
       ),
     };
-    return { tf, backend, fallbacks, trained, control: dense, int8, int4, report };
+    return {
+      tf,
+      backend,
+      fallbacks: [...fallbacks, ...(acceleration?.fallbacks ?? [])],
+      trained,
+      control: dense,
+      int8,
+      int4,
+      report,
+    };
   } finally {
     model.dispose();
     control.dispose();
