@@ -1,0 +1,280 @@
+import type { ParameterValue } from '../../circuit/parameter.ts';
+import { type LoweredOperations, OperationKind, RunGate, TapeCode } from './lowered-circuit.ts';
+import { UnitList } from './unit-list.ts';
+
+/** What is known of a run of one-qubit gates, whatever its angles. */
+const RUN = 1;
+/** It may need a phase before its rotation, or after it. */
+const BEFORE = 2;
+const AFTER = 4;
+/** It is one Hadamard gate: a flip and a rotation, without a sign. */
+const HADAMARD = 8;
+
+const bit = (wire: number) => 1 << wire;
+
+/**
+ * Turns gates into operations while it moves Clifford gates to the end: the state is `X^x CZ.. Z^z` times what is stored. Here
+ * only what the gates' types tell is decided; `x`, `z` and angles are computed from the tape.
+ */
+export class FrameLowering {
+  readonly units = new UnitList();
+  readonly tape: number[] = [];
+  readonly constants: Float64Array[] = [];
+  readonly #kinds: number[] = [];
+  readonly #masks: number[] = [];
+  readonly #controls: number[] = [];
+  readonly #rotatable: number[] = [];
+  readonly #wires = new Map<number, readonly number[]>();
+  readonly #runs: Uint8Array;
+  /** Open phase operation of each wire since its last rotation, or -1. */
+  readonly #slots: Int32Array;
+  /** Pending CZ partners. */
+  readonly #partners: Int32Array;
+  /** Open matrix operation of each wire, or -1, and the other wire of it. */
+  readonly #matrices: Int32Array;
+  readonly #matrixPartners: Int32Array;
+  /** Wires that may have a flip or a sign pending. */
+  #flips: number;
+  #signs = 0;
+
+  constructor(wireCount: number, initialFlips: boolean) {
+    this.#runs = new Uint8Array(wireCount);
+    this.#slots = new Int32Array(wireCount).fill(-1);
+    this.#partners = new Int32Array(wireCount);
+    this.#matrices = new Int32Array(wireCount).fill(-1);
+    this.#matrixPartners = new Int32Array(wireCount);
+    this.#flips = initialFlips ? -1 : 0;
+  }
+
+  #add(kind: number, mask: number, controls = 0): number {
+    this.#kinds.push(kind);
+    this.#masks.push(mask);
+    this.#controls.push(controls);
+    this.#rotatable.push(kind === OperationKind.parity ? 1 : 0);
+    return this.#kinds.length - 1;
+  }
+
+  #slot(wire: number): number {
+    if (this.#slots[wire]! < 0) this.#slots[wire] = this.#add(OperationKind.phase, bit(wire));
+    return this.#slots[wire]!;
+  }
+
+  /** True where gates of the wire are collected in a run before anything else happens. */
+  #collects(wire: number): boolean {
+    return this.#runs[wire] !== 0 || this.#matrices[wire]! >= 0;
+  }
+
+  #multiply(wire: number, gate: number, unit: number, flags: number): void {
+    const run = this.#runs[wire]!;
+    this.tape.push(TapeCode.run, wire, gate, unit, run === 0 ? 1 : 0);
+    if (run === 0) this.#runs[wire] = RUN | flags;
+    else if ((run & AFTER) !== 0 || (flags & BEFORE) !== 0) this.#runs[wire] = RUN | BEFORE | AFTER;
+    else this.#runs[wire] = RUN | (run & BEFORE) | (flags & AFTER);
+  }
+
+  /** `diag(1, e^(i angle))`. */
+  phase(wire: number, angle: ParameterValue): void {
+    const unit = this.units.add(angle);
+    if (!this.#collects(wire)) this.tape.push(TapeCode.phase, wire, this.#slot(wire), unit);
+    else this.#diagonalRun(wire, RunGate.phase, unit);
+  }
+
+  /** `diag(e^(-i angle/2), e^(i angle/2))`. */
+  rotateZ(wire: number, angle: ParameterValue): void {
+    const unit = this.units.add(angle, 0.5);
+    if (!this.#collects(wire)) this.tape.push(TapeCode.rotateZ, wire, this.#slot(wire), unit);
+    else this.#diagonalRun(wire, RunGate.rz, unit);
+  }
+
+  #diagonalRun(wire: number, gate: number, unit: number): void {
+    const run = this.#runs[wire]!;
+    this.tape.push(TapeCode.run, wire, gate, unit, run === 0 ? 1 : 0);
+    this.#runs[wire] = RUN | (run & BEFORE) | AFTER;
+  }
+
+  pauliX(wire: number): void {
+    if (this.#collects(wire)) return this.#multiply(wire, RunGate.x, 0, 0);
+    this.tape.push(TapeCode.flip, wire);
+    this.#flips |= bit(wire);
+  }
+
+  pauliZ(wire: number): void {
+    if (this.#collects(wire)) return this.#multiply(wire, RunGate.z, 0, 0);
+    this.tape.push(TapeCode.sign, wire);
+    this.#signs |= bit(wire);
+  }
+
+  pauliY(wire: number): void {
+    // Y = i X Z
+    this.pauliZ(wire);
+    this.pauliX(wire);
+    this.global(Math.PI / 2);
+  }
+
+  hadamard(wire: number): void {
+    const alone = !this.#collects(wire);
+    this.#multiply(wire, RunGate.h, 0, 0);
+    if (alone) this.#runs[wire] = RUN | HADAMARD;
+  }
+
+  /** A real rotation about Y. */
+  rotateY(wire: number, angle: ParameterValue): void {
+    this.#multiply(wire, RunGate.ry, this.units.add(angle, 0.5), 0);
+  }
+
+  rotateX(wire: number, angle: ParameterValue): void {
+    this.#multiply(wire, RunGate.rx, this.units.add(angle, 0.5), BEFORE | AFTER);
+  }
+
+  squareRootOfX(wire: number, inverse: boolean): void {
+    this.#multiply(wire, inverse ? RunGate.sxdg : RunGate.sx, 0, BEFORE | AFTER);
+  }
+
+  u(wire: number, theta: ParameterValue, phi: ParameterValue, lambda: ParameterValue): void {
+    const unit = this.units.add(theta, 0.5);
+    this.units.add(phi);
+    this.units.add(lambda);
+    this.#multiply(wire, RunGate.u, unit, BEFORE | AFTER);
+  }
+
+  /** A unitary matrix `[2, 2, 2]` on one wire. */
+  unitary(wire: number, matrix: Float64Array): void {
+    this.constants.push(matrix);
+    this.#multiply(wire, RunGate.matrix, this.constants.length - 1, BEFORE | AFTER);
+  }
+
+  global(angle: ParameterValue): void {
+    this.tape.push(TapeCode.global, this.units.add(angle));
+  }
+
+  /** Ends what is collected on a wire. */
+  flush(wire: number): void {
+    if (this.#matrices[wire]! >= 0) this.#endMatrix(wire);
+    const run = this.#runs[wire]!;
+    if (run === 0) return;
+    this.#runs[wire] = 0;
+    const before = (run & BEFORE) !== 0 ? this.#slot(wire) : this.#slots[wire]!;
+    if (before >= 0) this.#rotatable[before] = 1;
+    const rotation = this.#add(OperationKind.rotation, bit(wire), this.#partners[wire]!);
+    this.#slots[wire] = -1;
+    const after = (run & AFTER) !== 0 ? this.#slot(wire) : -1;
+    this.tape.push(TapeCode.flush, wire, rotation, before, after);
+    this.#flips |= bit(wire);
+    if (run !== (RUN | HADAMARD) || before >= 0) this.#signs |= bit(wire);
+  }
+
+  #flushAll(mask: number): void {
+    for (let rest = mask; rest !== 0; rest &= rest - 1) this.flush(31 - Math.clz32(rest & -rest));
+  }
+
+  controlledZ(a: number, b: number): void {
+    this.flush(a);
+    this.flush(b);
+    this.tape.push(TapeCode.controlledZ, a, b);
+    this.#partners[a]! ^= bit(b);
+    this.#partners[b]! ^= bit(a);
+    if ((this.#flips & bit(a)) !== 0) this.#signs |= bit(b);
+    if ((this.#flips & bit(b)) !== 0) this.#signs |= bit(a);
+  }
+
+  /** A phase where all wires of the mask (two or more) are 1. */
+  phaseTerm(mask: number, angle: ParameterValue): void {
+    this.#flushAll(mask);
+    this.tape.push(TapeCode.phaseTerm, this.#add(OperationKind.phase, mask), this.units.add(angle));
+  }
+
+  /** `exp(-i angle/2 (-1)^parity)` of two wires or more. */
+  parityTerm(mask: number, angle: ParameterValue): void {
+    this.#flushAll(mask);
+    this.tape.push(TapeCode.parityTerm, this.#add(OperationKind.parity, mask), this.units.add(angle, 0.5));
+    this.#signs |= mask;
+  }
+
+  /** `[2^k]` angles, bit 0 of an index being that of the first wire. */
+  diagonal(wires: readonly number[], phases: Float64Array): void {
+    const mask = wires.reduce((sum, wire) => sum | bit(wire), 0);
+    this.#flushAll(mask);
+    const operation = this.#add(OperationKind.diagonal, mask);
+    this.#wires.set(operation, wires);
+    this.tape.push(TapeCode.diagonalTerm, operation, this.constants.push(phases) - 1);
+  }
+
+  /** A unitary matrix `[4, 4, 2]`, bit 0 of an index being that of wire `a`. */
+  matrix(a: number, b: number, matrix: Float64Array): void {
+    if (this.#matrices[a]! < 0 || this.#matrixPartners[a] !== b) this.#beginMatrix(a, b);
+    else this.#takeRuns(a);
+    this.tape.push(TapeCode.matrixMultiply, this.#matrices[a]!, a, b, this.constants.push(matrix) - 1);
+  }
+
+  #beginMatrix(a: number, b: number): void {
+    for (const wire of [a, b]) if (this.#matrices[wire]! >= 0) this.#endMatrix(wire);
+    const both = bit(a) | bit(b);
+    for (const wire of [a, b]) {
+      for (let rest = this.#partners[wire]! & ~both; rest !== 0; rest &= rest - 1) {
+        this.#storeControlledZ(wire, 31 - Math.clz32(rest & -rest));
+      }
+    }
+    const operation = this.#add(OperationKind.matrix, both);
+    this.#wires.set(operation, [a, b]);
+    const hasZ = (this.#partners[a]! & bit(b)) !== 0 ? 1 : 0;
+    this.tape.push(TapeCode.matrixBegin, operation, a, b, this.#runs[a]! & 1, this.#runs[b]! & 1, hasZ);
+    if (hasZ === 1) {
+      this.#partners[a]! ^= bit(b);
+      this.#partners[b]! ^= bit(a);
+    }
+    for (const wire of [a, b]) {
+      this.#runs[wire] = 0;
+      this.#slots[wire] = -1;
+      this.#matrices[wire] = operation;
+    }
+    this.#matrixPartners[a] = b;
+    this.#matrixPartners[b] = a;
+    this.#signs &= ~both;
+  }
+
+  #takeRuns(wire: number): void {
+    const operation = this.#matrices[wire]!;
+    const [a, b] = this.#wires.get(operation)!;
+    this.tape.push(TapeCode.matrixEnd, operation, this.#runs[a!]! & 1, this.#runs[b!]! & 1, 0);
+    this.#runs[a!] = 0;
+    this.#runs[b!] = 0;
+  }
+
+  #endMatrix(wire: number): void {
+    const operation = this.#matrices[wire]!;
+    const [a, b] = this.#wires.get(operation)!;
+    this.tape.push(TapeCode.matrixEnd, operation, this.#runs[a!]! & 1, this.#runs[b!]! & 1, 1);
+    for (const each of [a!, b!]) {
+      this.#runs[each] = 0;
+      this.#matrices[each] = -1;
+    }
+  }
+
+  /** Executes a pending CZ as a phase. */
+  #storeControlledZ(a: number, b: number): void {
+    const operation = this.#add(OperationKind.phase, bit(a) | bit(b));
+    this.tape.push(TapeCode.storedTerm, operation, this.units.add(Math.PI));
+    this.#partners[a]! ^= bit(b);
+    this.#partners[b]! ^= bit(a);
+  }
+
+  /** Executes what is pending, but for flips. */
+  finish(): LoweredOperations {
+    const wireCount = this.#runs.length;
+    for (let wire = 0; wire < wireCount; wire++) this.flush(wire);
+    for (let wire = 0; wire < wireCount; wire++) {
+      if ((this.#signs & bit(wire)) !== 0) this.tape.push(TapeCode.finalSign, wire, this.#slot(wire));
+      for (let rest = this.#partners[wire]! >>> wire; rest !== 0; rest &= rest - 1) {
+        this.#storeControlledZ(wire, wire + 31 - Math.clz32(rest & -rest));
+      }
+    }
+    return {
+      count: this.#kinds.length,
+      kinds: Uint8Array.from(this.#kinds),
+      masks: Int32Array.from(this.#masks),
+      controls: Int32Array.from(this.#controls),
+      rotatable: Uint8Array.from(this.#rotatable),
+      wires: this.#wires,
+    };
+  }
+}

@@ -1,0 +1,81 @@
+import type { ParameterExpression, ParameterValue } from '../../circuit/parameter.ts';
+
+/**
+ * Complex numbers `e^(i angle)` of a circuit, constant ones computed once, the others for every set of parameters: all the
+ * trigonometry that binding needs.
+ */
+export interface Units {
+  readonly count: number;
+  /** `[count]` each; places of symbolic units hold 1. */
+  readonly real: Float64Array;
+  readonly imaginary: Float64Array;
+  /** `angle[unit] = sum of coefficient * value[parameter] + offset`, with one parameter. */
+  readonly linear: {
+    readonly units: Int32Array;
+    readonly parameters: Int32Array;
+    readonly coefficients: Float64Array;
+    readonly offsets: Float64Array;
+  };
+  /** Any other expression: `angle[unit] = factor * evaluate(values)`. */
+  readonly general: readonly {
+    readonly unit: number;
+    readonly factor: number;
+    readonly evaluate: (values: ArrayLike<number>) => number;
+  }[];
+  /** In the order in which `bind` takes their values: that of first use. */
+  readonly parameterNames: readonly string[];
+}
+
+/** Collects the units of a circuit. */
+export class UnitList {
+  readonly #real: number[] = [];
+  readonly #imaginary: number[] = [];
+  readonly #places = new Map<string, number>();
+  readonly #linear: [unit: number, parameter: number, coefficient: number, offset: number][] = [];
+  readonly #general: [unit: number, factor: number, expression: ParameterExpression][] = [];
+
+  /** `e^(i factor value)`; returns its number. */
+  add(value: ParameterValue, factor = 1): number {
+    const unit = this.#real.length;
+    if (typeof value === 'number') {
+      this.#real.push(Math.cos(factor * value));
+      this.#imaginary.push(Math.sin(factor * value));
+      return unit;
+    }
+    this.#real.push(1);
+    this.#imaginary.push(0);
+    for (const name of value.names) {
+      if (!this.#places.has(name)) this.#places.set(name, this.#places.size);
+    }
+    const form = value.linear;
+    if (form?.terms.length === 1) {
+      const [name, coefficient] = form.terms[0]!;
+      this.#linear.push([unit, this.#places.get(name)!, factor * coefficient, factor * form.constant]);
+    } else {
+      this.#general.push([unit, factor, value]);
+    }
+    return unit;
+  }
+
+  finish(): Units {
+    const parameterNames = [...this.#places.keys()];
+    const linear = this.#linear;
+    return {
+      count: this.#real.length,
+      real: Float64Array.from(this.#real),
+      imaginary: Float64Array.from(this.#imaginary),
+      linear: {
+        units: Int32Array.from(linear, (entry) => entry[0]),
+        parameters: Int32Array.from(linear, (entry) => entry[1]),
+        coefficients: Float64Array.from(linear, (entry) => entry[2]),
+        offsets: Float64Array.from(linear, (entry) => entry[3]),
+      },
+      general: this.#general.map(([unit, factor, expression]) => ({
+        unit,
+        factor,
+        evaluate: expression.compile(parameterNames),
+      })),
+      parameterNames,
+    };
+  }
+}

@@ -1,0 +1,18 @@
+/** Number of bits set in a 32-bit word. */
+export function countBits(word: number): number {
+  let x = word - ((word >>> 1) & 0x55555555);
+  x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
+  return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+/** Positions of the bits set in a 32-bit word, ascending. */
+export function listBits(word: number): number[] {
+  const positions: number[] = [];
+  for (let rest = word; rest !== 0; rest &= rest - 1) positions.push(31 - Math.clz32(rest & -rest));
+  return positions;
+}
+
+/** A word with the lowest `count` bits set, 0..32. */
+export function lowBits(count: number): number {
+  return count >= 32 ? -1 : (1 << count) - 1;
+}

@@ -1,0 +1,276 @@
+import { countBits } from './bits.ts';
+import { type OperationQueue, QueueKind } from './operation-queue.ts';
+
+/** What one step of a kernel executes. */
+export const StepKind = {
+  rotation: 0,
+  matrix: 1,
+  /** One phase by its tangent. */
+  phaseAlone: 2,
+  /** Phases as one table. */
+  table: 3,
+  /** Phases that one table has no room for: as many tables and products of factors as it takes. */
+  wide: 4,
+} as const;
+
+/** Vector instructions per amplitude vector. */
+export const InstructionCost = { rotation: 2, phaseAlone: 2, table: 4, factors: 5, matrix: 16 } as const;
+
+/** A look at what one register kernel could execute, with memory that all looks share. */
+export interface KernelScan {
+  readonly queue: OperationQueue;
+  readonly lanes: number;
+  readonly tableQubits: number;
+  /** What loading and storing cost, in instructions. */
+  readonly baseCost: number;
+  /** True where filling tables costs more than multiplying with them: phases then stay alone. */
+  readonly fewAmplitudes: boolean;
+  readonly pending: Int32Array;
+  readonly marked: Uint8Array;
+  /** From each place in the queue on, the qubits of rotations and of phases that couple qubits. */
+  readonly suffix: Int32Array;
+  /** When recorded: operations by step. */
+  readonly taken: Int32Array;
+  readonly stepKinds: Uint8Array;
+  readonly stepEnds: Int32Array;
+  recording: boolean;
+  takenCount: number;
+  stepCount: number;
+  pendingCount: number;
+  pendingMask: number;
+  markedCount: number;
+  rotations: number;
+  work: number;
+  cost: number;
+  /** Qubits whose operations decided the result. */
+  reach: number;
+}
+
+export function createKernelScan(
+  queue: OperationQueue,
+  options: Pick<KernelScan, 'lanes' | 'tableQubits' | 'baseCost' | 'fewAmplitudes'>,
+): KernelScan {
+  const size = queue.order.length;
+  return {
+    queue,
+    ...options,
+    pending: new Int32Array(size),
+    marked: new Uint8Array(size),
+    suffix: new Int32Array(size + 1),
+    taken: new Int32Array(size),
+    stepKinds: new Uint8Array(size),
+    stepEnds: new Int32Array(size),
+    recording: false,
+    takenCount: 0,
+    stepCount: 0,
+    pendingCount: 0,
+    pendingMask: 0,
+    markedCount: 0,
+    rotations: 0,
+    work: 0,
+    cost: 0,
+    reach: 0,
+  };
+}
+
+/** To be called when the queue changed. */
+export function refreshSuffix(scan: KernelScan): void {
+  const { suffix, queue } = scan;
+  let mask = 0;
+  suffix[queue.length] = 0;
+  for (let i = queue.length - 1; i >= 0; i--) {
+    const operation = queue.order[i]!;
+    const own = queue.masks[operation]!;
+    if (queue.kinds[operation] !== QueueKind.diagonal || (own & (own - 1)) !== 0) mask |= own;
+    suffix[i] = mask;
+  }
+}
+
+/**
+ * Executes in thought all that a kernel on the qubits of `inside` (block and lanes) can, phases as late as possible and merged. Returns
+ * a score, work per cost, or -1 where there is no rotation to execute.
+ */
+export function scanKernel(scan: KernelScan, inside: number, recording: boolean): number {
+  const { queue, suffix } = scan;
+  const { order, kinds, masks, controls, length } = queue;
+  scan.recording = recording;
+  scan.takenCount = scan.stepCount = scan.pendingCount = scan.pendingMask = 0;
+  scan.rotations = scan.work = 0;
+  scan.cost = scan.baseCost;
+  let rotated = 0;
+  let blocked = 0;
+  let reach = inside;
+  for (let i = 0; i < length && (inside & ~blocked & suffix[i]!) !== 0; i++) {
+    const operation = order[i]!;
+    const mask = masks[operation]!;
+    if ((mask & inside) !== 0) reach |= mask | controls[operation]!;
+    if (kinds[operation] === QueueKind.diagonal) {
+      if ((mask & rotated) !== 0) blocked |= mask;
+      else {
+        scan.pending[scan.pendingCount++] = operation;
+        scan.pendingMask |= mask;
+      }
+      continue;
+    }
+    if ((mask & (~inside | blocked)) !== 0 || (controls[operation]! & rotated) !== 0) {
+      blocked |= mask | controls[operation]!;
+      rotated |= mask;
+      continue;
+    }
+    if ((scan.pendingMask & mask) !== 0) executeRequired(scan, inside, mask);
+    const matrix = kinds[operation] === QueueKind.matrix;
+    const cost = matrix ? InstructionCost.matrix : InstructionCost.rotation;
+    scan.rotations++;
+    scan.work += cost;
+    scan.cost += cost;
+    if (recording) takeOne(scan, operation, matrix ? StepKind.matrix : StepKind.rotation);
+  }
+  if (scan.rotations > 0) executeEagerly(scan, inside);
+  scan.reach = reach;
+  return scan.rotations > 0 ? (scan.work + 0.01 * scan.rotations) / scan.cost : -1;
+}
+
+function takeOne(scan: KernelScan, operation: number, kind: number): void {
+  scan.taken[scan.takenCount++] = operation;
+  scan.stepKinds[scan.stepCount] = kind;
+  scan.stepEnds[scan.stepCount++] = scan.takenCount;
+}
+
+/** Executes the pending phases on qubits that a rotation is about to act on. */
+function executeRequired(scan: KernelScan, inside: number, mask: number): void {
+  const { pending, marked, pendingCount, queue } = scan;
+  const { masks, rotatable } = queue;
+  let outer = 0;
+  let required = 0;
+  let alone = 0;
+  for (let j = 0; j < pendingCount; j++) {
+    const operation = pending[j]!;
+    const term = masks[operation]!;
+    const hit = (term & mask) !== 0 ? 1 : 0;
+    marked[j] = hit;
+    if (hit === 0) continue;
+    required++;
+    alone += rotatable[operation]!;
+    outer |= term & ~inside;
+  }
+  if (required === 0) return;
+  scan.markedCount = required;
+  if (alone === required && scan.fewAmplitudes) return executeMarked(scan, StepKind.phaseAlone);
+  const outerCount = countBits(outer);
+  if (outerCount > scan.tableQubits) {
+    if (alone === required && required <= 2) return executeMarked(scan, StepKind.phaseAlone);
+    markWide(scan, inside);
+    return executeMarked(scan, StepKind.wide, wideCost(scan, inside));
+  }
+  // One phase or two by tangents need no more instructions than a table, unless that can take more.
+  if (alone === required && required <= 2 && pendingCount < 3)
+    return executeMarked(scan, StepKind.phaseAlone);
+  markMore(scan, inside, outer, outerCount);
+  if (alone !== required || scan.markedCount >= 3) return executeMarked(scan, StepKind.table);
+  for (let j = 0; j < pendingCount; j++) marked[j] = (masks[pending[j]!]! & mask) !== 0 ? 1 : 0;
+  scan.markedCount = required;
+  executeMarked(scan, StepKind.phaseAlone);
+}
+
+/** Marks what the table can take besides: first what needs no more outer qubits, then what needs few. */
+function markMore(scan: KernelScan, inside: number, outerAtFirst: number, countAtFirst: number): void {
+  const { pending, marked, pendingCount, tableQubits } = scan;
+  const { masks } = scan.queue;
+  let outer = outerAtFirst;
+  let count = countAtFirst;
+  for (let j = 0; j < pendingCount; j++) {
+    if (marked[j] === 0 && (masks[pending[j]!]! & ~inside & ~outer) === 0) {
+      marked[j] = 1;
+      scan.markedCount++;
+    }
+  }
+  if (count >= tableQubits) return;
+  for (let j = 0; j < pendingCount; j++) {
+    if (marked[j] !== 0) continue;
+    const more = masks[pending[j]!]! & ~inside & ~outer;
+    const extra = countBits(more);
+    if (count + extra > tableQubits) continue;
+    outer |= more;
+    count += extra;
+    marked[j] = 1;
+    scan.markedCount++;
+  }
+}
+
+/** True for phases that factors (rows times one outer bit) or a table without outer bits can express. */
+function fitsWide(mask: number, inside: number, lanes: number): boolean {
+  const outer = mask & ~inside;
+  return outer === 0 || ((mask & lanes) === 0 && (mask & inside) !== 0 && (outer & (outer - 1)) === 0);
+}
+
+function markWide(scan: KernelScan, inside: number): void {
+  const { pending, marked, pendingCount, lanes } = scan;
+  const { masks } = scan.queue;
+  for (let j = 0; j < pendingCount; j++) {
+    if (marked[j] !== 0 || !fitsWide(masks[pending[j]!]!, inside, lanes)) continue;
+    marked[j] = 1;
+    scan.markedCount++;
+  }
+}
+
+/** Instructions for all marked phases. */
+function wideCost(scan: KernelScan, inside: number): number {
+  const { pending, marked, pendingCount, lanes } = scan;
+  const { masks } = scan.queue;
+  let laneOuter = 0;
+  let inner = false;
+  let factors = false;
+  for (let j = 0; j < pendingCount; j++) {
+    if (marked[j] === 0) continue;
+    const mask = masks[pending[j]!]!;
+    if ((mask & ~inside) === 0) inner = true;
+    else if ((mask & lanes) === 0) factors = true;
+    else laneOuter |= mask & ~inside;
+  }
+  const tables = Math.max(inner ? 1 : 0, Math.ceil(countBits(laneOuter) / scan.tableQubits));
+  return tables * InstructionCost.table + (factors ? InstructionCost.factors : 0);
+}
+
+/** Moves what is marked from the pending phases into a step. */
+function executeMarked(scan: KernelScan, kind: number, cost = 0): void {
+  const { pending, marked, pendingCount, recording, queue } = scan;
+  let kept = 0;
+  let mask = 0;
+  for (let j = 0; j < pendingCount; j++) {
+    const operation = pending[j]!;
+    if (marked[j] === 0) {
+      mask |= queue.masks[operation]!;
+      pending[kept++] = operation;
+    } else if (recording) {
+      if (kind === StepKind.phaseAlone) takeOne(scan, operation, kind);
+      else scan.taken[scan.takenCount++] = operation;
+    }
+  }
+  scan.pendingCount = kept;
+  scan.pendingMask = mask;
+  scan.work += 2 * scan.markedCount;
+  if (kind === StepKind.phaseAlone) {
+    scan.cost += InstructionCost.phaseAlone * scan.markedCount;
+    return;
+  }
+  scan.cost += kind === StepKind.table ? InstructionCost.table : cost;
+  if (!recording) return;
+  scan.stepKinds[scan.stepCount] = kind;
+  scan.stepEnds[scan.stepCount++] = scan.takenCount;
+}
+
+/** Phases that need not be executed yet but are cheapest together here: three or more that couple rows with other qubits. */
+function executeEagerly(scan: KernelScan, inside: number): void {
+  const { pending, marked, pendingCount, lanes } = scan;
+  const { masks } = scan.queue;
+  let couplings = 0;
+  scan.markedCount = 0;
+  for (let j = 0; j < pendingCount; j++) {
+    const mask = masks[pending[j]!]!;
+    marked[j] = fitsWide(mask, inside, lanes) ? 1 : 0;
+    if (marked[j] === 0) continue;
+    scan.markedCount++;
+    if ((mask & (mask - 1)) !== 0) couplings++;
+  }
+  if (couplings >= 3) executeMarked(scan, StepKind.wide, wideCost(scan, inside));
+}

@@ -1,0 +1,65 @@
+import { type LoweredOperations, OperationKind } from '../lowering/lowered-circuit.ts';
+import { listBits } from './bits.ts';
+
+/** How the planner sees an operation. */
+export const QueueKind = { diagonal: 0, rotation: 1, matrix: 2 } as const;
+
+/** Operations that are left to be planned, in an order that is right. Masks are of physical qubits. */
+export interface OperationQueue {
+  /** By operation. */
+  readonly kinds: Uint8Array;
+  readonly masks: Int32Array;
+  readonly controls: Int32Array;
+  readonly rotatable: Uint8Array;
+  /** Operations that are left: the first `length` entries. */
+  readonly order: Int32Array;
+  length: number;
+  /** How many of them are not diagonal. */
+  branching: number;
+  readonly planned: Uint8Array;
+}
+
+/** Everything that a circuit has to execute. `physicalOf` gives the physical qubit of each wire. */
+export function createOperationQueue(operations: LoweredOperations, physicalOf: Int32Array): OperationQueue {
+  const { count } = operations;
+  const moved = physicalOf.some((physical, wire) => physical !== wire);
+  const kinds = new Uint8Array(count);
+  const order = new Int32Array(count);
+  let branching = 0;
+  for (let i = 0; i < count; i++) {
+    const kind = operations.kinds[i];
+    order[i] = i;
+    if (kind === OperationKind.rotation) kinds[i] = QueueKind.rotation;
+    else if (kind === OperationKind.matrix) kinds[i] = QueueKind.matrix;
+    if (kinds[i] !== QueueKind.diagonal) branching++;
+  }
+  return {
+    kinds,
+    masks: moved ? operations.masks.map((mask) => moveBits(mask, physicalOf)) : operations.masks,
+    controls: moved ? operations.controls.map((mask) => moveBits(mask, physicalOf)) : operations.controls,
+    rotatable: operations.rotatable,
+    order,
+    length: count,
+    branching,
+    planned: new Uint8Array(count),
+  };
+}
+
+function moveBits(mask: number, physicalOf: Int32Array): number {
+  return listBits(mask).reduce((moved, wire) => moved | (1 << physicalOf[wire]!), 0);
+}
+
+/** Forgets operations that are planned. */
+export function compactQueue(queue: OperationQueue): void {
+  const { order, planned, kinds } = queue;
+  let kept = 0;
+  let branching = 0;
+  for (let i = 0; i < queue.length; i++) {
+    const operation = order[i]!;
+    if (planned[operation] !== 0) continue;
+    order[kept++] = operation;
+    if (kinds[operation] !== QueueKind.diagonal) branching++;
+  }
+  queue.length = kept;
+  queue.branching = branching;
+}

@@ -1,0 +1,186 @@
+import { InvalidArgumentError } from '@qedge/core';
+import type { LoweredCircuit } from '../lowering/lowered-circuit.ts';
+import { type BoundFrame, ProgramBinder } from '../tables/program-binder.ts';
+import type { RegisterKernel, StateLayout, Sweep, SweepShape, VectorProgram } from '../vector-program.ts';
+import { listBits, lowBits } from './bits.ts';
+import { chooseBlock, createBlockScores } from './choose-block.ts';
+import { chooseTile } from './choose-tile.ts';
+import { type EmissionContext, KernelEmitter } from './emit-kernel.ts';
+import { createKernelScan, type KernelScan, refreshSuffix, scanKernel } from './kernel-scan.ts';
+import { compactQueue, createOperationQueue, type OperationQueue } from './operation-queue.ts';
+import { measurePlan, type PlanStatistics } from './plan-statistics.ts';
+import { TableBuilder } from './table-builder.ts';
+
+/** Up to so many qubits, filling a table takes longer than several multiplications of the state. */
+const FEW_QUBITS = 10;
+/** Loading and storing a block, in instructions per amplitude vector. */
+const BASE_COST = 5;
+
+export interface PlanOptions {
+  /** Physical qubit of each logical one (-1: none) where an earlier program left the state. */
+  readonly initialQubits?: ArrayLike<number>;
+}
+
+/** A planned circuit: code is generated from `program` once, tables are filled by `binder` for every set of parameters. */
+export interface PlannedCircuit {
+  readonly program: VectorProgram;
+  /** Physical qubit of each logical one at the end, -1 for idle ones. */
+  readonly finalQubits: Int32Array;
+  readonly statistics: PlanStatistics;
+  /**
+   * Fills the tables for parameters in the order of `lowered.parameterNames`, and returns how to read the state that the program
+   * leaves.
+   *
+   * @param start flips (per physical qubit) and phase that are pending where the program begins.
+   */
+  bind(values: ArrayLike<number>, tables: Float32Array | Float64Array, start?: FrameStart): BoundFrame;
+}
+
+/** What is pending on a state. */
+export interface FrameStart {
+  readonly flips: Uint8Array;
+  readonly phase: number;
+}
+
+/**
+ * Arranges a circuit into sweeps over a state. Pure, and a matter of structure alone: the same for all parameters.
+ *
+ * @throws InvalidArgumentError where the layout has too few qubits, or a qubit that is acted on has no place in the given state.
+ */
+export function planSweeps(
+  lowered: LoweredCircuit,
+  layout: StateLayout,
+  shape: SweepShape,
+  options: PlanOptions = {},
+): PlannedCircuit {
+  const physicalOf = placeWires(lowered, layout, options.initialQubits);
+  const wireOf = new Int32Array(32).fill(-1);
+  physicalOf.forEach((physical, wire) => {
+    wireOf[physical] = wire;
+  });
+  const queue = createOperationQueue(lowered.operations, physicalOf);
+  const tables = new TableBuilder(lowered.operations, wireOf);
+  const context: EmissionContext = {
+    operations: lowered.operations,
+    masks: queue.masks,
+    controls: queue.controls,
+    physicalOf,
+    tables,
+    laneQubits: shape.laneQubits,
+    tableQubits: shape.tableQubits,
+  };
+  const sweeps = planAll(queue, context, layout.qubitCount, shape);
+  const plan = tables.finish();
+  const program: VectorProgram = { layout, sweeps, tableLength: plan.length };
+  const finalQubits = Int32Array.from(lowered.finalPlaces, (place, qubit) => {
+    if (place < 0) return options.initialQubits?.[qubit] ?? -1;
+    return physicalOf[lowered.activeQubits.indexOf(place)]!;
+  });
+  const binder = new ProgramBinder(lowered, plan, physicalOf, finalQubits, layout.qubitCount);
+  return {
+    program,
+    finalQubits,
+    statistics: measurePlan(program),
+    bind: (values, into, start) => binder.bind(values, into, start),
+  };
+}
+
+function placeWires(
+  lowered: LoweredCircuit,
+  layout: StateLayout,
+  initialQubits: ArrayLike<number> | undefined,
+): Int32Array {
+  const { activeQubits } = lowered;
+  if (activeQubits.length > layout.qubitCount) {
+    throw new InvalidArgumentError('The layout has too few qubits', {
+      expected: `at least ${activeQubits.length}`,
+      actual: layout.qubitCount,
+    });
+  }
+  return Int32Array.from(activeQubits, (qubit, wire) => {
+    const physical = initialQubits === undefined ? wire : (initialQubits[qubit] ?? -1);
+    if (physical >= 0 && physical < layout.qubitCount) return physical;
+    throw new InvalidArgumentError('A qubit has no place in the state', {
+      expected: `a physical qubit in 0..${layout.qubitCount - 1} for qubit ${qubit}`,
+      actual: physical,
+    });
+  });
+}
+
+function planAll(
+  queue: OperationQueue,
+  context: EmissionContext,
+  qubitCount: number,
+  shape: SweepShape,
+): Sweep[] {
+  const tileQubits = Math.min(shape.tileQubits, qubitCount);
+  const lowQubits = Math.min(Math.max(shape.lowQubits, shape.laneQubits), tileQubits);
+  const scan = createKernelScan(queue, {
+    lanes: lowBits(shape.laneQubits),
+    tableQubits: shape.tableQubits,
+    baseCost: BASE_COST,
+    fewAmplitudes: qubitCount <= FEW_QUBITS,
+  });
+  const drafts: { tile: number; kernels: KernelEmitter[] }[] = [];
+  while (queue.branching > 0) {
+    const tile = chooseTile(queue, qubitCount, tileQubits, lowQubits);
+    drafts.push({ tile, kernels: planKernels(scan, context, tile, shape) });
+  }
+  finishPhases(queue, context, drafts, tileQubits, shape);
+  return drafts.map(({ tile, kernels }) => ({
+    tileQubits: listBits(tile),
+    inPlace: tile === lowBits(tileQubits),
+    kernels: kernels.map((kernel): RegisterKernel => kernel.finish()),
+  }));
+}
+
+function planKernels(
+  scan: KernelScan,
+  context: EmissionContext,
+  tile: number,
+  shape: SweepShape,
+): KernelEmitter[] {
+  const { queue } = scan;
+  const candidates = listBits(tile & ~scan.lanes);
+  const scores = createBlockScores();
+  const kernels: KernelEmitter[] = [];
+  let changed = -1;
+  while (queue.branching > 0) {
+    refreshSuffix(scan);
+    const block = chooseBlock(scan, candidates, shape.blockQubits, scores, changed);
+    if (block === -1) break;
+    scanKernel(scan, scan.lanes | block, true);
+    const kernel = new KernelEmitter(context, block);
+    kernel.emitSteps(scan);
+    kernels.push(kernel);
+    changed = 0;
+    for (let i = 0; i < scan.takenCount; i++) {
+      const operation = scan.taken[i]!;
+      queue.planned[operation] = 1;
+      changed |= queue.masks[operation]! | queue.controls[operation]!;
+    }
+    compactQueue(queue);
+  }
+  if (kernels.length === 0) throw new Error('A tile without a kernel: the planner contradicts itself');
+  return kernels;
+}
+
+/** Phases that no rotation waits for go to the end of the last kernel, and so do cosines that nothing took in. */
+function finishPhases(
+  queue: OperationQueue,
+  context: EmissionContext,
+  drafts: { tile: number; kernels: KernelEmitter[] }[],
+  tileQubits: number,
+  shape: SweepShape,
+): void {
+  const terms = Array.from(queue.order.subarray(0, queue.length));
+  if (terms.length > 0 && drafts.length === 0) {
+    const tile = lowBits(tileQubits);
+    const block = listBits(tile & ~lowBits(shape.laneQubits)).slice(0, shape.blockQubits);
+    const mask = block.reduce((sum, qubit) => sum | (1 << qubit), 0);
+    drafts.push({ tile, kernels: [new KernelEmitter(context, mask)] });
+  }
+  const last = drafts.at(-1)?.kernels.at(-1);
+  if (terms.length > 0) last!.emitPhases(terms);
+  if (context.tables.needsFinalScale()) last!.emitScale();
+}

@@ -1,0 +1,220 @@
+import { type LoweredOperations, OperationKind } from '../lowering/lowered-circuit.ts';
+import type { TableReference } from '../vector-program.ts';
+import { lowBits } from './bits.ts';
+import type {
+  MatrixFill,
+  PhaseFill,
+  ScaleFill,
+  SelectedFill,
+  TablePlan,
+  TableTerm,
+  TangentFill,
+} from './table-plan.ts';
+
+/** Rotations whose cosines may be left out before something multiplies with them: amplitudes grow by at most 2^32. */
+const MOST_DEFERRED = 64;
+/** Tables begin where vectors of any width are aligned. */
+const ALIGNMENT = 16;
+
+/** Places tables and notes what binding writes into them. */
+export class TableBuilder {
+  readonly #operations: LoweredOperations;
+  readonly #wireOf: Int32Array;
+  readonly #tangents: TangentFill[] = [];
+  readonly #phases: PhaseFill[] = [];
+  readonly #selected: SelectedFill[] = [];
+  readonly #matrices: MatrixFill[] = [];
+  readonly #scales: ScaleFill[] = [];
+  #length = 0;
+  #group = 0;
+  #deferred = 0;
+  /** The last group that something takes in. */
+  #absorbed = -1;
+
+  /** `wireOf[physical]` is the wire of a physical qubit. */
+  constructor(operations: LoweredOperations, wireOf: Int32Array) {
+    this.#operations = operations;
+    this.#wireOf = wireOf;
+  }
+
+  #allocate(length: number): number {
+    const start = this.#length;
+    this.#length = Math.ceil((start + length) / ALIGNMENT) * ALIGNMENT;
+    return start;
+  }
+
+  /** True when cosines have to be multiplied with before more rotations. */
+  get isFull(): boolean {
+    return this.#deferred >= MOST_DEFERRED;
+  }
+
+  #absorb(): number {
+    this.#absorbed = this.#group++;
+    this.#deferred = 0;
+    return this.#absorbed;
+  }
+
+  /** `outer` chooses between two signs by its parity. */
+  addTangent(
+    operation: number,
+    width: number,
+    laneSigns: number,
+    outer: readonly number[],
+    source: TangentFill['source'],
+  ): TableReference {
+    const entries = outer.length > 0 ? 2 : 1;
+    const start = this.#allocate(entries * width);
+    const scaleGroup = this.#group;
+    this.#tangents.push({ operation, start, entries, width, laneSigns, scaleGroup, source });
+    this.#deferred++;
+    return { start, indexQubits: outer, parity: entries === 2, entryLength: width };
+  }
+
+  /**
+   * A product of phases. Local bits are `inner` (within a run of cosines), `rows`, `outer`, physical qubits each; -1 stands for a bit
+   * that no phase depends on.
+   */
+  addPhases(
+    terms: readonly number[],
+    masks: Int32Array,
+    inner: readonly number[],
+    rows: readonly number[],
+    outer: readonly number[],
+  ): TableReference {
+    const local = [...inner, ...rows, ...outer];
+    const start = this.#allocate(2 * 2 ** local.length);
+    const localOf = new Int32Array(32).fill(-1);
+    local.forEach((qubit, position) => {
+      if (qubit >= 0) localOf[qubit] = position;
+    });
+    const byTop: TableTerm[][] = local.map(() => []);
+    const diagonals: PhaseFill['diagonals'][number][] = [];
+    for (const operation of terms) {
+      if (this.#operations.kinds[operation] === OperationKind.diagonal) {
+        diagonals.push(this.#placeDiagonal(operation, localOf));
+        continue;
+      }
+      const localMask = this.#toLocal(masks[operation]!, localOf);
+      const parity = this.#operations.kinds[operation] === OperationKind.parity;
+      byTop[31 - Math.clz32(localMask)]!.push({ operation, localMask, kind: parity ? 'parity' : 'phase' });
+    }
+    this.#phases.push({
+      start,
+      localWires: local.map((qubit) => (qubit < 0 ? -1 : this.#wireOf[qubit]!)),
+      innerBits: inner.length,
+      terms: byTop,
+      diagonals,
+      scaleGroup: this.#absorb(),
+    });
+    return { start, indexQubits: outer, parity: false, entryLength: 2 * 2 ** (inner.length + rows.length) };
+  }
+
+  #toLocal(mask: number, localOf: Int32Array): number {
+    let local = 0;
+    for (let rest = mask; rest !== 0; rest &= rest - 1) local |= 1 << localOf[31 - Math.clz32(rest & -rest)]!;
+    return local;
+  }
+
+  #placeDiagonal(operation: number, localOf: Int32Array): PhaseFill['diagonals'][number] {
+    const wires = this.#operations.wires.get(operation)!;
+    return { operation, wires, positions: wires.map((wire) => localOf[this.#wireOf.indexOf(wire)]!) };
+  }
+
+  /** A phase where all of many bits are 1: factors on groups of outer bits, the first one with the rows; and the lanes. */
+  addSelected(
+    operation: number,
+    lanes: readonly number[],
+    laneQubits: number,
+    rows: readonly number[],
+    blockQubits: number,
+    groups: readonly (readonly number[])[],
+  ): { factors: TableReference[]; selection: TableReference } {
+    const wires = (qubits: readonly number[]) =>
+      qubits.map((qubit) => (qubit < 0 ? -1 : this.#wireOf[qubit]!));
+    const entryLength = 2 * 2 ** blockQubits;
+    const rowWires = wires(rows);
+    const factors = groups.map((outer, index) => ({
+      start: this.#allocate(entryLength * 2 ** outer.length),
+      rowWires: index === 0 ? rowWires : rowWires.map(() => -1),
+      outerWires: wires(outer),
+    }));
+    const selectionStart = this.#allocate(2 ** laneQubits);
+    this.#selected.push({ operation, factors, selectionStart, laneWires: wires(lanes) });
+    return {
+      factors: factors.map(({ start }, index) => ({
+        start,
+        indexQubits: groups[index]!,
+        parity: false,
+        entryLength,
+      })),
+      selection: { start: selectionStart, indexQubits: [], parity: false, entryLength: 2 ** laneQubits },
+    };
+  }
+
+  /** A matrix whose wire `i` is a row position or a lane. */
+  addMatrix(
+    operation: number,
+    places: readonly { readonly row: boolean; readonly bit: number }[],
+    lanes: readonly number[],
+    laneQubits: number,
+  ): TableReference {
+    const rowBits = places.map(({ row, bit }) => (row ? bit : -1));
+    const laneBits = places.map(({ row, bit }) => (row ? -1 : bit));
+    const rowCount = 2 ** (2 - lanes.length);
+    const laneCount = lanes.length > 0 ? 2 ** laneQubits : 1;
+    const entryLength = rowCount * rowCount * 2 ** lanes.length * 2 * laneCount;
+    const start = this.#allocate(entryLength);
+    this.#matrices.push({
+      operation,
+      start,
+      rowBits,
+      laneBits,
+      lanes,
+      laneCount,
+      scaleGroup: this.#absorb(),
+    });
+    return { start, indexQubits: [], parity: false, entryLength };
+  }
+
+  addScale(): TableReference {
+    const start = this.#allocate(1);
+    this.#scales.push({ start, scaleGroup: this.#absorb() });
+    return { start, indexQubits: [], parity: false, entryLength: 1 };
+  }
+
+  /** True where cosines are left that nothing takes in; else the last table takes them in ahead. */
+  needsFinalScale(): boolean {
+    return this.#deferred > 0 && this.#absorbed < 0;
+  }
+
+  finish(): TablePlan {
+    const last = this.#absorbed;
+    const tangents =
+      this.#deferred === 0
+        ? this.#tangents
+        : this.#tangents.map((fill) =>
+            fill.scaleGroup === this.#group ? { ...fill, scaleGroup: last } : fill,
+          );
+    return {
+      tangents,
+      phases: this.#phases,
+      selected: this.#selected,
+      matrices: this.#matrices,
+      scales: this.#scales,
+      scaleGroups: this.#group + 1,
+      length: this.#length,
+    };
+  }
+}
+
+/** Which lanes have an odd number of the bits of `mask`, a bit each. */
+export function oddLanes(mask: number, laneQubits: number): number {
+  let signs = 0;
+  for (let lane = 1; lane < 1 << laneQubits; lane++) {
+    let bits = lane & mask & lowBits(laneQubits);
+    let odd = 0;
+    for (; bits !== 0; bits &= bits - 1) odd ^= 1;
+    signs |= odd << lane;
+  }
+  return signs;
+}

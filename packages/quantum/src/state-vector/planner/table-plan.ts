@@ -1,0 +1,84 @@
+/** @file What binding must write where: one record per table, made once with the plan. */
+
+/** Tangents: one entry, or two of opposite sign that a parity chooses from. */
+export interface TangentFill {
+  readonly operation: number;
+  readonly start: number;
+  readonly entries: 1 | 2;
+  /** Numbers per entry. */
+  readonly width: number;
+  /** Bit `l`: the number of lane `l` is taken with the other sign in entry 0. */
+  readonly laneSigns: number;
+  /** Where the cosine goes. */
+  readonly scaleGroup: number;
+  /** `rotation` and `parity` hold tangent or unit as they are, `phase` a unit of twice the angle. */
+  readonly source: 'rotation' | 'phase' | 'parity';
+}
+
+/** One phase operation within a table. */
+export interface TableTerm {
+  readonly operation: number;
+  readonly kind: 'phase' | 'parity';
+  /** Over the table's local bits. */
+  readonly localMask: number;
+}
+
+/** One diagonal within a table: `positions[i]` is the local bit of its wire `i`. */
+export interface TableDiagonal {
+  readonly operation: number;
+  readonly wires: readonly number[];
+  readonly positions: readonly number[];
+}
+
+/** Products of phases: entries `[2, 2^innerBits]`, cosines then sines, for every combination of the other local bits. */
+export interface PhaseFill {
+  readonly start: number;
+  /** The wire of each local bit, -1 where nothing acts; the lowest `innerBits` are within an entry's run of cosines. */
+  readonly localWires: readonly number[];
+  readonly innerBits: number;
+  /** By their highest local bit. */
+  readonly terms: readonly (readonly TableTerm[])[];
+  readonly diagonals: readonly TableDiagonal[];
+  /** The group of cosines that the table takes in, or -1. */
+  readonly scaleGroup: number;
+}
+
+/** Factors of one phase on many bits, and the lanes where it acts. */
+export interface SelectedFill {
+  readonly operation: number;
+  readonly factors: readonly {
+    readonly start: number;
+    readonly rowWires: readonly number[];
+    readonly outerWires: readonly number[];
+  }[];
+  readonly selectionStart: number;
+  readonly laneWires: readonly number[];
+}
+
+/** A dense matrix. For bit `i` of its index (a wire): the bit of `r` or of `m` that it is. */
+export interface MatrixFill {
+  readonly operation: number;
+  readonly start: number;
+  readonly rowBits: readonly number[];
+  readonly laneBits: readonly number[];
+  /** Lane qubit of each lane bit. */
+  readonly lanes: readonly number[];
+  readonly laneCount: number;
+  readonly scaleGroup: number;
+}
+
+/** One number. */
+export interface ScaleFill {
+  readonly start: number;
+  readonly scaleGroup: number;
+}
+
+export interface TablePlan {
+  readonly tangents: readonly TangentFill[];
+  readonly phases: readonly PhaseFill[];
+  readonly selected: readonly SelectedFill[];
+  readonly matrices: readonly MatrixFill[];
+  readonly scales: readonly ScaleFill[];
+  readonly scaleGroups: number;
+  readonly length: number;
+}

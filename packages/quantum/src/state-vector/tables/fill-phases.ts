@@ -1,0 +1,241 @@
+import type { LoweredCircuit } from '../lowering/lowered-circuit.ts';
+import type { PhaseFill, SelectedFill, TableDiagonal, TableTerm } from '../planner/table-plan.ts';
+import type { OperationValues } from './operation-values.ts';
+
+/** Complex numbers under construction, for the largest table of a plan. */
+export interface PhaseScratch {
+  readonly real: Float64Array;
+  readonly imaginary: Float64Array;
+  /** What one bit multiplies with, where it is 0 and where it is 1. */
+  readonly clearReal: Float64Array;
+  readonly clearImaginary: Float64Array;
+  readonly setReal: Float64Array;
+  readonly setImaginary: Float64Array;
+}
+
+export function createPhaseScratch(fills: readonly PhaseFill[]): PhaseScratch {
+  let bits = 0;
+  for (const fill of fills) bits = Math.max(bits, fill.localWires.length);
+  const array = () => new Float64Array(2 ** bits);
+  return {
+    real: array(),
+    imaginary: array(),
+    clearReal: array(),
+    clearImaginary: array(),
+    setReal: array(),
+    setImaginary: array(),
+  };
+}
+
+/** Builds a table by doubling: for each local bit, the half where it is set is the other half times its phases. */
+export function fillPhases(
+  fill: PhaseFill,
+  values: OperationValues,
+  scale: number,
+  scratch: PhaseScratch,
+  lowered: LoweredCircuit,
+  tables: Float32Array | Float64Array,
+): void {
+  const { real, imaginary } = scratch;
+  const { terms, localWires } = fill;
+  real[0] = scale;
+  imaginary[0] = 0;
+  for (let bit = 0; bit < terms.length; bit++) {
+    const own = terms[bit]!;
+    if (own.length === 0) {
+      const size = 1 << bit;
+      real.copyWithin(size, 0, size);
+      imaginary.copyWithin(size, 0, size);
+    } else if (own.length === 1 && own[0]!.localMask === 1 << bit && own[0]!.kind === 'phase') {
+      const { operation } = own[0]!;
+      doubleBySingle(scratch, bit, values.real[operation]!, values.imaginary[operation]!);
+    } else {
+      doubleByTerms(scratch, bit, own, localWires, values);
+    }
+  }
+  const bits = terms.length;
+  for (const diagonal of fill.diagonals) multiplyDiagonal(scratch, bits, diagonal, values, lowered);
+  writeTable(fill, real, imaginary, tables);
+}
+
+function doubleBySingle(scratch: PhaseScratch, bit: number, c: number, s: number): void {
+  const { real, imaginary } = scratch;
+  const size = 1 << bit;
+  for (let i = 0; i < size; i++) {
+    const x = real[i]!;
+    const y = imaginary[i]!;
+    real[size + i] = x * c - y * s;
+    imaginary[size + i] = x * s + y * c;
+  }
+}
+
+function doubleByTerms(
+  scratch: PhaseScratch,
+  bit: number,
+  terms: readonly TableTerm[],
+  localWires: readonly number[],
+  values: OperationValues,
+): void {
+  const top = 1 << bit;
+  let others = 0;
+  for (const term of terms) others |= term.localMask;
+  others &= top - 1;
+  const size = others === 0 ? 1 : 1 << (32 - Math.clz32(others));
+  const { clearReal, clearImaginary, setReal, setImaginary } = scratch;
+  clearReal.fill(1, 0, size);
+  clearImaginary.fill(0, 0, size);
+  setReal.fill(1, 0, size);
+  setImaginary.fill(0, 0, size);
+  for (const { operation, localMask, kind } of terms) {
+    const c = values.real[operation]!;
+    const s = values.imaginary[operation]!;
+    const low = localMask & (top - 1);
+    if (kind === 'parity') {
+      multiplyParity(clearReal, clearImaginary, size, low, c, -s);
+      multiplyParity(setReal, setImaginary, size, low, c, s);
+      continue;
+    }
+    const flips = localFlips(values.flips[operation]!, localWires);
+    // The phase acts where these bits have these values.
+    const wanted = localMask & ~flips;
+    if ((wanted & top) !== 0) multiplyWhere(setReal, setImaginary, size, low, wanted & low, c, s);
+    else multiplyWhere(clearReal, clearImaginary, size, low, wanted & low, c, s);
+  }
+  const { real, imaginary } = scratch;
+  for (let i = 0; i < top; i++) {
+    const x = real[i]!;
+    const y = imaginary[i]!;
+    const j = i & (size - 1);
+    real[top + i] = x * setReal[j]! - y * setImaginary[j]!;
+    imaginary[top + i] = x * setImaginary[j]! + y * setReal[j]!;
+    real[i] = x * clearReal[j]! - y * clearImaginary[j]!;
+    imaginary[i] = x * clearImaginary[j]! + y * clearReal[j]!;
+  }
+}
+
+function localFlips(flips: number, localWires: readonly number[]): number {
+  if (flips === 0) return 0;
+  let local = 0;
+  for (let j = 0; j < localWires.length; j++) {
+    const wire = localWires[j]!;
+    if (wire >= 0) local |= ((flips >>> wire) & 1) << j;
+  }
+  return local;
+}
+
+/** Multiplies the entries whose bits of `mask` are `wanted`. */
+function multiplyWhere(
+  real: Float64Array,
+  imaginary: Float64Array,
+  size: number,
+  mask: number,
+  wanted: number,
+  c: number,
+  s: number,
+): void {
+  for (let rest = 0; rest < size; rest = ((rest | mask) + 1) & ~mask) {
+    const i = rest | wanted;
+    const x = real[i]!;
+    const y = imaginary[i]!;
+    real[i] = x * c - y * s;
+    imaginary[i] = x * s + y * c;
+  }
+}
+
+/** Multiplies with `c + i s` where the bits of `mask` have even parity, with the conjugate elsewhere. */
+function multiplyParity(
+  real: Float64Array,
+  imaginary: Float64Array,
+  size: number,
+  mask: number,
+  c: number,
+  s: number,
+): void {
+  for (let i = 0; i < size; i++) {
+    let odd = 0;
+    for (let bits = i & mask; bits !== 0; bits &= bits - 1) odd ^= 1;
+    const t = odd === 1 ? -s : s;
+    const x = real[i]!;
+    const y = imaginary[i]!;
+    real[i] = x * c - y * t;
+    imaginary[i] = x * t + y * c;
+  }
+}
+
+function multiplyDiagonal(
+  scratch: PhaseScratch,
+  bits: number,
+  diagonal: TableDiagonal,
+  values: OperationValues,
+  lowered: LoweredCircuit,
+): void {
+  const { real, imaginary } = scratch;
+  const { positions, wires, operation } = diagonal;
+  const phases = lowered.constants[values.places[operation]!]!;
+  const cosines = phases.map(Math.cos);
+  const sines = phases.map(Math.sin);
+  const frame = values.flips[operation]!;
+  let flips = 0;
+  for (let i = 0; i < wires.length; i++) flips |= ((frame >>> wires[i]!) & 1) << i;
+  for (let entry = 0; entry < 2 ** bits; entry++) {
+    let index = 0;
+    for (let i = 0; i < positions.length; i++) index |= ((entry >>> positions[i]!) & 1) << i;
+    index ^= flips;
+    const x = real[entry]!;
+    const y = imaginary[entry]!;
+    real[entry] = x * cosines[index]! - y * sines[index]!;
+    imaginary[entry] = x * sines[index]! + y * cosines[index]!;
+  }
+}
+
+function writeTable(
+  fill: PhaseFill,
+  real: Float64Array,
+  imaginary: Float64Array,
+  tables: Float32Array | Float64Array,
+): void {
+  const inner = 1 << fill.innerBits;
+  const size = 2 ** fill.terms.length;
+  let to = fill.start;
+  for (let from = 0; from < size; from += inner, to += 2 * inner) {
+    for (let i = 0; i < inner; i++) {
+      tables[to + i] = real[from + i]!;
+      tables[to + inner + i] = imaginary[from + i]!;
+    }
+  }
+}
+
+/** The first factor holds `e^(i angle) - 1` where its bits select, the others 1, all 0 elsewhere. */
+export function fillSelected(
+  fill: SelectedFill,
+  values: OperationValues,
+  tables: Float32Array | Float64Array,
+): void {
+  const { operation, factors, laneWires, selectionStart } = fill;
+  const flips = values.flips[operation]!;
+  factors.forEach(({ start, rowWires, outerWires }, index) => {
+    const rows = 1 << rowWires.length;
+    const c = index === 0 ? values.real[operation]! - 1 : 1;
+    const s = index === 0 ? values.imaginary[operation]! : 0;
+    for (let entry = 0; entry < 1 << outerWires.length; entry++) {
+      const selected = isSelected(entry, outerWires, flips);
+      for (let row = 0; row < rows; row++) {
+        const hit = selected && isSelected(row, rowWires, flips);
+        tables[start + 2 * rows * entry + row] = hit ? c : 0;
+        tables[start + 2 * rows * entry + rows + row] = hit ? s : 0;
+      }
+    }
+  });
+  for (let lane = 0; lane < 1 << laneWires.length; lane++) {
+    tables[selectionStart + lane] = isSelected(lane, laneWires, flips) ? 1 : 0;
+  }
+}
+
+/** True where every bit that stands for a wire is 1 after flips. */
+function isSelected(bits: number, wires: readonly number[], flips: number): boolean {
+  for (let i = 0; i < wires.length; i++) {
+    const wire = wires[i]!;
+    if (wire >= 0 && (((bits >>> i) ^ (flips >>> wire)) & 1) === 0) return false;
+  }
+  return true;
+}

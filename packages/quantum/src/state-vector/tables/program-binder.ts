@@ -1,0 +1,83 @@
+import type { LoweredCircuit } from '../lowering/lowered-circuit.ts';
+import type { TablePlan } from '../planner/table-plan.ts';
+import { fillMatrix } from './fill-matrix.ts';
+import { createPhaseScratch, fillPhases, fillSelected, type PhaseScratch } from './fill-phases.ts';
+import { fillTangents } from './fill-tangents.ts';
+import { createOperationValues, evaluateUnits, type OperationValues } from './operation-values.ts';
+import { replayTape } from './replay-tape.ts';
+
+/**
+ * How a stored state is read: the amplitude of logical basis state `i` is `e^(i phase)` times what is stored at the index whose bit
+ * `qubits[q]` is bit `q` of `i`, xor `flips`.
+ */
+export interface BoundFrame {
+  /** Physical qubit of each logical one; -1 for idle ones, which are |0>. */
+  readonly qubits: Int32Array;
+  /** 1 for each physical qubit whose bit is stored the other way round. */
+  readonly flips: Uint8Array;
+  /** Of everything, in radians. */
+  readonly phase: number;
+}
+
+/** Fills the tables of a program for parameter after parameter. */
+export class ProgramBinder {
+  readonly #lowered: LoweredCircuit;
+  readonly #plan: TablePlan;
+  readonly #physicalOf: Int32Array;
+  readonly #qubits: Int32Array;
+  readonly #physicalCount: number;
+  readonly #values: OperationValues;
+  readonly #scales: Float64Array;
+  readonly #scratch: PhaseScratch;
+
+  constructor(
+    lowered: LoweredCircuit,
+    plan: TablePlan,
+    physicalOf: Int32Array,
+    qubits: Int32Array,
+    physicalCount: number,
+  ) {
+    this.#lowered = lowered;
+    this.#plan = plan;
+    this.#physicalOf = physicalOf;
+    this.#qubits = qubits;
+    this.#physicalCount = physicalCount;
+    this.#values = createOperationValues(lowered);
+    this.#scales = new Float64Array(plan.scaleGroups);
+    this.#scratch = createPhaseScratch(plan.phases);
+  }
+
+  bind(
+    values: ArrayLike<number>,
+    tables: Float32Array | Float64Array,
+    start?: { readonly flips: Uint8Array; readonly phase: number },
+  ): BoundFrame {
+    const state = this.#values;
+    const plan = this.#plan;
+    const physicalOf = this.#physicalOf;
+    state.frameFlips = 0;
+    state.frameSigns = 0;
+    state.phaseReal = 1;
+    state.phaseImaginary = 0;
+    if (start !== undefined) {
+      for (let wire = 0; wire < physicalOf.length; wire++) {
+        if (start.flips[physicalOf[wire]!] === 1) state.frameFlips |= 1 << wire;
+      }
+      state.phaseReal = Math.cos(start.phase);
+      state.phaseImaginary = Math.sin(start.phase);
+    }
+    evaluateUnits(this.#lowered, values, state);
+    replayTape(this.#lowered, state);
+    const scales = this.#scales.fill(1);
+    fillTangents(plan.tangents, state, scales, tables);
+    for (const fill of plan.phases)
+      fillPhases(fill, state, scales[fill.scaleGroup]!, this.#scratch, this.#lowered, tables);
+    for (const fill of plan.selected) fillSelected(fill, state, tables);
+    for (const fill of plan.matrices) fillMatrix(fill, state, scales[fill.scaleGroup]!, tables);
+    for (const fill of plan.scales) tables[fill.start] = scales[fill.scaleGroup]!;
+    const flips = start === undefined ? new Uint8Array(this.#physicalCount) : start.flips.slice();
+    for (let wire = 0; wire < physicalOf.length; wire++)
+      flips[physicalOf[wire]!] = (state.frameFlips >>> wire) & 1;
+    return { qubits: this.#qubits, flips, phase: Math.atan2(state.phaseImaginary, state.phaseReal) };
+  }
+}
