@@ -52,7 +52,7 @@ export function decodeProgram(bytes: Uint8Array, name: string): Program {
     const { kernels, ...rest } = JSON.parse(
       new TextDecoder('utf-8', { fatal: true }).decode(json),
     ) as ProgramJson;
-    const words = Uint32Array.from({ length: Math.floor(relocations.byteLength / 4) }, () => 0);
+    const words = new Uint32Array(Math.floor(relocations.byteLength / 4));
     new Uint8Array(words.buffer).set(relocations.subarray(0, words.byteLength));
     const program: Program = { ...rest, relocations: words, image, kernels: { ...kernels, code } };
     checkProgram(program);
