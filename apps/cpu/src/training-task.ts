@@ -7,6 +7,7 @@ import {
 } from '@qedge/compression/tfjs';
 import type { TaskContext } from '@qedge/core';
 import { accelerate, loadTensorflow } from '@qedge/kernels/node';
+import type { Tensorflow } from '@qedge/kernels/tfjs';
 
 /** Input of {@link trainDenseControlTask}: plain data, so that it can cross threads and machines. */
 export interface DenseControlInput {
@@ -28,7 +29,7 @@ export async function trainDenseControlTask(
   input: DenseControlInput,
   context: TaskContext,
 ): Promise<DenseControlOutput> {
-  const { tf, backend } = await loadTensorflow();
+  const { tf, backend } = await loadTensorflow<Tensorflow>();
   using _acceleration = backend === 'wasm' ? await accelerate(tf) : null;
   const inputSize = input.train.features.length / input.train.count;
   const model = createDenseClassifier(tf, {

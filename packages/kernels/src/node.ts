@@ -39,4 +39,5 @@ export {
   TENSORFLOW_LIBRARIES,
   type TensorflowLibrary,
 } from './tfjs/load-tensorflow.ts';
+export type { TensorflowNamespace } from './tfjs/tensorflow-namespace.ts';
 export { type NodeGpu, type NodeGpuOptions, requestNodeGpu } from './webgpu/node-gpu.ts';

@@ -7,6 +7,7 @@ export type { TensorflowLayer } from './graph/layers/layer-context.ts';
 export { layersSource } from './inference/layers-source.ts';
 export type { AccelerateOptions, Acceleration, KernelUse } from './tfjs/accelerate/accelerate.ts';
 export { accelerate } from './tfjs/accelerate/portable-accelerate.ts';
+export type { TensorflowNamespace } from './tfjs/tensorflow-namespace.ts';
 export { createTfjsDevice, type Tensorflow, type TfjsDeviceOptions } from './tfjs/tfjs-device.ts';
 export type { CheckpointPlan } from './tfjs/training/checkpoint-plan.ts';
 export {

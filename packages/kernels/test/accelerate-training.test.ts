@@ -9,7 +9,7 @@ import { type Acceleration, accelerate, type Tensorflow } from '../src/tfjs.ts';
 let tf: Tensorflow;
 
 beforeAll(async () => {
-  ({ tf } = await loadTensorflow({ prefer: ['wasm'] }));
+  ({ tf } = await loadTensorflow<Tensorflow>({ prefer: ['wasm'] }));
 });
 
 const WAYS: readonly (readonly [string, () => Promise<Acceleration>])[] = [

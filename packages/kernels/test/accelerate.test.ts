@@ -14,7 +14,7 @@ const TOLERANCE = 2 ** -17;
 let tf: Tensorflow;
 
 beforeAll(async () => {
-  ({ tf } = await loadTensorflow({ prefer: ['wasm'] }));
+  ({ tf } = await loadTensorflow<Tensorflow>({ prefer: ['wasm'] }));
 });
 
 const WAYS: readonly (readonly [string, () => Promise<Acceleration>])[] = [

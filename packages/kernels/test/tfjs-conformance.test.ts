@@ -6,7 +6,7 @@ import { createTfjsDevice, type Tensorflow } from '../src/tfjs.ts';
 let tf: Tensorflow;
 beforeAll(async () => {
   // Registers both backends in one namespace.
-  ({ tf } = await loadTensorflow({ prefer: ['wasm'] }));
+  ({ tf } = await loadTensorflow<Tensorflow>({ prefer: ['wasm'] }));
 });
 
 for (const backend of ['cpu', 'wasm']) {

@@ -10,7 +10,7 @@ let tf: Tensorflow;
 
 beforeAll(async () => {
   // Registers both backends in one namespace.
-  ({ tf } = await loadTensorflow({ prefer: ['wasm'] }));
+  ({ tf } = await loadTensorflow<Tensorflow>({ prefer: ['wasm'] }));
 });
 
 describe.each(['cpu', 'wasm'])('the tfjs device on the %s backend', (backend) => {

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { CapabilityUnavailableError } from '@qedge/core';
 import { describe, expect, it, vi } from 'vitest';
 import { loadTensorflow, TENSORFLOW_LIBRARIES } from '../src/node.ts';
+import type { Tensorflow } from '../src/tfjs.ts';
 import { packageFolder } from './packages-on-disk.ts';
 
 const require = createRequire(import.meta.url);
@@ -11,7 +12,7 @@ const REAL_TFJS = { '@tensorflow/tfjs': real('@tensorflow/tfjs') };
 
 describe('loadTensorflow', () => {
   it('takes the best library that works and names every better one with the reason', async () => {
-    const loaded = await loadTensorflow();
+    const loaded = await loadTensorflow<Tensorflow>();
     expect(loaded.tf.getBackend()).toBe(loaded.backend);
     const tried = TENSORFLOW_LIBRARIES.slice(0, TENSORFLOW_LIBRARIES.indexOf(loaded.library));
     expect(loaded.fallbacks.slice(0, tried.length).map(({ from }) => from)).toEqual(tried);
@@ -50,7 +51,7 @@ describe('loadTensorflow', () => {
       '@tensorflow/tfjs-node': halfLoading,
     });
     const warnings = vi.spyOn(console, 'warn').mockImplementation(() => {});
-    const { tf, fallbacks } = await loadTensorflow({ from: folder.path });
+    const { tf, fallbacks } = await loadTensorflow<Tensorflow>({ from: folder.path });
     expect(warnings).not.toHaveBeenCalled();
     warnings.mockRestore();
     expect(fallbacks.slice(0, 2).map(({ why }) => why)).toEqual(['no binary', 'no binary']);

@@ -1,6 +1,6 @@
 import { loadTensorflow, type TensorflowLibrary } from '@qedge/kernels/node';
 import { deviceConformanceCases } from '@qedge/kernels/testing';
-import { createTfjsDevice } from '@qedge/kernels/tfjs';
+import { createTfjsDevice, type Tensorflow } from '@qedge/kernels/tfjs';
 
 /** What the driver prints as the last line of its standard output. */
 export interface DriverReport {
@@ -20,7 +20,12 @@ export interface DriverReport {
 // Runs the device conformance on one native TensorFlow.js package: `node driver.mjs LIBRARY FOLDER`.
 const [library, from] = process.argv.slice(2) as [TensorflowLibrary, string];
 const startMs = performance.now();
-const { tf, backend, fallbacks, library: loaded } = await loadTensorflow({ prefer: [library], from });
+const {
+  tf,
+  backend,
+  fallbacks,
+  library: loaded,
+} = await loadTensorflow<Tensorflow>({ prefer: [library], from });
 const loadMs = performance.now() - startMs;
 const cases: { name: string; error: string | null }[] = [];
 for (const conformance of deviceConformanceCases()) {

@@ -70,7 +70,7 @@ export function compressCommand(): Command {
   return attachHandler<[string, CompressOptions]>(command, async (context, input, options) => {
     const output = options.output ?? `${basename(input, extname(input))}-int${options.bits}.qez`;
     await assertWritableFile(output);
-    const { tf, library } = await loadTensorflow();
+    const { tf, library } = await loadTensorflow<Tensorflow>();
     const model = await loadModel(tf, input);
     try {
       const original = exportFloatModel(model, { name: basename(input, extname(input)) });

@@ -5,7 +5,7 @@ import { graphSource, type InputValues } from '@qedge/kernels';
 import { type BertConfig, bertEncoder, GraphBuilder } from '@qedge/kernels/graph';
 import { loadTensorflow } from '@qedge/kernels/node';
 import { encodeOperatorModelAsOnnx } from '@qedge/kernels/ort';
-import { importLayersModel } from '@qedge/kernels/tfjs';
+import { importLayersModel, type Tensorflow } from '@qedge/kernels/tfjs';
 import { openSafetensors, openTfjsWeights } from '@qedge/memory/node';
 import type { InstalledPackages } from '../kernel-benchmark/peers/packages.ts';
 import type { BenchmarkModel, LayersRunner } from './benchmark-model.ts';
@@ -19,7 +19,7 @@ const MOBILENET_SIZE = 224;
 export async function openMobilenet(packages: InstalledPackages, seed: number): Promise<BenchmarkModel> {
   const folder = packages.folder('@vladmandic/face-api');
   using weights = openTfjsWeights(join(folder, 'model', 'ssd_mobilenetv1_model-weights_manifest.json'));
-  const { tf } = await loadTensorflow({ prefer: ['wasm'] });
+  const { tf } = await loadTensorflow<Tensorflow>({ prefer: ['wasm'] });
   const layers = buildMobilenet(tf, weights, MOBILENET_SIZE);
   const model = importLayersModel(layers, { batch: 1 });
   const random = new Random(seed);

@@ -60,7 +60,7 @@ const CONTROL_TASK: TaskReference<TaskValue, TaskValue> = {
 
 /** Trains the network, compresses it and trains its dense control at the same time, and writes the model files. */
 export async function makeModel(job: Job, digits: DigitSplit, recipe: CompressionRecipe): Promise<MadeModel> {
-  const { tf, backend, fallbacks } = await job.tracer.span('load tfjs', () => loadTensorflow());
+  const { tf, backend, fallbacks } = await job.tracer.span('load tfjs', () => loadTensorflow<Tensorflow>());
   using acceleration = backend === 'wasm' ? await accelerate(tf) : null;
   const model = createDenseClassifier(tf, {
     inputSize: 784,

@@ -8,6 +8,7 @@ import {
   type PackageLoader,
   packageLoader,
 } from '../probe/optional-package.ts';
+import type { TensorflowNamespace } from './tensorflow-namespace.ts';
 import type { Tensorflow } from './tfjs-device.ts';
 
 /** The ways to run TensorFlow.js in Node, fastest first. */
@@ -28,8 +29,8 @@ export interface LoadTensorflowOptions extends LookupOptions {
 }
 
 /** TensorFlow.js with a started backend. */
-export interface LoadedTensorflow {
-  readonly tf: Tensorflow;
+export interface LoadedTensorflow<Namespace extends TensorflowNamespace = TensorflowNamespace> {
+  readonly tf: Namespace;
   /** The name of the current backend: `tensorflow`, `wasm` or `cpu`. */
   readonly backend: string;
   readonly library: TensorflowLibrary;
@@ -44,10 +45,13 @@ export interface LoadedTensorflow {
  * On Node 23 and newer it first defines `util.isNullOrUndefined` and `util.isArray`, which Node removed or deprecated
  * and the native packages (4.22) still call.
  *
+ * @typeParam Namespace the type of the namespace: `typeof import('@tensorflow/tfjs')`, or `Tensorflow` of `@qedge/kernels/tfjs`.
  * @throws CapabilityUnavailableError when none of the preferred libraries works, InvalidArgumentError when `from` is not an
  *   absolute path.
  */
-export async function loadTensorflow(options: LoadTensorflowOptions = {}): Promise<LoadedTensorflow> {
+export async function loadTensorflow<Namespace extends TensorflowNamespace = TensorflowNamespace>(
+  options: LoadTensorflowOptions = {},
+): Promise<LoadedTensorflow<Namespace>> {
   const packages = packageLoader(options);
   const misses: { library: TensorflowLibrary; why: string }[] = [];
   for (const library of options.prefer ?? TENSORFLOW_LIBRARIES) {
@@ -59,7 +63,7 @@ export async function loadTensorflow(options: LoadTensorflowOptions = {}): Promi
         why: miss.why,
       }));
       if (shortfall) fallbacks.push(shortfall);
-      return { tf, backend, library, fallbacks };
+      return { tf: tf as TensorflowNamespace as Namespace, backend, library, fallbacks };
     } catch (error) {
       misses.push({ library, why: failureReason(error) });
     }

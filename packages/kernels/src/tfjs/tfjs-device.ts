@@ -15,6 +15,7 @@ import {
   loadFloat32Model,
 } from '../float32-model.ts';
 import { assertIdle } from '../model-use.ts';
+import type { TensorflowNamespace } from './tensorflow-namespace.ts';
 
 /** The namespace that `@tensorflow/tfjs`, `@tensorflow/tfjs-node` and `@tensorflow/tfjs-node-gpu` all export. */
 export type Tensorflow = typeof import('@tensorflow/tfjs');
@@ -40,7 +41,12 @@ export interface TfjsDeviceOptions {
  * import * as tf from '@tensorflow/tfjs';
  * using device = await createTfjsDevice(tf, { backend: 'cpu' });
  */
-export async function createTfjsDevice(tf: Tensorflow, options: TfjsDeviceOptions = {}): Promise<Device> {
+export async function createTfjsDevice(
+  namespace: TensorflowNamespace,
+  options: TfjsDeviceOptions = {},
+): Promise<Device> {
+  // Every namespace of TensorFlow.js has what is used of it here; only programs need not know its types.
+  const tf = namespace as Tensorflow;
   if (options.backend === undefined) await tf.ready();
   const backend = options.backend ?? tf.getBackend();
   await activateBackend(tf, backend);

@@ -1,12 +1,11 @@
 import { loadTensorflow } from '@qedge/kernels/node';
+import type { Tensorflow } from '@qedge/kernels/tfjs';
 import type { PerceptronWork, ProductWork, Work } from '../work.ts';
 import type { Peer, PreparedWork } from './peer.ts';
 
-type Tensorflow = Awaited<ReturnType<typeof loadTensorflow>>['tf'];
-
 /** TensorFlow.js on its WebAssembly backend: SIMD, one thread (its threaded build does not start in Node). */
 export async function loadTfjsWasm(): Promise<Peer> {
-  const { tf, library } = await loadTensorflow({ prefer: ['wasm'] });
+  const { tf, library } = await loadTensorflow<Tensorflow>({ prefer: ['wasm'] });
   if (tf.getBackend() !== 'wasm') throw new Error(`${library} runs on ${tf.getBackend()}`);
   return {
     name: 'tfjs-wasm',

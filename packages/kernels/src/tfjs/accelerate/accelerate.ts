@@ -2,6 +2,7 @@ import type { Isa } from '@qedge/codegen';
 import { type Fallback, InvalidArgumentError } from '@qedge/core';
 import type { KernelConfig, KernelFunc } from '@tensorflow/tfjs';
 import type { MachineKit } from '../../engine/open-machine.ts';
+import type { TensorflowNamespace } from '../tensorflow-namespace.ts';
 import type { Tensorflow } from '../tfjs-device.ts';
 import type { AcceleratedKernel, KernelInputs, KernelMaker } from './accelerated-kernel.ts';
 import { makeConvolutions } from './convolution.ts';
@@ -72,9 +73,11 @@ const accelerated = new WeakSet<WasmBackend>();
 /** @throws as `accelerate`. */
 export async function accelerateWith(
   kit: MachineKit,
-  tf: Tensorflow,
+  namespace: TensorflowNamespace,
   options: AccelerateOptions,
 ): Promise<Acceleration> {
+  // Every namespace of TensorFlow.js has what is used of it here; only programs need not know its types.
+  const tf = namespace as Tensorflow;
   await tf.ready();
   const backend = requireWasmBackend(tf);
   if (accelerated.has(backend)) {

@@ -1,5 +1,5 @@
 import { createKernelHost, createNodeTeam } from '@qedge/codegen/node';
-import type { Tensorflow } from '../tfjs-device.ts';
+import type { TensorflowNamespace } from '../tensorflow-namespace.ts';
 import { type AccelerateOptions, type Acceleration, accelerateWith } from './accelerate.ts';
 import { TEAM_OPTIONS } from './open-foreign-machine.ts';
 
@@ -18,6 +18,6 @@ const NODE = {
  * await tf.setBackend('wasm');
  * const acceleration = await accelerate(tf, { threads: 2 });
  */
-export function accelerate(tf: Tensorflow, options: AccelerateOptions = {}): Promise<Acceleration> {
+export function accelerate(tf: TensorflowNamespace, options: AccelerateOptions = {}): Promise<Acceleration> {
   return accelerateWith(NODE, tf, options);
 }

@@ -1,5 +1,5 @@
 import { createBrowserTeam, createKernelHost } from '@qedge/codegen';
-import type { Tensorflow } from '../tfjs-device.ts';
+import type { TensorflowNamespace } from '../tensorflow-namespace.ts';
 import { type AccelerateOptions, type Acceleration, accelerateWith } from './accelerate.ts';
 import { TEAM_OPTIONS } from './open-foreign-machine.ts';
 
@@ -23,6 +23,6 @@ const PORTABLE = {
  * await tf.setBackend('wasm');
  * const acceleration = await accelerate(tf);
  */
-export function accelerate(tf: Tensorflow, options: AccelerateOptions = {}): Promise<Acceleration> {
+export function accelerate(tf: TensorflowNamespace, options: AccelerateOptions = {}): Promise<Acceleration> {
   return accelerateWith(PORTABLE, tf, options);
 }
