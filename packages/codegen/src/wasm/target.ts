@@ -449,8 +449,9 @@ export class WasmTarget implements Target<WasmKernel> {
   exchange(destination: Vector, source: Vector, mask: number, workspace?: MemoryOperand): void {
     this.#checks.mask(mask);
     const [partMask, laneMask] = [Math.floor(mask / this.#partLanes), mask % this.#partLanes];
-    if (partMask === 1 && laneMask === 0 && workspace !== undefined) {
+    if (partMask === 1 && workspace !== undefined) {
       this.#exchangeParts(destination, source, workspace);
+      if (laneMask > 0) this.exchange(destination, destination, laneMask);
       return;
     }
     const bytes = Array.from({ length: PART_BYTES }, (_, byte) => byte ^ (laneMask * this.#laneBytes));

@@ -57,15 +57,17 @@ function emitFactor(
   const { cosine, sine, factorCosine, factorSine, product } = registers;
   const base = code.tables.entryAddress(reference);
   const sines = code.rowCount * code.elementBytes;
+  // Not more lanes than rows: V8 packs no loads that overlap.
+  const lanes = Math.min(code.rowCount, target.traits.lanes);
   for (let piece = 0; piece < pieces; piece++) {
     const offset = piece * code.vectorBytes;
     const [left, right] = isFirst ? [cosine, sine] : [factorCosine, factorSine];
-    target.load(left, { base, offset });
-    target.load(right, { base, offset: sines + offset });
+    target.load(left, { base, offset }, lanes);
+    target.load(right, { base, offset: sines + offset }, lanes);
     if (!isFirst) {
       if (pieces > 1) {
-        target.load(cosine, productPlace(code, 'cosines', offset));
-        target.load(sine, productPlace(code, 'sines', offset));
+        target.load(cosine, productPlace(code, 'cosines', offset), lanes);
+        target.load(sine, productPlace(code, 'sines', offset), lanes);
       }
       target.float('multiply', product, cosine, factorSine);
       target.float('multiply', cosine, cosine, factorCosine);
@@ -73,8 +75,8 @@ function emitFactor(
       target.multiplyAdd(sine, factorCosine, product);
     }
     if (pieces > 1 || isLast) {
-      target.store(cosine, productPlace(code, 'cosines', offset));
-      target.store(sine, productPlace(code, 'sines', offset));
+      target.store(cosine, productPlace(code, 'cosines', offset), lanes);
+      target.store(sine, productPlace(code, 'sines', offset), lanes);
     }
   }
 }

@@ -17,8 +17,6 @@ import { RegionState } from './machine-state.ts';
 import { elementBytes, SweepAddressing } from './state-addressing.ts';
 import { emitSweep, referencesOf } from './sweep-code.ts';
 
-/** Bytes that code may read behind the last table: entries shorter than a vector are loaded as whole vectors. */
-const TABLE_MARGIN_BYTES = 128;
 const BLOCK_ALIGNMENT = 64;
 
 /** What a program needs of the machine that runs it. */
@@ -72,7 +70,7 @@ export class RegionProgram implements LoadedProgram {
     this.#tileBytes = tileBytes;
     this.#tableOffset = blockBytes;
     const bytes = program.tableLength * elementBytes(program.layout.element);
-    this.#region = support.regions.reserve(blockBytes + bytes + TABLE_MARGIN_BYTES, 'the tables of a program');
+    this.#region = support.regions.reserve(blockBytes + bytes, 'the tables of a program');
     try {
       this.#assembled = support.compile(() => assemble(program, support.host, this.#region));
     } catch (error) {
@@ -138,10 +136,11 @@ export class RegionProgram implements LoadedProgram {
 
   /** Writes what a sweep changes or a run may find changed. */
   #fillBlocks(stateAddress: number): void {
+    // First, because it may make the memory grow, which replaces its buffer.
+    const scratch = this.#support.scratch(this.#tileBytes);
     const { address, memory } = this.#region;
     if (this.#view?.buffer !== memory.buffer) this.#view = new DataView(memory.buffer, bufferOffset(this.#region));
     const view = this.#view;
-    const scratch = this.#support.scratch(this.#tileBytes);
     for (const { parts } of this.#sweeps) {
       for (const { thread, blockOffset, firstOffset, tileCount } of parts) {
         setArgument(view, blockOffset, SWEEP_ARGUMENTS.state, stateAddress);
