@@ -375,6 +375,63 @@ describe('a compiled graph', () => {
     expect(seen).toEqual({ [y!]: [-1, -2, -3], [z!]: [-2, -4, -6], [w!]: [2, 4, 6] });
   });
 
+  it('names the node of an operator of the user that fails, when it is inferred and when it runs', async () => {
+    const build = (customs: NonNullable<CompileGraphOptions['customs']>) => {
+      const builder = new GraphBuilder('custom', { customs });
+      const x = builder.input('x', { dtype: 'float32', shape: [3] });
+      const operator = { kind: 'custom', operator: 'Twice', attributes: {} } as const;
+      builder.output(builder.add(operator, [x], { name: 'doubling' })[0]);
+      return builder.finish();
+    };
+    const cause = new RangeError('nothing doubles');
+    const fail = () => {
+      throw cause;
+    };
+    const infer = () => [{ dtype: 'float32', shape: [3] }] as const;
+    const failing = { Twice: { infer, evaluate: fail } };
+    const model = build(failing);
+    using engine = await createKernelEngine();
+    using compiled = compileGraph(model, engine, { customs: failing });
+    const expected = expect.objectContaining({
+      message: 'Node "doubling" (custom "Twice"): nothing doubles',
+      code: 'INVALID_ARGUMENT',
+      cause,
+    });
+    expect(() => compiled.run()).toThrow(expected);
+    expect(() => compiled.runTraced(() => {})).toThrow(expected);
+    const x = { dtype: 'float32', shape: [3], data: new Float32Array(3) } as const;
+    expect(() => evaluateGraph(model, { x }, { customs: failing })).toThrow(expected);
+    expect(() => build({ Twice: { infer: fail, evaluate: fail } })).toThrow(expected);
+    for (const nothing of [undefined, [], [undefined], [{ dtype: 'float32' }], 3]) {
+      expect(() => build({ Twice: { infer: () => nothing as never, evaluate: fail } })).toThrow(
+        /^Node "doubling" \(custom "Twice"\): /,
+      );
+    }
+    expect(() => build({ Twice: { infer } as never })).toThrow('evaluate of the custom operator "Twice"');
+  });
+
+  it('refuses what no memory holds from the sizes, before any work', async () => {
+    using engine = await createKernelEngine();
+    const wide = (rows: number, operators: number) => {
+      const builder = new GraphBuilder('wide');
+      const x = builder.input('x', { dtype: 'float32', shape: [1] });
+      let [y] = builder.add({ kind: 'expand', shape: [rows, 2 ** 20] }, [x]);
+      for (let i = 0; i < operators; i++) [y] = builder.add({ kind: 'softmax', log: false }, [y]);
+      const mean = { kind: 'reduction', operation: 'mean', axes: [0, 1], keepAxes: false } as const;
+      builder.output(builder.add(mean, [y])[0]);
+      return builder.finish();
+    };
+    const startMs = systemClock.nowMs();
+    expect(() => compileGraph(wide(2 ** 30, 1), engine)).toThrow(
+      expect.objectContaining({
+        code: 'BUDGET_EXCEEDED',
+        message: expect.stringContaining('"expand" is the largest'),
+      }),
+    );
+    // Terabytes, refused in far less time than it takes to write one gigabyte.
+    expect(systemClock.nowMs() - startMs).toBeLessThan(2000);
+  });
+
   it('makes room for temporary memory that is much larger than values and weights', async () => {
     using engine = await createKernelEngine();
     const builder = new GraphBuilder('scores');

@@ -274,6 +274,50 @@ describe('an inference engine', () => {
     expect(Array.from(engine.run({ x: Float32Array.of(-1, 3) }).y!.data)).toEqual([0, 6]);
   });
 
+  it('checks shapes and threads before it makes an engine', async () => {
+    const source = () => onnxSource(readOnnx(REAL_ONNX_MODELS.classification()));
+    // An engine would fail on this folder, which is no file.
+    const tuning = { file: folder };
+    const inputShapes = { x: [1, 3, 48, 64] };
+    await expect(loadModel(source(), { tuning, inputShapes: { x: [1, 3, 48] } })).rejects.toThrow(
+      ShapeMismatchError,
+    );
+    for (const threads of [0, 1.5, 100_000]) {
+      const loading = loadModel(source(), { tuning, inputShapes, threads });
+      await expect(loading).rejects.toThrow(/number of threads.*processors/);
+    }
+    await expect(loadModel(source(), { tuning, inputShapes })).rejects.not.toThrow(ShapeMismatchError);
+  });
+
+  it('says when a precision has to be packed because the file was not prepared for it', async () => {
+    const path = join(folder, 'float32-only.qez');
+    const builder = new GraphBuilder('product');
+    const x = builder.input('x', { dtype: 'float32', shape: [1, 64] });
+    const w = builder.constant('w', { dtype: 'float32', shape: [64, 64], data: randomInput(64, 64, 1) });
+    const product = {
+      kind: 'matmul',
+      transposeA: false,
+      transposeB: false,
+      alpha: 1,
+      activation: null,
+    } as const;
+    builder.output(builder.add(product, [x, w])[0]);
+    using kernels = await createKernelEngine();
+    await savePreparedModel(path, builder.finish(), kernels);
+    using engine = await loadModel(path);
+    const told = () => engine.report().fallbacks.filter(({ from }) => from.includes('weights of the file'));
+    engine.warm();
+    expect(told()).toEqual([]);
+    engine.warm({ precision: 'int8' });
+    expect(told()).toEqual([
+      {
+        from: 'int8 weights of the file',
+        to: 'weights packed when they were first asked for',
+        why: 'the file was prepared for float32',
+      },
+    ]);
+  });
+
   it('refuses to work after dispose', async () => {
     const engine = await loadModel(await perceptronFile());
     engine.warm();

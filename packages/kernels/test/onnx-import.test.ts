@@ -35,7 +35,7 @@ function run(
   const imported = importOnnx(read, { inputShapes: { x: [x.length] }, ...options });
   const value = { dtype: 'float32' as const, shape: [x.length], data: Float32Array.from(x) };
   const inputs: Record<string, ValueData> = imported.graph.inputs.includes('x') ? { x: value } : {};
-  return Array.from(evaluateGraph(imported, inputs, { customs: options.operators ?? {} }).get('y')!.data);
+  return Array.from(evaluateGraph(imported, inputs, { customs: options.customs ?? {} }).get('y')!.data);
 }
 
 /** A file with one initializer, written field by field, that is the output. */
@@ -188,9 +188,9 @@ describe('importOnnx', () => {
         to!.data.set(from!.data.map((each) => 2 * each));
       },
     };
-    expect(
-      run(read, [-1, 3], { operators: { 'com.example.Twice': scale, NonMaxSuppression: scale } }),
-    ).toEqual([0, 12]);
+    expect(run(read, [-1, 3], { customs: { 'com.example.Twice': scale, NonMaxSuppression: scale } })).toEqual(
+      [0, 12],
+    );
     expect(seen).toEqual([{ factor: 2, names: ['p', 'q'] }, {}]);
   });
 

@@ -7,6 +7,8 @@ import type { BindingContext } from './binding.ts';
 export interface PackedWeights {
   /** The address kernels of this host read the bytes at, aligned to 64 bytes; null where they are not known. */
   find(key: string, byteLength: number): number | null;
+  /** Of what was found, so many bytes were copied to the workspace instead of being read where they lay; default 0. */
+  readonly copiedBytes?: number;
   /** Is told what had to be packed; the bytes are lent for the call. */
   record(key: string, bytes: Uint8Array): void;
 }

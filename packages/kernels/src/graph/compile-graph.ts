@@ -1,11 +1,13 @@
 import type { KernelMemory } from '@qedge/codegen';
 import {
   BudgetExceededError,
-  elementCount,
+  formatShape,
   InvalidArgumentError,
   isPrecision,
+  type OperatorGraph,
   type OperatorModel,
   type Precision,
+  type Shape,
 } from '@qedge/core';
 import type { Arena } from '../engine/arena.ts';
 import { type BindingContext, fewestMicroseconds } from '../engine/binding.ts';
@@ -14,12 +16,13 @@ import type { PackedWeights } from '../engine/packed-weights.ts';
 import { CompiledGraph } from './compiled-graph.ts';
 import { estimateOperations } from './lower/estimate-operations.ts';
 import { type CompilationTarget, GraphCompilation } from './lower/graph-compilation.ts';
-import { VALUE_BYTES } from './lower/graph-values.ts';
 import { useIntegerProducts } from './lower/quantized-products.ts';
 import type { CustomOperators } from './operators/custom-operator.ts';
 import { optimizeGraph } from './passes/optimize-graph.ts';
 import type { ExecutionPlan } from './plan/execution-plan.ts';
 import { planExecution } from './plan/plan-execution.ts';
+import { valueByteLength } from './plan/value-bytes.ts';
+import { requireFunction, requireObject, requireOperatorModel } from './require-arguments.ts';
 import { validateGraph } from './validate-graph.ts';
 
 /** Options of {@link compileGraph}. */
@@ -76,6 +79,8 @@ export function compileGraph(
   engine: KernelEngine,
   options: CompileGraphOptions = {},
 ): CompiledGraph {
+  requireObject('The engine', engine, 'what createKernelEngine gives');
+  requireFunction('bindingContext of the engine', engine.bindingContext);
   const { packedWeights, reason = null } = options;
   const prepared = prepareCompilation(model, options);
   return withEnoughBytes(prepared, (byteLength) => {
@@ -116,14 +121,47 @@ export function prepareCompilation(
       actual: precision,
     });
   }
+  requireOperatorModel(model);
   validateGraph(model.graph, { customs });
+  requireSizes(model.graph);
   const { model: optimized, products } = useIntegerProducts(optimize ? optimizeGraph(model).model : model);
   const plan = planExecution(optimized.graph);
+  requireArena(plan);
   return {
     model: { graph: plan.graph, weights: optimized.weights },
     plan,
     target: { precision, customs, products },
   };
+}
+
+/** What goes in and out is there whatever the optimiser does. @throws BudgetExceededError before any work. */
+function requireSizes({ inputs, outputs, values }: OperatorGraph): void {
+  for (const name of [...inputs, ...outputs]) {
+    const byteLength = valueByteLength(values[name]!);
+    if (byteLength > MOST_BYTES) throw tooLarge(`The value "${name}" is`, byteLength, values[name]!.shape);
+  }
+}
+
+/** @throws BudgetExceededError naming the largest value where all that live at once do not fit, before anything is generated or packed. */
+function requireArena({ arenaLowerBoundBytes, graph, locations }: ExecutionPlan): void {
+  if (arenaLowerBoundBytes <= MOST_BYTES) return;
+  const [name] = [...locations].reduce((most, each) =>
+    each[1].byteLength > most[1].byteLength ? each : most,
+  );
+  const { shape } = graph.values[name]!;
+  throw tooLarge(
+    `The values of the graph, of which "${name}" is the largest, are`,
+    arenaLowerBoundBytes,
+    shape,
+  );
+}
+
+function tooLarge(what: string, byteLength: number, shape: Shape): BudgetExceededError {
+  return new BudgetExceededError(`${what} too large for one memory`, {
+    expected: `at most ${MOST_BYTES} bytes`,
+    actual: `${byteLength} bytes, ${formatShape(shape)}`,
+    remedy: 'Choose smaller inputs or a smaller batch.',
+  });
 }
 
 /** To be used once. */
@@ -152,11 +190,7 @@ export function withEnoughBytes<Result>(
 
 /** A guess that is enough for most graphs; memory that is not touched costs nothing. */
 function estimateBytes({ graph, arenaBytes }: ExecutionPlan): number {
-  const bytes = (name: string) => {
-    const { dtype, shape } = graph.values[name]!;
-    return elementCount(shape) * VALUE_BYTES[dtype];
-  };
-  const constants = graph.constants.reduce((sum, name) => sum + bytes(name), 0);
+  const constants = graph.constants.reduce((sum, name) => sum + valueByteLength(graph.values[name]!), 0);
   const nodes = graph.nodes.length * ARGUMENT_BYTES_PER_NODE;
   return Math.min(MOST_BYTES, 2 * arenaBytes + 1.5 * constants + nodes + SPARE_BYTES);
 }

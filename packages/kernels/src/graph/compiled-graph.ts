@@ -1,6 +1,14 @@
-import { type Clock, type Precision, systemClock, UseAfterReleaseError, type ValueSpec } from '@qedge/core';
+import {
+  type Clock,
+  InvalidArgumentError,
+  type Precision,
+  systemClock,
+  UseAfterReleaseError,
+  type ValueSpec,
+} from '@qedge/core';
 import type { Lifetime } from '../engine/bound-kernel.ts';
 import type { ValueData } from './operators/operator-definition.ts';
+import { requireFunction } from './require-arguments.ts';
 
 /** Where the bytes of a compiled graph are. */
 export interface CompiledGraphMemory {
@@ -10,7 +18,7 @@ export interface CompiledGraphMemory {
   readonly arenaLowerBoundBytes: number;
   /** Of weights and constants in the workspace, as kernels read them. */
   readonly weightBytes: number;
-  /** Of weights that were packed before: read where they lie in the file or, where no mapping can be, copied to the workspace once. */
+  /** Of weights that were packed before and are read where they lie in the file. Where no mapping can be, they are copied to the workspace. */
   readonly mappedBytes: number;
   /** That kernels overwrite while they run. */
   readonly scratchBytes: number;
@@ -126,7 +134,8 @@ export class CompiledGraph implements Disposable {
    * Computes all outputs, synchronously.
    *
    * @throws UseAfterReleaseError after `dispose` of the graph or of its engine, ThreadLostError when a thread has ended,
-   *   FileFormatError when a file whose weights are read where they lie was truncated or replaced; what a user's operator throws.
+   *   FileFormatError when a file whose weights are read where they lie was truncated or replaced; InvalidArgumentError,
+   *   ShapeMismatchError or UnsupportedError naming the node of a user's operator, with what that threw as the cause.
    */
   run(): void {
     const segments = this.#segments;
@@ -142,6 +151,7 @@ export class CompiledGraph implements Disposable {
    * @throws as {@link run}.
    */
   runTraced(visit: (name: string, value: ValueData) => void): void {
+    requireFunction('visit', visit);
     for (const [index, segments] of this.#prepareNodes().entries()) {
       this.#verify();
       for (const segment of segments) segment.run();
@@ -159,6 +169,12 @@ export class CompiledGraph implements Disposable {
    * @throws as {@link run}.
    */
   profile(rounds: number, clock: Clock = systemClock): readonly NodeTiming[] {
+    if (!Number.isSafeInteger(rounds) || rounds < 1) {
+      throw new InvalidArgumentError('The rounds of a profile are out of range', {
+        expected: 'an integer >= 1',
+        actual: rounds,
+      });
+    }
     const nodes = this.#prepareNodes();
     const best = nodes.map(() => Number.POSITIVE_INFINITY);
     for (let round = 0; round < rounds; round++) {

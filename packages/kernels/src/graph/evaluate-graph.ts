@@ -1,9 +1,17 @@
-import { InvalidArgumentError, type OperatorModel, ShapeMismatchError, shapesEqual } from '@qedge/core';
+import {
+  elementCount,
+  InvalidArgumentError,
+  type OperatorModel,
+  ShapeMismatchError,
+  shapesEqual,
+  type ValueSpec,
+} from '@qedge/core';
 import { loadConstant } from './constant-weights.ts';
 import { withNodeName } from './graph-builder.ts';
 import type { CustomOperators } from './operators/custom-operator.ts';
-import type { ValueData } from './operators/operator-definition.ts';
+import { VALUE_ARRAYS, type ValueData } from './operators/operator-definition.ts';
 import { evaluateOperator } from './operators/registry.ts';
+import { requireObject, requireOperatorModel } from './require-arguments.ts';
 
 /** Options of {@link evaluateGraph}. */
 export interface EvaluateGraphOptions {
@@ -21,10 +29,13 @@ export interface EvaluateGraphOptions {
  * @throws InvalidArgumentError or ShapeMismatchError for an input that is missing or does not fit, or naming the node that failed.
  */
 export function evaluateGraph(
-  { graph, weights }: OperatorModel,
+  model: OperatorModel,
   inputs: Readonly<Record<string, ValueData>>,
   options: EvaluateGraphOptions = {},
 ): Map<string, ValueData> {
+  requireOperatorModel(model);
+  requireObject('The inputs', inputs, 'values by name');
+  const { graph, weights } = model;
   const values = new Map<string, ValueData>();
   for (const name of graph.inputs) values.set(name, checkedInput(name, inputs, graph.values[name]!));
   for (const name of graph.constants) {
@@ -52,18 +63,19 @@ export function evaluateGraph(
 function checkedInput(
   name: string,
   inputs: Readonly<Record<string, ValueData>>,
-  { dtype, shape }: { readonly dtype: string; readonly shape: readonly number[] },
+  { dtype, shape }: ValueSpec,
 ): ValueData {
   const value = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
-  if (value === undefined || value.dtype !== dtype) {
+  if (!value || value.dtype !== dtype || !(value.data instanceof VALUE_ARRAYS[dtype])) {
     throw new InvalidArgumentError(`The input "${name}" does not fit`, {
-      expected: dtype,
+      expected: `${dtype}, with data in a ${VALUE_ARRAYS[dtype].name}`,
       actual: value?.dtype ?? 'nothing',
     });
   }
-  if (shapesEqual(value.shape, shape)) return value;
+  const fits = value.data.length === elementCount(shape);
+  if (fits && shapesEqual(value.shape, shape)) return value;
   throw new ShapeMismatchError(`The input "${name}" has another shape`, {
     expected: shape,
-    actual: value.shape,
+    actual: fits ? value.shape : `${value.data.length} numbers`,
   });
 }

@@ -14,6 +14,7 @@ import { constantWeights, type GraphConstant } from './constant-weights.ts';
 import type { CustomOperators } from './operators/custom-operator.ts';
 import { VALUE_ARRAYS, type ValueData } from './operators/operator-definition.ts';
 import { inferOperator } from './operators/registry.ts';
+import { requireFunction, requireObject, requireSpec } from './require-arguments.ts';
 
 /** Options of {@link GraphBuilder}. */
 export interface GraphBuilderOptions {
@@ -52,7 +53,11 @@ export class GraphBuilder {
   /** For each name that was taken, the next number to try. */
   readonly #suffixes = new Map<string, number>();
 
+  /** @throws InvalidArgumentError for a name that is no text. */
   constructor(name: string, options: GraphBuilderOptions = {}) {
+    if (typeof name !== 'string') {
+      throw new InvalidArgumentError('A graph needs a name', { expected: 'text', actual: typeof name });
+    }
     this.name = name;
     this.#customs = options.customs ?? {};
   }
@@ -80,12 +85,15 @@ export class GraphBuilder {
    * @returns its name: the given one, with a number behind it when that is taken.
    * @throws InvalidArgumentError or ShapeMismatchError when dtype, shape and data disagree.
    */
-  constant(name: string, { dtype, shape, data }: ValueData): string {
+  constant(name: string, value: ValueData): string {
+    requireSpec(`The constant "${name}"`, value);
+    const { dtype, shape, data } = value;
     const spec = { dtype, shape };
+    requireDtype(name, dtype);
     if (!(data instanceof VALUE_ARRAYS[dtype])) {
       throw new InvalidArgumentError(`The constant "${name}" has other data`, {
         expected: VALUE_ARRAYS[dtype].name,
-        actual: (data as object).constructor.name,
+        actual: Object.prototype.toString.call(data).slice(8, -1),
       });
     }
     if (data.length !== elementCount(shape)) {
@@ -105,6 +113,7 @@ export class GraphBuilder {
    * @returns its name, as {@link constant}.
    */
   constantFrom(name: string, spec: ValueSpec, load: () => ValueData['data']): string {
+    requireFunction(`The second argument of the constant "${name}"`, load);
     const unique = this.#unique(name, this.#values);
     this.#define(unique, spec);
     this.#constants.set(unique, { spec: this.#values.get(unique)!, load });
@@ -129,6 +138,8 @@ export class GraphBuilder {
     inputs: readonly (string | null)[],
     options: AddNodeOptions = {},
   ): [string, ...string[]] {
+    requireObject('The operator', operator, 'an operator, such as { kind: "softmax", log: false }');
+    requireInputs(inputs);
     const name = this.#unique(options.name ?? operator.kind, this.#nodeNames);
     const inferred = this.#infer(name, operator, inputs);
     const given = options.outputs;
@@ -200,15 +211,16 @@ export class GraphBuilder {
     });
   }
 
-  #define(name: string, { dtype, shape }: ValueSpec): void {
-    if (name === '')
-      throw new InvalidArgumentError('A value needs a name', { expected: 'text', actual: '""' });
-    if (!Object.hasOwn(VALUE_ARRAYS, dtype)) {
-      throw new InvalidArgumentError(`The value "${name}" has an unknown dtype`, {
-        expected: Object.keys(VALUE_ARRAYS).join(', '),
-        actual: dtype,
+  #define(name: string, spec: ValueSpec): void {
+    if (typeof name !== 'string' || name === '') {
+      throw new InvalidArgumentError('A value needs a name', {
+        expected: 'text',
+        actual: name || typeof name,
       });
     }
+    requireSpec(`The value "${name}"`, spec);
+    const { dtype, shape } = spec;
+    requireDtype(name, dtype);
     elementCount(shape);
     this.#values.set(name, { dtype, shape: [...shape] });
   }
@@ -222,6 +234,22 @@ export class GraphBuilder {
       return candidate;
     }
   }
+}
+
+function requireDtype(name: string, dtype: string): void {
+  if (Object.hasOwn(VALUE_ARRAYS, dtype)) return;
+  throw new InvalidArgumentError(`The value "${name}" has an unknown dtype`, {
+    expected: Object.keys(VALUE_ARRAYS).join(', '),
+    actual: dtype,
+  });
+}
+
+function requireInputs(inputs: unknown): void {
+  if (Array.isArray(inputs)) return;
+  throw new InvalidArgumentError('The inputs of a node are of the wrong kind', {
+    expected: 'a list of names, or null for those that are left out',
+    actual: typeof inputs,
+  });
 }
 
 /** Runs `work`, and adds the node's name and kind to what it throws. */

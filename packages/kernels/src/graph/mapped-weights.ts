@@ -26,12 +26,17 @@ export class MappedWeights implements OwnedWeights {
   readonly #isa: Isa;
   /** Null: sections are copied one by one. Undefined: nothing was looked for yet. */
   #placed: PlacedSections | null | undefined;
+  #copiedBytes = 0;
 
   constructor(file: MappedFile, model: LazyModel, arena: Arena, isa: Isa) {
     this.#file = file;
     this.#model = model;
     this.#arena = arena;
     this.#isa = isa;
+  }
+
+  get copiedBytes(): number {
+    return this.#copiedBytes;
   }
 
   find(key: string, byteLength: number): number | null {
@@ -43,6 +48,7 @@ export class MappedWeights implements OwnedWeights {
     this.#model.borrowSection(sectionKey(key), (bytes) => {
       new Uint8Array(this.#arena.memory.buffer, byteOffset, byteLength).set(bytes);
     });
+    this.#copiedBytes += byteLength;
     return address;
   }
 

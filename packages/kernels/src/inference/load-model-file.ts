@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { basename, dirname, extname, resolve, sep } from 'node:path';
 import { FileFormatError, InvalidArgumentError, UnsupportedError } from '@qedge/core';
 import { fileAccessError } from '@qedge/core/node';
@@ -14,7 +15,15 @@ import {
 } from '../graph/prepared-model.ts';
 import { graphSource, type ModelSource } from './model-source.ts';
 import { type OnnxSourceOptions, onnxSource } from './onnx-source.ts';
-import { type InferenceOptions, OptimizedInferenceEngine } from './optimized-inference-engine.ts';
+import {
+  type InferenceOptions,
+  OptimizedInferenceEngine,
+  requireInferenceOptions,
+} from './optimized-inference-engine.ts';
+
+/** More threads than this for each processor are a mistake; so many are allowed on any machine, so that programs run anywhere. */
+const THREADS_PER_PROCESSOR = 4;
+const LEAST_THREAD_LIMIT = 16;
 
 /** Options of `loadModel` of `@qedge/kernels/node`. */
 export interface LoadModelOptions
@@ -32,7 +41,8 @@ export interface LoadModelOptions
  *
  * @param model a path, or a source, which is owned from here on.
  * @throws FileNotFoundError, FileFormatError, UnsupportedError naming what the model has and this library does not, InvalidArgumentError for
- *   sizes that the model leaves open and `inputShapes` does not choose.
+ *   sizes that the model leaves open and `inputShapes` does not choose and for many more threads than processors. All of that is checked
+ *   before a thread is started.
  * @example
  * using engine = await loadModel('model.onnx', { inputShapes: { x: [1, 3, 48, 192] }, threads: 2 });
  * const { y } = engine.run({ x: pixels });
@@ -41,8 +51,10 @@ export async function loadModel(
   model: string | ModelSource,
   options: LoadModelOptions = {},
 ): Promise<OptimizedInferenceEngine> {
+  requireThreads(options.threads);
   const source = isSource(model) ? model : await openModelSource(model, options);
   try {
+    requireInferenceOptions(source, options);
     const kernels = await createKernelEngine(options);
     try {
       return new OptimizedInferenceEngine(source, kernels, options);
@@ -54,6 +66,17 @@ export async function loadModel(
     source.dispose();
     throw error;
   }
+}
+
+/** Threads take turns beyond the processors: each costs memory and time to start, and all wait for each other. */
+function requireThreads(threads = 1): void {
+  const most = Math.max(LEAST_THREAD_LIMIT, THREADS_PER_PROCESSOR * availableParallelism());
+  if (Number.isSafeInteger(threads) && threads >= 1 && threads <= most) return;
+  throw new InvalidArgumentError('The number of threads is out of range', {
+    expected: `an integer from 1 to ${most}`,
+    actual: threads,
+    remedy: `This process may use ${availableParallelism()} processors; more threads than that gain nothing.`,
+  });
 }
 
 function isSource(model: unknown): model is ModelSource {
@@ -81,7 +104,7 @@ export async function openModelSource(
       return onnxSource(model, {
         name: basename(path),
         ...(constants ? { constants } : {}),
-        ...(customs ? { operators: customs } : {}),
+        ...(customs ? { customs } : {}),
       });
     }
     case '.qez':
@@ -142,6 +165,7 @@ function preparedSource(prepared: PreparedModel): ModelSource {
       byteLength: prepared.fileByteLength,
       fallbacks: prepared.fallbacks,
     },
+    precisions: prepared.precisions,
     compile: (engine, options) => prepared.compile(engine, options),
     dispose,
     [Symbol.dispose]: dispose,

@@ -12,6 +12,7 @@ import {
 import type { KernelEngine } from '../engine/kernel-engine.ts';
 import type { CompiledGraph } from '../graph/compiled-graph.ts';
 import type { CustomOperators } from '../graph/operators/custom-operator.ts';
+import { requireObject, requireOperatorModel } from '../graph/require-arguments.ts';
 
 /** An input of a model before its shapes are chosen. */
 export interface SourceInput {
@@ -42,6 +43,8 @@ export interface ModelSource extends Disposable {
    * @throws UnsupportedError naming the nodes that cannot be computed, ShapeMismatchError for shapes that do not fit.
    */
   specialize(inputShapes: Readonly<Record<string, Shape>>): OperatorModel;
+  /** What the weights of {@link compile} were packed for; others are packed when they are asked for. */
+  readonly precisions?: readonly Precision[];
   /** Where the source holds packed weights: compiles its one graph on them. */
   readonly compile?: (
     engine: KernelEngine,
@@ -53,6 +56,7 @@ export interface ModelSource extends Disposable {
 
 /** A source of one graph whose shapes are chosen already. The model is borrowed. */
 export function graphSource(model: OperatorModel): ModelSource {
+  requireOperatorModel(model);
   const { graph } = model;
   const inputs = graph.inputs.map((name) => ({ name, ...graph.values[name]! }));
   return {
@@ -87,6 +91,7 @@ export function inputShapesOf(
   chosen: Readonly<Record<string, Shape>>,
   batch: number,
 ): Record<string, Shape> {
+  requireObject('inputShapes', chosen, 'shapes by the names of inputs');
   const unknown = Object.keys(chosen).find((name) => inputs.every((input) => input.name !== name));
   if (unknown !== undefined) {
     throw new InvalidArgumentError(`The model "${model}" has no input "${unknown}"`, {
@@ -128,7 +133,7 @@ function shapeOf(
 }
 
 function fits(shape: SourceInput['shape'], chosen: Shape): boolean {
-  if (chosen.length !== shape.length) return false;
+  if (!Array.isArray(chosen) || chosen.length !== shape.length) return false;
   return chosen.every(
     (size, axis) => Number.isSafeInteger(size) && size > 0 && (shape[axis] ?? size) === size,
   );

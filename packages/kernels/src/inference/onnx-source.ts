@@ -1,6 +1,6 @@
 import { UnsupportedError } from '@qedge/core';
 import { ELEMENT_TYPE_TRAITS } from '../graph/onnx/element-type.ts';
-import { type ImportOnnxOptions, importOnnx } from '../graph/onnx/import-onnx.ts';
+import { type ImportOnnxOptions, importOnnx, requireOnnxModel } from '../graph/onnx/import-onnx.ts';
 import { findImportOperator } from '../graph/onnx/import-operators.ts';
 import type { OnnxModel, OnnxValueInfo } from '../graph/onnx/onnx-model.ts';
 import { qualifiedOperator } from '../graph/onnx/read-onnx.ts';
@@ -8,7 +8,7 @@ import type { CustomOperators } from '../graph/operators/custom-operator.ts';
 import type { ModelSource, SourceInput } from './model-source.ts';
 
 /** Options of {@link onnxSource}. */
-export interface OnnxSourceOptions extends Pick<ImportOnnxOptions, 'constants' | 'operators'> {
+export interface OnnxSourceOptions extends Pick<ImportOnnxOptions, 'constants' | 'customs'> {
   /** Default: the name of the graph in the file. */
   readonly name?: string;
 }
@@ -21,15 +21,15 @@ export interface OnnxSourceOptions extends Pick<ImportOnnxOptions, 'constants' |
  *   missing. Branches of an `If` are looked at when it is known which one is taken.
  */
 export function onnxSource(model: OnnxModel, options: OnnxSourceOptions = {}): ModelSource {
-  const { constants = {}, operators, name = model.graph.name } = options;
-  requireKnownOperators(model, name, operators ?? {});
+  requireOnnxModel(model);
+  const { constants = {}, customs = {}, name = model.graph.name } = options;
+  requireKnownOperators(model, name, customs);
   const inputs = model.inputs.filter((input) => !Object.hasOwn(constants, input.name)).map(sourceInput);
   return {
     name,
     inputs,
     file: null,
-    specialize: (inputShapes) =>
-      importOnnx(model, { inputShapes, constants, ...(operators ? { operators } : {}) }),
+    specialize: (inputShapes) => importOnnx(model, { inputShapes, constants, customs }),
     dispose() {},
     [Symbol.dispose]() {},
   };
@@ -61,7 +61,7 @@ function requireKnownOperators(model: OnnxModel, name: string, customs: CustomOp
   throw new UnsupportedError(`${name} has operators that are missing here`, {
     expected: 'operators of onnxOperators()',
     actual: missing.slice(0, MOST_NAMED).join(', ') + more,
-    remedy: 'Provide them: `customs` of loadModel, `operators` of importOnnx and onnxSource.',
+    remedy: 'Provide { infer, evaluate } for each under customs.',
     facts: { missing },
   });
 }

@@ -52,7 +52,7 @@ export interface InferenceReport {
   /** What executes. */
   readonly isa: string;
   readonly threads: number;
-  /** Of the kernels, and of the file where it cannot be mapped. */
+  /** Of the kernels, of the file where it cannot be mapped, and of precisions that the file was not prepared for. */
   readonly fallbacks: readonly Fallback[];
   /** Every prepared combination. */
   readonly variants: readonly {
@@ -101,9 +101,8 @@ export class OptimizedInferenceEngine implements Disposable {
    * @throws InvalidArgumentError for sizes that are left open or a precision that is none.
    */
   constructor(source: ModelSource, kernels: KernelEngine, options: InferenceOptions = {}) {
-    const { precision = 'float32', inputShapes = {}, clock = systemClock } = options;
-    requirePrecision(precision);
-    const single = inputShapesOf(source, inputShapes, 1);
+    const { precision = 'float32', clock = systemClock } = options;
+    const single = requireInferenceOptions(source, options);
     this.name = source.name;
     this.inputs = source.inputs;
     this.precision = precision;
@@ -196,7 +195,11 @@ export class OptimizedInferenceEngine implements Disposable {
       }),
     );
     const { isa, threads } = this.#kernels;
-    const fallbacks = [...this.#kernels.fallbacks, ...(this.#source.file?.fallbacks ?? [])];
+    const fallbacks = [
+      ...this.#kernels.fallbacks,
+      ...(this.#source.file?.fallbacks ?? []),
+      ...this.#unpreparedPrecisions(),
+    ];
     return { name: this.name, isa, threads, fallbacks, variants };
   }
 
@@ -213,6 +216,19 @@ export class OptimizedInferenceEngine implements Disposable {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** Packing takes time and memory that a file of packed weights is made to save. */
+  #unpreparedPrecisions(): Fallback[] {
+    const { precisions } = this.#source;
+    if (precisions === undefined) return [];
+    return [...this.#variants.keys()]
+      .filter((precision) => !precisions.includes(precision))
+      .map((precision) => ({
+        from: `${precision} weights of the file`,
+        to: 'weights packed when they were first asked for',
+        why: `the file was prepared for ${precisions.join(', ')}`,
+      }));
   }
 
   #compile(batch: number, precision: Precision, signal: AbortSignal | undefined): Variant {
@@ -277,6 +293,20 @@ export interface BatchOptions extends WarmOptions {
   /** Samples per call; default 32, or 1 where the model has a fixed batch. The last batch may be smaller. */
   readonly batch?: number;
   readonly onProgress?: ProgressListener;
+}
+
+/**
+ * Checks what can be checked before kernels and threads are made.
+ *
+ * @returns the shapes of all inputs for one sample.
+ * @throws as the constructor of {@link OptimizedInferenceEngine}.
+ */
+export function requireInferenceOptions(
+  source: ModelSource,
+  { precision = 'float32', inputShapes = {} }: InferenceOptions,
+): Record<string, Shape> {
+  requirePrecision(precision);
+  return inputShapesOf(source, inputShapes, 1);
 }
 
 function requirePrecision(precision: unknown): void {

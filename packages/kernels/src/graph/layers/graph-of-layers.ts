@@ -9,6 +9,7 @@ import {
 } from '@qedge/core';
 import { loadFloat32Weight } from '../../float32-model.ts';
 import { GraphBuilder } from '../graph-builder.ts';
+import { requireObject } from '../require-arguments.ts';
 
 /** Options of {@link graphOfLayers}. */
 export interface GraphOfLayersOptions {
@@ -25,8 +26,11 @@ export interface GraphOfLayersOptions {
 export function graphOfLayers(
   model: ModelGraph,
   weights: WeightSource,
-  { batch }: GraphOfLayersOptions,
+  options: GraphOfLayersOptions,
 ): OperatorModel {
+  requireObject('The weights', weights, 'a weight source');
+  requireObject('The options', options, '{ batch }');
+  const { batch } = options;
   if (!Number.isSafeInteger(batch) || batch < 1) {
     throw new InvalidArgumentError('The batch is out of range', {
       expected: 'an integer >= 1',

@@ -1,6 +1,6 @@
 import type { PackedWeights } from '../../engine/packed-weights.ts';
 
-/** Packed weights that count what was found. */
+/** Packed weights that count what was found and is read where it lies. */
 export class CountedWeights implements PackedWeights {
   readonly #weights: PackedWeights;
   #foundBytes = 0;
@@ -9,8 +9,8 @@ export class CountedWeights implements PackedWeights {
     this.#weights = weights;
   }
 
-  get foundBytes(): number {
-    return this.#foundBytes;
+  get mappedBytes(): number {
+    return this.#foundBytes - (this.#weights.copiedBytes ?? 0);
   }
 
   find(key: string, byteLength: number): number | null {

@@ -1,5 +1,5 @@
 import { elementCount, type OperatorGraph, type OperatorNode } from '@qedge/core';
-import { VALUE_BYTES } from './graph-values.ts';
+import { valueByteLength } from '../plan/value-bytes.ts';
 
 /** Operations per element of nodes that are no products; a rough figure. */
 const OPERATIONS_PER_ELEMENT = 8;
@@ -34,8 +34,5 @@ export function estimateOperations(graph: OperatorGraph): number {
 /** Bytes of inputs, weights and outputs of a node, each counted once. */
 export function bytesOfNode({ values }: OperatorGraph, { inputs, outputs }: OperatorNode): number {
   const names = new Set([...inputs.filter((name) => name !== null), ...outputs]);
-  return [...names].reduce((sum, name) => {
-    const { dtype, shape } = values[name]!;
-    return sum + elementCount(shape) * VALUE_BYTES[dtype];
-  }, 0);
+  return [...names].reduce((sum, name) => sum + valueByteLength(values[name]!), 0);
 }

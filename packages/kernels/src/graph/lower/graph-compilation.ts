@@ -1,7 +1,9 @@
+import { kernelKey } from '@qedge/codegen';
 import {
   InvalidArgumentError,
   type OperatorModel,
   type OperatorNode,
+  type OperatorOf,
   type Precision,
   ShapeMismatchError,
   UnsupportedError,
@@ -94,7 +96,7 @@ export class GraphCompilation {
       return Object.fromEntries(names.map((name) => [name, valueData(this.#values.get(name))]));
     };
     const [inputs, outputs] = [named(graph.inputs), named(graph.outputs)];
-    const mappedBytes = this.#weights?.foundBytes ?? 0;
+    const mappedBytes = this.#weights?.mappedBytes ?? 0;
     return {
       nodes,
       inputs,
@@ -124,7 +126,7 @@ export class GraphCompilation {
     const outputs = node.outputs.map((name) => this.#values.get(name));
     const { operator } = node;
     if (operator.kind === 'custom') {
-      const call = customCall(operator, inputs, outputs, this.#target.customs);
+      const call = customCall(node, operator, inputs, outputs, this.#target.customs);
       this.#report(node, { precision: 'float32', reason: null }, 1);
       return { call, steps: [], outputs };
     }
@@ -163,6 +165,8 @@ export class GraphCompilation {
     const before = arena.usedBytes;
     const placed = steps.map((parts) => {
       return parts.map(({ description, fields }) => {
+        // Refuses, under the node's name and before any is generated, what no kernel can compute.
+        kernelKey(description);
         return { description, block: writeBlock(arena, fields).address };
       });
     });
@@ -222,15 +226,18 @@ function valueData({ dtype, shape, data }: GraphValue): ValueData {
   return { dtype, shape, data };
 }
 
-/** The arguments are made once. */
+/** The arguments are made once. What the function throws is thrown with the name of the node. */
 function customCall(
-  { operator, attributes }: Extract<OperatorNode<'custom'>['operator'], object>,
+  { name }: OperatorNode,
+  operator: OperatorOf<'custom'>,
   inputs: readonly (GraphValue | null)[],
   outputs: readonly GraphValue[],
   customs: CustomOperators,
 ): Runnable {
-  const custom = customOperator(operator, customs);
+  const { attributes } = operator;
+  const custom = customOperator(operator.operator, customs);
   const lentInputs = inputs.map((input) => (input === null ? null : valueData(input)));
   const lentOutputs = outputs.map(valueData);
-  return { run: () => custom.evaluate(lentInputs, lentOutputs, attributes) };
+  const evaluate = () => custom.evaluate(lentInputs, lentOutputs, attributes);
+  return { run: () => withNodeName(name, operator, evaluate) };
 }

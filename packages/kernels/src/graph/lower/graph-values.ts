@@ -6,9 +6,6 @@ import { loadConstant } from '../constant-weights.ts';
 import { VALUE_ARRAYS, type ValueData } from '../operators/operator-definition.ts';
 import type { ExecutionPlan } from '../plan/execution-plan.ts';
 
-/** Bytes of one number. */
-export const VALUE_BYTES: Readonly<Record<ValueDType, number>> = { float32: 4, int32: 4, int8: 1, uint8: 1 };
-
 const ARRAYS: Readonly<Record<ValueDType, ArrayConstructor<ValueData['data']>>> = VALUE_ARRAYS;
 
 /** A value of a graph in the memory of its kernels. */

@@ -8,6 +8,7 @@ import {
 } from '@qedge/core';
 import { loadFloat32Weight } from '../../float32-model.ts';
 import { GraphBuilder } from '../graph-builder.ts';
+import { requireObject } from '../require-arguments.ts';
 
 /** The settings of a BERT encoder that matter for inference, under the names of its `config.json`. */
 export interface BertConfig {
@@ -55,6 +56,9 @@ export function bertEncoder(
   config: BertConfig,
   options: BertEncoderOptions,
 ): OperatorModel {
+  requireObject('The weights', weights, 'a weight source, such as openSafetensors gives');
+  requireObject('The settings', config, 'the content of config.json');
+  requireObject('The options', options, '{ batch, tokens }');
   checkConfig(config, options);
   const encoder = new BertEncoder(weights, config, options);
   return encoder.build();

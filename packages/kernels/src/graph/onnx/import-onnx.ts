@@ -1,5 +1,12 @@
-import { FileFormatError, type OperatorModel, type Shape, UnsupportedError } from '@qedge/core';
+import {
+  FileFormatError,
+  InvalidArgumentError,
+  type OperatorModel,
+  type Shape,
+  UnsupportedError,
+} from '@qedge/core';
 import type { CustomOperators } from '../operators/custom-operator.ts';
+import { requireObject } from '../require-arguments.ts';
 import { bindInputs, type OnnxConstant } from './bind-inputs.ts';
 import { OnnxImport } from './onnx-import.ts';
 import type { OnnxModel } from './onnx-model.ts';
@@ -17,7 +24,7 @@ export interface ImportOnnxOptions {
   /** Inputs that stay the same, in the model for good: `{ sr: 16000 }`. */
   readonly constants?: Readonly<Record<string, OnnxConstant>>;
   /** Operators of the user, by ONNX's name with its domain: `Foo`, `com.example.Foo`. They go before those that are known. */
-  readonly operators?: CustomOperators;
+  readonly customs?: CustomOperators;
 }
 
 /**
@@ -33,10 +40,21 @@ export interface ImportOnnxOptions {
  * @throws FileFormatError when the model contradicts itself.
  */
 export function importOnnx(model: OnnxModel, options: ImportOnnxOptions = {}): OperatorModel {
+  requireOnnxModel(model);
   checkOperatorSet(model);
   checkCounts(model);
   const inputs = bindInputs(model, options.inputShapes ?? {}, options.constants ?? {});
-  return new OnnxImport(model, options.operators ?? {}).run(inputs);
+  return new OnnxImport(model, options.customs ?? {}).run(inputs);
+}
+
+/** @throws InvalidArgumentError for what `readOnnx` has not made. */
+export function requireOnnxModel(model: OnnxModel): void {
+  requireObject('The model', model, 'what readOnnx returns');
+  if (model.operatorSets instanceof Map && model.operators instanceof Map) return;
+  throw new InvalidArgumentError('The model is no ONNX model', {
+    expected: 'what readOnnx returns',
+    actual: Object.keys(model).slice(0, 10),
+  });
 }
 
 /** More inputs or outputs than any model has are a damaged or hostile file. */

@@ -180,8 +180,7 @@ export class OnnxImport {
     const more = this.#missing.length - named.length;
     const list = `${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
     throw new UnsupportedError(`The model has operators that are not imported: ${list}`, {
-      remedy:
-        'Provide { infer, evaluate } for each: as customs of loadModel, or as operators of importOnnx and onnxSource.',
+      remedy: 'Provide { infer, evaluate } for each under customs.',
       facts: { missing: this.#missing },
     });
   }

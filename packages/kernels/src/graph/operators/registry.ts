@@ -1,4 +1,5 @@
-import { type Operator, UnsupportedError, type ValueSpec } from '@qedge/core';
+import { InvalidArgumentError, type Operator, UnsupportedError, type ValueSpec } from '@qedge/core';
+import { requireFunction, requireObject, requireSpec } from '../require-arguments.ts';
 import { argExtremum } from './arg-extremum.ts';
 import { attention } from './attention.ts';
 import { cast } from './cast.ts';
@@ -67,7 +68,8 @@ export function inferOperator(
   customs: CustomOperators = {},
 ): readonly ValueSpec[] {
   if (operator.kind !== 'custom') return definitionOf(operator.kind).infer(operator, inputs);
-  return customOperator(operator.operator, customs).infer(inputs, operator.attributes);
+  const outputs = customOperator(operator.operator, customs).infer(inputs, operator.attributes);
+  return requireOutputs(operator.operator, outputs);
 }
 
 /** What any operator makes of its inputs, calculated by the reference. @throws as {@link inferOperator}. */
@@ -78,14 +80,38 @@ export function evaluateOperator(
 ): readonly ValueData[] {
   if (operator.kind !== 'custom') return definitionOf(operator.kind).evaluate(operator, inputs);
   const custom = customOperator(operator.operator, customs);
-  const outputs = custom.infer(inputs, operator.attributes).map(newValue);
+  const outputs = inferOperator(operator, inputs, customs).map(newValue);
   custom.evaluate(inputs, outputs, operator.attributes);
   return outputs;
 }
 
-/** The operator of the user with this name. @throws UnsupportedError when there is none. */
+/** What came out of `infer`. @throws InvalidArgumentError where that is no list of dtypes and shapes. */
+function requireOutputs(name: string, outputs: readonly ValueSpec[]): readonly ValueSpec[] {
+  if (!Array.isArray(outputs) || outputs.length === 0) {
+    throw new InvalidArgumentError(`infer of the custom operator "${name}" returned no outputs`, {
+      expected: 'a list of { dtype, shape }',
+      actual: Array.isArray(outputs) ? 'an empty list' : typeof outputs,
+    });
+  }
+  for (const [index, output] of outputs.entries()) {
+    requireSpec(`Output ${index} of the custom operator "${name}"`, output);
+  }
+  return outputs.map(({ dtype, shape }) => ({ dtype, shape }));
+}
+
+/**
+ * The operator of the user with this name.
+ *
+ * @throws UnsupportedError when there is none, InvalidArgumentError when it lacks a function.
+ */
 export function customOperator(name: string, customs: CustomOperators): CustomOperator {
-  if (Object.hasOwn(customs, name)) return customs[name]!;
+  if (Object.hasOwn(customs, name)) {
+    const custom = customs[name]!;
+    requireObject(`The custom operator "${name}"`, custom, '{ infer, evaluate }');
+    requireFunction(`infer of the custom operator "${name}"`, custom.infer);
+    requireFunction(`evaluate of the custom operator "${name}"`, custom.evaluate);
+    return custom;
+  }
   throw new UnsupportedError(`The operator "${name}" is not known`, {
     expected: 'one that the graph runtime has, or one that the user provides',
     actual: name,

@@ -1,4 +1,5 @@
 import type { OperatorGraph, OperatorNode } from '@qedge/core';
+import { requireOperatorGraph } from '../require-arguments.ts';
 import { type NodeOfKind, nodeOfKind } from './node-of-kind.ts';
 
 /** Integer codes of a value with the constants that decode them, as names of values. */
@@ -31,6 +32,7 @@ export interface QuantizedProduct {
  * every node by itself gives the same, slower.
  */
 export function findQuantizedProducts(graph: OperatorGraph): QuantizedProduct[] {
+  requireOperatorGraph(graph);
   const producers = new Map<string, OperatorNode>();
   const readers = new Map<string, OperatorNode[]>();
   for (const node of graph.nodes) {

@@ -1,4 +1,5 @@
 import type { OperatorModel } from '@qedge/core';
+import { requireOperatorModel } from '../require-arguments.ts';
 import { decodeConstants } from './decode-constants.ts';
 import { flattenTransposes } from './flatten-transposes.ts';
 import { foldConstants } from './fold-constants.ts';
@@ -84,6 +85,7 @@ const JOINING: readonly GraphPass[] = [
  * borrowed by the new one.
  */
 export function optimizeGraph(model: OperatorModel): OptimizedModel {
+  requireOperatorModel(model);
   const editor = new GraphEditor(model);
   const changes: Record<string, number> = {};
   const rounds = runUntilStable(editor, CLEANING, changes) + runUntilStable(editor, JOINING, changes);

@@ -1,5 +1,6 @@
 import type { OperatorGraph } from '@qedge/core';
 import { planArena } from '@qedge/memory';
+import { requireOperatorGraph } from '../require-arguments.ts';
 import { executionOrders } from './execution-orders.ts';
 import type { ExecutionPlan, ValueLocation } from './execution-plan.ts';
 import { type SharedStorage, type StorageBlock, shareStorage } from './shared-storage.ts';
@@ -21,6 +22,7 @@ const ALIGNMENT_BYTES = 64;
  * @throws InvalidArgumentError for a graph whose nodes are not in a possible order or whose shapes are impossible.
  */
 export function planExecution(graph: OperatorGraph, options: ExecutionPlanOptions = {}): ExecutionPlan {
+  requireOperatorGraph(graph);
   let best: { graph: OperatorGraph; storage: SharedStorage; peak: number } | null = null;
   for (const nodes of options.keepOrder ? [graph.nodes] : executionOrders(graph)) {
     const ordered = { ...graph, nodes };
