@@ -37,20 +37,24 @@ function apply(
       const targets = Math.log2(Math.sqrt(matrix.length / 2));
       let controls = mask;
       for (const control of qubits.slice(0, qubits.length - targets)) controls |= 1 << control;
-      return applyMatrix(
+      applyMatrix(
         matrix,
         qubits.slice(qubits.length - targets),
         state,
         controls,
         wanted | (controls & ~mask),
       );
+      return;
     }
     case 'unitary':
-      return applyMatrix(instruction.matrix, instruction.qubits, state, mask, wanted);
+      applyMatrix(instruction.matrix, instruction.qubits, state, mask, wanted);
+      return;
     case 'diagonal':
-      return applyDiagonal(instruction.phases, instruction.qubits, state, mask, wanted);
+      applyDiagonal(instruction.phases, instruction.qubits, state, mask, wanted);
+      return;
     case 'permutation':
-      return applyPermutation(instruction.permutation, instruction.qubits, state);
+      applyPermutation(instruction.permutation, instruction.qubits, state);
+      return;
     case 'pauli-evolution':
       for (const [letters, coefficient] of instruction.terms) {
         applyEvolution(letters, coefficient * angleOf(instruction.time), instruction.qubits, state);
@@ -60,7 +64,8 @@ function apply(
       const { controls, controlState, body } = instruction;
       const inner = controls.reduce((sum, control) => sum | (1 << control), 0);
       const values = controls.reduce((sum, control, i) => sum | (controlState[i]! << control), 0);
-      return apply(body, state, angleOf, mask | inner, wanted | values);
+      apply(body, state, angleOf, mask | inner, wanted | values);
+      return;
     }
     case 'barrier':
       return;

@@ -102,17 +102,23 @@ function execute(
   const entry = (reference: TableReference) => entryOf(reference, kernel, block, program);
   switch (operation.kind) {
     case 'rotate-rows':
-      return rotateRows(operation, entry(operation.table), block, tables, state);
+      rotateRows(operation, entry(operation.table), block, tables, state);
+      return;
     case 'rotate-lanes':
-      return rotateLanes(operation, entry(operation.table), block, tables, state);
+      rotateLanes(operation, entry(operation.table), block, tables, state);
+      return;
     case 'rotate-phase':
-      return rotatePhase(operation, entry(operation.table), block, tables, state);
+      rotatePhase(operation, entry(operation.table), block, tables, state);
+      return;
     case 'multiply-phases':
-      return multiplyPhases(operation, entry(operation.table), block, tables, state);
+      multiplyPhases(operation, entry(operation.table), block, tables, state);
+      return;
     case 'multiply-factors':
-      return multiplyFactors(operation, operation.factors.map(entry), block, tables, state);
+      multiplyFactors(operation, operation.factors.map(entry), block, tables, state);
+      return;
     case 'multiply-matrix':
-      return multiplyMatrix(operation, entry(operation.table), block, tables, state);
+      multiplyMatrix(operation, entry(operation.table), block, tables, state);
+      return;
     case 'scale': {
       const factor = tables[entry(operation.table)]!;
       forEachAmplitude(block, (i) => {

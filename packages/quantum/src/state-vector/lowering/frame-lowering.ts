@@ -24,6 +24,8 @@ export class FrameLowering {
   readonly #masks: number[] = [];
   readonly #controls: number[] = [];
   readonly #rotatable: number[] = [];
+  readonly #certain: number[] = [];
+  readonly #certainBits: number[] = [];
   readonly #wires = new Map<number, readonly number[]>();
   readonly #runs: Uint8Array;
   /** Open phase operation of each wire since its last rotation, or -1. */
@@ -33,8 +35,9 @@ export class FrameLowering {
   /** Open matrix operation of each wire, or -1, and the other wire of it. */
   readonly #matrices: Int32Array;
   readonly #matrixPartners: Int32Array;
-  /** Wires that may have a flip or a sign pending. */
-  #flips: number;
+  /** Wires that have a flip pending, where that is certain; where it depends on angles; wires that may have a sign pending. */
+  #flips = 0;
+  #uncertain: number;
   #signs = 0;
 
   constructor(wireCount: number, initialFlips: boolean) {
@@ -43,7 +46,7 @@ export class FrameLowering {
     this.#partners = new Int32Array(wireCount);
     this.#matrices = new Int32Array(wireCount).fill(-1);
     this.#matrixPartners = new Int32Array(wireCount);
-    this.#flips = initialFlips ? -1 : 0;
+    this.#uncertain = initialFlips ? -1 : 0;
   }
 
   #add(kind: number, mask: number, controls = 0): number {
@@ -51,6 +54,11 @@ export class FrameLowering {
     this.#masks.push(mask);
     this.#controls.push(controls);
     this.#rotatable.push(kind === OperationKind.parity ? 1 : 0);
+    // A slot's phase is kept in terms of what is stored.
+    const certain =
+      kind !== OperationKind.phase ? 0 : (mask & (mask - 1)) === 0 ? mask : mask & ~this.#uncertain;
+    this.#certain.push(certain);
+    this.#certainBits.push((mask & (mask - 1)) === 0 ? certain : certain & ~this.#flips);
     return this.#kinds.length - 1;
   }
 
@@ -93,13 +101,19 @@ export class FrameLowering {
   }
 
   pauliX(wire: number): void {
-    if (this.#collects(wire)) return this.#multiply(wire, RunGate.x, 0, 0);
+    if (this.#collects(wire)) {
+      this.#multiply(wire, RunGate.x, 0, 0);
+      return;
+    }
     this.tape.push(TapeCode.flip, wire);
-    this.#flips |= bit(wire);
+    this.#flips ^= bit(wire);
   }
 
   pauliZ(wire: number): void {
-    if (this.#collects(wire)) return this.#multiply(wire, RunGate.z, 0, 0);
+    if (this.#collects(wire)) {
+      this.#multiply(wire, RunGate.z, 0, 0);
+      return;
+    }
     this.tape.push(TapeCode.sign, wire);
     this.#signs |= bit(wire);
   }
@@ -159,7 +173,8 @@ export class FrameLowering {
     this.#slots[wire] = -1;
     const after = (run & AFTER) !== 0 ? this.#slot(wire) : -1;
     this.tape.push(TapeCode.flush, wire, rotation, before, after);
-    this.#flips |= bit(wire);
+    if (run === (RUN | HADAMARD)) this.#flips ^= bit(wire);
+    else this.#uncertain |= bit(wire);
     if (run !== (RUN | HADAMARD) || before >= 0) this.#signs |= bit(wire);
   }
 
@@ -173,8 +188,9 @@ export class FrameLowering {
     this.tape.push(TapeCode.controlledZ, a, b);
     this.#partners[a]! ^= bit(b);
     this.#partners[b]! ^= bit(a);
-    if ((this.#flips & bit(a)) !== 0) this.#signs |= bit(b);
-    if ((this.#flips & bit(b)) !== 0) this.#signs |= bit(a);
+    const flips = this.#flips | this.#uncertain;
+    if ((flips & bit(a)) !== 0) this.#signs |= bit(b);
+    if ((flips & bit(b)) !== 0) this.#signs |= bit(a);
   }
 
   /** A phase where all wires of the mask (two or more) are 1. */
@@ -253,6 +269,7 @@ export class FrameLowering {
   /** Executes a pending CZ as a phase. */
   #storeControlledZ(a: number, b: number): void {
     const operation = this.#add(OperationKind.phase, bit(a) | bit(b));
+    this.#certain[operation] = this.#certainBits[operation] = bit(a) | bit(b);
     this.tape.push(TapeCode.storedTerm, operation, this.units.add(Math.PI));
     this.#partners[a]! ^= bit(b);
     this.#partners[b]! ^= bit(a);
@@ -274,6 +291,8 @@ export class FrameLowering {
       masks: Int32Array.from(this.#masks),
       controls: Int32Array.from(this.#controls),
       rotatable: Uint8Array.from(this.#rotatable),
+      certain: Int32Array.from(this.#certain),
+      certainBits: Int32Array.from(this.#certainBits),
       wires: this.#wires,
     };
   }

@@ -82,17 +82,21 @@ class CircuitLowering implements NotSink {
           this.#expand(instruction);
         return;
       case 'unitary':
-        return this.#addUnitary(instruction);
+        this.#addUnitary(instruction);
+        return;
       case 'diagonal':
         this.#settle(instruction.qubits);
-        return this.#frame.diagonal(
+        this.#frame.diagonal(
           instruction.qubits.map((qubit) => this.#wireOf[qubit]!),
           instruction.phases,
         );
+        return;
       case 'permutation':
-        return this.#rename(instruction.qubits, instruction.permutation);
+        this.#rename(instruction.qubits, instruction.permutation);
+        return;
       case 'pauli-evolution':
-        return this.#addEvolution(instruction);
+        this.#addEvolution(instruction);
+        return;
       case 'barrier':
       case 'delay':
         return;
@@ -206,7 +210,10 @@ class CircuitLowering implements NotSink {
   }
 
   #addPhase(wire: number, angle: ParameterValue): void {
-    if ((this.#nots.wires & (1 << wire)) === 0) return this.#frame.phase(wire, angle);
+    if ((this.#nots.wires & (1 << wire)) === 0) {
+      this.#frame.phase(wire, angle);
+      return;
+    }
     this.#nots.addParity(1 << wire, angle);
     this.#frame.global(scaleAngle(angle, 0.5));
   }
@@ -229,7 +236,10 @@ class CircuitLowering implements NotSink {
 
   #addUnitary(instruction: UnitaryInstruction): void {
     const { qubits, matrix } = instruction;
-    if (qubits.length > 2) return this.#expand(instruction);
+    if (qubits.length > 2) {
+      this.#expand(instruction);
+      return;
+    }
     this.#settle(qubits);
     if (qubits.length === 1) this.#frame.unitary(this.#wireOf[qubits[0]!]!, matrix);
     else this.#frame.matrix(this.#wireOf[qubits[0]!]!, this.#wireOf[qubits[1]!]!, matrix);

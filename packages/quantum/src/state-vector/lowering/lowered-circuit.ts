@@ -77,6 +77,9 @@ export interface LoweredOperations {
   readonly controls: Int32Array;
   /** 1 where `Rz` with a tangent within -1..1 does: a parity, or a one-wire phase whose excess went into the frame. */
   readonly rotatable: Uint8Array;
+  /** Of phases: wires whose stored bit decides, whatever the angles, and the bits with which the phase acts. */
+  readonly certain: Int32Array;
+  readonly certainBits: Int32Array;
   /** Ordered wires of diagonals and matrices. */
   readonly wires: ReadonlyMap<number, readonly number[]>;
 }

@@ -1,4 +1,6 @@
+import { countBits } from './bits.ts';
 import { type KernelScan, scanKernel } from './kernel-scan.ts';
+import { QueueKind } from './operation-queue.ts';
 
 /** Scores of blocks of one qubit, kept as long as nothing near them is planned. */
 export interface BlockScores {
@@ -11,8 +13,8 @@ export function createBlockScores(): BlockScores {
 }
 
 /**
- * The mask of the next register block: the best single qubit of the tile, then its best partner, and so on. Returns -1 where no block
- * executes anything.
+ * The mask of the next register block: the best qubit of the tile (or pair that a matrix needs), then its best partner, and so on.
+ * Returns -1 where no block executes anything.
  *
  * @param changed qubits of operations planned since the last call in the same tile; -1 on the first one.
  */
@@ -23,27 +25,55 @@ export function chooseBlock(
   known: BlockScores,
   changed: number,
 ): number {
+  const size = Math.min(blockQubits, candidates.length);
+  if (size === 0) return scanKernel(scan, scan.lanes, false) < 0 ? -1 : 0;
+  const pairs = size > 1 ? listReadyPairs(scan) : [];
   let block = 0;
   let best = -1;
-  for (let size = 1; size <= Math.min(blockQubits, candidates.length); size++) {
-    let bestQubit = -1;
-    let bestScore = -2;
+  for (let count = 0; count < size; count = countBits(block)) {
+    let next = 0;
+    best = -2;
     for (const qubit of candidates) {
       if (((block >>> qubit) & 1) !== 0) continue;
-      let score: number;
-      if (size === 1 && (known.reaches[qubit]! & changed) === 0) score = known.scores[qubit]!;
-      else score = scanKernel(scan, scan.lanes | block | (1 << qubit), false);
-      if (size === 1) {
-        known.scores[qubit] = score;
-        if ((known.reaches[qubit]! & changed) !== 0) known.reaches[qubit] = scan.reach;
-      }
-      if (score <= bestScore) continue;
-      bestScore = score;
-      bestQubit = qubit;
+      const score =
+        block === 0 ? scoreAlone(scan, qubit, known, changed) : scoreBlock(scan, block | (1 << qubit));
+      if (score <= best) continue;
+      best = score;
+      next = 1 << qubit;
     }
-    block |= 1 << bestQubit;
-    best = bestScore;
+    for (const pair of pairs) {
+      if (count + 2 > size || (pair & block) !== 0) continue;
+      const score = scoreBlock(scan, block | pair);
+      if (score <= best) continue;
+      best = score;
+      next = pair;
+    }
+    block |= next;
   }
-  if (candidates.length === 0) best = scanKernel(scan, scan.lanes, false);
   return best < 0 ? -1 : block;
+}
+
+function scoreBlock(scan: KernelScan, block: number): number {
+  return scanKernel(scan, scan.lanes | block, false);
+}
+
+function scoreAlone(scan: KernelScan, qubit: number, known: BlockScores, changed: number): number {
+  if ((known.reaches[qubit]! & changed) === 0) return known.scores[qubit]!;
+  known.scores[qubit] = scoreBlock(scan, 1 << qubit);
+  known.reaches[qubit] = scan.reach;
+  return known.scores[qubit]!;
+}
+
+/** Pairs of qubits, no lanes, of matrices that nothing blocks: neither qubit alone would show what they are worth. */
+function listReadyPairs({ queue, lanes }: KernelScan): number[] {
+  const pairs: number[] = [];
+  let seen = 0;
+  for (let i = 0; i < queue.length; i++) {
+    const operation = queue.order[i]!;
+    if (queue.kinds[operation] === QueueKind.diagonal) continue;
+    const mask = queue.masks[operation]!;
+    if (queue.kinds[operation] === QueueKind.matrix && (mask & (seen | lanes)) === 0) pairs.push(mask);
+    seen |= mask;
+  }
+  return pairs;
 }

@@ -10,9 +10,11 @@ const FACTOR_QUBITS = 7;
 /** What stays the same for all kernels of a program. */
 export interface EmissionContext {
   readonly operations: LoweredOperations;
-  /** Of physical qubits. */
+  /** Of physical qubits, by operation. */
   readonly masks: Int32Array;
   readonly controls: Int32Array;
+  readonly certain: Int32Array;
+  readonly certainBits: Int32Array;
   /** The physical qubit of each wire. */
   readonly physicalOf: Int32Array;
   readonly tables: TableBuilder;
@@ -128,7 +130,10 @@ export class KernelEmitter {
     const { masks, tableQubits, operations } = this.#context;
     let outer = 0;
     for (const term of terms) outer |= this.#outerOf(masks[term]!);
-    if (countBits(outer) <= tableQubits) return this.#multiplyTable(terms, listBits(outer));
+    if (countBits(outer) <= tableQubits) {
+      this.#multiplyTable(terms, listBits(outer));
+      return;
+    }
     const factors: number[] = [];
     const rest: number[] = [];
     for (const term of terms) {
@@ -174,12 +179,13 @@ export class KernelEmitter {
     for (const term of terms) all |= masks[term]!;
     const vector = (all & this.#laneMask) !== 0;
     const lanes = vector ? listBits(lowBits(laneQubits)) : [];
-    const table = tables.addPhases(terms, masks, lanes, this.#block, outer);
+    const trivialRows = tables.isHalfFull ? 0 : this.#trivialRows(terms);
+    const table = tables.addPhases(terms, masks, lanes, this.#block, outer, trivialRows === 0);
     this.#operations.push({
       kind: 'multiply-phases',
       table,
       width: vector ? 'vector' : 'splat',
-      trivialRows: 0,
+      trivialRows,
     });
   }
 
@@ -202,10 +208,35 @@ export class KernelEmitter {
         group.terms.push(term);
       }
     }
-    const factors = groups.map((group) =>
-      tables.addPhases(group.terms, masks, this.#block, [], listBits(group.outer)),
+    const trivialRows = tables.isHalfFull ? 0 : this.#trivialRows(terms);
+    const factors = groups.map((group, index) =>
+      tables.addPhases(
+        group.terms,
+        masks,
+        this.#block,
+        [],
+        listBits(group.outer),
+        index === 0 && trivialRows === 0,
+      ),
     );
-    this.#operations.push({ kind: 'multiply-factors', factors, selection: null, trivialRows: 0 });
+    this.#operations.push({ kind: 'multiply-factors', factors, selection: null, trivialRows });
+  }
+
+  /** Rows on which none of the phases acts, whatever the angles. */
+  #trivialRows(terms: readonly number[]): number {
+    const { certain, certainBits } = this.#context;
+    let trivial = lowBits(2 ** this.#block.length);
+    for (const term of terms) {
+      for (let row = 0; row < 2 ** this.#block.length; row++) {
+        let bits = 0;
+        this.#block.forEach((qubit, position) => {
+          bits |= ((row >>> position) & 1) << qubit;
+        });
+        const decided = ((bits ^ certainBits[term]!) & certain[term]! & this.#blockMask) !== 0;
+        if (!decided) trivial &= ~(1 << row);
+      }
+    }
+    return trivial;
   }
 
   /** One phase on more bits than a table has room for. */

@@ -18,7 +18,8 @@ export const InstructionCost = { rotation: 2, phaseAlone: 2, table: 4, factors: 
 
 /** A look at what one register kernel could execute, with memory that all looks share. */
 export interface KernelScan {
-  readonly queue: OperationQueue;
+  /** What the current tile can execute. */
+  queue: OperationQueue;
   readonly lanes: number;
   readonly tableQubits: number;
   /** What loading and storing cost, in instructions. */
@@ -155,21 +156,28 @@ function executeRequired(scan: KernelScan, inside: number, mask: number): void {
   }
   if (required === 0) return;
   scan.markedCount = required;
-  if (alone === required && scan.fewAmplitudes) return executeMarked(scan, StepKind.phaseAlone);
   const outerCount = countBits(outer);
-  if (outerCount > scan.tableQubits) {
-    if (alone === required && required <= 2) return executeMarked(scan, StepKind.phaseAlone);
-    markWide(scan, inside);
-    return executeMarked(scan, StepKind.wide, wideCost(scan, inside));
-  }
   // One phase or two by tangents need no more instructions than a table, unless that can take more.
-  if (alone === required && required <= 2 && pendingCount < 3)
-    return executeMarked(scan, StepKind.phaseAlone);
-  markMore(scan, inside, outer, outerCount);
-  if (alone !== required || scan.markedCount >= 3) return executeMarked(scan, StepKind.table);
-  for (let j = 0; j < pendingCount; j++) marked[j] = (masks[pending[j]!]! & mask) !== 0 ? 1 : 0;
-  scan.markedCount = required;
-  executeMarked(scan, StepKind.phaseAlone);
+  const tangents = alone === required && (scan.fewAmplitudes || required <= 2);
+  if (tangents && (scan.fewAmplitudes || pendingCount < 3 || outerCount > scan.tableQubits)) {
+    executeMarked(scan, StepKind.phaseAlone);
+  } else if (outerCount > scan.tableQubits) {
+    markWide(scan, inside);
+    executeMarked(scan, StepKind.wide, wideCost(scan, inside));
+  } else {
+    markMore(scan, inside, outer, outerCount);
+    if (tangents && scan.markedCount < 3) markRequired(scan, mask);
+    executeMarked(scan, tangents && scan.markedCount < 3 ? StepKind.phaseAlone : StepKind.table);
+  }
+}
+
+function markRequired(scan: KernelScan, mask: number): void {
+  scan.markedCount = 0;
+  for (let j = 0; j < scan.pendingCount; j++) {
+    const hit = (scan.queue.masks[scan.pending[j]!]! & mask) !== 0 ? 1 : 0;
+    scan.marked[j] = hit;
+    scan.markedCount += hit;
+  }
 }
 
 /** Marks what the table can take besides: first what needs no more outer qubits, then what needs few. */

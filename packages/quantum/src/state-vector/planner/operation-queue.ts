@@ -11,6 +11,8 @@ export interface OperationQueue {
   readonly masks: Int32Array;
   readonly controls: Int32Array;
   readonly rotatable: Uint8Array;
+  readonly certain: Int32Array;
+  readonly certainBits: Int32Array;
   /** Operations that are left: the first `length` entries. */
   readonly order: Int32Array;
   length: number;
@@ -33,11 +35,14 @@ export function createOperationQueue(operations: LoweredOperations, physicalOf: 
     else if (kind === OperationKind.matrix) kinds[i] = QueueKind.matrix;
     if (kinds[i] !== QueueKind.diagonal) branching++;
   }
+  const move = (masks: Int32Array) => (moved ? masks.map((mask) => moveBits(mask, physicalOf)) : masks);
   return {
     kinds,
-    masks: moved ? operations.masks.map((mask) => moveBits(mask, physicalOf)) : operations.masks,
-    controls: moved ? operations.controls.map((mask) => moveBits(mask, physicalOf)) : operations.controls,
+    masks: move(operations.masks),
+    controls: move(operations.controls),
     rotatable: operations.rotatable,
+    certain: move(operations.certain),
+    certainBits: move(operations.certainBits),
     order,
     length: count,
     branching,
@@ -62,4 +67,32 @@ export function compactQueue(queue: OperationQueue): void {
   }
   queue.length = kept;
   queue.branching = branching;
+}
+
+/**
+ * The part of a queue that kernels within a tile can execute, in order: all else waits for rotations outside of the tile, and
+ * what is listed commutes with it.
+ */
+export function selectExecutable(queue: OperationQueue, tile: number): OperationQueue {
+  const { order, kinds, masks, controls, length } = queue;
+  const selected = new Int32Array(length);
+  let count = 0;
+  let branching = 0;
+  let rotated = 0;
+  let blocked = 0;
+  for (let i = 0; i < length; i++) {
+    const operation = order[i]!;
+    const mask = masks[operation]!;
+    if (kinds[operation] === QueueKind.diagonal) {
+      if ((mask & rotated) !== 0) blocked |= mask;
+      else selected[count++] = operation;
+    } else if ((mask & (~tile | blocked)) === 0 && (controls[operation]! & rotated) === 0) {
+      selected[count++] = operation;
+      branching++;
+    } else {
+      blocked |= mask | controls[operation]!;
+      rotated |= mask;
+    }
+  }
+  return { ...queue, order: selected, length: count, branching };
 }

@@ -1,4 +1,5 @@
 import type { VectorOperation, VectorProgram } from '../vector-program.ts';
+import { countBits } from './bits.ts';
 import { InstructionCost } from './kernel-scan.ts';
 
 /** What a plan costs, for rooflines. */
@@ -40,11 +41,11 @@ function countInstructions(operation: VectorOperation, blockQubits: number): num
   const rows = 2 ** blockQubits;
   switch (operation.kind) {
     case 'multiply-phases':
-      return InstructionCost.table;
+      return InstructionCost.table * (1 - countBits(operation.trivialRows) / rows);
     case 'multiply-factors':
       // Products of the factors are computed once for all rows; a selection takes one or two more on each.
       return (
-        InstructionCost.table +
+        InstructionCost.table * (1 - countBits(operation.trivialRows) / rows) +
         (4 * (operation.factors.length - 1)) / rows +
         (operation.selection === null ? 0 : 2)
       );

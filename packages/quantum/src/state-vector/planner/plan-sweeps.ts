@@ -7,7 +7,12 @@ import { chooseBlock, createBlockScores } from './choose-block.ts';
 import { chooseTile } from './choose-tile.ts';
 import { type EmissionContext, KernelEmitter } from './emit-kernel.ts';
 import { createKernelScan, type KernelScan, refreshSuffix, scanKernel } from './kernel-scan.ts';
-import { compactQueue, createOperationQueue, type OperationQueue } from './operation-queue.ts';
+import {
+  compactQueue,
+  createOperationQueue,
+  type OperationQueue,
+  selectExecutable,
+} from './operation-queue.ts';
 import { measurePlan, type PlanStatistics } from './plan-statistics.ts';
 import { TableBuilder } from './table-builder.ts';
 
@@ -19,6 +24,8 @@ const BASE_COST = 5;
 export interface PlanOptions {
   /** Physical qubit of each logical one (-1: none) where an earlier program left the state. */
   readonly initialQubits?: ArrayLike<number>;
+  /** Told each operation of the lowered circuit as it takes its place in the program. */
+  readonly onPlanned?: (operation: number) => void;
 }
 
 /** A planned circuit: code is generated from `program` once, tables are filled by `binder` for every set of parameters. */
@@ -64,12 +71,14 @@ export function planSweeps(
     operations: lowered.operations,
     masks: queue.masks,
     controls: queue.controls,
+    certain: queue.certain,
+    certainBits: queue.certainBits,
     physicalOf,
     tables,
     laneQubits: shape.laneQubits,
     tableQubits: shape.tableQubits,
   };
-  const sweeps = planAll(queue, context, layout.qubitCount, shape);
+  const sweeps = planAll(queue, context, layout.qubitCount, shape, options.onPlanned);
   const plan = tables.finish();
   const program: VectorProgram = { layout, sweeps, tableLength: plan.length };
   const finalQubits = Int32Array.from(lowered.finalPlaces, (place, qubit) => {
@@ -112,9 +121,11 @@ function planAll(
   context: EmissionContext,
   qubitCount: number,
   shape: SweepShape,
+  onPlanned: PlanOptions['onPlanned'],
 ): Sweep[] {
-  const tileQubits = Math.min(shape.tileQubits, qubitCount);
-  const lowQubits = Math.min(Math.max(shape.lowQubits, shape.laneQubits), tileQubits);
+  // Any two qubits must fit besides the lanes, or a matrix on them would never be executed.
+  const tileQubits = Math.min(Math.max(shape.tileQubits, shape.laneQubits + 2), qubitCount);
+  const lowQubits = Math.max(Math.min(shape.lowQubits, tileQubits - 2), shape.laneQubits);
   const scan = createKernelScan(queue, {
     lanes: lowBits(shape.laneQubits),
     tableQubits: shape.tableQubits,
@@ -124,9 +135,13 @@ function planAll(
   const drafts: { tile: number; kernels: KernelEmitter[] }[] = [];
   while (queue.branching > 0) {
     const tile = chooseTile(queue, qubitCount, tileQubits, lowQubits);
-    drafts.push({ tile, kernels: planKernels(scan, context, tile, shape) });
+    scan.queue = selectExecutable(queue, tile);
+    drafts.push({ tile, kernels: planKernels(scan, context, tile, shape, onPlanned) });
+    compactQueue(queue);
   }
-  finishPhases(queue, context, drafts, tileQubits, shape);
+  const left = Array.from(queue.order.subarray(0, queue.length));
+  finishPhases(left, context, drafts, tileQubits, shape);
+  if (onPlanned !== undefined) left.forEach(onPlanned);
   return drafts.map(({ tile, kernels }) => ({
     tileQubits: listBits(tile),
     inPlace: tile === lowBits(tileQubits),
@@ -139,6 +154,7 @@ function planKernels(
   context: EmissionContext,
   tile: number,
   shape: SweepShape,
+  onPlanned: PlanOptions['onPlanned'],
 ): KernelEmitter[] {
   const { queue } = scan;
   const candidates = listBits(tile & ~scan.lanes);
@@ -157,6 +173,7 @@ function planKernels(
     for (let i = 0; i < scan.takenCount; i++) {
       const operation = scan.taken[i]!;
       queue.planned[operation] = 1;
+      onPlanned?.(operation);
       changed |= queue.masks[operation]! | queue.controls[operation]!;
     }
     compactQueue(queue);
@@ -167,13 +184,12 @@ function planKernels(
 
 /** Phases that no rotation waits for go to the end of the last kernel, and so do cosines that nothing took in. */
 function finishPhases(
-  queue: OperationQueue,
+  terms: readonly number[],
   context: EmissionContext,
   drafts: { tile: number; kernels: KernelEmitter[] }[],
   tileQubits: number,
   shape: SweepShape,
 ): void {
-  const terms = Array.from(queue.order.subarray(0, queue.length));
   if (terms.length > 0 && drafts.length === 0) {
     const tile = lowBits(tileQubits);
     const block = listBits(tile & ~lowBits(shape.laneQubits)).slice(0, shape.blockQubits);

@@ -48,6 +48,11 @@ export class TableBuilder {
     return this.#deferred >= MOST_DEFERRED;
   }
 
+  /** True when a table that can take cosines in should. */
+  get isHalfFull(): boolean {
+    return 2 * this.#deferred >= MOST_DEFERRED;
+  }
+
   #absorb(): number {
     this.#absorbed = this.#group++;
     this.#deferred = 0;
@@ -72,7 +77,7 @@ export class TableBuilder {
 
   /**
    * A product of phases. Local bits are `inner` (within a run of cosines), `rows`, `outer`, physical qubits each; -1 stands for a bit
-   * that no phase depends on.
+   * that no phase depends on. With `absorbs` it takes in the cosines left out so far.
    */
   addPhases(
     terms: readonly number[],
@@ -80,6 +85,7 @@ export class TableBuilder {
     inner: readonly number[],
     rows: readonly number[],
     outer: readonly number[],
+    absorbs: boolean,
   ): TableReference {
     const local = [...inner, ...rows, ...outer];
     const start = this.#allocate(2 * 2 ** local.length);
@@ -104,7 +110,7 @@ export class TableBuilder {
       innerBits: inner.length,
       terms: byTop,
       diagonals,
-      scaleGroup: this.#absorb(),
+      scaleGroup: absorbs ? this.#absorb() : -1,
     });
     return { start, indexQubits: outer, parity: false, entryLength: 2 * 2 ** (inner.length + rows.length) };
   }

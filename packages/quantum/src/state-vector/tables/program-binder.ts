@@ -70,8 +70,10 @@ export class ProgramBinder {
     replayTape(this.#lowered, state);
     const scales = this.#scales.fill(1);
     fillTangents(plan.tangents, state, scales, tables);
-    for (const fill of plan.phases)
-      fillPhases(fill, state, scales[fill.scaleGroup]!, this.#scratch, this.#lowered, tables);
+    for (const fill of plan.phases) {
+      const scale = fill.scaleGroup < 0 ? 1 : scales[fill.scaleGroup]!;
+      fillPhases(fill, state, scale, this.#scratch, this.#lowered, tables);
+    }
     for (const fill of plan.selected) fillSelected(fill, state, tables);
     for (const fill of plan.matrices) fillMatrix(fill, state, scales[fill.scaleGroup]!, tables);
     for (const fill of plan.scales) tables[fill.start] = scales[fill.scaleGroup]!;

@@ -49,9 +49,11 @@ function writeGate(
       into[7] = s;
       return;
     case RunGate.u:
-      return writeU(unit, real, imaginary, into);
+      writeU(unit, real, imaginary, into);
+      return;
     default:
-      return writeSquareRoot(gate === RunGate.sx ? 0.5 : -0.5, into);
+      writeSquareRoot(gate === RunGate.sx ? 0.5 : -0.5, into);
+      return;
   }
 }
 
