@@ -6,7 +6,29 @@ export {
 export { type MolecularIntegrals, parseFcidump } from './chemistry/fcidump.ts';
 export { jordanWigner } from './chemistry/jordan-wigner.ts';
 export { hartreeFockOccupation, type ParticleSector, sectorBasis } from './chemistry/particle-sector.ts';
-export { Circuit, type CircuitData, type InstructionFilter } from './circuit/circuit.ts';
+export { clbitsOf } from './circuit/check-control-flow.ts';
+export { Circuit } from './circuit/circuit.ts';
+export type { CircuitData } from './circuit/circuit-data.ts';
+export type { InstructionFilter } from './circuit/circuit-depth.ts';
+export { ClassicalMemory } from './circuit/classical-memory.ts';
+export { typeOfExpression } from './circuit/classical-type.ts';
+export {
+  type ClassicalScope,
+  castValue,
+  evaluateClassical,
+  isTrue,
+  numberOf,
+} from './circuit/evaluate-classical.ts';
+export type { ExpressionProgram } from './circuit/expression-calculus.ts';
+export type { CircuitBody, LoopValues } from './circuit/instruction-builder.ts';
+export { instructionMatrix } from './circuit/instruction-matrix.ts';
+export {
+  controlInstruction,
+  invertInstruction,
+  powerInstruction,
+} from './circuit/transform-instruction.ts';
+export { GateBuilder } from './circuit/gate-builder.ts';
+export { InstructionBuilder } from './circuit/instruction-builder.ts';
 export { type DrawingOptions, drawCircuit } from './circuit/draw-circuit.ts';
 export {
   GATE_NAMES,

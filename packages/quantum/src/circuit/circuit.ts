@@ -1,85 +1,178 @@
-import { InvalidArgumentError } from '@qedge/core';
-import { gateDefinition } from './gate-definition.ts';
+import { InvalidArgumentError, UnsupportedError } from '@qedge/core';
+import { checkAssign, checkControlFlow } from './check-control-flow.ts';
 import { checkPlainInstruction } from './check-instruction.ts';
-import { type Instruction, instructionName } from './instruction.ts';
+import { type CircuitData, decodeRecord, encodeRecord } from './circuit-data.ts';
+import { type InstructionFilter, measureDepth } from './circuit-depth.ts';
+import type { ClassicalTarget, ClassicalVariable, Register } from './classical-expression.ts';
+import { checkType } from './classical-type.ts';
+import type { GateName } from './gate-definition.ts';
+import { bodiesOf, type Instruction, instructionName, isControlFlow, isUnitaryKind } from './instruction.ts';
+import { InstructionBuilder } from './instruction-builder.ts';
+import { matrixOf } from './instruction-matrix.ts';
+import { InstructionStore } from './instruction-store.ts';
 import type { ParameterBinding, ParameterValue } from './parameter.ts';
+import { bindInstruction, placeInstruction } from './place-instruction.ts';
+import { checkName, checkRegister } from './register.ts';
+import { controlInstruction, invertInstruction, powerInstruction } from './transform-instruction.ts';
+import { unitaryPower } from './unitary-eigen.ts';
 
-/** A circuit as plain data, the form that goes through JSON. */
-export interface CircuitData {
-  readonly format: 'qedge-circuit';
-  readonly version: 1;
-  readonly qubitCount: number;
-  readonly clbitCount: number;
-  readonly instructions: readonly Instruction[];
-}
-
-/** Which instructions count towards a depth. */
-export type InstructionFilter = (instruction: Instruction) => boolean;
+/** A power of a whole circuit that is a fraction takes a matrix of `[2^n, 2^n]`. */
+const MAX_POWER_QUBITS = 8;
 
 /**
  * A quantum circuit: instructions in order of time on `qubitCount` qubits, all |0> at the start, and `clbitCount` classical bits.
  *
  * Qubit 0 is the least significant bit of a basis state's index, as in Qiskit: `x(0)` on two qubits gives index 1, `|01>`.
- * Builder methods append and return the circuit; `compose`, `inverse` and `bind` return a new one. Angles are radians and come
- * before the qubits; controls come before targets.
+ * Builder methods append and return the circuit; `compose`, `inverse`, `control`, `power`, `repeat` and `bind` return a new one.
+ * Angles are radians and come before the qubits; controls come before targets.
+ *
+ * Gates take about 25 bytes each. A parameter expression may name a classical variable of the circuit: its value when the gate
+ * is reached is the angle.
  *
  * @example
  * const bell = new Circuit(2).h(0).cx(0, 1);
  */
-export class Circuit {
-  readonly qubitCount: number;
+export class Circuit extends InstructionBuilder {
+  #qubitCount: number;
   #clbitCount: number;
-  readonly #instructions: Instruction[] = [];
+  readonly #store = new InstructionStore();
+  /** Objects for the first instructions, made when they are asked for. */
+  readonly #read: Instruction[] = [];
+  readonly #quantumRegisters: Register[] = [];
+  readonly #classicalRegisters: Register[] = [];
+  readonly #variables: ClassicalVariable[] = [];
+  /** Names in expressions, variables included. */
+  readonly #names = new Set<string>();
 
-  /** @throws InvalidArgumentError unless both counts are integers >= 0. */
-  constructor(qubitCount: number, clbitCount = 0) {
+  /** @throws InvalidArgumentError unless both counts are integers in 0..2^31 - 1. */
+  constructor(qubitCount = 0, clbitCount = 0) {
+    super();
     if (!isCount(qubitCount) || !isCount(clbitCount)) {
       throw new InvalidArgumentError('A circuit has an impossible size', {
         expected: 'integers >= 0',
         actual: [qubitCount, clbitCount],
       });
     }
-    this.qubitCount = qubitCount;
+    this.#qubitCount = qubitCount;
     this.#clbitCount = clbitCount;
   }
 
   /** Rebuilds a circuit from `toJSON`'s record. @throws InvalidArgumentError naming what does not fit. */
   static fromJSON(data: CircuitData): Circuit {
-    if (data?.format !== 'qedge-circuit' || data.version !== 1 || !Array.isArray(data.instructions)) {
+    if (data?.format !== 'qedge-circuit' || data.version !== 2 || !Array.isArray(data.instructions)) {
       throw new InvalidArgumentError('Not a circuit', {
-        expected: 'format "qedge-circuit", version 1',
+        expected: 'format "qedge-circuit", version 2',
         actual: JSON.stringify([data?.format, data?.version]),
       });
     }
     const circuit = new Circuit(data.qubitCount, data.clbitCount);
-    for (const instruction of data.instructions) circuit.append(instruction);
+    for (const { name, start, size } of data.quantumRegisters ?? []) {
+      circuit.nameQubits(name, start, size);
+    }
+    for (const { name, start, size } of data.classicalRegisters ?? []) {
+      circuit.nameClbits(name, start, size);
+    }
+    const toCircuit = (body: CircuitData) => Circuit.fromJSON(body);
+    for (const variable of data.variables ?? []) {
+      circuit.declare(decodeRecord(variable, toCircuit) as ClassicalVariable);
+    }
+    for (const instruction of data.instructions) {
+      circuit.append(decodeRecord(instruction, toCircuit) as Instruction);
+    }
     return circuit;
   }
 
+  get qubitCount(): number {
+    return this.#qubitCount;
+  }
   get clbitCount(): number {
     return this.#clbitCount;
   }
-
-  /** The instructions in order of time; borrowed, not to be changed. */
-  get instructions(): readonly Instruction[] {
-    return this.#instructions;
+  /** How many instructions there are; those in bodies do not count. */
+  get instructionCount(): number {
+    return this.#store.count;
+  }
+  /** Names for runs of qubits; qubits without one are allowed. */
+  get quantumRegisters(): readonly Register[] {
+    return this.#quantumRegisters;
+  }
+  get classicalRegisters(): readonly Register[] {
+    return this.#classicalRegisters;
+  }
+  /** Classical variables; those of a body begin anew each time the body is entered. */
+  get variables(): readonly ClassicalVariable[] {
+    return this.#variables;
   }
 
-  /** The names of the free parameters, in order of first appearance. */
+  /** The instructions in order of time as objects, made when first asked for; borrowed, not to be changed. */
+  get instructions(): readonly Instruction[] {
+    for (let i = this.#read.length; i < this.#store.count; i++) this.#read.push(this.#store.read(i));
+    return this.#read;
+  }
+
+  /** Calls back for each instruction in order of time, without keeping the objects. */
+  forEach(visit: (instruction: Instruction, index: number) => void): void {
+    const known = this.#read.length;
+    for (let i = 0; i < this.#store.count; i++) visit(i < known ? this.#read[i]! : this.#store.read(i), i);
+  }
+
+  /** The names of the free parameters, in order of first appearance, bodies included; classical variables are none. */
   get parameterNames(): readonly string[] {
-    const names = new Set<string>();
-    for (const instruction of this.#instructions) {
-      if (instruction.kind !== 'gate') continue;
-      for (const angle of instruction.parameters) {
-        if (typeof angle !== 'number') for (const name of angle.names) names.add(name);
-      }
-    }
-    return [...names];
+    const own = new Set(this.#variables.map(({ name }) => name));
+    return [...this.#names].filter((name) => !own.has(name));
   }
 
   /** Qubits plus classical bits. */
   get width(): number {
-    return this.qubitCount + this.#clbitCount;
+    return this.#qubitCount + this.#clbitCount;
+  }
+
+  /** Bytes that the instructions take, without matrices, tables, bodies and expressions. */
+  get byteLength(): number {
+    return this.#store.byteLength;
+  }
+
+  /** Adds qubits under a name. @returns the register. @throws InvalidArgumentError for a name that is taken. */
+  addQuantumRegister(name: string, size: number): Register {
+    const start = this.#qubitCount;
+    checkRegister(this, { name, start, size }, Number.MAX_SAFE_INTEGER);
+    this.#qubitCount += size;
+    return this.nameQubits(name, start, size);
+  }
+
+  /** Adds classical bits under a name. @returns the register. */
+  addClassicalRegister(name: string, size: number): Register {
+    const start = this.#clbitCount;
+    checkRegister(this, { name, start, size }, Number.MAX_SAFE_INTEGER);
+    this.#clbitCount += size;
+    return this.nameClbits(name, start, size);
+  }
+
+  /** Names qubits `start..start + size - 1`. @throws InvalidArgumentError for a name that is taken or qubits that are not there. */
+  nameQubits(name: string, start: number, size: number): Register {
+    const register = checkRegister(this, { name, start, size }, this.#qubitCount);
+    this.#quantumRegisters.push(register);
+    return register;
+  }
+
+  /** Names classical bits `start..start + size - 1`. */
+  nameClbits(name: string, start: number, size: number): Register {
+    const register = checkRegister(this, { name, start, size }, this.#clbitCount);
+    this.#classicalRegisters.push(register);
+    return register;
+  }
+
+  /**
+   * Declares a classical variable, initially 0 or false where nothing else is said.
+   *
+   * @returns an expression that reads it, and a target that writes it.
+   */
+  declare(variable: ClassicalVariable): Extract<ClassicalTarget, { kind: 'variable' }> {
+    const { name, initial } = variable;
+    checkName(this, name);
+    const type = checkType(variable.type);
+    this.#variables.push(initial ? { name, type, initial } : { name, type });
+    return { kind: 'variable', name, type };
   }
 
   /** Appends an instruction after checking it. @throws InvalidArgumentError when it does not fit. */
@@ -90,187 +183,171 @@ export class Circuit {
         actual: String(instruction),
       });
     }
-    this.#instructions.push(checkPlainInstruction(instruction, this));
-    return this;
+    if (isControlFlow(instruction)) return this.#push(checkControlFlow(instruction, this));
+    switch (instruction.kind) {
+      case 'assign':
+        return this.#push(checkAssign(instruction, this));
+      case 'break':
+      case 'continue':
+        return this.#push({ kind: instruction.kind, qubits: [] });
+      default:
+        return this.#push(checkPlainInstruction(instruction, this));
+    }
   }
 
   /** Appends a gate by name. @throws InvalidArgumentError for an unknown name or operands that do not fit. */
-  gate(name: string, qubits: readonly number[], parameters: readonly ParameterValue[] = []): this {
-    gateDefinition(name);
-    return this.append({ kind: 'gate', name, qubits, parameters } as Instruction);
+  gate(name: GateName | (string & {}), qubits: readonly number[], parameters: readonly ParameterValue[] = []): this {
+    return this.#push(checkPlainInstruction({ kind: 'gate', name: name as GateName, qubits, parameters }, this));
   }
 
-  id(qubit: number): this {
-    return this.gate('id', [qubit]);
-  }
-  x(qubit: number): this {
-    return this.gate('x', [qubit]);
-  }
-  y(qubit: number): this {
-    return this.gate('y', [qubit]);
-  }
-  z(qubit: number): this {
-    return this.gate('z', [qubit]);
-  }
-  h(qubit: number): this {
-    return this.gate('h', [qubit]);
-  }
-  s(qubit: number): this {
-    return this.gate('s', [qubit]);
-  }
-  sdg(qubit: number): this {
-    return this.gate('sdg', [qubit]);
-  }
-  t(qubit: number): this {
-    return this.gate('t', [qubit]);
-  }
-  tdg(qubit: number): this {
-    return this.gate('tdg', [qubit]);
-  }
-  /** The square root of X. */
-  sx(qubit: number): this {
-    return this.gate('sx', [qubit]);
-  }
-  sxdg(qubit: number): this {
-    return this.gate('sxdg', [qubit]);
-  }
-  /** `diag(1, e^(i angle))`. */
-  p(angle: ParameterValue, qubit: number): this {
-    return this.gate('p', [qubit], [angle]);
-  }
-  /** `exp(-i angle X / 2)`. */
-  rx(angle: ParameterValue, qubit: number): this {
-    return this.gate('rx', [qubit], [angle]);
-  }
-  /** `exp(-i angle Y / 2)`. */
-  ry(angle: ParameterValue, qubit: number): this {
-    return this.gate('ry', [qubit], [angle]);
-  }
-  /** `exp(-i angle Z / 2)`. */
-  rz(angle: ParameterValue, qubit: number): this {
-    return this.gate('rz', [qubit], [angle]);
-  }
-  /** OpenQASM's general one-qubit gate: `p(phi) ry(theta) p(lambda)`, the rightmost applied first. */
-  u(theta: ParameterValue, phi: ParameterValue, lambda: ParameterValue, qubit: number): this {
-    return this.gate('u', [qubit], [theta, phi, lambda]);
-  }
-  cx(control: number, target: number): this {
-    return this.gate('cx', [control, target]);
-  }
-  cy(control: number, target: number): this {
-    return this.gate('cy', [control, target]);
-  }
-  cz(a: number, b: number): this {
-    return this.gate('cz', [a, b]);
-  }
-  ch(control: number, target: number): this {
-    return this.gate('ch', [control, target]);
-  }
-  cp(angle: ParameterValue, a: number, b: number): this {
-    return this.gate('cp', [a, b], [angle]);
-  }
-  crx(angle: ParameterValue, control: number, target: number): this {
-    return this.gate('crx', [control, target], [angle]);
-  }
-  cry(angle: ParameterValue, control: number, target: number): this {
-    return this.gate('cry', [control, target], [angle]);
-  }
-  crz(angle: ParameterValue, control: number, target: number): this {
-    return this.gate('crz', [control, target], [angle]);
-  }
-  swap(a: number, b: number): this {
-    return this.gate('swap', [a, b]);
-  }
-  iswap(a: number, b: number): this {
-    return this.gate('iswap', [a, b]);
-  }
-  /** The echoed cross-resonance gate `(IX - XY) / sqrt(2)`. */
-  ecr(a: number, b: number): this {
-    return this.gate('ecr', [a, b]);
-  }
-  /** `exp(-i angle XX / 2)`. */
-  rxx(angle: ParameterValue, a: number, b: number): this {
-    return this.gate('rxx', [a, b], [angle]);
-  }
-  /** `exp(-i angle YY / 2)`. */
-  ryy(angle: ParameterValue, a: number, b: number): this {
-    return this.gate('ryy', [a, b], [angle]);
-  }
-  /** `exp(-i angle ZZ / 2)`. */
-  rzz(angle: ParameterValue, a: number, b: number): this {
-    return this.gate('rzz', [a, b], [angle]);
-  }
-  ccx(controlA: number, controlB: number, target: number): this {
-    return this.gate('ccx', [controlA, controlB, target]);
-  }
-  cswap(control: number, a: number, b: number): this {
-    return this.gate('cswap', [control, a, b]);
-  }
-  /** Without qubits: across all of them. */
-  barrier(...qubits: number[]): this {
-    const all = Array.from({ length: this.qubitCount }, (_, qubit) => qubit);
-    return this.append({ kind: 'barrier', qubits: qubits.length > 0 ? qubits : all });
-  }
-  measure(qubit: number, clbit: number): this {
-    return this.append({ kind: 'measure', qubits: [qubit], clbit });
-  }
-  /** Measures qubit `i` into classical bit `i` for every `i`, growing the classical bits to as many as there are qubits. */
-  measureAll(): this {
-    this.#clbitCount = Math.max(this.#clbitCount, this.qubitCount);
-    for (let qubit = 0; qubit < this.qubitCount; qubit++) this.measure(qubit, qubit);
+  #push(checked: Instruction): this {
+    this.#store.push(checked);
+    collectParameterNames(checked, this.#names);
     return this;
   }
-  reset(qubit: number): this {
-    return this.append({ kind: 'reset', qubits: [qubit] });
+
+  /** Measures qubit `i` into classical bit `i` for every `i`, growing the classical bits to as many as there are qubits. */
+  measureAll(): this {
+    this.#clbitCount = Math.max(this.#clbitCount, this.#qubitCount);
+    for (let qubit = 0; qubit < this.#qubitCount; qubit++) this.measure(qubit, qubit);
+    return this;
+  }
+
+  /** A circuit of the same qubits, classical bits, registers and variables, without instructions: what bodies begin as. */
+  emptyCopy(): Circuit {
+    const copy = new Circuit(this.#qubitCount, this.#clbitCount);
+    copy.#quantumRegisters.push(...this.#quantumRegisters);
+    copy.#classicalRegisters.push(...this.#classicalRegisters);
+    copy.#variables.push(...this.#variables);
+    return copy;
   }
 
   /** A copy that can be appended to without changing this one. */
   clone(): Circuit {
-    return new Circuit(this.qubitCount, this.#clbitCount).#extend(this.#instructions);
+    return this.emptyCopy().#extend(this);
+  }
+
+  #extend(other: Circuit): this {
+    this.#store.append(other.#store);
+    for (const name of other.#names) this.#names.add(name);
+    return this;
   }
 
   /**
    * This circuit followed by another one, whose qubit `i` becomes `qubits[i]` (default `i`) and whose classical bit `i` becomes
-   * `clbits[i]` (default `i`).
+   * `clbits[i]` (default `i`). Variables of the same name are the same variable.
    *
    * @throws InvalidArgumentError when the other circuit does not fit.
    */
   compose(other: Circuit, qubits?: readonly number[], clbits?: readonly number[]): Circuit {
+    const composed = this.clone();
+    composed.#adoptVariables(other);
+    const fits = other.qubitCount <= this.#qubitCount && other.clbitCount <= this.#clbitCount;
+    if (fits && !qubits && !clbits) return composed.#extend(other);
     const placeQubit = (qubit: number) => (qubits ? qubits[qubit]! : qubit);
     const placeClbit = (clbit: number) => (clbits ? clbits[clbit]! : clbit);
-    const composed = this.clone();
-    for (const instruction of other.instructions) {
-      const placed = { ...instruction, qubits: instruction.qubits.map(placeQubit) } as Instruction;
-      composed.append(placed.kind === 'measure' ? { ...placed, clbit: placeClbit(placed.clbit) } : placed);
-    }
+    const placeBody = (body: Circuit): Circuit => {
+      const placed = composed.emptyCopy();
+      placed.#adoptVariables(body);
+      body.forEach((inner) => placed.append(placeInstruction(inner, placeQubit, placeClbit, placeBody)));
+      return placed;
+    };
+    other.forEach((instruction) => {
+      composed.append(placeInstruction(instruction, placeQubit, placeClbit, placeBody));
+    });
     return composed;
   }
 
-  /** The circuit that undoes this one. @throws InvalidArgumentError when it measures or resets. */
-  inverse(): Circuit {
-    const inverse = new Circuit(this.qubitCount, this.#clbitCount);
-    for (const instruction of this.#instructions.toReversed()) {
-      if (instruction.kind === 'barrier') inverse.append(instruction);
-      else if (instruction.kind !== 'gate') {
-        throw new InvalidArgumentError(`A circuit with ${instruction.kind} has no inverse`, {
-          expected: 'gates and barriers only',
-          actual: instruction.kind,
+  /** Declares the other circuit's variables that are not here yet. */
+  #adoptVariables(other: Circuit): void {
+    for (const variable of other.variables) {
+      const own = this.#variables.find(({ name }) => name === variable.name);
+      if (own === undefined) this.declare(variable);
+      else if (JSON.stringify(own.type) !== JSON.stringify(variable.type)) {
+        throw new InvalidArgumentError(`Two variables are called "${own.name}"`, {
+          expected: own.type,
+          actual: variable.type,
         });
-      } else {
-        const { name, parameters } = instruction;
-        for (const step of gateDefinition(name).inverse(parameters, instruction.qubits.length)) {
-          const qubits = step.positions.map((position) => instruction.qubits[position]!);
-          inverse.gate(step.name, qubits, step.parameters);
-        }
       }
+    }
+  }
+
+  /** The circuit that undoes this one. @throws InvalidArgumentError when it has anything but unitary instructions and barriers. */
+  inverse(): Circuit {
+    const inverse = this.emptyCopy();
+    for (let i = this.#store.count - 1; i >= 0; i--) {
+      const instruction = this.#store.read(i);
+      if (isUnitaryKind(instruction)) for (const step of invertInstruction(instruction)) inverse.append(step);
+      else inverse.append(keepTiming(instruction, 'has no inverse'));
     }
     return inverse;
   }
 
   /**
+   * The circuit that acts where `count` further qubits have the given states (default: all 1). They become qubits `0..count - 1`,
+   * the others move up; registers are not kept.
+   *
+   * @throws InvalidArgumentError when the circuit has anything but unitary instructions and barriers.
+   */
+  control(count = 1, state?: readonly (0 | 1)[]): Circuit {
+    const controls = range(count);
+    const controlled = new Circuit(this.#qubitCount + count, this.#clbitCount);
+    this.forEach((instruction) => {
+      const placed = placeInstruction(instruction, (qubit) => qubit + count);
+      if (isUnitaryKind(placed)) controlled.append(controlInstruction(placed, controls, state));
+      else controlled.append(keepTiming(placed, 'cannot be controlled'));
+    });
+    return controlled;
+  }
+
+  /**
+   * The circuit `exponent` times; its inverse for negative numbers. For a fraction the principal power: of a single instruction
+   * where there is one, else of the matrix of the whole circuit.
+   *
+   * @throws InvalidArgumentError when the circuit is not unitary; UnsupportedError for a fraction with free parameters or more than
+   *   8 qubits.
+   */
+  power(exponent: number): Circuit {
+    if (Number.isInteger(exponent)) {
+      return exponent < 0 ? this.inverse().repeat(-exponent) : this.repeat(exponent);
+    }
+    const steps: Instruction[] = [];
+    this.forEach((instruction) => {
+      if (isUnitaryKind(instruction)) steps.push(instruction);
+      else keepTiming(instruction, 'has no power');
+    });
+    const result = this.emptyCopy();
+    const [only] = steps;
+    if (only && steps.length === 1 && isUnitaryKind(only)) {
+      for (const step of powerInstruction(only, exponent)) result.append(step);
+      return result;
+    }
+    if (this.#qubitCount > MAX_POWER_QUBITS || this.parameterNames.length > 0) {
+      throw new UnsupportedError('This power of a circuit cannot be made', {
+        expected: `at most ${MAX_POWER_QUBITS} qubits, and no free parameters`,
+        actual: `${this.#qubitCount} qubits, parameters ${this.parameterNames.join(', ') || 'none'}`,
+      });
+    }
+    return result.unitary(unitaryPower(this.toMatrix(), exponent), range(this.#qubitCount));
+  }
+
+  /** The circuit so many times in a row. @throws InvalidArgumentError unless the count is an integer >= 0. */
+  repeat(count: number): Circuit {
+    if (!isCount(count)) {
+      throw new InvalidArgumentError('A number of repetitions is not usable', {
+        expected: 'an integer >= 0',
+        actual: count,
+      });
+    }
+    const repeated = this.emptyCopy();
+    for (let i = 0; i < count; i++) repeated.#extend(this);
+    return repeated;
+  }
+
+  /**
    * Replaces parameters by numbers. Parameters that are not mentioned stay free.
    *
-   * @throws InvalidArgumentError for a name that the circuit does not have or a value that is not finite.
+   * @throws InvalidArgumentError for a name that the circuit does not have, a value that is not finite, or where an angle would not be.
    */
   bind(values: ParameterBinding): Circuit {
     const known = new Set(this.parameterNames);
@@ -288,45 +365,60 @@ export class Circuit {
         });
       }
     }
-    const resolve = (angle: ParameterValue) =>
-      typeof angle === 'number' ? angle : angle.substitute(values).value;
-    const bound = this.#instructions.map((instruction) =>
-      instruction.kind === 'gate'
-        ? { ...instruction, parameters: instruction.parameters.map(resolve) }
-        : instruction,
+    return this.#bindKnown(values);
+  }
+
+  #bindKnown(values: ParameterBinding): Circuit {
+    const free = new Set(this.parameterNames);
+    const own = Object.fromEntries(Object.entries(values).filter(([name]) => free.has(name)));
+    const bound = this.clone();
+    for (const name of Object.keys(own)) bound.#names.delete(name);
+    bound.#store.rewrite(
+      (expression) => expression.substitute(own).value,
+      (instruction) => bindInstruction(instruction, own, (body) => body.#bindKnown(own)),
     );
-    return new Circuit(this.qubitCount, this.#clbitCount).#extend(bound);
+    return bound;
+  }
+
+  /**
+   * The circuit's matrix `[2^n, 2^n, 2]`, row-major and interleaved; bit `q` of an index belongs to qubit `q`.
+   *
+   * @throws InvalidArgumentError when it is not unitary, has free parameters, or more than 12 qubits.
+   */
+  toMatrix(): Float64Array {
+    return matrixOf(this.instructions, range(this.#qubitCount));
+  }
+
+  /** True for the same sizes, registers, variables and instructions, number for number. */
+  equals(other: Circuit): boolean {
+    const frame = (circuit: Circuit) => {
+      const { instructions, ...rest } = circuit.emptyCopy().toJSON();
+      return JSON.stringify(rest);
+    };
+    const spell = (instruction: Instruction) => JSON.stringify(encodeRecord(instruction));
+    return (
+      frame(this) === frame(other) && this.#store.equals(other.#store, (a, b) => spell(a) === spell(b))
+    );
   }
 
   /**
    * The longest chain of instructions that must wait for one another through a qubit or a classical bit. Barriers make
-   * instructions wait but do not count; neither do instructions that the filter refuses.
+   * instructions wait but do not count; neither do instructions that the filter refuses. A block of control flow counts as one.
    */
-  depth(filter: InstructionFilter = () => true): number {
-    const levels = new Int32Array(this.qubitCount + this.#clbitCount);
-    let depth = 0;
-    for (const instruction of this.#instructions) {
-      const wires: number[] = [...instruction.qubits];
-      if (instruction.kind === 'measure') wires.push(this.qubitCount + instruction.clbit);
-      let level = 0;
-      for (const wire of wires) level = Math.max(level, levels[wire]!);
-      if (instruction.kind !== 'barrier' && filter(instruction)) level++;
-      for (const wire of wires) levels[wire] = level;
-      depth = Math.max(depth, level);
-    }
-    return depth;
+  depth(filter?: InstructionFilter): number {
+    return measureDepth(this, filter);
   }
 
-  /** The depth counting only gates on two or more qubits. */
+  /** The depth counting only unitary instructions on two or more qubits. */
   twoQubitDepth(): number {
-    return this.depth((instruction) => instruction.kind === 'gate' && instruction.qubits.length > 1);
+    return this.depth((instruction) => isUnitaryKind(instruction) && instruction.qubits.length > 1);
   }
 
-  /** How often each instruction occurs, by name, most frequent first; measure, reset and barrier included. */
+  /** How often each instruction occurs, by name, most frequent first; measure, reset and barrier included, bodies not. */
   gateCounts(): Record<string, number> {
     const counts = new Map<string, number>();
-    for (const instruction of this.#instructions) {
-      const name = instructionName(instruction);
+    for (let i = 0; i < this.#store.count; i++) {
+      const name = this.#store.nameAt(i);
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }
     return Object.fromEntries([...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)));
@@ -334,21 +426,47 @@ export class Circuit {
 
   /** The record that `Circuit.fromJSON` reads; `JSON.stringify` uses it. */
   toJSON(): CircuitData {
+    const [quantumRegisters, classicalRegisters] = [this.#quantumRegisters, this.#classicalRegisters];
+    const instructions: Record<string, unknown>[] = [];
+    this.forEach((instruction) => instructions.push(encodeRecord(instruction)));
     return {
       format: 'qedge-circuit',
-      version: 1,
-      qubitCount: this.qubitCount,
+      version: 2,
+      qubitCount: this.#qubitCount,
       clbitCount: this.#clbitCount,
-      instructions: this.#instructions,
+      ...(quantumRegisters.length > 0 ? { quantumRegisters: [...quantumRegisters] } : {}),
+      ...(classicalRegisters.length > 0 ? { classicalRegisters: [...classicalRegisters] } : {}),
+      ...(this.#variables.length > 0 ? { variables: this.#variables.map(encodeRecord) } : {}),
+      instructions,
     };
-  }
-
-  #extend(checked: readonly Instruction[]): this {
-    for (const instruction of checked) this.#instructions.push(instruction);
-    return this;
   }
 }
 
+/** Barriers and delays, which stay; anything else is refused. */
+function keepTiming(instruction: Instruction, problem: string): Instruction {
+  if (instruction.kind === 'barrier' || instruction.kind === 'delay') return instruction;
+  throw new InvalidArgumentError(`A circuit with ${instructionName(instruction)} ${problem}`, {
+    expected: 'unitary instructions and barriers only',
+    actual: instructionName(instruction),
+  });
+}
+
+function collectParameterNames(instruction: Instruction, names: Set<string>): void {
+  const add = (value: ParameterValue) => {
+    if (typeof value !== 'number') for (const name of value.names) names.add(name);
+  };
+  if (instruction.kind === 'gate') for (const angle of instruction.parameters) add(angle);
+  else if (instruction.kind === 'pauli-evolution') add(instruction.time);
+  else if (instruction.kind === 'controlled') collectParameterNames(instruction.body, names);
+  else if (isControlFlow(instruction)) {
+    for (const body of bodiesOf(instruction)) for (const name of body.parameterNames) names.add(name);
+  }
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i);
+}
+
 function isCount(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0;
+  return Number.isSafeInteger(value) && value >= 0 && value < 2 ** 31;
 }

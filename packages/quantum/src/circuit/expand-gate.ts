@@ -75,11 +75,11 @@ const RULES: Readonly<Record<string, Rule>> = {
     ...[step('cx', [0, 1]), step('x', [0])],
   ],
   rxx: ([angle]) => [
-    ...[step('h', [0]), step('h', [1]), step('rzz', [0, 1], angle!), step('h', [0]), step('h', [1])],
+    ...[step('h', [0]), step('h', [1]), step('rzz', [0, 1], angle!), step('h', [1]), step('h', [0])],
   ],
   ryy: ([angle]) => [
     ...[step('sx', [0]), step('sx', [1]), step('rzz', [0, 1], angle!)],
-    ...[step('sxdg', [0]), step('sxdg', [1])],
+    ...[step('sxdg', [1]), step('sxdg', [0])],
   ],
   rzx: ([angle]) => [step('h', [1]), step('rzz', [0, 1], angle!), step('h', [1])],
   xx_plus_yy: ([theta, beta]) => [
