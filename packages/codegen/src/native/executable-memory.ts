@@ -57,6 +57,8 @@ interface LibraryCalls {
  */
 export class ExecutableMemory {
   readonly koffi: Koffi;
+  /** Of every kernel: a function of one address. */
+  readonly kernelType: ReturnType<Koffi['proto']>;
   readonly #calls: LibraryCalls;
   readonly #slabs = new CodeSlabs();
   /** Why the first way does not work; it is tried once. */
@@ -80,6 +82,7 @@ export class ExecutableMemory {
       });
     }
     this.koffi = loaded.koffi;
+    this.kernelType = loaded.koffi.proto('void', ['int64_t']);
     this.#calls = bindLibraryCalls(loaded.koffi);
   }
 

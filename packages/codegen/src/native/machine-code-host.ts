@@ -1,10 +1,4 @@
-import {
-  CapabilityUnavailableError,
-  FileFormatError,
-  InvalidArgumentError,
-  UseAfterReleaseError,
-} from '@qedge/core';
-import type { Koffi } from '@qedge/core/node';
+import { InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
 import {
   type AssembledKernels,
   type EmittedKernel,
@@ -22,12 +16,13 @@ import { emitKernel, type KernelDescription, kernelKey } from '../kernels/famili
 import type { FloatElement, Target, TargetTraits } from '../target/target.ts';
 import { Avx2Target } from '../x64/avx2-target.ts';
 import { Avx512Target, supportsAvx512 } from '../x64/avx512-target.ts';
-import { enabledFeatures, featureNames } from '../x64/features.ts';
 import type { CodeFragments } from '../x64/x64-frame.ts';
 import { AdoptedMachineMemory } from './adopted-memory.ts';
 import { type CpuDescription, describeCpu } from './cpu-features.ts';
 import { ExecutableMemory } from './executable-memory.ts';
+import { featuresOf, kernelAt, loadMachineCode, placeMachineCode } from './load-machine-code.ts';
 import { MachineMemory } from './machine-memory.ts';
+import { assertNativeAllowed } from './native-allowed.ts';
 
 /** Options of {@link createMachineCodeHost}. */
 export interface MachineCodeHostOptions {
@@ -78,31 +73,12 @@ export function createMachineCodeHost(options: MachineCodeHostOptions = {}): Mac
   }
 }
 
-function assertNativeAllowed(): void {
-  const value = process.env.QEDGE_NATIVE;
-  if (value === undefined || value === '' || value === '1') return;
-  if (value === '0') {
-    throw new CapabilityUnavailableError('QEDGE_NATIVE=0 forbids machine code', {
-      remedy: 'Unset QEDGE_NATIVE to allow it',
-    });
-  }
-  throw new InvalidArgumentError('QEDGE_NATIVE has a value that is not known', {
-    expected: '0 or 1',
-    actual: value,
-  });
-}
-
-/** What each function that runs a kernel refers to, so that the memory of its argument block lives as long as the function. */
-const MEMORY = Symbol('memory');
-
 class X64Host implements MachineCodeHost {
   readonly isa: MachineIsa;
   readonly strict: boolean;
   readonly traits: TargetTraits;
   readonly cpu: CpuDescription;
   readonly #executable: ExecutableMemory;
-  /** The type of every kernel: a function of one address. */
-  readonly #type: ReturnType<Koffi['proto']>;
   /** Addresses of code by kernel key. */
   readonly #addresses = new Map<string, number>();
   readonly #verified: VerifiedKernels;
@@ -117,7 +93,6 @@ class X64Host implements MachineCodeHost {
     this.strict = strict;
     this.cpu = cpu;
     this.#executable = executable;
-    this.#type = executable.koffi.proto('void', ['int64_t']);
     this.traits = this.#createTarget().traits;
     this.#verified = new VerifiedKernels(this);
   }
@@ -147,7 +122,7 @@ class X64Host implements MachineCodeHost {
     const key = kernelKey(description);
     const address = this.#addressOf(key, description);
     if (!this.#verified.has(key)) {
-      this.#verified.verify(description, (scratch) => this.#bind(address, scratch));
+      this.#verified.verify(description, (scratch) => this.#loadedAt(key, address, scratch).run);
     }
     return this.#loadedAt(key, address, memory);
   }
@@ -160,34 +135,17 @@ class X64Host implements MachineCodeHost {
     );
     const address = this.#place(code);
     for (const [index, description] of descriptions.entries()) {
-      verified.verify(description, (scratch) => this.#bind(address + starts[index]!, scratch));
+      verified.verify(description, (scratch) => {
+        return this.#loadedAt(String(index), address + starts[index]!, scratch).run;
+      });
     }
-    return { code, starts, features: this.#features() };
+    return { code, starts, features: featuresOf(this.cpu) };
   }
 
-  loadEncoded({ code, starts, features }: EncodedKernels, memory: KernelMemory): readonly LoadedKernel[] {
+  loadEncoded(encoded: EncodedKernels, memory: KernelMemory): readonly LoadedKernel[] {
     this.#assertUsable();
     assertOwnKind(memory);
-    const present = this.#features();
-    const missing = features.filter((name) => !present.includes(name));
-    if (missing.length > 0) {
-      throw new CapabilityUnavailableError('Machine code needs a processor with more features', {
-        expected: features,
-        actual: present,
-        facts: { missing },
-      });
-    }
-    const strange = starts.find(
-      (start) => !(start >= 0 && start < code.byteLength && start % MEMORY_ALIGNMENT === 0),
-    );
-    if (strange !== undefined) {
-      throw new FileFormatError('A function begins outside of its machine code', {
-        expected: `a multiple of ${MEMORY_ALIGNMENT} below ${code.byteLength}`,
-        actual: strange,
-      });
-    }
-    const base = this.#place(code);
-    return starts.map((start, index) => this.#loadedAt(String(index), base + start, memory));
+    return loadMachineCode(this.#executable, this.cpu, encoded, memory);
   }
 
   traitsOf(element: FloatElement): TargetTraits {
@@ -216,11 +174,7 @@ class X64Host implements MachineCodeHost {
   }
 
   #loadedAt(key: string, address: number, memory: KernelMemory): LoadedKernel {
-    return { key, run: this.#bind(address, memory), portable: { kind: 'machine-code', address } };
-  }
-
-  #features(): readonly string[] {
-    return featureNames(enabledFeatures(this.cpu.features));
+    return kernelAt(this.#executable, key, address, memory);
   }
 
   dispose(): void {
@@ -250,16 +204,7 @@ class X64Host implements MachineCodeHost {
   }
 
   #place(code: Uint8Array): number {
-    const placement = this.#executable.place(code);
-    if (placement.placed) return placement.address;
-    throw new CapabilityUnavailableError(placement.reason, { remedy: placement.remedy });
-  }
-
-  /** The function is koffi's own: a wrapper would cost as much as the call. */
-  #bind(address: number, memory: KernelMemory): (block: number) => void {
-    const run: (block: number) => void = this.#executable.koffi.decode(BigInt(address), this.#type);
-    Object.defineProperty(run, MEMORY, { value: memory });
-    return run;
+    return placeMachineCode(this.#executable, code);
   }
 
   #assertUsable(): void {

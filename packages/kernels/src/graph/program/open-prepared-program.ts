@@ -12,7 +12,7 @@ import { CompiledGraph } from '../compiled-graph.ts';
 import { sectionKey } from '../prepared-weights.ts';
 import { guardTraps } from './guard-traps.ts';
 import { missingWeights } from './missing-weights.ts';
-import { fillFront, type ProgramPlaces, programParts } from './placed-program.ts';
+import { fillFront, layOutProgram, type ProgramPlaces, programParts } from './placed-program.ts';
 import { type Program, parseProgramKey, programKey } from './program.ts';
 import { decodeProgram } from './program-bytes.ts';
 import { openProgramFile, type ProgramFileBytes } from './program-file.ts';
@@ -30,8 +30,8 @@ export interface OpenPreparedProgramOptions {
 /** Which programs a browser or server can run, fastest first. */
 const ISAS = ['wasm', 'wasm-strict'] as const;
 
-/** Kernels find their memory at multiples of this; address 0 and those after it stay unused. */
-const ALIGNMENT = 64;
+/** Where the front begins: address 0 and those after it stay unused. */
+const FRONT_OFFSET = 64;
 
 /**
  * Starts a model from a prepared file (`savePreparedModel` with an engine for WebAssembly, or `qedge prepare --targets wasm`) in a few milliseconds:
@@ -52,6 +52,15 @@ export function openPreparedProgram(
   file: string | Uint8Array,
   options: OpenPreparedProgramOptions = {},
 ): CompiledGraph {
+  return openPortableProgram(file, options, null);
+}
+
+/** As {@link openPreparedProgram}. @param reason why it is not machine code that runs, or null. */
+export function openPortableProgram(
+  file: string | Uint8Array,
+  options: OpenPreparedProgramOptions,
+  reason: string | null,
+): CompiledGraph {
   const { precision = 'float32', verify = false } = options;
   if (!isPrecision(precision)) {
     throw new InvalidArgumentError('The precision is not known', {
@@ -62,7 +71,7 @@ export function openPreparedProgram(
   const source = openProgramFile(file);
   const model = LazyModel.fromSource(source, { verification: verify ? 'first-use' : 'none' });
   try {
-    return startProgram(model, source, precision, verify);
+    return startProgram(model, source, { precision, verify, reason });
   } finally {
     // And with it the source.
     model.dispose();
@@ -72,8 +81,7 @@ export function openPreparedProgram(
 function startProgram(
   model: LazyModel,
   source: ProgramFileBytes,
-  precision: Precision,
-  verify: boolean,
+  { precision, verify, reason }: Required<OpenPreparedProgramOptions> & { readonly reason: string | null },
 ): CompiledGraph {
   const { name } = source;
   const { program, module } = chooseProgram(model, precision, name);
@@ -84,10 +92,11 @@ function startProgram(
   const kernels = loadKernels(program, module, memory, name);
   fillFront(program, places, model);
   const copiedWeightBytes = program.weights.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  const lifetime = { disposed: false };
-  const guard = guardTraps(name);
+  const runner = { kernels, team: null, lifetime: { disposed: false }, copiedWeightBytes };
+  const { report, ...parts } = programParts(program, places, { ...runner, guard: guardTraps(name) });
   return new CompiledGraph({
-    ...programParts(program, places, { kernels, team: null, lifetime, copiedWeightBytes, guard }),
+    ...parts,
+    report: { ...report, reason },
     verify: () => {},
     onDispose: () => {},
   });
@@ -148,25 +157,23 @@ function chooseProgram(
 
 /** Places front, weights and temporary bytes one after the other in new memory, and copies the weights there. */
 function placeProgram(
-  { frontBytes, temporaryBytes, weights }: Program,
+  program: Program,
   name: string,
   read: (key: string, target: Uint8Array) => boolean,
 ): { readonly memory: WasmMemory; readonly places: ProgramPlaces } {
-  let at = ALIGNMENT + alignUp(frontBytes);
-  const weightAddresses = weights.map(({ byteLength }) => {
-    const address = at;
-    at += alignUp(byteLength);
-    return address;
-  });
-  const endAddress = at + alignUp(temporaryBytes);
-  const memory = newMemory(endAddress);
+  const { weightOffsets, byteLength } = layOutProgram(program, true);
+  const memory = newMemory(FRONT_OFFSET + byteLength);
   const { buffer } = memory;
-  for (const [index, { key, byteLength }] of weights.entries()) {
-    const target = new Uint8Array(buffer, weightAddresses[index]!, byteLength);
-    if (!read(sectionKey(key), target)) throw missingWeights(name, key);
+  const weightAddresses = weightOffsets.map((offset) => FRONT_OFFSET + offset);
+  for (const [index, weights] of program.weights.entries()) {
+    const target = new Uint8Array(buffer, weightAddresses[index]!, weights.byteLength);
+    if (!read(sectionKey(weights.key), target)) throw missingWeights(name, weights.key);
   }
-  const places = { buffer, byteOffset: ALIGNMENT, address: ALIGNMENT, endAddress, weightAddresses };
-  return { memory, places };
+  const endAddress = FRONT_OFFSET + byteLength;
+  return {
+    memory,
+    places: { buffer, byteOffset: FRONT_OFFSET, address: FRONT_OFFSET, endAddress, weightAddresses },
+  };
 }
 
 /** @returns false where there is no such section of this size. */
@@ -209,8 +216,4 @@ function loadKernels({ kernels }: Program, module: object, memory: WasmMemory, n
       cause,
     });
   }
-}
-
-function alignUp(bytes: number): number {
-  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }

@@ -21,6 +21,30 @@ export interface ProgramPlaces {
   readonly weightAddresses: readonly number[];
 }
 
+/** What all parts of a memory begin at multiples of. */
+const ALIGNMENT = 64;
+
+/** Offsets from the start of the front: of weights that are copied behind it, one after the other, and of the end of all bytes. */
+export interface ProgramLayout {
+  readonly weightOffsets: readonly number[];
+  readonly byteLength: number;
+}
+
+/** Places the front, copied weights and temporary bytes one after the other. */
+export function layOutProgram(
+  { frontBytes, temporaryBytes, weights }: Program,
+  copiesWeights: boolean,
+): ProgramLayout {
+  const alignUp = (bytes: number) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+  let at = alignUp(frontBytes);
+  const weightOffsets: number[] = [];
+  for (const { byteLength } of copiesWeights ? weights : []) {
+    weightOffsets.push(at);
+    at += alignUp(byteLength);
+  }
+  return { weightOffsets, byteLength: at + alignUp(temporaryBytes) };
+}
+
 /** Writes everything into the front that is there before the first run. @throws what `tensors` throws. */
 export function fillFront(program: Program, places: ProgramPlaces, tensors: WeightSource): void {
   const { buffer, byteOffset } = places;
