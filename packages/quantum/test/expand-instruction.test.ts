@@ -13,7 +13,6 @@ import {
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  adjointOf,
   controlledMatrix,
   type Dense,
   embed,
@@ -127,7 +126,6 @@ describe('expandInstruction', () => {
   });
 
   it('splits structured unitaries: products, permutations, diagonals, the identity, nearly degenerate ones', () => {
-    const random = new Random(11);
     const product = new Circuit(4).h(0).cx(0, 3).t(2).cswap(1, 2, 3).ecr(0, 1).y(2);
     const nearly = new Circuit(3).rx(1e-9, 0).crx(1e-8, 0, 2).ry(1e-12, 1).cp(1e-10, 1, 2);
     const matrices = [
@@ -141,18 +139,12 @@ describe('expandInstruction', () => {
       cyclicShift(8),
       cyclicShift(16),
       fourierMatrix(8),
-      randomUnitary(random, 8).map((entry, i) => (i % 2 === 0 ? entry : 0) * 0 + (isDiagonalEntry(i, 8) ? 1 : 0)),
     ];
     for (const matrix of matrices) {
       const count = Math.log2(Math.sqrt(matrix.length / 2));
-      const real = matrix.map((entry, i) => (i % 2 === 1 && isDiagonalEntry(i, 2 ** count) ? entry : entry));
-      const instruction = {
-        kind: 'unitary',
-        qubits: Array.from({ length: count }, (_, i) => i),
-        matrix: real,
-      } as const;
-      if (!isUnitaryMatrix(real)) continue;
-      expect(deviation(instruction, real, count)).toBeLessThan(1e-13);
+      const qubits = Array.from({ length: count }, (_, i) => i);
+      const instruction = { kind: 'unitary', qubits, matrix } as const;
+      expect(deviation(instruction, matrix, count)).toBeLessThan(1e-13);
     }
   });
 
@@ -232,9 +224,10 @@ describe('expandInstruction', () => {
     ];
     for (const make of bodies) {
       for (const controlCount of [1, 2]) {
-        const places = pick(random, 6, 6);
+        const places = pick(random, 5, 5);
         const controls = places.slice(0, controlCount);
         const body = make(places.slice(controlCount));
+        if (body.kind === 'gate' && body.qubits.length < gateDefinition(body.name).qubitCount) continue;
         const controlState = controls.map(() => random.integer(2) as 0 | 1);
         const instruction: UnitaryKind = {
           kind: 'controlled',
@@ -243,10 +236,10 @@ describe('expandInstruction', () => {
           controlState,
           body,
         };
-        const own = matrixOfElementary(expandInstruction(body) ?? [body], 6);
+        const own = matrixOfElementary(expandInstruction(body) ?? [body], 5);
         const expanded = expandInstruction(instruction)!;
         const expected = controlledMatrix(own, controls, controlState);
-        expect(largestDifference(matrixOfElementary(expanded, 6), expected), JSON.stringify(body)).toBeLessThan(
+        expect(largestDifference(matrixOfElementary(expanded, 5), expected), JSON.stringify(body)).toBeLessThan(
           1e-12,
         );
       }
@@ -302,23 +295,8 @@ describe('expandInstruction', () => {
     expect(expandInstruction({ kind: 'diagonal', qubits: [0], phases: Float64Array.of(0, 1) })).toBeNull();
     expect(expandInstruction({ kind: 'measure', qubits: [0], clbit: 0 })).toBeNull();
     expect(expandInstruction({ kind: 'barrier', qubits: [0] })).toBeNull();
-    expect(adjointOf([[[0, 1]]])[0]![0]![1]).toBe(-1);
   });
 });
-
-function isDiagonalEntry(index: number, size: number): boolean {
-  return (index >> 1) % (size + 1) === 0 && index % 2 === 0;
-}
-
-function isUnitaryMatrix(matrix: Float64Array): boolean {
-  const count = Math.log2(Math.sqrt(matrix.length / 2));
-  try {
-    new Circuit(count).unitary(matrix, Array.from({ length: count }, (_, i) => i));
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** `|i> -> |i + 1>`: all eigenvalues differ, and every entry on the diagonal is 0. */
 function cyclicShift(size: number): Float64Array {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '@qedge/core';
 import { checkUnitary } from './check-unitary.ts';
-import { gateDefinition, isGateName } from './gate-definition.ts';
+import { type GateName, gateDefinition } from './gate-definition.ts';
 import {
   type DelayUnit,
   type GateInstruction,
@@ -52,7 +52,7 @@ export function checkPlainInstruction(value: Instruction, context: InstructionCo
           actual: `${value.duration} ${value.unit}`,
         });
       }
-      return { kind: 'delay', qubits, duration: value.duration, unit: value.unit };
+      return { kind: 'delay', qubits, duration: value.duration + 0, unit: value.unit };
     default:
       throw new InvalidArgumentError('Unknown instruction', {
         expected: 'a kind of instruction',
@@ -70,7 +70,7 @@ export function checkUnitaryKind(value: UnitaryKind, qubitCount: number): Unitar
       return checkGate(name, qubits, value.parameters);
     case 'unitary': {
       checkSize(name, qubits.length, MAX_MATRIX_QUBITS);
-      const matrix = Float64Array.from(value.matrix);
+      const matrix = copyNumbers(value.matrix);
       checkUnitary(matrix, qubits.length);
       return value.label === undefined
         ? { kind: 'unitary', qubits, matrix }
@@ -78,7 +78,7 @@ export function checkUnitaryKind(value: UnitaryKind, qubitCount: number): Unitar
     }
     case 'diagonal': {
       checkSize(name, qubits.length, MAX_TABLE_QUBITS);
-      const phases = Float64Array.from(value.phases);
+      const phases = copyNumbers(value.phases);
       checkLength(name, 'phases', 2 ** qubits.length, phases.length);
       if (!phases.every(Number.isFinite)) throw notFinite('A phase of diagonal');
       return { kind: 'diagonal', qubits, phases };
@@ -139,14 +139,14 @@ function checkPauliEvolution(
       });
     }
     if (!Number.isFinite(coefficient)) throw notFinite(`The coefficient of ${string}`, coefficient);
-    return [string, coefficient] as const;
+    return [string, coefficient + 0] as const;
   });
   return { kind: 'pauli-evolution', qubits, terms, time: checkAngle('pauli-evolution', value.time) };
 }
 
 function checkAmplitudes(values: Float64Array, qubitCount: number): Float64Array {
   checkSize('initialize', qubitCount, MAX_TABLE_QUBITS);
-  const amplitudes = Float64Array.from(values);
+  const amplitudes = copyNumbers(values);
   checkLength('initialize', 'numbers', 2 * 2 ** qubitCount, amplitudes.length);
   let norm = 0;
   for (const part of amplitudes) norm += part * part;
@@ -164,18 +164,29 @@ function checkGate(
   qubits: readonly number[],
   values: readonly ParameterValue[] = [],
 ): GateInstruction {
+  const gate = checkGateShape(name, qubits, values);
+  return { kind: 'gate', name: gate, qubits, parameters: values.map((angle) => checkAngle(name, angle)) };
+}
+
+/** Checks a gate's name and how many operands it has. @returns the name. */
+export function checkGateShape(
+  name: string,
+  qubits: readonly number[],
+  values: readonly ParameterValue[],
+): GateName {
   const gate = gateDefinition(name);
-  if (!isGateName(name)) throw new InvalidArgumentError('Unknown gate', { actual: name });
-  if (!gate.variadic || qubits.length < gate.qubitCount)
+  if (!gate.variadic || qubits.length < gate.qubitCount) {
     checkLength(name, 'qubits', gate.qubitCount, qubits.length);
+  }
   checkLength(name, 'parameters', gate.parameterCount, values.length);
-  return { kind: 'gate', name, qubits, parameters: values.map((angle) => checkAngle(name, angle)) };
+  return name as GateName;
 }
 
 /** A finite number, or an expression that still has parameters. @throws InvalidArgumentError for anything else. */
 export function checkAngle(name: string, angle: ParameterValue | string): ParameterValue {
   if (typeof angle === 'number') {
-    if (Number.isFinite(angle)) return angle;
+    // A zero has no sign, so that circuits equal those that went through JSON.
+    if (Number.isFinite(angle)) return angle + 0;
   } else if (angle instanceof ParameterExpression) {
     return angle.value;
   } else if (typeof angle === 'string') {
@@ -187,14 +198,34 @@ export function checkAngle(name: string, angle: ParameterValue | string): Parame
   });
 }
 
-/** Qubits that exist and differ. @throws InvalidArgumentError otherwise. */
+/** Qubits that exist and differ, copied. @throws InvalidArgumentError otherwise. */
 export function checkQubits(name: string, values: readonly number[], qubitCount: number): readonly number[] {
   const qubits = Array.from(values ?? []);
-  for (const qubit of qubits) checkIndex(qubit, qubitCount, `The qubit of ${name}`);
-  if (new Set(qubits).size !== qubits.length) {
+  checkDistinctQubits(name, qubits, qubitCount);
+  return qubits;
+}
+
+/** More are compared by a set. */
+const FEW = 16;
+
+/** @throws InvalidArgumentError unless the qubits exist and differ. */
+export function checkDistinctQubits(name: string, qubits: readonly number[], qubitCount: number): void {
+  let differ = true;
+  for (let i = 0; i < qubits.length; i++) {
+    const qubit = qubits[i]!;
+    if (!Number.isInteger(qubit) || qubit < 0 || qubit >= qubitCount) {
+      checkIndex(qubit, qubitCount, `The qubit of ${name}`);
+    }
+    if (qubits.length <= FEW) for (let j = 0; j < i; j++) differ &&= qubits[j] !== qubit;
+  }
+  if (!differ || (qubits.length > FEW && new Set(qubits).size !== qubits.length)) {
     throw new InvalidArgumentError(`The qubits of ${name} must differ`, { actual: qubits });
   }
-  return qubits;
+}
+
+/** A copy whose zeros have no sign. */
+function copyNumbers(values: Float64Array): Float64Array {
+  return Float64Array.from(values, (value) => value + 0);
 }
 
 function checkSize(name: string, count: number, most: number): void {

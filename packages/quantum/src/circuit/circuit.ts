@@ -1,6 +1,11 @@
 import { InvalidArgumentError, UnsupportedError } from '@qedge/core';
 import { checkAssign, checkControlFlow } from './check-control-flow.ts';
-import { checkPlainInstruction } from './check-instruction.ts';
+import {
+  checkAngle,
+  checkDistinctQubits,
+  checkGateShape,
+  checkPlainInstruction,
+} from './check-instruction.ts';
 import { type CircuitData, decodeRecord, encodeRecord } from './circuit-data.ts';
 import { type InstructionFilter, measureDepth } from './circuit-depth.ts';
 import type { ClassicalTarget, ClassicalVariable, Register } from './classical-expression.ts';
@@ -196,8 +201,19 @@ export class Circuit extends InstructionBuilder {
   }
 
   /** Appends a gate by name. @throws InvalidArgumentError for an unknown name or operands that do not fit. */
-  gate(name: GateName | (string & {}), qubits: readonly number[], parameters: readonly ParameterValue[] = []): this {
-    return this.#push(checkPlainInstruction({ kind: 'gate', name: name as GateName, qubits, parameters }, this));
+  gate(
+    name: GateName | (string & {}),
+    qubits: readonly number[],
+    parameters: readonly ParameterValue[] = [],
+  ): this {
+    const known = checkGateShape(name, qubits, parameters);
+    checkDistinctQubits(name, qubits, this.#qubitCount);
+    const angles = parameters.length === 0 ? parameters : parameters.map((angle) => checkAngle(name, angle));
+    this.#store.pushGate(known, qubits, angles);
+    for (const angle of angles) {
+      if (typeof angle !== 'number') for (const free of angle.names) this.#names.add(free);
+    }
+    return this;
   }
 
   #push(checked: Instruction): this {

@@ -28,7 +28,7 @@ function withRoom<Values extends NumberArray>(values: Values, length: number): V
  */
 export class InstructionStore {
   #count = 0;
-  #opcodes = new Uint8Array(16);
+  #opcodes = new Uint8Array(17);
   /** Where the operands of each instruction begin; those of `i` end where those of `i + 1` begin. */
   #operandStarts = new Uint32Array(17);
   #operands = new Uint32Array(32);
@@ -85,7 +85,7 @@ export class InstructionStore {
     const at = this.#count;
     const [firstOperand, firstAngle] = [this.#operandStarts[at]!, this.#angleStarts[at]!];
     const [operandEnd, angleEnd] = [firstOperand + operands.length, firstAngle + angles.length];
-    if (at + 2 > this.#opcodes.length) {
+    if (at + 2 > this.#operandStarts.length) {
       this.#opcodes = withRoom(this.#opcodes, at + 2);
       this.#operandStarts = withRoom(this.#operandStarts, at + 2);
       this.#angleStarts = withRoom(this.#angleStarts, at + 2);
