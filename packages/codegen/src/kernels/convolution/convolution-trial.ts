@@ -14,6 +14,7 @@ import {
 } from '../../reference/convolution.ts';
 import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from '../../target/narrow-numbers.ts';
 import type { TargetTraits } from '../../target/target.ts';
+import { UNIT_ROUNDOFF } from '../../target/unit-roundoff.ts';
 import { expectActivation } from '../activation/activation-family.ts';
 import type { ExpectedElement } from '../elements/array-trial.ts';
 import { fillUniform } from '../elements/fill-operands.ts';
@@ -25,8 +26,6 @@ import {
   packConvolutionWeights,
   packDepthwiseWeights,
 } from './pack-weights.ts';
-
-const UNIT_ROUNDOFF = 2 ** -24;
 
 /** The nearest numbers that the format can hold. */
 function roundToFormat(values: Float32Array, format: WeightFormat): Float32Array {

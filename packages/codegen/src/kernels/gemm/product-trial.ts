@@ -12,6 +12,7 @@ import {
   referenceSoftmaxRow,
 } from '../../reference/gemm.ts';
 import { bfloat16Value, float16Value } from '../../target/narrow-numbers.ts';
+import { UNIT_ROUNDOFF } from '../../target/unit-roundoff.ts';
 import type { KernelTrial } from '../kernel-family.ts';
 import type { GemmPanelShape } from './gemm-panels.ts';
 import { TrialMemory, type TrialOperands } from './trial-memory.ts';
@@ -19,8 +20,6 @@ import { TrialMemory, type TrialOperands } from './trial-memory.ts';
 const WORD_BYTES = 4;
 const SAMPLED_ROWS = 8;
 const SAMPLED_COLUMNS = 7;
-/** Rounding of one float32 operation, relative to its result. */
-const UNIT_ROUNDOFF = 2 ** -24;
 const SMALLEST_NUMBER = 2 ** -149;
 /** The largest slope of any activation is that of gelu, 1.129. */
 const STEEPEST_ACTIVATION = 1.13;

@@ -8,6 +8,7 @@ import { requireInteger } from '../../description/require-integer.ts';
 import { requireWindow, windowKey, windowOutput } from '../../description/window.ts';
 import { referenceDepthwiseFilterGradient } from '../../reference/gradient.ts';
 import type { Target, Vector } from '../../target/target.ts';
+import { UNIT_ROUNDOFF } from '../../target/unit-roundoff.ts';
 import { arrayTrial, drawFloats, readFloat32 } from '../elements/array-trial.ts';
 import { WORD_BYTES } from '../elements/element-loop.ts';
 import type { KernelFamily, KernelTrial } from '../kernel-family.ts';
@@ -15,7 +16,6 @@ import { Cursor, emitRepeated } from '../window/cursor.ts';
 import { windowGeometry } from '../window/window-geometry.ts';
 import { emitWindowWalk, type MetTap } from './walk-windows.ts';
 
-const UNIT_ROUNDOFF = 2 ** -24;
 /** A vector for the gradient, and one for cells. */
 const OPERAND_VECTORS = 2;
 

@@ -1,8 +1,7 @@
 import type { Activation } from '../../description/epilogue.ts';
 import { referenceActivation } from '../../reference/activation.ts';
+import { UNIT_ROUNDOFF } from '../../target/unit-roundoff.ts';
 
-/** Rounding of one float32 operation, relative to its result. */
-const UNIT_ROUNDOFF = 2 ** -24;
 /** More than the error of any activation, in units of the last place; their own tests are sharper. */
 const ACTIVATION_ULPS = 8;
 /** The steepest activation multiplies an error of its argument by less. */

@@ -6,6 +6,7 @@ import type { KernelMemory } from '../../host/kernel-host.ts';
 import { type NibbleElement, referenceNibbleSum } from '../../reference/nibble-gemm.ts';
 import { float16Value } from '../../target/narrow-numbers.ts';
 import type { TargetTraits } from '../../target/target.ts';
+import { UNIT_ROUNDOFF } from '../../target/unit-roundoff.ts';
 import type { KernelTrial } from '../kernel-family.ts';
 import { findActivatedError } from './activated-error.ts';
 import { encodedGroupCodeBytes } from './code-form.ts';
@@ -22,8 +23,6 @@ import { type TrialRegion, TrialRegions } from './trial-regions.ts';
 const SAMPLED_ROWS = 6;
 const SAMPLED_COLUMNS = 8;
 const SAMPLED_PANELS = 3;
-/** Rounding of one float32 operation, relative to its result. */
-const UNIT_ROUNDOFF = 2 ** -24;
 /** Bits of random float16 scales: 2^-8 to 2^-7. */
 const HALF_SCALE_BITS = 0x1c00;
 

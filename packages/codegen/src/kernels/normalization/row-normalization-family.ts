@@ -8,14 +8,13 @@ import {
 import { requireKnown } from '../../description/require-known.ts';
 import { requireRowLayout } from '../../description/row-layout.ts';
 import { referenceMoments } from '../../reference/normalization.ts';
+import { UNIT_ROUNDOFF } from '../../target/unit-roundoff.ts';
 import { expectActivation } from '../activation/activation-family.ts';
 import { arrayTrial, drawFloats, readFloat32 } from '../elements/array-trial.ts';
 import { WORD_BYTES } from '../elements/element-loop.ts';
 import { SUM_LANES } from '../elements/lane-reduction.ts';
 import type { KernelFamily } from '../kernel-family.ts';
 import { emitRowNormalization } from './emit-row-normalization.ts';
-
-const UNIT_ROUNDOFF = 2 ** -24;
 
 /**
  * With u = 2^-24 and n = width / 16 + 6 roundings per sum: the mean is off by `n u mean(|x|)`, a difference by as much and its own

@@ -9,13 +9,12 @@ import {
   requireArgExtremum,
   requireAxisReduction,
 } from '../../description/axis-reduction.ts';
+import { UNIT_ROUNDOFF } from '../../target/unit-roundoff.ts';
 import { arrayTrial, drawFloats, type ExpectedElement, readFloat32 } from '../elements/array-trial.ts';
 import { WORD_BYTES } from '../elements/element-loop.ts';
 import type { KernelFamily, KernelTrial } from '../kernel-family.ts';
 import { emitArgExtremum } from './emit-arg-extremum.ts';
 import { emitAxisReduction } from './emit-axis-reduction.ts';
-
-const UNIT_ROUNDOFF = 2 ** -24;
 
 /** A trial of whatever turns the elements along an axis into one. */
 function trialOfAxis(

@@ -8,12 +8,11 @@ import { requireInteger } from '../../description/require-integer.ts';
 import { requireKnown } from '../../description/require-known.ts';
 import { requireSpan } from '../../description/row-layout.ts';
 import type { Target, Vector } from '../../target/target.ts';
+import { UNIT_ROUNDOFF } from '../../target/unit-roundoff.ts';
 import { arrayTrial, drawFloats, readFloat32 } from '../elements/array-trial.ts';
 import { emitRowLoop, WORD_BYTES } from '../elements/element-loop.ts';
 import { emitRowMaximum, emitRowSum, SUM_LANES, sumVectors } from '../elements/lane-reduction.ts';
 import type { KernelFamily } from '../kernel-family.ts';
-
-const UNIT_ROUNDOFF = 2 ** -24;
 
 function emitReduction(
   target: Target<unknown>,

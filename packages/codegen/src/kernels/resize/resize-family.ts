@@ -5,12 +5,11 @@ import {
   type ResizeDescription,
   requireResize,
 } from '../../description/resize.ts';
+import { UNIT_ROUNDOFF } from '../../target/unit-roundoff.ts';
 import { arrayTrial, drawFloats, readFloat32 } from '../elements/array-trial.ts';
 import { WORD_BYTES } from '../elements/element-loop.ts';
 import type { KernelFamily, KernelTrial } from '../kernel-family.ts';
 import { emitResize } from './emit-resize.ts';
-
-const UNIT_ROUNDOFF = 2 ** -24;
 
 /** A table of one axis, as numbers and as the kernel reads it. */
 function drawTable(random: Random, entries: number, taps: number, length: number) {

@@ -7,14 +7,13 @@ import {
 } from '../../description/softmax.ts';
 import { referenceSoftmaxRow } from '../../reference/gemm.ts';
 import type { Target } from '../../target/target.ts';
+import { UNIT_ROUNDOFF } from '../../target/unit-roundoff.ts';
 import { arrayTrial, drawFloats, readFloat32 } from '../elements/array-trial.ts';
 import { WORD_BYTES } from '../elements/element-loop.ts';
 import { SUM_LANES } from '../elements/lane-reduction.ts';
 import { claimableVectors } from '../elements/vector-group.ts';
 import type { KernelFamily } from '../kernel-family.ts';
 import { emitSoftmaxRows, usefulSoftmaxVectors } from './emit-softmax-rows.ts';
-
-const UNIT_ROUNDOFF = 2 ** -24;
 
 function emitSoftmax(target: Target<unknown>, description: SoftmaxDescription): void {
   const count = usefulSoftmaxVectors(target.traits, claimableVectors(target.traits));
