@@ -1,79 +1,100 @@
-import { countBits } from './bits.ts';
+import { coveredWeight, type Demands, gainsOf } from './cover-qubits.ts';
 import { type KernelScan, scanKernel } from './kernel-scan.ts';
-import { QueueKind } from './operation-queue.ts';
 
-/** Scores of blocks of one qubit, kept as long as nothing near them is planned. */
-export interface BlockScores {
-  readonly scores: Float64Array;
-  readonly reaches: Int32Array;
+/** Sets of qubits that are grown side by side. */
+const BEAM = 3;
+
+/** Memory of {@link chooseBlock}. */
+export interface BlockSearch {
+  readonly gains: Float64Array;
+  sets: Int32Array;
+  weights: Float64Array;
+  next: Int32Array;
+  nextWeights: Float64Array;
 }
 
-export function createBlockScores(): BlockScores {
-  return { scores: new Float64Array(32).fill(-1), reaches: new Int32Array(32).fill(-1) };
+export function createBlockSearch(): BlockSearch {
+  return {
+    gains: new Float64Array(32),
+    sets: new Int32Array(BEAM),
+    weights: new Float64Array(BEAM),
+    next: new Int32Array(BEAM),
+    nextWeights: new Float64Array(BEAM),
+  };
 }
 
 /**
- * The mask of the next register block: the best qubit of the tile (or pair that a matrix needs), then its best partner, and so on.
- * Returns -1 where no block executes anything.
+ * The mask of the next register block, `size` of the candidates: a few sets grow by the qubits that make most rotations
+ * possible, then the one with most work per cost is taken. Returns -1 where no block executes anything.
  *
- * @param changed qubits of operations planned since the last call in the same tile; -1 on the first one.
+ * @param demands what rotations that the tile can execute require besides the lanes.
  */
 export function chooseBlock(
   scan: KernelScan,
+  demands: Demands,
   candidates: readonly number[],
-  blockQubits: number,
-  known: BlockScores,
-  changed: number,
+  size: number,
+  search: BlockSearch,
 ): number {
-  const size = Math.min(blockQubits, candidates.length);
-  if (size === 0) return scanKernel(scan, scan.lanes, false) < 0 ? -1 : 0;
-  const pairs = size > 1 ? listReadyPairs(scan) : [];
-  let block = 0;
+  let count = 1;
+  search.sets[0] = 0;
+  for (let room = size; room > 0; room--) {
+    count = growSets(demands, candidates, room, count, search);
+    [search.sets, search.next] = [search.next, search.sets];
+    [search.weights, search.nextWeights] = [search.nextWeights, search.weights];
+  }
   let best = -1;
-  for (let count = 0; count < size; count = countBits(block)) {
-    let next = 0;
-    best = -2;
+  let block = -1;
+  for (let i = 0; i < count; i++) {
+    const set = search.sets[i]!;
+    if (coveredWeight(demands, set) === 0) continue;
+    if (count === 1) return set;
+    const score = scanKernel(scan, scan.lanes | set, false);
+    if (score <= best) continue;
+    best = score;
+    block = set;
+  }
+  return block;
+}
+
+/** Writes the best sets of one more qubit to `search.next`; returns how many. */
+function growSets(
+  demands: Demands,
+  candidates: readonly number[],
+  room: number,
+  count: number,
+  search: BlockSearch,
+): number {
+  const { gains, sets, next, nextWeights } = search;
+  let found = 0;
+  for (let i = 0; i < count; i++) {
+    const set = sets[i]!;
+    const covered = coveredWeight(demands, set);
+    gainsOf(demands, set, room, gains);
     for (const qubit of candidates) {
-      if (((block >>> qubit) & 1) !== 0) continue;
-      const score =
-        block === 0 ? scoreAlone(scan, qubit, known, changed) : scoreBlock(scan, block | (1 << qubit));
-      if (score <= best) continue;
-      best = score;
-      next = 1 << qubit;
+      if (((set >>> qubit) & 1) !== 0) continue;
+      found = insertSet(next, nextWeights, found, set | (1 << qubit), covered + gains[qubit]!);
     }
-    for (const pair of pairs) {
-      if (count + 2 > size || (pair & block) !== 0) continue;
-      const score = scoreBlock(scan, block | pair);
-      if (score <= best) continue;
-      best = score;
-      next = pair;
-    }
-    block |= next;
   }
-  return best < 0 ? -1 : block;
+  return found;
 }
 
-function scoreBlock(scan: KernelScan, block: number): number {
-  return scanKernel(scan, scan.lanes | block, false);
-}
-
-function scoreAlone(scan: KernelScan, qubit: number, known: BlockScores, changed: number): number {
-  if ((known.reaches[qubit]! & changed) === 0) return known.scores[qubit]!;
-  known.scores[qubit] = scoreBlock(scan, 1 << qubit);
-  known.reaches[qubit] = scan.reach;
-  return known.scores[qubit]!;
-}
-
-/** Pairs of qubits, no lanes, of matrices that nothing blocks: neither qubit alone would show what they are worth. */
-function listReadyPairs({ queue, lanes }: KernelScan): number[] {
-  const pairs: number[] = [];
-  let seen = 0;
-  for (let i = 0; i < queue.length; i++) {
-    const operation = queue.order[i]!;
-    if (queue.kinds[operation] === QueueKind.diagonal) continue;
-    const mask = queue.masks[operation]!;
-    if (queue.kinds[operation] === QueueKind.matrix && (mask & (seen | lanes)) === 0) pairs.push(mask);
-    seen |= mask;
+/** Keeps the sets of a beam sorted, best first, without repetition. */
+function insertSet(
+  sets: Int32Array,
+  weights: Float64Array,
+  count: number,
+  set: number,
+  weight: number,
+): number {
+  if (count === BEAM && weight <= weights[BEAM - 1]!) return count;
+  for (let i = 0; i < count; i++) if (sets[i] === set) return count;
+  let at = count < BEAM ? count : BEAM - 1;
+  for (; at > 0 && weights[at - 1]! < weight; at--) {
+    weights[at] = weights[at - 1]!;
+    sets[at] = sets[at - 1]!;
   }
-  return pairs;
+  weights[at] = weight;
+  sets[at] = set;
+  return Math.min(count + 1, BEAM);
 }

@@ -1,5 +1,6 @@
 import { countBits } from './bits.ts';
 import { type OperationQueue, QueueKind } from './operation-queue.ts';
+import { createRequirements, type Requirements } from './requirements.ts';
 
 /** What one step of a kernel executes. */
 export const StepKind = {
@@ -28,8 +29,8 @@ export interface KernelScan {
   readonly fewAmplitudes: boolean;
   readonly pending: Int32Array;
   readonly marked: Uint8Array;
-  /** From each place in the queue on, the qubits of rotations and of phases that couple qubits. */
-  readonly suffix: Int32Array;
+  /** What each operation of the queue requires. */
+  readonly requirements: Requirements;
   /** When recorded: operations by step. */
   readonly taken: Int32Array;
   readonly stepKinds: Uint8Array;
@@ -43,8 +44,6 @@ export interface KernelScan {
   rotations: number;
   work: number;
   cost: number;
-  /** Qubits whose operations decided the result. */
-  reach: number;
 }
 
 export function createKernelScan(
@@ -57,7 +56,7 @@ export function createKernelScan(
     ...options,
     pending: new Int32Array(size),
     marked: new Uint8Array(size),
-    suffix: new Int32Array(size + 1),
+    requirements: createRequirements(queue.kinds.length),
     taken: new Int32Array(size),
     stepKinds: new Uint8Array(size),
     stepEnds: new Int32Array(size),
@@ -70,65 +69,42 @@ export function createKernelScan(
     rotations: 0,
     work: 0,
     cost: 0,
-    reach: 0,
   };
 }
 
-/** To be called when the queue changed. */
-export function refreshSuffix(scan: KernelScan): void {
-  const { suffix, queue } = scan;
-  let mask = 0;
-  suffix[queue.length] = 0;
-  for (let i = queue.length - 1; i >= 0; i--) {
-    const operation = queue.order[i]!;
-    const own = queue.masks[operation]!;
-    if (queue.kinds[operation] !== QueueKind.diagonal || (own & (own - 1)) !== 0) mask |= own;
-    suffix[i] = mask;
-  }
-}
-
 /**
- * Executes in thought all that a kernel on the qubits of `inside` (block and lanes) can, phases as late as possible and merged. Returns
- * a score, work per cost, or -1 where there is no rotation to execute.
+ * Executes in thought all that a kernel on the qubits of `inside` (block and lanes) can, phases as late as possible and merged. The
+ * requirements must be those of the queue as it is. Returns a score, work per cost, or -1 where there is no rotation to execute.
  */
 export function scanKernel(scan: KernelScan, inside: number, recording: boolean): number {
-  const { queue, suffix } = scan;
-  const { order, kinds, masks, controls, length } = queue;
+  const { queue, requirements } = scan;
+  const { order, kinds, masks, length } = queue;
+  const required = requirements.masks;
   scan.recording = recording;
   scan.takenCount = scan.stepCount = scan.pendingCount = scan.pendingMask = 0;
   scan.rotations = scan.work = 0;
   scan.cost = scan.baseCost;
-  let rotated = 0;
-  let blocked = 0;
-  let reach = inside;
-  for (let i = 0; i < length && (inside & ~blocked & suffix[i]!) !== 0; i++) {
+  for (let i = 0; i < length; i++) {
     const operation = order[i]!;
+    if ((required[operation]! & ~inside) !== 0) continue;
     const mask = masks[operation]!;
-    if ((mask & inside) !== 0) reach |= mask | controls[operation]!;
-    if (kinds[operation] === QueueKind.diagonal) {
-      if ((mask & rotated) !== 0) blocked |= mask;
-      else {
-        scan.pending[scan.pendingCount++] = operation;
-        scan.pendingMask |= mask;
-      }
-      continue;
-    }
-    if ((mask & (~inside | blocked)) !== 0 || (controls[operation]! & rotated) !== 0) {
-      blocked |= mask | controls[operation]!;
-      rotated |= mask;
+    const kind = kinds[operation];
+    if (kind === QueueKind.diagonal) {
+      scan.pending[scan.pendingCount++] = operation;
+      scan.pendingMask |= mask;
       continue;
     }
     if ((scan.pendingMask & mask) !== 0) executeRequired(scan, inside, mask);
-    const matrix = kinds[operation] === QueueKind.matrix;
+    const matrix = kind === QueueKind.matrix;
     const cost = matrix ? InstructionCost.matrix : InstructionCost.rotation;
     scan.rotations++;
     scan.work += cost;
     scan.cost += cost;
     if (recording) takeOne(scan, operation, matrix ? StepKind.matrix : StepKind.rotation);
   }
-  if (scan.rotations > 0) executeEagerly(scan, inside);
-  scan.reach = reach;
-  return scan.rotations > 0 ? (scan.work + 0.01 * scan.rotations) / scan.cost : -1;
+  if (scan.rotations === 0) return -1;
+  executeEagerly(scan, inside);
+  return (scan.work + 0.01 * scan.rotations) / scan.cost;
 }
 
 function takeOne(scan: KernelScan, operation: number, kind: number): void {

@@ -69,30 +69,17 @@ export function compactQueue(queue: OperationQueue): void {
   queue.branching = branching;
 }
 
-/**
- * The part of a queue that kernels within a tile can execute, in order: all else waits for rotations outside of the tile, and
- * what is listed commutes with it.
- */
-export function selectExecutable(queue: OperationQueue, tile: number): OperationQueue {
-  const { order, kinds, masks, controls, length } = queue;
+/** The part of a queue that a tile can execute, in order; all else waits for rotations outside of it. */
+export function selectExecutable(queue: OperationQueue, required: Int32Array, tile: number): OperationQueue {
+  const { order, kinds, length } = queue;
   const selected = new Int32Array(length);
   let count = 0;
   let branching = 0;
-  let rotated = 0;
-  let blocked = 0;
   for (let i = 0; i < length; i++) {
     const operation = order[i]!;
-    const mask = masks[operation]!;
-    if (kinds[operation] === QueueKind.diagonal) {
-      if ((mask & rotated) !== 0) blocked |= mask;
-      else selected[count++] = operation;
-    } else if ((mask & (~tile | blocked)) === 0 && (controls[operation]! & rotated) === 0) {
-      selected[count++] = operation;
-      branching++;
-    } else {
-      blocked |= mask | controls[operation]!;
-      rotated |= mask;
-    }
+    if ((required[operation]! & ~tile) !== 0) continue;
+    selected[count++] = operation;
+    if (kinds[operation] !== QueueKind.diagonal) branching++;
   }
   return { ...queue, order: selected, length: count, branching };
 }

@@ -3,10 +3,11 @@ import type { LoweredCircuit } from '../lowering/lowered-circuit.ts';
 import { type BoundFrame, ProgramBinder } from '../tables/program-binder.ts';
 import type { RegisterKernel, StateLayout, Sweep, SweepShape, VectorProgram } from '../vector-program.ts';
 import { listBits, lowBits } from './bits.ts';
-import { chooseBlock, createBlockScores } from './choose-block.ts';
+import { chooseBlock, createBlockSearch } from './choose-block.ts';
 import { chooseTile } from './choose-tile.ts';
+import { collectDemands, createDemands, type Demands } from './cover-qubits.ts';
 import { type EmissionContext, KernelEmitter } from './emit-kernel.ts';
-import { createKernelScan, type KernelScan, refreshSuffix, scanKernel } from './kernel-scan.ts';
+import { createKernelScan, type KernelScan, scanKernel } from './kernel-scan.ts';
 import {
   compactQueue,
   createOperationQueue,
@@ -14,6 +15,7 @@ import {
   selectExecutable,
 } from './operation-queue.ts';
 import { measurePlan, type PlanStatistics } from './plan-statistics.ts';
+import { computeRequirements } from './requirements.ts';
 import { TableBuilder } from './table-builder.ts';
 
 /** Up to so many qubits, filling a table takes longer than several multiplications of the state. */
@@ -132,11 +134,13 @@ function planAll(
     baseCost: BASE_COST,
     fewAmplitudes: qubitCount <= FEW_QUBITS,
   });
+  const demands = createDemands(queue.length);
   const drafts: { tile: number; kernels: KernelEmitter[] }[] = [];
   while (queue.branching > 0) {
-    const tile = chooseTile(queue, qubitCount, tileQubits, lowQubits);
-    scan.queue = selectExecutable(queue, tile);
-    drafts.push({ tile, kernels: planKernels(scan, context, tile, shape, onPlanned) });
+    computeRequirements(queue, scan.requirements);
+    const tile = pickTile(queue, scan, demands, qubitCount, tileQubits, lowQubits);
+    scan.queue = selectExecutable(queue, scan.requirements.masks, tile);
+    drafts.push({ tile, kernels: planKernels(scan, demands, context, tile, shape, onPlanned) });
     compactQueue(queue);
   }
   const left = Array.from(queue.order.subarray(0, queue.length));
@@ -149,8 +153,22 @@ function planAll(
   }));
 }
 
+function pickTile(
+  queue: OperationQueue,
+  scan: KernelScan,
+  demands: Demands,
+  qubitCount: number,
+  tileQubits: number,
+  lowQubits: number,
+): number {
+  if (tileQubits >= qubitCount) return lowBits(qubitCount);
+  collectDemands(queue, scan.requirements, lowBits(lowQubits), tileQubits - lowQubits, demands);
+  return chooseTile(demands, qubitCount, tileQubits, lowQubits, new Float64Array(32));
+}
+
 function planKernels(
   scan: KernelScan,
+  demands: Demands,
   context: EmissionContext,
   tile: number,
   shape: SweepShape,
@@ -158,23 +176,22 @@ function planKernels(
 ): KernelEmitter[] {
   const { queue } = scan;
   const candidates = listBits(tile & ~scan.lanes);
-  const scores = createBlockScores();
+  const size = Math.min(shape.blockQubits, candidates.length);
+  const search = createBlockSearch();
   const kernels: KernelEmitter[] = [];
-  let changed = -1;
   while (queue.branching > 0) {
-    refreshSuffix(scan);
-    const block = chooseBlock(scan, candidates, shape.blockQubits, scores, changed);
+    computeRequirements(queue, scan.requirements);
+    collectDemands(queue, scan.requirements, scan.lanes, size, demands);
+    const block = chooseBlock(scan, demands, candidates, size, search);
     if (block === -1) break;
     scanKernel(scan, scan.lanes | block, true);
     const kernel = new KernelEmitter(context, block);
     kernel.emitSteps(scan);
     kernels.push(kernel);
-    changed = 0;
     for (let i = 0; i < scan.takenCount; i++) {
       const operation = scan.taken[i]!;
       queue.planned[operation] = 1;
       onPlanned?.(operation);
-      changed |= queue.masks[operation]! | queue.controls[operation]!;
     }
     compactQueue(queue);
   }
