@@ -1,4 +1,4 @@
-import { compareInterleaved, type Subject } from '@qedge/bench';
+import type { Subject } from '@qedge/bench';
 import { type ProgressListener, throwIfCancelled } from '@qedge/core';
 import type { OptimizedInferenceEngine } from '@qedge/kernels';
 import { loadModel } from '@qedge/kernels/node';
@@ -6,6 +6,7 @@ import { bestRatio } from '../kernel-benchmark/best-ratio.ts';
 import { describeDifference } from '../kernel-benchmark/compare-results.ts';
 import type { InstalledPackages } from '../kernel-benchmark/peers/packages.ts';
 import type { PreparedWork } from '../kernel-benchmark/peers/peer.ts';
+import { timeRounds } from '../kernel-benchmark/time-rounds.ts';
 import {
   type BenchmarkModel,
   INFERENCE_PEERS,
@@ -103,7 +104,7 @@ async function runCase(
     using engine = await openOurs(model, each);
     const compiled = engine.prepare(1);
     for (const [input, values] of Object.entries(model.inputs)) compiled.inputs[input]!.data.set(values);
-    const rounds = await timeRounds(
+    const rounds = await timeModels(
       () => compiled.run(),
       () => Object.values(compiled.outputs)[0]!.data,
       await outputsAtFloat32(model),
@@ -164,13 +165,13 @@ async function preparePeer(
 }
 
 /** Milliseconds per run, per subject and round; ours first. */
-async function timeRounds(
+async function timeModels(
   run: () => void,
   result: () => ArrayLike<number>,
   reference: Float32Array,
   peers: readonly { readonly name: string; readonly work: PreparedWork }[],
   { threads, precision, leastPeerCosine }: InferenceCase,
-  { rounds, blockMs, seed, signal }: InferenceBenchmarkOptions,
+  options: InferenceBenchmarkOptions,
 ): Promise<readonly (readonly number[])[]> {
   const check = (values: ArrayLike<number>, leastCosine: number) => {
     const difference =
@@ -188,14 +189,7 @@ async function timeRounds(
       check: async () => check(await work.result(), leastPeerCosine),
     })),
   ];
-  const { subjects: compared } = await compareInterleaved(subjects, {
-    repeats: rounds,
-    blockMs,
-    pauseMs: threads > 1 ? 40 : 0,
-    seed,
-    signal,
-  });
-  return compared.map(({ medians }) => medians);
+  return timeRounds(subjects, threads, options);
 }
 
 /** Says why outputs do not point where those of float32 do; null when they do. */

@@ -9,7 +9,8 @@ import { readJsonFile } from '../data-input.ts';
 /** Numbers for the inputs of a model, and their shapes. */
 export interface TensorInput {
   readonly shapes: Readonly<Record<string, Shape>>;
-  readonly values: InputValues;
+  /** Random ones are drawn now: after the model has refused shapes that nothing can hold. */
+  values(): InputValues;
 }
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, int8: Int8Array, uint8: Uint8Array } as const;
@@ -49,7 +50,7 @@ export async function readTensorInput(
     shapes[name] = shape;
     values[name] = data instanceof ARRAYS[dtype] ? data : ARRAYS[dtype].from(data);
   }
-  return { shapes, values };
+  return { shapes, values: () => values };
 }
 
 type FoundTensors = Readonly<
@@ -90,10 +91,8 @@ function randomInput(
   chosen: Readonly<Record<string, Shape>>,
   seed: number,
 ): TensorInput {
-  const random = new Random(seed);
   const shapes: Record<string, Shape> = {};
-  const values: Record<string, InputValues[string]> = {};
-  for (const { name, dtype, shape } of inputs) {
+  for (const { name, shape } of inputs) {
     const concrete = shape.map((size, axis): number | null => {
       return chosen[name]?.[axis] ?? size ?? (axis === 0 ? 1 : null);
     });
@@ -104,8 +103,18 @@ function randomInput(
       });
     }
     shapes[name] = concrete as Shape;
-    const draw = dtype === 'float32' ? () => random.normal() : () => random.integer(2);
-    values[name] = new ARRAYS[dtype](elementCount(concrete as Shape)).map(draw);
   }
-  return { shapes, values };
+  return { shapes, values: () => drawValues(inputs, shapes, new Random(seed)) };
+}
+
+function drawValues(
+  inputs: readonly SourceInput[],
+  shapes: Readonly<Record<string, Shape>>,
+  random: Random,
+): InputValues {
+  const drawn = inputs.map(({ name, dtype }) => {
+    const draw = dtype === 'float32' ? () => random.normal() : () => random.integer(2);
+    return [name, new ARRAYS[dtype](elementCount(shapes[name]!)).map(draw)] as const;
+  });
+  return Object.fromEntries(drawn);
 }

@@ -1,10 +1,11 @@
-import { compareInterleaved, type Subject } from '@qedge/bench';
+import type { Subject } from '@qedge/bench';
 import { type Interval, type ProgressListener, Random, throwIfCancelled } from '@qedge/core';
 import { bestRatio } from './best-ratio.ts';
 import { type BenchmarkCase, CONVOLUTION_GOAL, PEAK_SHARE_GOAL, SCALING_GOAL } from './cases.ts';
 import { describeDifference } from './compare-results.ts';
 import type { OurLibrary } from './our-library.ts';
 import type { Peer, PreparedWork } from './peers/peer.ts';
+import { timeRounds } from './time-rounds.ts';
 import { operationCount } from './work.ts';
 
 /** One comparison. `ratio` is their time over ours: 2 means that ours is twice as fast. */
@@ -96,7 +97,7 @@ async function runCase(benchmarkCase: BenchmarkCase, options: BenchmarkOptions):
       });
     }
     if (prepared.length === 0) return [];
-    const rounds = await timeRounds(ours, prepared, threads, options);
+    const rounds = await timeContenders(ours, prepared, threads, options);
     return prepared.map(({ peer, goal }, index): ComparisonResult => {
       const theirs = rounds[index + 1]!;
       // The peak is no competitor: its time over ours is the share of it that was reached.
@@ -126,11 +127,11 @@ async function runCase(benchmarkCase: BenchmarkCase, options: BenchmarkOptions):
 }
 
 /** Microseconds per call, per subject and round; ours first. */
-async function timeRounds(
+async function timeContenders(
   ours: PreparedWork,
   prepared: readonly Contender[],
   threads: number,
-  { rounds, blockMs, seed, signal }: BenchmarkOptions,
+  options: BenchmarkOptions,
 ): Promise<number[][]> {
   await ours.run();
   const expected = Array.from(await ours.result());
@@ -146,15 +147,8 @@ async function timeRounds(
       },
     })),
   ];
-  const { subjects: compared } = await compareInterleaved(subjects, {
-    repeats: rounds,
-    blockMs,
-    // Threads of some libraries spin for up to 20 ms after a call.
-    pauseMs: threads > 1 ? 40 : 0,
-    seed,
-    signal,
-  });
-  return compared.map(({ medians }) => medians.map((milliseconds) => milliseconds * 1e3));
+  const rounds = await timeRounds(subjects, threads, options);
+  return rounds.map((medians) => medians.map((milliseconds) => milliseconds * 1e3));
 }
 
 /** The geometric mean over all convolutions, by number of threads. */

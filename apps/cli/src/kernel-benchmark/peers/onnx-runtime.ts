@@ -1,28 +1,8 @@
 import type { Work } from '../work.ts';
+import { type OnnxRuntimeName, openOnnxSession, requireOnnxRuntime } from './onnx-session.ts';
 import { describeInOnnx } from './onnx-work.ts';
 import type { InstalledPackages } from './packages.ts';
 import type { Peer } from './peer.ts';
-
-/** The part of ONNX Runtime's JavaScript interface that is used here. */
-interface OnnxRuntime {
-  readonly InferenceSession: {
-    create(file: Uint8Array, options: Readonly<Record<string, unknown>>): Promise<OnnxSession>;
-  };
-  readonly Tensor: new (type: string, data: ArrayBufferView, shape: readonly number[]) => OnnxTensor;
-  readonly env: { readonly wasm: { numThreads: number }; logLevel: string };
-}
-
-interface OnnxSession {
-  run(
-    feeds: Readonly<Record<string, OnnxTensor>>,
-    fetches?: Readonly<Record<string, OnnxTensor>>,
-  ): Promise<Readonly<Record<string, OnnxTensor>>>;
-  release(): Promise<void>;
-}
-
-interface OnnxTensor {
-  readonly data: ArrayLike<number>;
-}
 
 /**
  * ONNX Runtime, native or in WebAssembly: a session per work, weights as constants, the output allocated beforehand where it
@@ -30,25 +10,15 @@ interface OnnxTensor {
  *
  * @throws whatever stops it from loading.
  */
-export function loadOnnxRuntime(
-  packages: InstalledPackages,
-  name: 'onnxruntime-node' | 'onnxruntime-web',
-): Peer {
-  const ort = packages.require(name) as OnnxRuntime;
-  ort.env.logLevel = 'error';
-  if (name === 'onnxruntime-web') ort.env.wasm.numThreads = 1;
+export function loadOnnxRuntime(packages: InstalledPackages, name: OnnxRuntimeName): Peer {
+  const ort = requireOnnxRuntime(packages, name);
   return {
     name,
     version: packages.version(name),
     async prepare(work: Work, threads: number) {
-      if (name === 'onnxruntime-web' && threads !== 1) return null;
       const { file, input, outputType, outputShape, read } = describeInOnnx(work);
-      const session = await ort.InferenceSession.create(file, {
-        executionProviders: [name === 'onnxruntime-node' ? 'cpu' : 'wasm'],
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        executionMode: 'sequential',
-      });
+      const session = await openOnnxSession(ort, name, file, threads);
+      if (session === null) return null;
       const size = outputShape.reduce((count, axis) => count * axis, 1);
       const data = outputType === 'float32' ? new Float32Array(size) : new Int32Array(size);
       const feeds = { x: new ort.Tensor(input.type, input.data, input.shape) };
