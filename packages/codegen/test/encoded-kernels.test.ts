@@ -5,7 +5,7 @@ import {
   InvalidArgumentError,
   UseAfterReleaseError,
 } from '@qedge/core';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   createInterpreterHost,
   createWasmHost,
@@ -14,6 +14,7 @@ import {
   type KernelHost,
   kernelTrial,
 } from '../src/index.ts';
+import { MachineCodeLoader } from '../src/machine-code.ts';
 import { createKernelHost } from '../src/node.ts';
 
 const KERNELS: readonly KernelDescription[] = [
@@ -21,6 +22,8 @@ const KERNELS: readonly KernelDescription[] = [
   { kind: 'peak', operation: 'dot', turns: 7 },
 ];
 const ISAS: readonly Isa[] = ['avx512', 'avx2', 'wasm', 'wasm-strict'];
+
+afterEach(() => vi.unstubAllEnvs());
 
 /** Null where this machine has no such host. */
 function hostOf(isa: Isa): KernelHost | null {
@@ -83,6 +86,32 @@ describe('machine code from elsewhere', () => {
         FileFormatError,
       );
     }
+  });
+});
+
+describe('a loader of machine code', () => {
+  it.skipIf(native === null)('runs what a host has encoded, also when both are gone', () => {
+    const encoded = native!.encode(KERNELS);
+    const loader = new MachineCodeLoader();
+    expect(loader.cpu.features.avx2).toBe(true);
+    const memory = loader.createMemory(2 ** 16);
+    const kernels = loader.load(encoded, memory);
+    loader.dispose();
+    loader.dispose();
+    expect(() => loader.load(encoded, memory)).toThrow(UseAfterReleaseError);
+    expect(() => loader.createMemory(64)).toThrow(UseAfterReleaseError);
+    for (const [index, { run }] of kernels.entries()) {
+      const trial = kernelTrial(KERNELS[index]!, native!.traits, 'all', 3);
+      run(trial.prepare(memory));
+      expect(trial.findError(memory)).toBeNull();
+    }
+  });
+
+  it('is refused where the environment forbids machine code', () => {
+    vi.stubEnv('QEDGE_NATIVE', '0');
+    expect(() => new MachineCodeLoader()).toThrow(CapabilityUnavailableError);
+    vi.stubEnv('QEDGE_NATIVE', 'maybe');
+    expect(() => new MachineCodeLoader()).toThrow(InvalidArgumentError);
   });
 });
 

@@ -41,6 +41,24 @@ describe.skipIf(missing !== '')('executable memory', () => {
     }
   });
 
+  it('puts code where other code was released, and leaves its neighbours alone', () => {
+    using memory = new ExecutableMemory();
+    const lengths = [100, 5000, 64, 3000];
+    const addresses = lengths.map((byteLength, index) => place(memory, returning(index, byteLength)));
+    memory.release(addresses[1]!, lengths[1]!);
+    memory.release(addresses[2]!, lengths[2]!);
+    // Longer than each of the two, not than both.
+    const reused = place(memory, returning(7, 5060));
+    expect(reused).toBe(addresses[1]);
+    expect([addresses[0]!, reused, addresses[3]!].map((address) => call(memory, address))).toEqual([0, 7, 3]);
+    expect(place(memory, returning(8, 64))).not.toBe(reused);
+    for (let round = 0; round < 100; round++) {
+      const address = place(memory, returning(round, 200_000));
+      expect(call(memory, address)).toBe(round);
+      memory.release(address, 200_000);
+    }
+  });
+
   it('has no mapping that is writable', () => {
     using memory = new ExecutableMemory();
     const address = place(memory, returning(1));

@@ -10,6 +10,8 @@ import type {
   Vector,
 } from '../src/target/target.ts';
 
+import { bitCases } from './bit-cases.ts';
+
 // What every target must do, as programs that are run on the target and on the interpreter. No test framework is used here, so that
 // the same cases can run in a browser.
 
@@ -17,14 +19,14 @@ import type {
 export type Program = <Code>(target: Target<Code>) => Code;
 
 /** How the destination is compared: a NaN equals any NaN of the format, everything else must have the same bits. */
-export type OutputFormat = 'bits' | 'float32' | 'float16' | 'bfloat16';
+export type OutputFormat = 'bits' | 'float32' | 'float64' | 'float16' | 'bfloat16';
 
 export interface OperationCase {
   readonly name: string;
   readonly program: Program;
   readonly output: OutputFormat;
-  /** What lies in the three source areas; `numbers` are float32 that int32 can hold, `ordinary` are halves from a normal distribution. */
-  readonly data: 'floats' | 'integers' | 'numbers' | 'ordinary';
+  /** What lies in the three source areas; `numbers` are float32 that int32 can hold, `ordinary` are halves from a normal distribution, `doubles` float64. */
+  readonly data: 'floats' | 'integers' | 'numbers' | 'ordinary' | 'doubles' | 'ordinary doubles';
   /** The largest allowed difference of a result, for operands of magnitude near 1; 0 (the default) for exact operations. */
   readonly tolerance?: number;
   /** Whether results may take up to 700 KiB instead of 120. */
@@ -89,6 +91,7 @@ const NUMBERS = [
 export function areaWords(data: OperationCase['data'], area: number, seed: number): Uint32Array {
   const random = new Random(seed * 3 + area);
   if (data === 'ordinary') return ordinaryWords(random, area);
+  if (data === 'doubles' || data === 'ordinary doubles') return doubleWords(random, area, data === 'doubles');
   const special = { floats: FLOATS, integers: INTEGERS, numbers: NUMBERS }[data];
   const words = new Uint32Array(AREA_WORDS);
   const floats = new Float32Array(words.buffer);
@@ -111,6 +114,15 @@ function ordinaryWords(random: Random, area: number): Uint32Array {
   const floats = Float32Array.from({ length: AREA_WORDS }, () => random.normal());
   const words = new Uint32Array(floats.buffer);
   return area === 2 ? words : words.map((word) => (word & 0xffff0000) | (word >>> 16));
+}
+
+/** Float64 of normal distribution; with `special`, every pair of special values meets in the first two areas. */
+function doubleWords(random: Random, area: number, special: boolean): Uint32Array {
+  const values = Float64Array.from({ length: AREA_WORDS / 2 }, (_, i) => {
+    const pick = [Math.floor(i / FLOATS.length), i % FLOATS.length, random.uint32() % FLOATS.length][area]!;
+    return special && i < FLOATS.length ** 2 && i % 3 !== 2 ? FLOATS[pick]! : random.normal();
+  });
+  return new Uint32Array(values.buffer);
 }
 
 /** Registers of the case: pointers to the areas and the operands of the operation. */
@@ -144,7 +156,7 @@ function lanewise(apply: Apply, last: boolean, stored?: number): Program {
     const free = target.traits.vectors - 4 - Math.max(fma, dot, half);
     if (last && free > 0) target.vectors('not used', free);
     const operands = target.vectors('operands', 4);
-    const bytes = target.traits.lanes * 4;
+    const bytes = target.traits.lanes * (target.traits.element === 'float64' ? 8 : 4);
     target.loop((AREA_WORDS * 4) / bytes, () => {
       for (const [i, base] of [a, b, c].entries()) target.load(operands[i]!, { base, offset: 0 });
       target.store(apply(target, operands), { base: destination, offset: 0 }, stored);
@@ -226,6 +238,51 @@ function ternary(
   );
 }
 
+/** Operations on lanes of 64 bits. Multiply-adds are compared on numbers near 1, where one rounding and two differ by little. */
+export function float64Cases({ lanes }: TargetTraits): OperationCase[] {
+  const floats: readonly FloatOperation[] = ['add', 'subtract', 'multiply', 'divide', 'min', 'max'];
+  const products = [
+    ...ternary('fma', 'float64', 'ordinary doubles', (t, d, a, b) => t.fma(d, a, b)),
+    ...ternary('fnma', 'float64', 'ordinary doubles', (t, d, a, b) => t.fnma(d, a, b)),
+    ...ternary('multiply-add', 'float64', 'ordinary doubles', (t, d, a, b) => t.multiplyAdd(d, a, b)),
+  ];
+  return [
+    ...floats.flatMap((o) => binary(`float ${o}`, 'float64', 'doubles', (t, d, a, b) => t.float(o, d, a, b))),
+    ...products.map((entry) => ({ ...entry, tolerance: 2 ** -48 })),
+    ...unary('copy', 'bits', 'doubles', (t, d, s) => t.copy(d, s)),
+    ...unary('zero', 'bits', 'doubles', (t, d) => t.zero(d)),
+    ...Array.from({ length: lanes - 1 }, (_, i) =>
+      unary(`exchange with mask ${i + 1}`, 'bits', 'doubles', (t, d, s) => t.exchange(d, s, i + 1)),
+    ).flat(),
+    ...Array.from({ length: lanes }, (_, index) => partialMoves(index + 1)),
+    splatOfFloat64(),
+  ];
+}
+
+/** Loads and stores of the first lanes, past values that must stay or become 0. */
+function partialMoves(lanes: number): OperationCase {
+  return flow(`moves of ${lanes} lanes`, ({ target, a, b, destination }, vector) => {
+    const bytes = target.traits.lanes * 8;
+    for (let i = 0; i < 12; i++) {
+      target.load(vector, { base: b, offset: i * 40 });
+      target.load(vector, { base: a, offset: i * 24 }, lanes);
+      target.store(vector, { base: destination, offset: 2 * i * bytes });
+      target.load(vector, { base: b, offset: i * 16 });
+      target.store(vector, { base: destination, offset: (2 * i + 1) * bytes + 3 }, lanes);
+    }
+  });
+}
+
+function splatOfFloat64(): OperationCase {
+  return flow('splat', ({ target, a, destination }, vector) => {
+    const bytes = target.traits.lanes * 8;
+    for (const [i, offset] of [0, 8, 13, 64, 128, 1024, 2048].entries()) {
+      target.splat(vector, { base: a, offset });
+      target.store(vector, { base: destination, offset: i * bytes });
+    }
+  });
+}
+
 /** A multiply-add of which only the first lanes are wanted, in the first and the last registers. */
 function partialProduct(lanes: number): OperationCase[] {
   return [false, true].map((last) => {
@@ -266,6 +323,7 @@ function arithmeticCases(traits: TargetTraits): OperationCase[] {
     ...ternary('fma', 'float32', 'floats', (t, d, a, b) => t.fma(d, a, b)),
     ...Array.from({ length: traits.lanes }, (_, index) => partialProduct(index + 1)).flat(),
     ...ternary('fnma', 'float32', 'floats', (t, d, a, b) => t.fnma(d, a, b)),
+    ...ternary('multiply-add', 'float32', 'floats', (t, d, a, b) => t.multiplyAdd(d, a, b)),
     ...ternary('dot', 'bits', 'integers', (t, d, a, b) => t.dot(d, a, b)),
   ];
 }
@@ -718,5 +776,6 @@ export function operationCases(traits: TargetTraits): OperationCase[] {
     ...loopCases(),
     ...addressCases(traits),
     ...routineCases(),
+    ...bitCases(traits),
   ];
 }

@@ -20,7 +20,7 @@ export interface OperationBackend<Code> {
 export const CASE_BYTES = 2 ** 20;
 
 // Odd places, because addresses need no alignment; but results lie at whole multiples of their size, where the comparison looks.
-const PLACES = { block: 64, a: 1027, b: 8193, c: 16386, halves: 65536, destination: 196_612 } as const;
+const PLACES = { block: 64, a: 1027, b: 8193, c: 16386, halves: 65536, destination: 196_616 } as const;
 const BLOCK_BYTES = 88;
 const GUARD = 0xa5;
 const SMALL_REACH = 320 * 1024;
@@ -93,7 +93,8 @@ export function findDifference<Code>(
   const actual = outcome(memory, entry);
   const { fmaRounding } = backend.traits;
   // Where the rounding is the host's choice, each lane may have one or the other.
-  const roundings = fmaRounding === 'host' ? (['twice', 'once'] as const) : [fmaRounding];
+  const { element } = backend.traits;
+  const roundings = roundingsOf(fmaRounding, element);
   const allowed: Uint8Array[] = [];
   for (const rounding of roundings) {
     const expected = interpretCase(backend.traits, rounding, entry, seed, memory.byteLength);
@@ -121,7 +122,16 @@ function firstDifference(
   return null;
 }
 
-const ELEMENT_BYTES = { bits: 1, float16: 2, bfloat16: 2, float32: 4 } as const;
+/** What the interpreter is asked to do: it rounds once on float32 only. */
+function roundingsOf(
+  fmaRounding: TargetTraits['fmaRounding'],
+  element: TargetTraits['element'],
+): readonly ('once' | 'twice')[] {
+  if (element === 'float64') return ['twice'];
+  return fmaRounding === 'host' ? ['twice', 'once'] : [fmaRounding];
+}
+
+const ELEMENT_BYTES = { bits: 1, float16: 2, bfloat16: 2, float32: 4, float64: 8 } as const;
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   const [left, right] = [new Uint32Array(a.buffer), new Uint32Array(b.buffer)];
@@ -142,6 +152,10 @@ function sameElement(
       const [a, e] = [actual.getFloat32(at, true), expected.getFloat32(at, true)];
       return Object.is(a, e) || Math.abs(a - e) <= tolerance;
     }
+    case 'float64': {
+      const [a, e] = [actual.getFloat64(at, true), expected.getFloat64(at, true)];
+      return Object.is(a, e) || Math.abs(a - e) <= tolerance;
+    }
     case 'float16':
     case 'bfloat16': {
       const [a, e] = [actual.getUint16(at, true), expected.getUint16(at, true)];
@@ -152,6 +166,7 @@ function sameElement(
 }
 
 function spellElement(view: DataView, at: number, width: number): string {
+  if (width === 8) return String(view.getFloat64(at, true));
   if (width === 4) return `${view.getFloat32(at, true)} (0x${view.getUint32(at, true).toString(16)})`;
   return `0x${(width === 2 ? view.getUint16(at, true) : view.getUint8(at)).toString(16)}`;
 }

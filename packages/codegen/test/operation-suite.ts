@@ -1,8 +1,8 @@
 import { QedgeError } from '@qedge/core';
 import { describe, expect, it } from 'vitest';
 import { RegisterBudgetError } from '../src/errors.ts';
-import type { Target, Vector } from '../src/target/target.ts';
-import { operationCases } from './operation-cases.ts';
+import type { Pointer, Target, Vector } from '../src/target/target.ts';
+import { float64Cases, operationCases } from './operation-cases.ts';
 import { CASE_BYTES, findDifference, type OperationBackend } from './operation-runner.ts';
 
 /**
@@ -30,6 +30,46 @@ export function describeOperations<Code>(backend: OperationBackend<Code>): void 
   });
   describeBudgets(backend);
   describeRefusals(backend);
+}
+
+/** The same for a target on float64: its operations, and the refusal of those on other numbers. */
+export function describeFloat64Operations<Code>(backend: OperationBackend<Code>): void {
+  it(`the operations of ${backend.name} on float64 do what the interpreter does`, () => {
+    const memory = backend.createMemory(CASE_BYTES);
+    const cases = float64Cases(backend.traits);
+    expect(cases.length).toBeGreaterThan(70);
+    const differences = cases.flatMap((entry) => {
+      const difference = findDifference(backend, memory, entry, 1);
+      return difference === null ? [] : [`${entry.name}: ${difference}`];
+    });
+    expect(differences).toEqual([]);
+  });
+
+  const memory = { base: 0 as Pointer, offset: 0 };
+  const refused: readonly (readonly [string, (target: Target<Code>, v: Vector) => void])[] = [
+    ['loadNarrow', (t, v) => t.loadNarrow('int8', v, memory)],
+    ['storeNarrow', (t, v) => t.storeNarrow('float16', v, memory)],
+    ['loadPairs', (t, v) => t.loadPairs('int8', v, memory)],
+    ['splatNarrow', (t, v) => t.splatNarrow('float16', v, memory)],
+    ['constant', (t, v) => t.constant(v, 1)],
+    ['integerConstant', (t, v) => t.integerConstant(v, 1)],
+    ['laneIndices', (t, v) => t.laneIndices(v)],
+    ['squareRoot', (t, v) => t.squareRoot(v, v)],
+    ['zeroNaN', (t, v) => t.zeroNaN(v, v)],
+    ['compare', (t, v) => t.compare('less', v, v, v)],
+    ['round', (t, v) => t.round('floor', v, v)],
+    ['integer', (t, v) => t.integer('add', v, v, v)],
+    ['addWords', (t, v) => t.addWords(v, v, v)],
+    ['shift', (t, v) => t.shift('left', 32, v, v, 1)],
+    ['convert', (t, v) => t.convert('int32-to-float32', v, v)],
+    ['dot', (t, v) => t.dot(v, v, v)],
+    ['multiplyWords', (t, v) => t.multiplyWords(v, v, v)],
+  ];
+  it.each(refused)(`${backend.name} refuses %s on lanes of 64 bits`, (_operation, emit) => {
+    const target = backend.createTarget();
+    const [vector] = target.vectors('value', 1) as [Vector];
+    expect(() => emit(target, vector)).toThrow(/64 bits/);
+  });
 }
 
 function describeBudgets<Code>({ name, traits, createTarget }: OperationBackend<Code>): void {
@@ -74,6 +114,10 @@ function describeBudgets<Code>({ name, traits, createTarget }: OperationBackend<
   });
 }
 
+function pair<Code>(target: Target<Code>, emit: (a: Pointer, b: Pointer) => void): void {
+  emit(target.pointer('a'), target.pointer('b'));
+}
+
 function describeRefusals<Code>({ name, traits, createTarget }: OperationBackend<Code>): void {
   describe(`the target ${name}`, () => {
     const refused: readonly (readonly [string, (target: Target<Code>, v: Vector) => void])[] = [
@@ -82,6 +126,14 @@ function describeRefusals<Code>({ name, traits, createTarget }: OperationBackend
       ['a negative offset', (t, v) => t.load(v, { base: t.block, offset: -4 })],
       ['an offset that is no integer', (t, v) => t.splat(v, { base: t.block, offset: 0.5 })],
       ['a shift by all bits', (t, v) => t.shift('left', 16, v, v, 16)],
+      ['bits beyond an address', (t) => pair(t, (a, b) => t.gatherBits(a, b, [47], 0))],
+      ['the same bit twice', (t) => pair(t, (a, b) => t.gatherBits(a, b, [3, 3], 0))],
+      ['no bits', (t) => pair(t, (a, b) => t.parityOfBits(a, b, [], 0))],
+      ['bits that are shifted out', (t) => pair(t, (a, b) => t.gatherBits(a, b, [1, 2], 30))],
+      ['a selection of bits in place', (t) => pair(t, (a) => t.parityOfBits(a, a, [1], 0))],
+      ['a negative offset of a pointer', (t) => pair(t, (a, b) => t.offsetPointer(a, b, -1))],
+      ['a mask beyond an address', (t) => pair(t, (a) => t.nextSubset(a, 2 ** 47))],
+      ['a fragment outside of a routine', (t) => t.fragment('key', () => {})],
       ['an exchange with itself', (t, v) => t.exchange(v, v, 0)],
       ['an exchange with lanes that are not there', (t, v) => t.exchange(v, v, traits.lanes)],
       ['a loop of fewer than no turns', (t) => t.loop(-1, () => {})],

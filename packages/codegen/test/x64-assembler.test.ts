@@ -244,3 +244,50 @@ describe('alignment and constants', () => {
     expect(bytes.length - line.label!.position).toBe(64 + 32 + 8 + 3 * 4);
   });
 });
+
+describe('general instructions', () => {
+  it.each([
+    ['sub', (a: Assembler) => a.subtract(rbx, r12), 'sub rbx,r12'],
+    ['and', (a: Assembler) => a.and(r13, rax), 'and r13,rax'],
+    ['or', (a: Assembler) => a.or(rax, r13), 'or rax,r13'],
+    ['and with a byte', (a: Assembler) => a.andImmediate(r12, 127), 'and r12,0x7f'],
+    ['and with four bytes', (a: Assembler) => a.andImmediate(rbx, 128), 'and rbx,0x80'],
+    ['shl', (a: Assembler) => a.shiftLeft(r13, 40), 'shl r13,0x28'],
+    ['shr', (a: Assembler) => a.shiftRight(rax, 3), 'shr rax,0x3'],
+    ['popcnt', (a: Assembler) => a.popcnt(r12, rbx), 'popcnt r12,rbx'],
+    ['pext', (a: Assembler) => a.pext(r12, rbx, r13), 'pext r12,rbx,r13'],
+    ['pext of low registers', (a: Assembler) => a.pext(rax, r13, rbx), 'pext rax,r13,rbx'],
+    ['mov of 32 bits', (a: Assembler) => a.movWide(r12, 2 ** 32 - 1), 'mov r12d,0xffffffff'],
+    ['mov of 53 bits', (a: Assembler) => a.movWide(rbx, 2 ** 52 + 2 ** 31 + 5), 'mov rbx,0x10000080000005'],
+    ['store', (a: Assembler) => a.store64(Memory.at(rbp, 8), r12), 'mov [rbp+0x8],r12'],
+    ['prefetcht1', (a: Assembler) => a.prefetcht1(Memory.at(r13, 64)), 'prefetcht1 [r13+0x40]'],
+  ])('%s', (_name, emit, expected) => {
+    const assembler = new Assembler(EVERYTHING);
+    emit(assembler);
+    const [decoded] = new Disassembler().decode(assembler.finish());
+    expect(decoded!.text).toBe(expected);
+  });
+
+  it('refuse constants and features that do not fit', () => {
+    const assembler = new Assembler(AVX2_ONLY);
+    expect(() => assembler.movWide(rax, 2 ** 53)).toThrow(InvalidArgumentError);
+    expect(() => assembler.pext(rax, rbx, rbp)).toThrow(CapabilityUnavailableError);
+  });
+});
+
+describe('recorded code', () => {
+  it('is appended again byte for byte', () => {
+    const twice = new Assembler(EVERYTHING);
+    const emit = () => twice.rvm(I.vaddps, 64, v1, v2, Memory.at(rbx, 64));
+    twice.replay(twice.record(emit));
+    const once = hexBytes((a) => a.rvm(I.vaddps, 64, v1, v2, Memory.at(rbx, 64)));
+    expect(Buffer.from(twice.finish()).toString('hex')).toBe(once + once);
+  });
+
+  it('is refused where it refers to a constant or a label', () => {
+    const assembler = new Assembler(EVERYTHING);
+    const constant = () => assembler.rm(I.vbroadcastss, 64, v1, assembler.constant(1));
+    expect(() => assembler.record(constant)).toThrow(InvalidArgumentError);
+    expect(() => assembler.record(() => assembler.jump(new Label()))).toThrow(InvalidArgumentError);
+  });
+});

@@ -92,7 +92,7 @@ function mutatedRows(row: Row): (readonly [string, Row])[] {
       .filter((prefix) => prefix !== row.prefix)
       .map((prefix) => [`prefix ${prefix}`, { prefix }] as const),
     ...[1, 2, 3].filter((map) => map !== row.map).map((map) => [`map ${map}`, { map }] as const),
-    ['W', { w: 1 - row.w }],
+    ['W', { w: 1 - row.w, vexW: 1 - row.vexW }],
     ...(row.form === 'VMI' ? [['digit', { digit: (row.digit + 2) % 8 }] as const] : []),
     ...(row.hasEvex && !isRegisterOnly(row)
       ? [

@@ -84,7 +84,12 @@ class ProgramMaker {
   }
 
   /** A table whose entries are `numbers` long, rounded up to a power of two, and full of what `value` gives. */
-  #table(blockQubits: readonly number[], numbers: number, value: () => number, indexed = true): TableReference {
+  #table(
+    blockQubits: readonly number[],
+    numbers: number,
+    value: () => number,
+    indexed = true,
+  ): TableReference {
     const { qubitCount, laneQubits } = this.#layout;
     const indices = Array.from({ length: qubitCount - laneQubits }, (_, i) => laneQubits + i).filter(
       (qubit) => !blockQubits.includes(qubit),
@@ -150,6 +155,11 @@ class ProgramMaker {
     const width = chosen.length > 0 ? lanes : 1;
     const numbers = 4 ** positions.length * 2 ** chosen.length * 2 * width;
     const value = () => 0.8 * this.#random.uniform() - 0.4;
-    return { kind: 'multiply-matrix', positions, lanes: chosen, table: this.#table(blockQubits, numbers, value) };
+    return {
+      kind: 'multiply-matrix',
+      positions,
+      lanes: chosen,
+      table: this.#table(blockQubits, numbers, value),
+    };
   }
 }

@@ -10,7 +10,10 @@ import { stateMachines } from './state-machines.ts';
 const PROGRAMS = 60;
 
 /** Reads or writes the amplitudes of a state by basis state. */
-function forAmplitudes(state: MachineState, visit: (index: number, numbers: Float32Array | Float64Array, at: number, lanes: number) => void) {
+function forAmplitudes(
+  state: MachineState,
+  visit: (index: number, numbers: Float32Array | Float64Array, at: number, lanes: number) => void,
+) {
   const { layout, chunks } = state;
   const lanes = 2 ** layout.laneQubits;
   for (let index = 0; index < 2 ** layout.qubitCount; index++) {
@@ -54,7 +57,10 @@ describe.each(await stateMachines())('programs on $name', ({ create }) => {
       const scale = Math.max(1, ...plain.re.map(Math.abs), ...plain.im.map(Math.abs));
       let worst = 0;
       forAmplitudes(state, (index, numbers, at, lanes) => {
-        const error = Math.max(Math.abs(numbers[at]! - plain.re[index]!), Math.abs(numbers[at + lanes]! - plain.im[index]!));
+        const error = Math.max(
+          Math.abs(numbers[at]! - plain.re[index]!),
+          Math.abs(numbers[at + lanes]! - plain.im[index]!),
+        );
         worst = Math.max(worst, Number.isNaN(error) ? Infinity : error / scale);
       });
       expect(worst, `program ${seed}: ${JSON.stringify(program.sweeps)}`).toBeLessThan(tolerance);

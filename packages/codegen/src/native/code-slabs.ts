@@ -25,11 +25,16 @@ export class CodeSlabs {
     this.#gaps.push({ slab, offset: 0, byteLength: slab.byteLength });
   }
 
-  /** The first gap of at least `byteLength` bytes, which is taken; null where there is none. */
+  /** The start of the smallest gap of at least `byteLength` bytes, which is taken; null where there is none. */
   take(byteLength: number): { readonly slab: Slab; readonly offset: number } | null {
-    const index = this.#gaps.findIndex((gap) => gap.byteLength >= byteLength);
-    if (index < 0) return null;
-    const { slab, offset, byteLength: whole } = this.#gaps[index]!;
+    let best: Gap | null = null;
+    for (const gap of this.#gaps) {
+      if (gap.byteLength >= byteLength && gap.byteLength < (best?.byteLength ?? Number.POSITIVE_INFINITY))
+        best = gap;
+    }
+    if (best === null) return null;
+    const index = this.#gaps.indexOf(best);
+    const { slab, offset, byteLength: whole } = best;
     const rest = { slab, offset: offset + byteLength, byteLength: whole - byteLength };
     this.#gaps.splice(index, 1, ...(rest.byteLength > 0 ? [rest] : []));
     return { slab, offset };

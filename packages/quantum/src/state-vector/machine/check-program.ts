@@ -45,7 +45,11 @@ function checkSweep(program: VectorProgram, sweep: Sweep, limits: Limits): void 
   const { qubitCount, laneQubits } = limits.layout;
   const { tileQubits, kernels, inPlace } = sweep;
   const ascends = tileQubits.every((qubit, index) => {
-    return Number.isInteger(qubit) && qubit < qubitCount && (index < laneQubits ? qubit === index : qubit > tileQubits[index - 1]!);
+    return (
+      Number.isInteger(qubit) &&
+      qubit < qubitCount &&
+      (index < laneQubits ? qubit === index : qubit > tileQubits[index - 1]!)
+    );
   });
   if (!ascends || tileQubits.length < laneQubits) {
     refuse('has a tile of impossible qubits', 'all lanes, then others of the state, ascending', tileQubits);
@@ -64,7 +68,9 @@ function checkSweep(program: VectorProgram, sweep: Sweep, limits: Limits): void 
 function checkBlock({ blockQubits }: RegisterKernel, { tileQubits }: Sweep, limits: Limits): void {
   const { laneQubits } = limits.layout;
   const fits = blockQubits.every((qubit, index) => {
-    return qubit >= laneQubits && tileQubits.includes(qubit) && (index === 0 || qubit > blockQubits[index - 1]!);
+    return (
+      qubit >= laneQubits && tileQubits.includes(qubit) && (index === 0 || qubit > blockQubits[index - 1]!)
+    );
   });
   if (fits && blockQubits.length <= limits.blockQubits) return;
   refuse(
@@ -151,13 +157,22 @@ function checkReference(
     );
   });
   if (!indexesWell || (!indexed && indexQubits.length > 0)) {
-    refuse('indexes a table by impossible qubits', 'different ones that are neither lanes nor rows', indexQubits);
+    refuse(
+      'indexes a table by impossible qubits',
+      'different ones that are neither lanes nor rows',
+      indexQubits,
+    );
   }
   const isPower = Number.isInteger(Math.log2(entryLength));
   if (!isPower || entryLength < entryNumbers) {
-    refuse('has table entries of an impossible length', `a power of two from ${entryNumbers} on`, entryLength);
+    refuse(
+      'has table entries of an impossible length',
+      `a power of two from ${entryNumbers} on`,
+      entryLength,
+    );
   }
   const entries = parity ? 2 : 2 ** indexQubits.length;
   const inRange = start >= 0 && start % TABLE_ALIGNMENT === 0 && start + entries * entryLength <= tableLength;
-  if (!inRange) refuse('reads beyond its tables', `within ${tableLength} numbers`, { start, entries, entryLength });
+  if (!inRange)
+    refuse('reads beyond its tables', `within ${tableLength} numbers`, { start, entries, entryLength });
 }

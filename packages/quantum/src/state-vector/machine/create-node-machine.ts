@@ -1,6 +1,11 @@
 import { availableParallelism, freemem } from 'node:os';
-import { createKernelHost, createNodeTeam, type MachineCodeHost, withRevectorizer } from '@qedge/codegen/node';
 import type { KernelHost } from '@qedge/codegen';
+import {
+  createKernelHost,
+  createNodeTeam,
+  type MachineCodeHost,
+  withRevectorizer,
+} from '@qedge/codegen/node';
 import type { StateMachine } from '../state-machine.ts';
 import type { StateMachineOptions } from './create-portable-machine.ts';
 import { type RegionSource, SeparateRegions } from './memory-regions.ts';

@@ -12,8 +12,8 @@ import { InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
 import type { LoadedProgram, MachineState } from '../state-machine.ts';
 import type { Sweep, VectorProgram } from '../vector-program.ts';
 import { SWEEP_ARGUMENTS } from './kernel-registers.ts';
-import { bufferOffset, type Region, type RegionSource } from './memory-regions.ts';
 import { RegionState } from './machine-state.ts';
+import { bufferOffset, type Region, type RegionSource } from './memory-regions.ts';
 import { elementBytes, SweepAddressing } from './state-addressing.ts';
 import { emitSweep, referencesOf } from './sweep-code.ts';
 
@@ -139,7 +139,8 @@ export class RegionProgram implements LoadedProgram {
     // First, because it may make the memory grow, which replaces its buffer.
     const scratch = this.#support.scratch(this.#tileBytes);
     const { address, memory } = this.#region;
-    if (this.#view?.buffer !== memory.buffer) this.#view = new DataView(memory.buffer, bufferOffset(this.#region));
+    if (this.#view?.buffer !== memory.buffer)
+      this.#view = new DataView(memory.buffer, bufferOffset(this.#region));
     const view = this.#view;
     for (const { parts } of this.#sweeps) {
       for (const { thread, blockOffset, firstOffset, tileCount } of parts) {
@@ -185,7 +186,9 @@ function placeSweeps(
     const count = Math.min(threads, addressing.tileCount);
     const length = sweepBlockBytes(sweep);
     const parts = Array.from({ length: count }, (_, thread): SweepPart => {
-      const [first, end] = [thread, thread + 1].map((each) => Math.floor((each * addressing.tileCount) / count));
+      const [first, end] = [thread, thread + 1].map((each) =>
+        Math.floor((each * addressing.tileCount) / count),
+      );
       const blockOffset = blockBytes;
       blockBytes += length;
       return {

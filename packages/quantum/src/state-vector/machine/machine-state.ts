@@ -68,7 +68,9 @@ function viewChunks(
   const whole = stateBytes(layout);
   const chunks: (Float32Array | Float64Array)[] = [];
   for (let start = 0; start < whole; start += CHUNK_BYTES) {
-    chunks.push(new View(buffer as ArrayBuffer, byteOffset + start, Math.min(CHUNK_BYTES, whole - start) / bytes));
+    chunks.push(
+      new View(buffer as ArrayBuffer, byteOffset + start, Math.min(CHUNK_BYTES, whole - start) / bytes),
+    );
   }
   return chunks;
 }

@@ -35,7 +35,8 @@ function matrixRegisters(code: KernelCode, hasLanes: boolean, order: number): Ma
   const [first, second, ...rest] = code.registers.temporaries as [Vector, Vector, ...Vector[]];
   const free = hasLanes ? rest.slice(2) : rest;
   const results: (readonly [Vector, Vector])[] = [];
-  for (let i = 0; i + 1 < free.length && results.length < order; i += 2) results.push([free[i]!, free[i + 1]!]);
+  for (let i = 0; i + 1 < free.length && results.length < order; i += 2)
+    results.push([free[i]!, free[i + 1]!]);
   return { coefficient: [first, second], exchanged: [rest[0]!, rest[1]!], results };
 }
 

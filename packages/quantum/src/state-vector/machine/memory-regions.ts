@@ -23,7 +23,12 @@ export function bufferOffset({ memory, address }: Region): number {
   return address - memory.address + memory.byteOffset;
 }
 
-export function notEnoughMemory(purpose: string, byteLength: number, available: number | null, cause?: unknown) {
+export function notEnoughMemory(
+  purpose: string,
+  byteLength: number,
+  available: number | null,
+  cause?: unknown,
+) {
   return new CapabilityUnavailableError(`There is not enough memory for ${purpose}`, {
     expected: `${byteLength} bytes`,
     ...(available === null ? {} : { actual: `${Math.floor(available)} bytes` }),

@@ -1,6 +1,12 @@
 import { VerificationError } from '@qedge/core';
 import type { StateMachine } from '../state-machine.ts';
-import type { RegisterKernel, Sweep, TableReference, VectorOperation, VectorProgram } from '../vector-program.ts';
+import type {
+  RegisterKernel,
+  Sweep,
+  TableReference,
+  VectorOperation,
+  VectorProgram,
+} from '../vector-program.ts';
 
 /** Largest error of a product of some ten factors, in units of the last place of the largest one. */
 const ROUNDINGS = 32;
@@ -24,7 +30,8 @@ export function selfCheck(machine: StateMachine): void {
   const lanes = 2 ** laneQubits;
   for (let index = 0; index < 2 ** layout.qubitCount; index++) {
     let expected = 1;
-    for (let qubit = 0; qubit < layout.qubitCount; qubit++) if ((index >> qubit) & 1) expected *= tangent(qubit);
+    for (let qubit = 0; qubit < layout.qubitCount; qubit++)
+      if ((index >> qubit) & 1) expected *= tangent(qubit);
     const at = Math.floor(index / lanes) * 2 * lanes + (index % lanes);
     const error = Math.max(Math.abs(numbers![at]! - expected), Math.abs(numbers![at + lanes]!));
     if (error <= ROUNDINGS * EPSILON[machine.element]) continue;
@@ -54,7 +61,10 @@ function productProgram(
     return { start, indexQubits: [], parity: false, entryLength: values.length };
   };
   const onLanes = Array.from({ length: laneQubits }, (_, lane): VectorOperation => {
-    const values = Array.from({ length: lanes }, (__, index) => ((index >> lane) & 1 ? 1 : -1) * tangent(lane));
+    const values = Array.from(
+      { length: lanes },
+      (__, index) => ((index >> lane) & 1 ? 1 : -1) * tangent(lane),
+    );
     return { kind: 'rotate-lanes', lane, table: table(values), signs: 0 };
   });
   const onRows = (qubits: readonly number[]): RegisterKernel => ({
@@ -69,7 +79,11 @@ function productProgram(
   const rest = upper.slice(blockQubits);
   const all = Array.from({ length: qubitCount }, (_, qubit) => qubit);
   const withoutOne = all.filter((qubit) => qubit !== laneQubits + blockQubits);
-  const through: Sweep = { tileQubits: withoutOne, inPlace: false, kernels: [laneKernel, onRows([]), onRows([])] };
+  const through: Sweep = {
+    tileQubits: withoutOne,
+    inPlace: false,
+    kernels: [laneKernel, onRows([]), onRows([])],
+  };
   const inPlace: Sweep = { tileQubits: all, inPlace: true, kernels: rest.map((qubit) => onRows([qubit])) };
   const layout = machine.layoutOf(qubitCount);
   return { program: { layout, sweeps: [through, inPlace], tableLength: tables.length }, tables };

@@ -1,5 +1,11 @@
 import type { MemoryOperand, Pointer, Routine, Target } from '@qedge/codegen';
-import type { RegisterKernel, StateLayout, Sweep, TableReference, VectorOperation } from '../vector-program.ts';
+import type {
+  RegisterKernel,
+  StateLayout,
+  Sweep,
+  TableReference,
+  VectorOperation,
+} from '../vector-program.ts';
 import { emitMultiplyFactors } from './factor-code.ts';
 import { KernelCode } from './kernel-code.ts';
 import { KernelRegisters, SWEEP_ARGUMENTS, WORKSPACE_BYTES } from './kernel-registers.ts';
@@ -11,7 +17,13 @@ import {
   emitRotateRows,
   emitScale,
 } from './rotation-code.ts';
-import { amplitudeBytes, PADDING_PERIOD_BITS, paddedOffset, rowOffsets, SweepAddressing } from './state-addressing.ts';
+import {
+  amplitudeBytes,
+  PADDING_PERIOD_BITS,
+  paddedOffset,
+  rowOffsets,
+  SweepAddressing,
+} from './state-addressing.ts';
 
 /** Offsets up to this are part of an instruction; what is left of larger ones goes to an address register. */
 const LARGEST_OFFSET = 2 ** 30;
@@ -56,7 +68,9 @@ class SweepCode {
   #tasks(): KernelTask[] {
     const { kernels, inPlace } = this.#sweep;
     const last = kernels.length - 1;
-    const candidates = kernels.map((_, index) => index).filter((index) => inPlace || (index > 0 && index < last));
+    const candidates = kernels
+      .map((_, index) => index)
+      .filter((index) => inPlace || (index > 0 && index < last));
     if (candidates.length === 0 && kernels.length > 1) candidates.push(0);
     const late = this.#addressing.tileCount > 1 ? candidates.slice(-2) : [];
     return kernels.map((kernel, index) => {

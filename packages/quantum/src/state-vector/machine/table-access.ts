@@ -42,7 +42,8 @@ export class TableAccess {
   /** Emits, in the loop, the address of the entry. */
   entry(reference: TableReference): MemoryOperand {
     const { indexQubits, parity } = reference;
-    if (indexQubits.length === 0) return { base: this.#registers.tables, offset: reference.start * this.#bytes };
+    if (indexQubits.length === 0)
+      return { base: this.#registers.tables, offset: reference.start * this.#bytes };
     return parity ? this.#parityEntry(reference) : this.#binaryEntry(reference);
   }
 
