@@ -10,36 +10,6 @@ export { clbitsOf } from './circuit/check-control-flow.ts';
 export { Circuit } from './circuit/circuit.ts';
 export type { CircuitData } from './circuit/circuit-data.ts';
 export type { InstructionFilter } from './circuit/circuit-depth.ts';
-export { ClassicalMemory } from './circuit/classical-memory.ts';
-export { typeOfExpression } from './circuit/classical-type.ts';
-export {
-  type ClassicalScope,
-  castValue,
-  evaluateClassical,
-  isTrue,
-  numberOf,
-} from './circuit/evaluate-classical.ts';
-export type { ExpressionProgram } from './circuit/expression-calculus.ts';
-export type { CircuitBody, LoopValues } from './circuit/instruction-builder.ts';
-export { instructionMatrix } from './circuit/instruction-matrix.ts';
-export {
-  controlInstruction,
-  invertInstruction,
-  powerInstruction,
-} from './circuit/transform-instruction.ts';
-export { GateBuilder } from './circuit/gate-builder.ts';
-export { InstructionBuilder } from './circuit/instruction-builder.ts';
-export { type DrawingOptions, drawCircuit } from './circuit/draw-circuit.ts';
-export {
-  GATE_NAMES,
-  type GateDefinition,
-  type GateName,
-  type GateStep,
-  gateDefinition,
-  isGateName,
-} from './circuit/gate-definition.ts';
-export { gateMatrix } from './circuit/gate-matrix.ts';
-export { expandInstruction } from './circuit/expand-instruction.ts';
 export type {
   BinaryOperator,
   ClassicalExpression,
@@ -51,12 +21,34 @@ export type {
   Register,
   UnaryOperator,
 } from './circuit/classical-expression.ts';
+export { ClassicalMemory } from './circuit/classical-memory.ts';
+export { typeOfExpression } from './circuit/classical-type.ts';
+export { type DrawingOptions, drawCircuit } from './circuit/draw-circuit.ts';
+export {
+  type ClassicalScope,
+  castValue,
+  evaluateClassical,
+  isTrue,
+  numberOf,
+} from './circuit/evaluate-classical.ts';
+export { expandInstruction } from './circuit/expand-instruction.ts';
+export type { ExpressionProgram } from './circuit/expression-calculus.ts';
 export type { ExpressionFunction } from './circuit/expression-node.ts';
+export { GateBuilder } from './circuit/gate-builder.ts';
+export {
+  GATE_NAMES,
+  type GateDefinition,
+  type GateName,
+  type GateStep,
+  gateDefinition,
+  isGateName,
+} from './circuit/gate-definition.ts';
+export { gateMatrix } from './circuit/gate-matrix.ts';
 export {
   type AssignInstruction,
   type BarrierInstruction,
-  bodiesOf,
   type BreakInstruction,
+  bodiesOf,
   type ContinueInstruction,
   type ControlFlowInstruction,
   type ControlledInstruction,
@@ -81,6 +73,9 @@ export {
   type UnitaryKind,
   type WhileInstruction,
 } from './circuit/instruction.ts';
+export type { CircuitBody, LoopValues } from './circuit/instruction-builder.ts';
+export { InstructionBuilder } from './circuit/instruction-builder.ts';
+export { instructionMatrix } from './circuit/instruction-matrix.ts';
 export {
   type LinearForm,
   type ParameterBinding,
@@ -88,6 +83,11 @@ export {
   type ParameterValue,
   parameter,
 } from './circuit/parameter.ts';
+export {
+  controlInstruction,
+  invertInstruction,
+  powerInstruction,
+} from './circuit/transform-instruction.ts';
 export { estimateResources, type ResourceEstimate } from './compiler/estimate-resources.ts';
 export type { CompilationState, Pass, PassContext } from './compiler/pass.ts';
 export { PassManager, type PassManagerOptions, type PassRecord } from './compiler/pass-manager.ts';
@@ -120,26 +120,37 @@ export {
   verifyEquivalence,
 } from './compiler/verify-equivalence.ts';
 export { formatOpenQasm2 } from './openqasm/format-openqasm2.ts';
-export { parseOpenQasm2 } from './openqasm/parse-openqasm2.ts';
-export { type MaskedPauli, PauliSum, type PauliTerm } from './operator/pauli-sum.ts';
 export {
-  type AngleSource,
-  type CircuitPlan,
-  orderParameters,
-  type PlannedGate,
-  type PlannedStep,
-  planCircuit,
-  resolveAngles,
-} from './simulation/circuit-plan.ts';
-export type { SampleCounts } from './simulation/sample-counts.ts';
-export type { PreparedCircuit, SimulationOptions, Simulator } from './simulation/simulator.ts';
-export { StateVector } from './simulation/state-vector.ts';
-export { StateVectorSimulator } from './simulation/state-vector-simulator.ts';
-export { adjointGradient, type ValueAndGradient } from './variational/adjoint-gradient.ts';
+  type OpenQasmOptions,
+  parseOpenQasm,
+  parseOpenQasm2,
+  parseOpenQasm3,
+  parseOpenQasmSyntax,
+} from './openqasm/parse-openqasm.ts';
+export { type MaskedPauli, PauliSum, type PauliTerm } from './operator/pauli-sum.ts';
+export type { AmplitudePrecision } from './simulation/engine/state-engine.ts';
+export { finiteDifferenceGradient } from './simulation/gradient/finite-difference.ts';
+export { type ShiftTerm, shiftRule } from './simulation/gradient/shift-rule.ts';
+export type { BasisState, DensityMatrix, QuantumState } from './simulation/quantum-state.ts';
+export { Sample, type SampleCounts } from './simulation/sampling/sample.ts';
+export type {
+  CompiledCircuit,
+  GradientMethod,
+  GradientOptions,
+  InitialState,
+  ParameterValues,
+  RunOptions,
+  SampleOptions,
+  Simulator,
+  ValueAndGradient,
+} from './simulation/simulator.ts';
+export { createReferenceSimulator } from './simulation/state-simulator.ts';
+export {
+  createStateVectorSimulator,
+  type StateVectorOptions,
+} from './simulation/state-vector-simulator.ts';
 export type { Ansatz } from './variational/ansatz.ts';
 export { ExpectationFunction } from './variational/expectation-function.ts';
-export { finiteDifferenceGradient } from './variational/finite-difference.ts';
-export { fubiniStudyMetric } from './variational/fubini-study-metric.ts';
 export {
   type HardwareEfficientOptions,
   hardwareEfficientAnsatz,
@@ -147,8 +158,6 @@ export {
 export {
   parameterShiftGradient,
   type ShiftOptions,
-  type ShiftTerm,
-  shiftRule,
 } from './variational/parameter-shift.ts';
 export { appendPauliEvolution } from './variational/pauli-evolution.ts';
 export { type UccsdOptions, uccsd } from './variational/uccsd.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { FileNotFoundError } from '@qedge/core';
 import { type MolecularIntegrals, parseFcidump } from './chemistry/fcidump.ts';
 import type { Circuit } from './circuit/circuit.ts';
-import { parseOpenQasm2 } from './openqasm/parse-openqasm2.ts';
+import { parseOpenQasm2 } from './openqasm/parse-openqasm.ts';
 
 /** Reads an FCIDUMP file. @throws FileNotFoundError, or FileFormatError with the line; see `parseFcidump`. */
 export async function readFcidump(path: string | URL): Promise<MolecularIntegrals> {

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '@qedge/core';
 import type { Circuit } from '../circuit/circuit.ts';
 import type { Instruction } from '../circuit/instruction.ts';
 import type { ParameterValue } from '../circuit/parameter.ts';
-import { EXPORT_DEFINITIONS } from './qelib1.ts';
+import { GATE_DEFINITIONS } from './gate-definitions.ts';
 
 /**
  * Writes a circuit as an OpenQASM 2.0 program with one quantum register `q` and, where needed, one classical register `c`. Gates
@@ -17,9 +17,9 @@ export function formatOpenQasm2(circuit: Circuit): string {
       actual: 0,
     });
   }
-  const used = Object.keys(circuit.gateCounts()).filter((name) => Object.hasOwn(EXPORT_DEFINITIONS, name));
+  const used = Object.keys(circuit.gateCounts()).filter((name) => Object.hasOwn(GATE_DEFINITIONS[2], name));
   const lines = ['OPENQASM 2.0;', 'include "qelib1.inc";'];
-  for (const name of used.sort()) lines.push(EXPORT_DEFINITIONS[name]!);
+  for (const name of used.sort()) lines.push(GATE_DEFINITIONS[2][name]!);
   lines.push(`qreg q[${circuit.qubitCount}];`);
   if (circuit.clbitCount > 0) lines.push(`creg c[${circuit.clbitCount}];`);
   for (const instruction of circuit.instructions) {

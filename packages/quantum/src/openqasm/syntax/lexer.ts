@@ -96,7 +96,10 @@ const SYMBOLS: Readonly<Record<2 | 3, readonly string[]>> = {
 /** The symbols that begin with a character, by its code. */
 function indexSymbols(symbols: readonly string[]): readonly (readonly string[] | undefined)[] {
   const table: string[][] = [];
-  for (const symbol of symbols) (table[symbol.charCodeAt(0)] ??= []).push(symbol);
+  for (const symbol of symbols) {
+    const code = symbol.charCodeAt(0);
+    table[code] = [...(table[code] ?? []), symbol];
+  }
   return table;
 }
 

@@ -213,6 +213,11 @@ function parseKeywordExpression(cursor: Cursor): Expression {
     lexer.advance();
     return { kind: 'boolean', value: text === 'true', start };
   }
+  // A modifier in front of gates, a function elsewhere.
+  if (text === 'pow') {
+    lexer.advance();
+    return parseCall(cursor, text, start);
+  }
   if (text === 'durationof') {
     lexer.advance();
     cursor.expect('(');

@@ -1,0 +1,60 @@
+import { InvalidArgumentError } from '@qedge/core';
+import { ParameterExpression } from '../../circuit/parameter.ts';
+import type { StatementOf } from '../syntax/syntax-tree.ts';
+import type { Analysis } from './analysis.ts';
+import { castValue } from './cast.ts';
+import type { ResolvedType } from './types.ts';
+import { BOOL, describeType, INT, literal, type Value } from './value.ts';
+
+/** A value for an `input`: a number or bigint, a boolean, or a string of zeros and ones for bits. */
+export type InputValue = number | bigint | boolean | string;
+
+/** Names the parameter that an input stands for, where the program's own word cannot be its name. */
+export const PARAMETER_ANNOTATION = '@qedge.parameter';
+
+/** The value that was given for an input; without one, a real input becomes a free parameter of the circuit. */
+export function inputValue(
+  analysis: Analysis,
+  statement: StatementOf<'io-declaration'>,
+  type: ResolvedType,
+): Value {
+  const { name, start } = statement;
+  const { inputs = {} } = analysis.options;
+  if (Object.hasOwn(inputs, name)) {
+    return castValue(analysis, givenValue(name, inputs[name]!), type, start);
+  }
+  if (type.kind === 'classical' && (type.type.kind === 'float' || type.type.kind === 'angle')) {
+    return freeParameter(analysis, statement);
+  }
+  const what = type.kind === 'classical' ? describeType(type.type) : type.kind;
+  return analysis.refuse(
+    start,
+    `the input "${name}" of type ${what} has no value`,
+    `Give it one: { inputs: { ${name}: ... } }`,
+  );
+}
+
+function freeParameter(
+  analysis: Analysis,
+  { name, start, annotations }: StatementOf<'io-declaration'>,
+): Value {
+  const annotation = annotations?.find(({ keyword }) => keyword === PARAMETER_ANNOTATION);
+  try {
+    return ParameterExpression.named(annotation?.content ?? name);
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    return analysis.refuse(start, `"${annotation?.content ?? name}" cannot be the name of a parameter`);
+  }
+}
+
+function givenValue(name: string, value: InputValue): Value {
+  if (typeof value === 'boolean') return literal(BOOL, value);
+  if (typeof value === 'bigint') return literal(INT, value);
+  if (typeof value === 'string') {
+    if (/^[01]+$/.test(value)) return literal({ kind: 'bit', size: value.length }, BigInt(`0b${value}`));
+  } else if (Number.isFinite(value)) return value;
+  throw new InvalidArgumentError(`The input "${name}" is not usable`, {
+    expected: 'a finite number, a boolean or a string of zeros and ones',
+    actual: value,
+  });
+}
