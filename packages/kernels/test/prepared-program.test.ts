@@ -17,7 +17,7 @@ import {
 } from '@qedge/core';
 import { LazyModel, type ModelSection } from '@qedge/memory';
 import { openModelFile, saveModelFile } from '@qedge/memory/node';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { KernelEngine } from '../src/engine/kernel-engine.ts';
 import { compileGraph } from '../src/graph/compile-graph.ts';
 import type { CompiledGraph } from '../src/graph/compiled-graph.ts';
@@ -28,6 +28,7 @@ import type { Program } from '../src/graph/program/program.ts';
 import { decodeProgram, encodeProgram } from '../src/graph/program/program-bytes.ts';
 import { createKernelEngine } from '../src/node.ts';
 import { openPreparedProgram } from '../src/prepared.ts';
+import { openPreparedProgram as openNativeProgram } from '../src/prepared-node.ts';
 import { randomGraph, randomGraphInputs } from '../src/testing/random-graph.ts';
 import { caseModel, caseNumbers, GRAPH_CASES } from './graph-cases.ts';
 import { eagerEngine, presentIsas } from './present-ways.ts';
@@ -336,6 +337,84 @@ describe('a program without a generator', () => {
     expect(() => openPreparedProgram(light)).toThrow(FileFormatError);
     using prepared = openPreparedModel(light);
     expect(() => prepared.compile(engine)).toThrow(FileFormatError);
+  });
+});
+
+const NATIVE = PRESENT.find((isa) => isa.startsWith('avx'));
+
+describe.skipIf(NATIVE === undefined)('a trusted program without a generator', () => {
+  const path = join(folder, 'native.qez');
+  const model = network();
+
+  async function prepare(isas: readonly (typeof PRESENT)[number][]): Promise<Record<string, number[]>> {
+    const engines = await Promise.all(isas.map((isa) => createKernelEngine({ isa })));
+    await savePreparedModel(path, model, engines, { precisions: ['float32', 'int8'] });
+    const expected = directAnswers(model, engines[0]!, INPUTS);
+    for (const engine of engines) engine.dispose();
+    return expected;
+  }
+
+  it('gives the bits of machine code, and reads the weights where they lie', async () => {
+    const expected = await prepare([NATIVE!]);
+    for (const verify of [false, true]) {
+      using program = openNativeProgram(path, { ...TRUSTED, verify });
+      expect(program.report).toMatchObject({ kernels: 'prepared', reason: null, precision: 'float32' });
+      expect(answersOf(program, INPUTS)).toEqual(expected);
+      expect(program.memory.mappedBytes).toBeGreaterThan(49152 * 8);
+    }
+    using narrow = openNativeProgram(path, { ...TRUSTED, precision: 'int8' });
+    expect(narrow.report.precision).toBe('int8');
+    const program = openNativeProgram(path, TRUSTED);
+    program.dispose();
+    expect(() => program.run()).toThrow(UseAfterReleaseError);
+    using open = openNativeProgram(path, TRUSTED);
+    truncateSync(path, 5000);
+    expect(() => open.run()).toThrow(FileFormatError);
+  });
+
+  it('is WebAssembly where it is not trusted or cannot be, and says why', async () => {
+    const machine = await prepare([NATIVE!, 'wasm-strict']);
+    using strict = await createKernelEngine({ isa: 'wasm-strict' });
+    const portable = directAnswers(model, strict, INPUTS);
+    expect(portable).not.toEqual(machine);
+    const reasons = (file: string | Uint8Array, trusted: boolean) => {
+      using program = openNativeProgram(file, { trusted });
+      expect(answersOf(program, INPUTS)).toEqual(portable);
+      return program.report.reason;
+    };
+    expect(reasons(path, false)).toBeNull();
+    expect(reasons(new Uint8Array(readFileSync(path)), true)).toBeNull();
+    vi.stubEnv('QEDGE_NATIVE', '0');
+    expect(reasons(path, true)).toMatch(/QEDGE_NATIVE=0/);
+    vi.unstubAllEnvs();
+    const greedy = await rewritePrograms(path, ({ kernels, ...program }) => {
+      if (kernels.features.length === 0) return { ...program, kernels };
+      return { ...program, kernels: { ...kernels, features: [...kernels.features, 'avx1024'] } };
+    });
+    expect(reasons(greedy, true)).toMatch(/more features/);
+    await prepare(['wasm-strict']);
+    expect(reasons(path, true)).toMatch(/no machine code/);
+  });
+
+  it('is never run when it is damaged', async () => {
+    await prepare([NATIVE!]);
+    const bytes = readFileSync(path);
+    using file = LazyModel.fromBytes(new Uint8Array(bytes));
+    const { byteOffset, byteLength } = file.section(
+      file.sectionKeys().find((key) => key.startsWith('program '))!,
+    )!;
+    const random = new Random(3);
+    for (let count = 0; count < 30; count++) {
+      const damaged = Buffer.from(bytes);
+      const at = byteOffset + random.integer(byteLength);
+      damaged[at] = damaged[at]! ^ (1 << random.integer(8));
+      writeFileSync(path, damaged);
+      expect(() => openNativeProgram(path, TRUSTED)).toThrow(FileFormatError);
+    }
+    writeFileSync(path, bytes);
+    const light = await rewrite(path, (key, section) => (key.startsWith('packed ') ? null : [key, section]));
+    expect(() => openNativeProgram(light, TRUSTED)).toThrow(FileFormatError);
+    expect(() => openNativeProgram(join(folder, 'missing.qez'), TRUSTED)).toThrow(FileNotFoundError);
   });
 });
 
