@@ -16,6 +16,7 @@ import type { KernelEngine } from '../engine/kernel-engine.ts';
 import { compileGraph } from '../graph/compile-graph.ts';
 import type { CompiledGraph } from '../graph/compiled-graph.ts';
 import type { CustomOperators } from '../graph/operators/custom-operator.ts';
+import { checkInteger } from '../graph/operators/input-checks.ts';
 import { inputShapesOf, type ModelSource, type SourceInput } from './model-source.ts';
 import {
   fillInputs,
@@ -166,9 +167,7 @@ export class OptimizedInferenceEngine implements Disposable {
       signal,
       onProgress,
     } = options;
-    if (!Number.isSafeInteger(batch) || batch < 1) {
-      throw new InvalidArgumentError('batch is out of range', { expected: 'an integer >= 1', actual: batch });
-    }
+    checkInteger(batch, 'The batch', 1);
     requireSamples(this.#inputNames, samples);
     const results: OutputValues[] = [];
     const size = Math.min(batch, samples.length);
@@ -233,12 +232,7 @@ export class OptimizedInferenceEngine implements Disposable {
 
   #compile(batch: number, precision: Precision, signal: AbortSignal | undefined): Variant {
     requirePrecision(precision);
-    if (!Number.isSafeInteger(batch) || batch < 1) {
-      throw new InvalidArgumentError('The batch is out of range', {
-        expected: 'an integer >= 1',
-        actual: batch,
-      });
-    }
+    checkInteger(batch, 'The batch', 1);
     const { inputShapes = {}, customs = {} } = this.#options;
     const startMs = this.#clock.nowMs();
     throwIfCancelled(signal, 'Preparing a model');

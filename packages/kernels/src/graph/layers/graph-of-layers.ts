@@ -1,6 +1,5 @@
 import {
   elementCount,
-  InvalidArgumentError,
   type LayerSpec,
   type ModelGraph,
   type OperatorModel,
@@ -9,6 +8,7 @@ import {
 } from '@qedge/core';
 import { loadFloat32Weight } from '../../float32-model.ts';
 import { GraphBuilder } from '../graph-builder.ts';
+import { checkInteger } from '../operators/input-checks.ts';
 import { requireObject } from '../require-arguments.ts';
 
 /** Options of {@link graphOfLayers}. */
@@ -31,12 +31,7 @@ export function graphOfLayers(
   requireObject('The weights', weights, 'a weight source');
   requireObject('The options', options, '{ batch }');
   const { batch } = options;
-  if (!Number.isSafeInteger(batch) || batch < 1) {
-    throw new InvalidArgumentError('The batch is out of range', {
-      expected: 'an integer >= 1',
-      actual: batch,
-    });
-  }
+  checkInteger(batch, 'The batch', 1);
   const { name, inputShape, layers } = validateModelGraph(model);
   const builder = new GraphBuilder(name);
   let value = builder.input('input', { dtype: 'float32', shape: [batch, ...inputShape] });

@@ -8,6 +8,7 @@ import {
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs';
 import { GraphBuilder } from '../graph-builder.ts';
 import type { CustomOperators } from '../operators/custom-operator.ts';
+import { checkInteger } from '../operators/input-checks.ts';
 import type { ValueData } from '../operators/operator-definition.ts';
 import { DENSE_LAYERS } from './dense-layers.ts';
 import { IMAGE_LAYERS } from './image-layers.ts';
@@ -58,12 +59,7 @@ const LAYERS: Readonly<Record<string, LayerImporter>> = {
  */
 export function importLayersModel(model: LayersModel, options: ImportLayersModelOptions): OperatorModel {
   const { batch, customLayers = {}, customs = {} } = options;
-  if (!Number.isSafeInteger(batch) || batch < 1) {
-    throw new InvalidArgumentError('The batch is out of range', {
-      expected: 'an integer >= 1',
-      actual: batch,
-    });
-  }
+  checkInteger(batch, 'The batch', 1);
   refuseMissingLayers(model, customLayers);
   const builder = new GraphBuilder(model.name, { customs });
   // Sequential models do not know their `inputNames` before they are built.

@@ -1,5 +1,5 @@
 import { elementCount, InvalidArgumentError, type Shape } from '@qedge/core';
-import { checkDtype, checkInteger, takeInputs } from './input-checks.ts';
+import { checkChoice, checkDtype, checkInteger, takeInputs } from './input-checks.ts';
 import type { OperatorDefinition } from './operator-definition.ts';
 
 function outputShape(shape: Shape, axis: number, keepAxis: boolean): number[] {
@@ -14,9 +14,7 @@ export const argExtremum: OperatorDefinition<'arg-extremum'> = {
     const [x] = takeInputs(inputs, ['x']);
     checkDtype(x!, 'inputs of an arg-extremum', 'float32');
     checkInteger(axis, 'The axis of an arg-extremum', 0, x!.shape.length - 1);
-    if (operation !== 'maximum' && operation !== 'minimum') {
-      throw new InvalidArgumentError('Unknown extremum', { expected: 'maximum, minimum', actual: operation });
-    }
+    checkChoice(operation, 'extremum', ['maximum', 'minimum']);
     if (x!.shape[axis] === 0) {
       throw new InvalidArgumentError('An empty axis has no extremum', {
         expected: 'at least 1 element',

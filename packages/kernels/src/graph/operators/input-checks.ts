@@ -69,6 +69,12 @@ export function checkInteger(
   });
 }
 
+/** @throws InvalidArgumentError when `value` is none of the `choices`. */
+export function checkChoice(value: string, what: string, choices: readonly string[]): void {
+  if (choices.includes(value)) return;
+  throw new InvalidArgumentError(`Unknown ${what}`, { expected: choices.join(', '), actual: value });
+}
+
 /** @throws InvalidArgumentError when `value` is NaN or infinite. */
 export function checkFinite(value: number, what: string): void {
   if (Number.isFinite(value)) return;

@@ -1,5 +1,4 @@
-import { InvalidArgumentError } from '@qedge/core';
-import { checkDtype, checkRank, takeInputs } from './input-checks.ts';
+import { checkChoice, checkDtype, checkRank, takeInputs } from './input-checks.ts';
 import type { OperatorDefinition } from './operator-definition.ts';
 import { newFloats } from './value-data.ts';
 import { checkWindow, windowOutput } from './window.ts';
@@ -19,12 +18,7 @@ export const pooling: OperatorDefinition<'pooling'> = {
     checkDtype(images!, 'images', 'float32');
     checkRank(images!, 'images', 4);
     checkWindow(window);
-    if (!POOLING_OPERATIONS.includes(operation)) {
-      throw new InvalidArgumentError('Unknown pooling', {
-        expected: POOLING_OPERATIONS.join(', '),
-        actual: operation,
-      });
-    }
+    checkChoice(operation, 'pooling', POOLING_OPERATIONS);
     const [batch, height, width, channels] = images!.shape as [number, number, number, number];
     return [{ dtype: 'float32', shape: [batch, ...windowOutput(height, width, window), channels] }];
   },

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, rowMajorStrides, type Shape } from '@qedge/core';
-import { checkDtype, takeInputs } from './input-checks.ts';
+import { checkChoice, checkDtype, takeInputs } from './input-checks.ts';
 import type { OperatorDefinition } from './operator-definition.ts';
 import { walkRows } from './strided.ts';
 import { newFloats } from './value-data.ts';
@@ -17,12 +17,7 @@ export const reduction: OperatorDefinition<'reduction'> = {
   infer({ operation, axes, keepAxes }, inputs) {
     const [x] = takeInputs(inputs, ['x']);
     checkDtype(x!, 'inputs of a reduction', 'float32');
-    if (!REDUCTIONS.includes(operation)) {
-      throw new InvalidArgumentError('Unknown reduction', {
-        expected: REDUCTIONS.join(', '),
-        actual: operation,
-      });
-    }
+    checkChoice(operation, 'reduction', REDUCTIONS);
     const rank = x!.shape.length;
     const ascending = axes.every((axis, i) => {
       return Number.isInteger(axis) && axis >= 0 && axis < rank && (i === 0 || axis > axes[i - 1]!);

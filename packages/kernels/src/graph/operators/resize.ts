@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '@qedge/core';
-import { checkDtype, checkFinite, checkInteger, checkRank, takeInputs } from './input-checks.ts';
+import { checkChoice, checkDtype, checkFinite, checkInteger, checkRank, takeInputs } from './input-checks.ts';
 import type { OperatorDefinition } from './operator-definition.ts';
 import { resizeTable } from './resize-coordinates.ts';
 import { newFloats } from './value-data.ts';
@@ -33,9 +33,9 @@ export const resize: OperatorDefinition<'resize'> = {
       checkFinite(scale, 'The scale');
     }
     checkFinite(cubicCoefficient, 'The cubic coefficient');
-    checkChoice('mode', mode, RESIZE_MODES);
-    checkChoice('coordinates', coordinates, RESIZE_COORDINATES);
-    checkChoice('nearest', nearest, NEAREST_ROUNDINGS);
+    checkChoice(mode, 'mode of a resize', RESIZE_MODES);
+    checkChoice(coordinates, 'coordinates of a resize', RESIZE_COORDINATES);
+    checkChoice(nearest, 'nearest of a resize', NEAREST_ROUNDINGS);
     const [batch, height, width, channels] = images!.shape as [number, number, number, number];
     if (height * width === 0) {
       throw new InvalidArgumentError('An empty image has no other size', {
@@ -72,11 +72,3 @@ export const resize: OperatorDefinition<'resize'> = {
     return [value];
   },
 };
-
-function checkChoice(what: string, value: string, choices: readonly string[]): void {
-  if (choices.includes(value)) return;
-  throw new InvalidArgumentError(`Unknown ${what} of a resize`, {
-    expected: choices.join(', '),
-    actual: value,
-  });
-}
