@@ -58,7 +58,7 @@ export interface CompiledGraphReport {
   readonly steps: number;
   /** `prepared`: the code comes from a prepared file, where it was generated and checked before. */
   readonly kernels: 'generated' | 'prepared';
-  /** Why kernels were generated although the graph comes from a prepared file; null where they were not, or where there is no file. */
+  /** Why kernels were generated, or WebAssembly runs, although the graph comes from a (trusted) prepared file; null where there is nothing to say. */
   readonly reason: string | null;
 }
 
