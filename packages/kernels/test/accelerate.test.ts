@@ -289,7 +289,9 @@ describe('accelerate', () => {
   it('gives back exactly the stock kernels, and does so once', async () => {
     const stock = tf.getKernelsForBackend('wasm');
     const { applyGradients } = tf.AdamOptimizer.prototype;
+    const { numTensors } = tf.memory();
     const acceleration = await accelerate(tf);
+    expect(tf.memory().numTensors).toBe(numTensors);
     expect(tf.getKernel('Conv2DBackpropFilter', 'wasm')).toBeDefined();
     expect(tf.AdamOptimizer.prototype.applyGradients).not.toBe(applyGradients);
     await expect(accelerate(tf)).rejects.toThrow(InvalidArgumentError);

@@ -1,16 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
-import { build } from 'tsup';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deviceConformanceCases } from '../src/testing/index.ts';
+import { BROWSER_MISSING, BrowserPages } from './browser-pages.ts';
 
-const CHROMIUM = process.env.QEDGE_CHROMIUM ?? '/usr/bin/chromium';
-const missing = existsSync(CHROMIUM) ? '' : `there is no ${CHROMIUM}: apt-get install chromium`;
-if (missing) console.warn(`SKIPPED: the WebGPU device in a browser. ${missing}`);
+if (BROWSER_MISSING) console.warn(`SKIPPED: the WebGPU device in a browser. ${BROWSER_MISSING}`);
 
 // What the page runs: the whole conformance suite on `navigator.gpu`, on one device unless a case disposes it.
 const PAGE_PROGRAM = `
@@ -28,61 +20,20 @@ globalThis.conformance = async () => {
   shared.dispose();
   return { device: shared.name, fallbacks: shared.fallbacks, found };
 };
+globalThis.ready = true;
 `;
 
-describe.skipIf(missing !== '')('the WebGPU device in a browser', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'qedge-webgpu-page-'));
-  let server: Server;
-  let browser: Browser;
+describe.skipIf(BROWSER_MISSING !== '')('the WebGPU device in a browser', () => {
+  let pages: BrowserPages;
 
   beforeAll(async () => {
-    const entry = join(folder, 'page.ts');
-    writeFileSync(entry, PAGE_PROGRAM);
-    const source = (name: string) => join(import.meta.dirname, '../src', name);
-    await build({
-      entry: [entry],
-      outDir: folder,
-      format: ['esm'],
-      platform: 'browser',
-      target: 'es2022',
-      noExternal: [/^@qedge\//],
-      esbuildOptions: (options) => {
-        options.conditions = ['@qedge/source'];
-        options.alias = {
-          '@qedge/kernels/testing': source('testing/index.ts'),
-          '@qedge/kernels/webgpu': source('webgpu.ts'),
-        };
-      },
-      outExtension: () => ({ js: '.js' }),
-      config: false,
-      silent: true,
-    });
-    // navigator.gpu exists in secure contexts only: a page from localhost is one.
-    const page = '<!doctype html><title>webgpu</title><script type="module" src="/page.js"></script>';
-    server = createServer((request, response) => {
-      const script = request.url === '/page.js';
-      response.setHeader('content-type', script ? 'text/javascript' : 'text/html');
-      response.end(script ? readFileSync(join(folder, 'page.js')) : page);
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
-    });
+    const browserArguments = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+    pages = await BrowserPages.start(PAGE_PROGRAM, { browserArguments });
   });
-  afterAll(async () => {
-    await browser?.close();
-    server?.close();
-    rmSync(folder, { recursive: true });
-  });
+  afterAll(() => pages?.close());
 
   it('keeps every promise of a device on navigator.gpu', async () => {
-    const page = await browser.newPage();
-    const complaints: string[] = [];
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-    await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`);
-    await page.waitForFunction('globalThis.conformance');
+    const { page, complaints } = await pages.open(false);
     const report = (await page.evaluate('conformance()')) as {
       device: string;
       found: { name: string; error: string | null }[];
@@ -93,7 +44,7 @@ describe.skipIf(missing !== '')('the WebGPU device in a browser', () => {
       ({ precision }) => precision === null || precision === 'float32',
     );
     expect(report.found.map(({ name }) => name)).toEqual(cases.map(({ name }) => name));
-    expect(complaints.filter((text) => !text.includes('favicon'))).toEqual([]);
+    expect(complaints).toEqual([]);
     console.info(`ran on ${report.device}`);
   });
 });
