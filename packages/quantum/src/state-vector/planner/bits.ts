@@ -16,3 +16,11 @@ export function listBits(word: number): number[] {
 export function lowBits(count: number): number {
   return count >= 32 ? -1 : (1 << count) - 1;
 }
+
+/** True for an odd number of bits. */
+export function isOdd(word: number): boolean {
+  let x = word ^ (word >>> 16);
+  x ^= x >>> 8;
+  x ^= x >>> 4;
+  return ((0x6996 >>> (x & 15)) & 1) !== 0;
+}

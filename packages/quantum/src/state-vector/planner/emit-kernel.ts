@@ -1,6 +1,6 @@
 import { type LoweredOperations, OperationKind } from '../lowering/lowered-circuit.ts';
 import type { RegisterKernel, TableReference, VectorOperation } from '../vector-program.ts';
-import { countBits, listBits, lowBits } from './bits.ts';
+import { countBits, isOdd, listBits, lowBits } from './bits.ts';
 import { type KernelScan, StepKind } from './kernel-scan.ts';
 import { oddLanes, type TableBuilder } from './table-builder.ts';
 
@@ -28,6 +28,8 @@ export class KernelEmitter {
   readonly #block: readonly number[];
   readonly #blockMask: number;
   readonly #laneMask: number;
+  /** The block qubits that are 1 in each row. */
+  readonly #rowBits: number[];
   readonly #operations: VectorOperation[] = [];
 
   constructor(context: EmissionContext, blockMask: number) {
@@ -35,6 +37,12 @@ export class KernelEmitter {
     this.#block = listBits(blockMask);
     this.#blockMask = blockMask;
     this.#laneMask = lowBits(context.laneQubits);
+    this.#rowBits = [0];
+    for (const qubit of this.#block) {
+      for (let row = 0, rows = this.#rowBits.length; row < rows; row++) {
+        this.#rowBits.push(this.#rowBits[row]! | (1 << qubit));
+      }
+    }
   }
 
   /** The steps that a scan recorded. */
@@ -64,12 +72,14 @@ export class KernelEmitter {
     return { blockQubits: this.#block, operations: this.#operations };
   }
 
+  /** Rows with an odd number of the bits of a mask of block qubits. */
   #rowSigns(mask: number): number {
-    let rows = 0;
-    this.#block.forEach((qubit, position) => {
-      if (((mask >>> qubit) & 1) !== 0) rows |= 1 << position;
-    });
-    return rows === 0 ? 0 : oddLanes(rows, this.#block.length);
+    let signs = 0;
+    if (mask === 0) return signs;
+    for (let row = 1; row < this.#rowBits.length; row++) {
+      if (isOdd(this.#rowBits[row]! & mask)) signs |= 1 << row;
+    }
+    return signs;
   }
 
   #outerOf(mask: number): number {
@@ -225,15 +235,13 @@ export class KernelEmitter {
   /** Rows on which none of the phases acts, whatever the angles. */
   #trivialRows(terms: readonly number[]): number {
     const { certain, certainBits } = this.#context;
-    let trivial = lowBits(2 ** this.#block.length);
-    for (const term of terms) {
-      for (let row = 0; row < 2 ** this.#block.length; row++) {
-        let bits = 0;
-        this.#block.forEach((qubit, position) => {
-          bits |= ((row >>> position) & 1) << qubit;
-        });
-        const decided = ((bits ^ certainBits[term]!) & certain[term]! & this.#blockMask) !== 0;
-        if (!decided) trivial &= ~(1 << row);
+    let trivial = lowBits(this.#rowBits.length);
+    for (let i = 0; i < terms.length && trivial !== 0; i++) {
+      const term = terms[i]!;
+      const deciding = certain[term]! & this.#blockMask;
+      if (deciding === 0) return 0;
+      for (let row = 0; row < this.#rowBits.length; row++) {
+        if (((this.#rowBits[row]! ^ certainBits[term]!) & deciding) === 0) trivial &= ~(1 << row);
       }
     }
     return trivial;

@@ -91,7 +91,9 @@ export function planSweeps(
   return {
     program,
     finalQubits,
-    statistics: measurePlan(program),
+    get statistics() {
+      return measurePlan(program);
+    },
     bind: (values, into, start) => binder.bind(values, into, start),
   };
 }

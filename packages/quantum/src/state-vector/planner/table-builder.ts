@@ -1,6 +1,6 @@
 import { type LoweredOperations, OperationKind } from '../lowering/lowered-circuit.ts';
 import type { TableReference } from '../vector-program.ts';
-import { lowBits } from './bits.ts';
+import { isOdd } from './bits.ts';
 import type {
   MatrixFill,
   PhaseFill,
@@ -25,6 +25,8 @@ export class TableBuilder {
   readonly #selected: SelectedFill[] = [];
   readonly #matrices: MatrixFill[] = [];
   readonly #scales: ScaleFill[] = [];
+  /** Scratch: where a physical qubit's bit is within the current table. */
+  readonly #localOf = new Int32Array(32);
   #length = 0;
   #group = 0;
   #deferred = 0;
@@ -76,8 +78,7 @@ export class TableBuilder {
   }
 
   /**
-   * A product of phases. Local bits are `inner` (within a run of cosines), `rows`, `outer`, physical qubits each; -1 stands for a bit
-   * that no phase depends on. With `absorbs` it takes in the cosines left out so far.
+   * A product of phases. Local bits are `inner` (within a run of cosines), `rows`, `outer`, physical qubits each. With `absorbs` it takes in the cosines left out so far.
    */
   addPhases(
     terms: readonly number[],
@@ -89,24 +90,32 @@ export class TableBuilder {
   ): TableReference {
     const local = [...inner, ...rows, ...outer];
     const start = this.#allocate(2 * 2 ** local.length);
-    const localOf = new Int32Array(32).fill(-1);
-    local.forEach((qubit, position) => {
-      if (qubit >= 0) localOf[qubit] = position;
-    });
-    const byTop: TableTerm[][] = local.map(() => []);
+    const localOf = this.#localOf;
+    const localWires: number[] = [];
+    const byTop: TableTerm[][] = [];
+    for (let position = 0; position < local.length; position++) {
+      const qubit = local[position]!;
+      localOf[qubit] = position;
+      localWires.push(this.#wireOf[qubit]!);
+      byTop.push([]);
+    }
     const diagonals: PhaseFill['diagonals'][number][] = [];
     for (const operation of terms) {
-      if (this.#operations.kinds[operation] === OperationKind.diagonal) {
-        diagonals.push(this.#placeDiagonal(operation, localOf));
+      const kind = this.#operations.kinds[operation];
+      if (kind === OperationKind.diagonal) {
+        diagonals.push(this.#placeDiagonal(operation));
         continue;
       }
-      const localMask = this.#toLocal(masks[operation]!, localOf);
-      const parity = this.#operations.kinds[operation] === OperationKind.parity;
-      byTop[31 - Math.clz32(localMask)]!.push({ operation, localMask, kind: parity ? 'parity' : 'phase' });
+      const localMask = this.#toLocal(masks[operation]!);
+      byTop[31 - Math.clz32(localMask)]!.push({
+        operation,
+        localMask,
+        kind: kind === OperationKind.parity ? 'parity' : 'phase',
+      });
     }
     this.#phases.push({
       start,
-      localWires: local.map((qubit) => (qubit < 0 ? -1 : this.#wireOf[qubit]!)),
+      localWires,
       innerBits: inner.length,
       terms: byTop,
       diagonals,
@@ -115,15 +124,16 @@ export class TableBuilder {
     return { start, indexQubits: outer, parity: false, entryLength: 2 * 2 ** (inner.length + rows.length) };
   }
 
-  #toLocal(mask: number, localOf: Int32Array): number {
+  #toLocal(mask: number): number {
     let local = 0;
-    for (let rest = mask; rest !== 0; rest &= rest - 1) local |= 1 << localOf[31 - Math.clz32(rest & -rest)]!;
+    for (let rest = mask; rest !== 0; rest &= rest - 1)
+      local |= 1 << this.#localOf[31 - Math.clz32(rest & -rest)]!;
     return local;
   }
 
-  #placeDiagonal(operation: number, localOf: Int32Array): PhaseFill['diagonals'][number] {
+  #placeDiagonal(operation: number): PhaseFill['diagonals'][number] {
     const wires = this.#operations.wires.get(operation)!;
-    return { operation, wires, positions: wires.map((wire) => localOf[this.#wireOf.indexOf(wire)]!) };
+    return { operation, wires, positions: wires.map((wire) => this.#localOf[this.#wireOf.indexOf(wire)]!) };
   }
 
   /** A phase where all of many bits are 1: factors on groups of outer bits, the first one with the rows; and the lanes. */
@@ -216,11 +226,9 @@ export class TableBuilder {
 /** Which lanes have an odd number of the bits of `mask`, a bit each. */
 export function oddLanes(mask: number, laneQubits: number): number {
   let signs = 0;
+  if (mask === 0) return signs;
   for (let lane = 1; lane < 1 << laneQubits; lane++) {
-    let bits = lane & mask & lowBits(laneQubits);
-    let odd = 0;
-    for (; bits !== 0; bits &= bits - 1) odd ^= 1;
-    signs |= odd << lane;
+    if (isOdd(lane & mask)) signs |= 1 << lane;
   }
   return signs;
 }

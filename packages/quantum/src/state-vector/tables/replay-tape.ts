@@ -1,4 +1,5 @@
 import { type LoweredCircuit, TapeCode } from '../lowering/lowered-circuit.ts';
+import { isOdd } from '../planner/bits.ts';
 import type { OperationValues } from './operation-values.ts';
 import { multiplyRun } from './run-gates.ts';
 import { flipMatrix, multiplyFromLeft, multiplyOneQubit, setSigns } from './two-qubit-matrix.ts';
@@ -164,14 +165,6 @@ function controlledZ(values: OperationValues, a: number, b: number): void {
   if ((flipA & flipB) === 0) return;
   values.phaseReal = -values.phaseReal;
   values.phaseImaginary = -values.phaseImaginary;
-}
-
-/** True for an odd number of bits. */
-export function isOdd(bits: number): boolean {
-  let x = bits ^ (bits >>> 16);
-  x ^= x >>> 8;
-  x ^= x >>> 4;
-  return ((0x6996 >>> (x & 15)) & 1) !== 0;
 }
 
 /** Brings the half angle within a quarter turn: what is over is `(-i Z..Z)^k`. */
