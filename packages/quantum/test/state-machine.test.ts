@@ -1,40 +1,54 @@
-import { Random } from '@qedge/core';
+import { CapabilityUnavailableError, InvalidArgumentError, Random, UseAfterReleaseError } from '@qedge/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createStateMachine } from '../src/state-vector/machine/create-node-machine.ts';
-import { paddedOffset } from '../src/state-vector/machine/state-addressing.ts';
+import { createStateMachine as createPortableMachine } from '../src/state-vector/machine/create-portable-machine.ts';
 import type { MachineState, StateMachine } from '../src/state-vector/state-machine.ts';
+import type { RegisterKernel, TableReference, VectorProgram } from '../src/state-vector/vector-program.ts';
 import { randomVectorProgram } from './random-vector-program.ts';
 import { type PlainState, runVectorProgram } from './run-vector-program.ts';
-import { stateMachines } from './state-machines.ts';
+import { forAmplitudes, stateMachines } from './state-machines.ts';
 
 const PROGRAMS = 60;
+const machines = await stateMachines();
 
-/** Reads or writes the amplitudes of a state by basis state. */
-function forAmplitudes(
-  state: MachineState,
-  visit: (index: number, numbers: Float32Array | Float64Array, at: number, lanes: number) => void,
-) {
-  const { layout, chunks } = state;
-  const lanes = 2 ** layout.laneQubits;
-  for (let index = 0; index < 2 ** layout.qubitCount; index++) {
-    visit(index, chunks[0]!, Math.floor(index / lanes) * 2 * lanes + (index % lanes), lanes);
-  }
-}
-
+/** Random amplitudes, in the state and as plain numbers. */
 function fillRandomly(state: MachineState, seed: number): PlainState {
   const random = new Random(seed);
   const size = 2 ** state.layout.qubitCount;
   const plain = { re: new Float64Array(size), im: new Float64Array(size) };
-  forAmplitudes(state, (index, numbers, at, lanes) => {
-    numbers[at] = random.normal();
-    numbers[at + lanes] = random.normal();
-    plain.re[index] = numbers[at]!;
-    plain.im[index] = numbers[at + lanes]!;
+  forAmplitudes(state, (index, numbers, real, imaginary) => {
+    numbers[real] = random.normal();
+    numbers[imaginary] = random.normal();
+    plain.re[index] = numbers[real]!;
+    plain.im[index] = numbers[imaginary]!;
   });
   return plain;
 }
 
-describe.each(await stateMachines())('programs on $name', ({ create }) => {
+/** The largest difference between a state and plain amplitudes, relative to the largest of these where that is above 1. */
+function largestError(state: MachineState, { re, im }: PlainState): number {
+  let [worst, scale] = [0, 1];
+  forAmplitudes(state, (index, numbers, real, imaginary) => {
+    scale = Math.max(scale, Math.abs(re[index]!), Math.abs(im[index]!));
+    const error = Math.max(Math.abs(numbers[real]! - re[index]!), Math.abs(numbers[imaginary]! - im[index]!));
+    worst = Math.max(worst, Number.isNaN(error) ? Number.POSITIVE_INFINITY : error);
+  });
+  return worst / scale;
+}
+
+/** Runs a random program on random amplitudes. */
+function runRandom(machine: StateMachine, seed: number, qubitCount: number): MachineState {
+  const layout = machine.layoutOf(qubitCount);
+  const { program, tables } = randomVectorProgram(seed, layout, machine.shape);
+  using loaded = machine.load(program);
+  loaded.tables.set(tables);
+  const state = machine.createState(layout.qubitCount);
+  fillRandomly(state, seed);
+  loaded.run(state);
+  return state;
+}
+
+describe.each(machines)('programs on $name', ({ create, isa }) => {
   let machine: StateMachine;
   beforeAll(async () => {
     machine = await create();
@@ -42,8 +56,8 @@ describe.each(await stateMachines())('programs on $name', ({ create }) => {
   afterAll(() => machine.dispose());
 
   it('do what their operations say', () => {
-    // Some twenty operations on amplitudes near 1, each of a few roundings.
-    const tolerance = machine.element === 'float32' ? 1e-5 : 1e-13;
+    // Up to some sixty operations on amplitudes near 1, each of a few roundings.
+    const tolerance = machine.element === 'float32' ? 1e-6 * 8 : 1e-13;
     const { laneQubits } = machine.shape;
     for (let seed = 1; seed <= PROGRAMS; seed++) {
       const layout = machine.layoutOf(laneQubits + (seed % 6));
@@ -54,18 +68,220 @@ describe.each(await stateMachines())('programs on $name', ({ create }) => {
       const plain = fillRandomly(state, seed);
       loaded.run(state);
       runVectorProgram(program, loaded.tables, plain);
-      const scale = Math.max(1, ...plain.re.map(Math.abs), ...plain.im.map(Math.abs));
-      let worst = 0;
-      forAmplitudes(state, (index, numbers, at, lanes) => {
-        const error = Math.max(
-          Math.abs(numbers[at]! - plain.re[index]!),
-          Math.abs(numbers[at + lanes]! - plain.im[index]!),
-        );
-        worst = Math.max(worst, Number.isNaN(error) ? Infinity : error / scale);
+      const error = largestError(state, plain);
+      expect(error, `program ${seed}: ${JSON.stringify(program.sweeps)}`).toBeLessThan(tolerance);
+    }
+  });
+
+  it('start from |0...0>, on fresh memory and on memory that was used before', () => {
+    for (let round = 0; round < 3; round++) {
+      using state = machine.createState(9);
+      forAmplitudes(state, (index, numbers, real, imaginary) => {
+        if (numbers[real] !== (index === 0 ? 1 : 0) || numbers[imaginary] !== 0)
+          expect(index).toBe('|0...0>');
+        numbers[real] = 7;
+        numbers[imaginary] = 8;
       });
-      expect(worst, `program ${seed}: ${JSON.stringify(program.sweeps)}`).toBeLessThan(tolerance);
+    }
+  });
+
+  it.skipIf(isa === 'interpreter')('still find their state when others have taken memory', () => {
+    const layout = machine.layoutOf(8);
+    const { program, tables } = randomVectorProgram(5, layout, machine.shape);
+    using loaded = machine.load(program);
+    loaded.tables.set(tables);
+    using state = machine.createState(8);
+    const plain = fillRandomly(state, 5);
+    // WebAssembly's memory grows here, which replaces its buffer.
+    using other = machine.createState(21);
+    expect(other.chunks[0]![0]).toBe(1);
+    loaded.run(state);
+    runVectorProgram(program, loaded.tables, plain);
+    expect(largestError(state, plain)).toBeLessThan(1e-5);
+  });
+});
+
+const strict = machines.filter(({ isa }) => ['avx512', 'avx2', 'wasm-strict'].includes(isa));
+
+describe.each(strict)('threads on $name', ({ create }) => {
+  it('change no bit of a result in strict mode', async () => {
+    using one = await create({ strict: true });
+    using three = await create({ strict: true, threads: 3 });
+    expect(three.threads).toBe(3);
+    // Large enough that dividing them pays.
+    for (const [seed, qubits] of [
+      [3, 17],
+      [8, 17],
+      [14, 18],
+    ] as const) {
+      using a = runRandom(one, seed, qubits);
+      using b = runRandom(three, seed, qubits);
+      expect(Buffer.compare(bytesOf(a), bytesOf(b))).toBe(0);
     }
   });
 });
-void createStateMachine;
-void paddedOffset;
+
+function bytesOf(state: MachineState): Buffer {
+  return Buffer.concat(
+    state.chunks.map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength)),
+  );
+}
+
+it('strict machines give the same bits, AVX-512, AVX2 and WebAssembly', async () => {
+  // One lane's numbers do not depend on how many lanes there are, but programs do: rotations of rows are the same on all.
+  const results: Buffer[] = [];
+  for (const { create } of strict.filter(({ name }) => name.endsWith('float32'))) {
+    using machine = await create({ strict: true });
+    const { layout, program, tables } = rowRotations(machine);
+    using loaded = machine.load(program);
+    loaded.tables.set(tables);
+    using state = machine.createState(layout.qubitCount);
+    fillRandomly(state, 1);
+    loaded.run(state);
+    const numbers: number[] = [];
+    forAmplitudes(state, (_index, values, real, imaginary) => {
+      numbers.push(values[real]!, values[imaginary]!);
+    });
+    results.push(Buffer.from(Float32Array.from(numbers).buffer));
+  }
+  for (const result of results) expect(Buffer.compare(result, results[0]!)).toBe(0);
+});
+
+/** Rotations of the upper three of eight qubits, one after the other. */
+function rowRotations(machine: StateMachine) {
+  const layout = machine.layoutOf(8);
+  const all = Array.from({ length: layout.qubitCount }, (_, qubit) => qubit);
+  const tables = [0.3, -0.7, 0.9].flatMap((t) => [t, ...new Array<number>(15).fill(0)]);
+  const kernels = [5, 6, 7].map((qubit, index): RegisterKernel => {
+    const table: TableReference = { start: 16 * index, indexQubits: [], parity: false, entryLength: 1 };
+    return {
+      blockQubits: [qubit],
+      operations: [{ kind: 'rotate-rows', position: 0, table, width: 'splat', signs: 2 }],
+    };
+  });
+  const program: VectorProgram = {
+    layout,
+    sweeps: [{ tileQubits: all, inPlace: true, kernels }],
+    tableLength: tables.length,
+  };
+  return { layout, program, tables };
+}
+
+describe('a state machine', () => {
+  it('says how many bytes are missing before it allocates any', async () => {
+    for (const create of [createStateMachine, createPortableMachine]) {
+      using machine = await create({ element: 'float64' });
+      expect(() => machine.createState(40)).toThrow(CapabilityUnavailableError);
+      expect(() => machine.createState(40)).toThrow(
+        expect.objectContaining({ facts: expect.objectContaining({ bytesNeeded: 2 ** 44 }) }),
+      );
+    }
+  });
+
+  it('refuses impossible numbers of qubits and options', async () => {
+    using machine = await createStateMachine({ element: 'float32' });
+    for (const count of [-1, 1.5, 45, Number.NaN]) {
+      expect(() => machine.createState(count)).toThrow(InvalidArgumentError);
+    }
+    const wrong = [{ element: 'float16' as never }, { element: 'float32', threads: 0 } as const];
+    for (const options of wrong) {
+      await expect(createStateMachine(options)).rejects.toThrow(InvalidArgumentError);
+      await expect(createPortableMachine(options)).rejects.toThrow(InvalidArgumentError);
+    }
+  });
+
+  it('refuses what was disposed and what belongs to another machine', async () => {
+    using machine = await createStateMachine({ element: 'float32' });
+    const other = await createStateMachine({ element: 'float32' });
+    const { program, tables } = rowRotations(machine);
+    const loaded = machine.load(program);
+    loaded.tables.set(tables);
+    const state = machine.createState(8);
+    expect(() => loaded.run(other.createState(8))).toThrow(InvalidArgumentError);
+    expect(() => loaded.run(machine.createState(9))).toThrow(InvalidArgumentError);
+    state.dispose();
+    state.dispose();
+    expect(() => loaded.run(state)).toThrow(UseAfterReleaseError);
+    expect(() => state.chunks).toThrow(UseAfterReleaseError);
+    loaded.dispose();
+    loaded.dispose();
+    expect(() => loaded.run(machine.createState(8))).toThrow(UseAfterReleaseError);
+    const late = other.load(rowRotations(other).program);
+    other.dispose();
+    expect(() => other.createState(8)).toThrow(UseAfterReleaseError);
+    expect(() => other.load(program)).toThrow(UseAfterReleaseError);
+    expect(() => late.tables).toThrow(UseAfterReleaseError);
+  });
+
+  it('keeps running when programs come and go, in the memory of those before', async () => {
+    using machine = await createStateMachine({ element: 'float32' });
+    using state = machine.createState(8);
+    for (let round = 0; round < 300; round++) {
+      const { program, tables } = randomVectorProgram(round, machine.layoutOf(8), machine.shape);
+      using loaded = machine.load(program);
+      loaded.tables.set(tables);
+      const plain = fillRandomly(state, round);
+      loaded.run(state);
+      if (round % 50 !== 0) continue;
+      runVectorProgram(program, loaded.tables, plain);
+      expect(largestError(state, plain)).toBeLessThan(1e-5);
+    }
+  });
+});
+
+describe('programs that would read or write memory of others', () => {
+  const reference = (change: Partial<TableReference>): TableReference => {
+    return { start: 0, indexQubits: [], parity: false, entryLength: 1, ...change };
+  };
+  const rotation = (table: TableReference, position = 0): RegisterKernel => ({
+    blockQubits: [6],
+    operations: [{ kind: 'rotate-rows', position, table, width: 'splat', signs: 0 }],
+  });
+  const kernels: readonly (readonly [string, RegisterKernel])[] = [
+    ['a table behind the end', rotation(reference({ start: 32 }))],
+    ['a table that is not aligned', rotation(reference({ start: 1 }))],
+    ['a table before the start', rotation(reference({ start: -16 }))],
+    ['more entries than numbers', rotation(reference({ indexQubits: [4, 5, 7], entryLength: 16 }))],
+    ['an index of a row', rotation(reference({ indexQubits: [6] }))],
+    ['an index of a lane', rotation(reference({ indexQubits: [0] }))],
+    ['an index beyond the state', rotation(reference({ indexQubits: [8] }))],
+    ['the same index twice', rotation(reference({ indexQubits: [7, 7] }))],
+    ['an entry length that is no power of two', rotation(reference({ entryLength: 3 }))],
+    ['a row that is not there', rotation(reference({}), 1)],
+    ['a block of lanes', { ...rotation(reference({})), blockQubits: [0] }],
+    ['a block outside of the tile', { ...rotation(reference({})), blockQubits: [9] }],
+    ['a block of too many qubits', { ...rotation(reference({})), blockQubits: [4, 5, 6, 7] }],
+    ['a block in another order', { ...rotation(reference({})), blockQubits: [7, 6] }],
+  ];
+
+  it.each(kernels)('are refused: %s', async (_what, kernel) => {
+    using machine = await createStateMachine({ element: 'float32' });
+    const { program } = rowRotations(machine);
+    const [sweep] = program.sweeps;
+    const wrong = { ...program, sweeps: [{ ...sweep!, kernels: [kernel] }], tableLength: 32 };
+    expect(() => machine.load(wrong)).toThrow(InvalidArgumentError);
+  });
+
+  it('are refused: tiles and layouts that are not those of the machine', async () => {
+    using machine = await createStateMachine({ element: 'float32' });
+    const { program } = rowRotations(machine);
+    const [sweep] = program.sweeps;
+    const tiles = [
+      [0, 1, 2, 3, 5],
+      [1, 2, 3],
+      [0, 1, 2, 3, 8],
+      [0, 1, 2, 3, 4, 4],
+    ];
+    for (const tileQubits of tiles) {
+      const wrong = { ...program, sweeps: [{ ...sweep!, tileQubits }] };
+      expect(() => machine.load(wrong)).toThrow(InvalidArgumentError);
+    }
+    expect(() => machine.load({ ...program, sweeps: [{ ...sweep!, kernels: [] }] })).toThrow(
+      InvalidArgumentError,
+    );
+    for (const change of [{ laneQubits: 2 }, { element: 'float64' as const }, { paddingBytes: 64 }]) {
+      const wrong = { ...program, layout: { ...program.layout, ...change } };
+      expect(() => machine.load(wrong)).toThrow(InvalidArgumentError);
+    }
+  });
+});

@@ -95,23 +95,29 @@ function checkOperation(
   switch (operation.kind) {
     case 'rotate-rows':
       checkPosition(operation.position, kernel.blockQubits.length);
-      return check(operation.table, widthOf(operation.width));
+      check(operation.table, widthOf(operation.width));
+      break;
     case 'rotate-lanes':
       checkPosition(operation.lane, limits.layout.laneQubits);
-      return check(operation.table, lanes);
+      check(operation.table, lanes);
+      break;
     case 'rotate-phase':
-      return check(operation.table, widthOf(operation.width));
+      check(operation.table, widthOf(operation.width));
+      break;
     case 'multiply-phases':
-      return check(operation.table, 2 * rows * widthOf(operation.width));
+      check(operation.table, 2 * rows * widthOf(operation.width));
+      break;
     case 'multiply-factors':
       if (operation.factors.length === 0) refuse('multiplies no factors', 'one or more', 0);
       for (const factor of operation.factors) check(factor, 2 * rows);
       if (operation.selection !== null) check(operation.selection, lanes, false);
-      return;
+      break;
     case 'multiply-matrix':
-      return checkMatrix(operation, kernel, limits, check);
+      checkMatrix(operation, kernel, limits, check);
+      break;
     case 'scale':
-      return check(operation.table, 1);
+      check(operation.table, 1);
+      break;
     default:
       refuse('has an operation that is not known', 'rotate-rows, ...', (operation as { kind: string }).kind);
   }

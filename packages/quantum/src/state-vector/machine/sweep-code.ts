@@ -221,21 +221,22 @@ export function referencesOf(operation: VectorOperation): readonly TableReferenc
   return operation.selection === null ? operation.factors : [...operation.factors, operation.selection];
 }
 
+/** The emitter of each kind of operation. */
+const EMITTERS: {
+  readonly [Kind in VectorOperation['kind']]: (
+    code: KernelCode,
+    operation: Extract<VectorOperation, { readonly kind: Kind }>,
+  ) => void;
+} = {
+  'rotate-rows': emitRotateRows,
+  'rotate-lanes': emitRotateLanes,
+  'rotate-phase': emitRotatePhase,
+  'multiply-phases': emitMultiplyPhases,
+  'multiply-factors': emitMultiplyFactors,
+  'multiply-matrix': emitMultiplyMatrix,
+  scale: emitScale,
+};
+
 function emitOperation(code: KernelCode, operation: VectorOperation): void {
-  switch (operation.kind) {
-    case 'rotate-rows':
-      return emitRotateRows(code, operation);
-    case 'rotate-lanes':
-      return emitRotateLanes(code, operation);
-    case 'rotate-phase':
-      return emitRotatePhase(code, operation);
-    case 'multiply-phases':
-      return emitMultiplyPhases(code, operation);
-    case 'multiply-factors':
-      return emitMultiplyFactors(code, operation);
-    case 'multiply-matrix':
-      return emitMultiplyMatrix(code, operation);
-    case 'scale':
-      return emitScale(code, operation);
-  }
+  (EMITTERS[operation.kind] as (code: KernelCode, operation: VectorOperation) => void)(code, operation);
 }
