@@ -334,14 +334,16 @@ describe('a compiled graph', () => {
     expect(() => compileGraph({ graph: cyclic, weights }, engine)).toThrow(InvalidArgumentError);
     const { model } = caseModel({
       name: 'given weights',
-      operator: { ...CASE_NAMES.get('convolution')!.operator },
+      operator: { ...CASE_NAMES.get('transposed convolution')!.operator },
       operands: [
-        [1, 5, 5, 2],
-        [3, 3, 2, 4],
+        [1, 3, 4, 5],
+        [3, 3, 6, 5],
       ].map((shape) => ({ shape })),
     });
     expect(() => compileGraph(model, engine)).toThrow(UnsupportedError);
-    expect(() => compileGraph(model, engine)).toThrow('Node "convolution" (convolution): "x1"');
+    expect(() => compileGraph(model, engine)).toThrow(
+      'Node "transposed-convolution" (transposed-convolution): "x1"',
+    );
   });
 
   it('calls operators of the user between kernels, and traces every value', async () => {

@@ -109,6 +109,40 @@ export const GRAPH_CASES: readonly GraphCase[] = [
     operands: [x(1, 5, 4, 3), w(3, 3, 1, 6), w(6)],
   },
   {
+    name: 'convolution whose weights are computed',
+    operator: convolution({ window: window({ strides: [2, 1], padding: [1, 0, 2, 1] }) }),
+    operands: [x(2, 7, 6, 3), x(3, 3, 3, 17)],
+  },
+  {
+    name: 'convolution in groups whose weights are computed',
+    operator: convolution({
+      groups: 2,
+      window: window({ dilations: [2, 1], padding: [2, 1, 2, 0] }),
+      activation: { kind: 'hard-swish' },
+    }),
+    operands: [x(1, 6, 5, 4), x(3, 3, 2, 6), x(6), x(1, 6, 4, 6)],
+  },
+  {
+    name: 'depthwise convolution whose weights are computed',
+    operator: convolution({ groups: 3, window: window({ padding: [0, 0, 0, 0] }) }),
+    operands: [x(1, 5, 4, 3), x(3, 3, 1, 6), w(6)],
+  },
+  {
+    name: 'pointwise convolution whose weights are computed',
+    operator: convolution({ window: window({ size: [1, 1], padding: [0, 0, 0, 0] }) }),
+    operands: [x(2, 4, 3, 5), x(1, 1, 5, 7), w(7)],
+  },
+  {
+    name: 'convolution whose bias is computed',
+    operator: convolution({ activation: { kind: 'sigmoid' } }),
+    operands: [x(1, 5, 5, 2), w(3, 3, 2, 9), x(9), x(1, 5, 5, 9)],
+  },
+  {
+    name: 'pointwise convolution whose bias is computed',
+    operator: convolution({ window: window({ size: [1, 1], padding: [0, 0, 0, 0] }) }),
+    operands: [x(2, 4, 3, 5), w(1, 1, 5, 7), x(7)],
+  },
+  {
     name: 'transposed convolution that tiles',
     operator: transposed({
       window: window({ size: [2, 2], strides: [2, 2], padding: [0, 0, 0, 0] }),

@@ -7,6 +7,7 @@ import { poolingSteps } from '../../engine/pooling.ts';
 import { activationAfter, planActivation } from './fused-activation.ts';
 import type { GraphValue } from './graph-values.ts';
 import { inputOf, type Lowering } from './lowering.ts';
+import { computedWeightsSteps, finishingSteps } from './run-time-convolution.ts';
 import { weightedProductSteps } from './weighted-product.ts';
 
 /** A graph's window as the engine's options. */
@@ -20,9 +21,20 @@ function imageOptions(images: GraphValue): ImageOptions {
   return { batch, height, width, channels, input: images.floats };
 }
 
-/** Convolutions: single pixels as products, one input channel per group as depthwise ones, others directly. */
+/**
+ * Convolutions: single pixels as products, one input channel per group as depthwise ones, others directly. Weights and biases that are computed
+ * cannot be packed: those become products of gathered cells, these are added afterwards.
+ */
 export function lowerConvolution(node: Lowering<'convolution'>): KernelSteps {
   const { context, operator, inputs, outputs } = node;
+  if (!inputOf(node, 1).isConstant) {
+    if (node.precision !== 'float32') node.report('float32', 'weights that are known at run time only');
+    return [...computedWeightsSteps(node), ...finishingSteps(node)];
+  }
+  if (inputs[2] && !inputs[2].isConstant) {
+    const plain = { ...node, inputs: [inputs[0]!, inputs[1]!] };
+    return [...plainSteps(plain, 'none'), ...finishingSteps(node)];
+  }
   const output = outputs[0]!.floats;
   const residual = inputs[3] ?? null;
   const isNarrow = outputs[0]!.shape[3]! < context.host.traits.lanes;
@@ -47,7 +59,7 @@ function plainSteps(
   const bias = inputs[2] ?? null;
   const outputChannels = output.shape[3]!;
   const channels = images.shape[3]!;
-  if (isPixelProduct(window) && groups === 1 && weights.isConstant && (!bias || bias.isConstant)) {
+  if (isPixelProduct(window) && groups === 1) {
     const [m, n, k] = [output.length / outputChannels, outputChannels, channels];
     const product = { m, n, k, a: images.floats, weights, transposed: false, alpha: 1, bias, activation };
     return weightedProductSteps(node, { ...product, c: output.floats });
