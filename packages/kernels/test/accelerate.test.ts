@@ -269,6 +269,12 @@ describe.each(WAYS)('a backend accelerated by %s', (_way, start) => {
     tf.dispose([empty, integers]);
   });
 
+  it('refuses a gradient whose shape is not that of the output', () => {
+    const call = { kernel: 'Conv2DBackpropFilter', inputs: { x: [1, 5, 5, 2], dy: [1, 9, 9, 3] } };
+    const attrs = { strides: [1, 1], pad: 'valid', dataFormat: 'NHWC', filterShape: [2, 2, 2, 3] };
+    expect(() => largestDifference(tf, { ...call, attrs }, 1)).toThrow(InvalidArgumentError);
+  });
+
   it('follows the memory of the backend when it grows', () => {
     const heap = () => (tf.backend() as unknown as { wasm: { HEAPU8: Uint8Array } }).wasm.HEAPU8;
     const a = tf.randomUniform([64, 64], -1, 1, 'float32', 1) as Tensor2D;

@@ -104,6 +104,8 @@ function convolve(
   return output;
 }
 
+const OPERANDS = { input: operandAt(0), weights: operandAt(1), output: operandAt(2) };
+
 /** What tfjs computes from the attributes of a convolution. */
 export function convolutionInfo(
   tf: Tensorflow,
@@ -167,12 +169,7 @@ function planConvolutionCall(runner: KernelRunner, planning: ConvolutionPlanning
       packConvolutionWeights(description, traits.lanes, weights, values, target),
   };
   const builder = new ProgramBuilder(runner);
-  addWindowKernel(
-    builder,
-    description,
-    { input: operandAt(0), weights: operandAt(1), output: operandAt(2) },
-    call,
-  );
+  addWindowKernel(builder, description, OPERANDS, call);
   return builder.plan(packing, outputShape(call));
 }
 
@@ -220,12 +217,7 @@ function planDepthwiseCall(
     traits,
   );
   const builder = new ProgramBuilder(runner);
-  addWindowKernel(
-    builder,
-    description,
-    { input: operandAt(0), weights: operandAt(1), output: operandAt(2) },
-    call,
-  );
+  addWindowKernel(builder, description, OPERANDS, call);
   return builder.plan(windowPacking(description, traits.lanes), outputShape(call));
 }
 

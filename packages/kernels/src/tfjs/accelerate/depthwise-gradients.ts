@@ -6,70 +6,30 @@ import {
   planDepthwise,
   STRIDED_COPY_ARGUMENTS,
 } from '@qedge/codegen';
-import type { TensorInfo } from '@tensorflow/tfjs';
 import { worthwhileThreads } from '../../engine/binding.ts';
 import { divide } from '../../engine/split-work.ts';
-import type { Tensorflow } from '../tfjs-device.ts';
-import { areFloats, type KernelInputs, type KernelMaker } from './accelerated-kernel.ts';
-import { convolutionInfo, convolutionRequest, windowPacking } from './convolution.ts';
-import { addSums, spreadPixels, turnWindow } from './convolution-gradients.ts';
+import type { KernelMaker } from './accelerated-kernel.ts';
+import { convolutionRequest, windowPacking } from './convolution.ts';
 import type { KernelRunner } from './kernel-runner.ts';
 import type { OperandField, ProgramPlan } from './program.ts';
 import { ProgramBuilder } from './program-builder.ts';
 import { offsetBy, operandAt } from './scratch-layout.ts';
-import { WeightCache } from './weight-cache.ts';
-import { addWindowKernel, imageElements, type WindowCall, windowCall, windowKey } from './window-call.ts';
-
-const WINDOWS = [
-  { x: [2, 7, 6, 5], filter: [3, 3, 5, 1], dy: [2, 7, 6, 5], strides: [1, 1], pad: 'same' },
-  { x: [2, 8, 9, 18], filter: [3, 2, 18, 1], dy: [2, 3, 4, 18], strides: [2, 2], pad: 'valid' },
-  { x: [1, 5, 6, 3], filter: [2, 2, 3, 2], dy: [1, 4, 5, 6], strides: [1, 1], pad: 'valid' },
-];
+import { addWindowKernel, imageElements, type WindowCall } from './window-call.ts';
+import { addSums, makeWindowGradients, spreadPixels, turnWindow } from './window-gradients.ts';
 
 /** The gradients of depthwise convolutions, which the stock backend lacks. */
-export const makeDepthwiseGradients: KernelMaker = (runner, tf) => {
-  const cache = new WeightCache(runner);
-  return [
-    {
-      name: 'DepthwiseConv2dNativeBackpropInput',
-      serve: (call) => inputGradient(runner, cache, tf, call),
-      trials: WINDOWS.map(({ x, filter, dy, strides, pad }) => ({
-        inputs: { dy, filter },
-        attrs: { strides, pad, dilations: [1, 1], inputShape: x },
-      })),
-    },
-    {
-      name: 'DepthwiseConv2dNativeBackpropFilter',
-      serve: (call) => filterGradient(runner, tf, call),
-      trials: WINDOWS.map(({ x, filter, dy, strides, pad }) => ({
-        inputs: { x, dy },
-        attrs: { strides, pad, dilations: [1, 1], filterShape: filter },
-      })),
-    },
-  ];
-};
-
-function inputGradient(
-  runner: KernelRunner,
-  cache: WeightCache,
-  tf: Tensorflow,
-  { inputs, attrs }: KernelInputs,
-): TensorInfo | null {
-  const [dy, filter] = [inputs.dy!, inputs.filter!];
-  const shape = attrs.inputShape as readonly number[];
-  if (!areFloats(dy, filter) || shape.length !== 4 || shape.includes(0)) return null;
-  const key = `depthwise-input-gradient ${shape.join()} ${filter.shape.join()} ${windowKey(attrs)}`;
-  const program = runner.program(key, () => {
-    const call = windowCall(convolutionInfo(tf, shape, filter.shape, attrs, true));
-    return call === null ? null : planInputGradient(runner, call);
+export const makeDepthwiseGradients: KernelMaker = (runner, tf) =>
+  makeWindowGradients(runner, tf, {
+    operation: 'DepthwiseConv2dNative',
+    isDepthwise: true,
+    trials: [
+      { x: [2, 7, 6, 5], filter: [3, 3, 5, 1], dy: [2, 7, 6, 5], strides: [1, 1], pad: 'same' },
+      { x: [2, 8, 9, 18], filter: [3, 2, 18, 1], dy: [2, 3, 4, 18], strides: [2, 2], pad: 'valid' },
+      { x: [1, 5, 6, 3], filter: [2, 2, 3, 2], dy: [1, 4, 5, 6], strides: [1, 1], pad: 'valid' },
+    ],
+    planInput: planInputGradient,
+    planFilter: planFilterGradient,
   });
-  if (program === null) return null;
-  const weights = cache.find(program.packing!, filter, undefined);
-  const { zero } = runner;
-  const output = runner.output(shape);
-  runner.run(program, [dy, weights, output, zero]);
-  return output;
-}
 
 /** A depthwise convolution with the window turned by 180 degrees; with several outputs per channel, they are summed. */
 function planInputGradient(runner: KernelRunner, call: WindowCall): ProgramPlan | null {
@@ -117,25 +77,6 @@ function turnWeights(weights: Float32Array, { input, window, output }: WindowCal
     }
   }
   return turned;
-}
-
-function filterGradient(
-  runner: KernelRunner,
-  tf: Tensorflow,
-  { inputs, attrs }: KernelInputs,
-): TensorInfo | null {
-  const [x, dy] = [inputs.x!, inputs.dy!];
-  const shape = attrs.filterShape as readonly number[];
-  if (!areFloats(x, dy) || x.shape.length !== 4 || shape.includes(0)) return null;
-  const key = `depthwise-filter-gradient ${x.shape.join()} ${shape.join()} ${windowKey(attrs)}`;
-  const program = runner.program(key, () => {
-    const call = windowCall(convolutionInfo(tf, x.shape, shape, attrs, true));
-    return call === null ? null : planFilterGradient(runner, call);
-  });
-  if (program === null) return null;
-  const output = runner.output(shape);
-  runner.run(program, [x, dy, output]);
-  return output;
 }
 
 /** Each thread adds up a gradient of whole images; these are added in the order of the threads. */

@@ -8,46 +8,42 @@ import type { KernelRunner } from './kernel-runner.ts';
 import type { ProgramPlan } from './program.ts';
 import { ProgramBuilder } from './program-builder.ts';
 import { operandAt } from './scratch-layout.ts';
-import { imageElements, type WindowCall, type WindowInfo, windowCall, windowKey } from './window-call.ts';
+import {
+  hasOutputShape,
+  imageElements,
+  type WindowCall,
+  type WindowInfo,
+  windowCall,
+  windowKey,
+} from './window-call.ts';
 
 /** What a tap of a window costs, in operations of `worthwhileThreads`. */
 const GRADIENT_OPERATIONS = 16;
 
+const TRIALS = [
+  { x: [2, 8, 6, 5], dy: [2, 4, 3, 5], filterSize: [2, 2], strides: [2, 2], pad: 'valid' },
+  { x: [1, 7, 5, 18], dy: [1, 4, 5, 18], filterSize: [3, 3], strides: [2, 1], pad: 'same' },
+];
+
 /** `MaxPool`, `AvgPool` and their gradients. */
-export const makePools: KernelMaker = (runner, tf) => [
-  ...(
+export const makePools: KernelMaker = (runner, tf) =>
+  (
     [
       ['MaxPool', 'max'],
       ['AvgPool', 'average'],
     ] as const
-  ).map(([name, operation]) => ({
-    name,
-    serve: (call: KernelInputs) => pool(runner, tf, call, operation),
-    trials: [
-      { inputs: { x: [2, 8, 6, 5] }, attrs: { filterSize: [2, 2], strides: [2, 2], pad: 'valid' } },
-      { inputs: { x: [1, 7, 5, 18] }, attrs: { filterSize: [3, 3], strides: [2, 1], pad: 'same' } },
-    ],
-  })),
-  ...(
-    [
-      ['MaxPoolGrad', 'max'],
-      ['AvgPoolGrad', 'average'],
-    ] as const
-  ).map(([name, operation]) => ({
-    name,
-    serve: (call: KernelInputs) => poolGradient(runner, tf, call, operation),
-    trials: [
-      {
-        inputs: { dy: [2, 4, 3, 5], input: [2, 8, 6, 5] },
-        attrs: { filterSize: [2, 2], strides: [2, 2], pad: 'valid' },
-      },
-      {
-        inputs: { dy: [1, 4, 5, 18], input: [1, 7, 5, 18] },
-        attrs: { filterSize: [3, 3], strides: [2, 1], pad: 'same' },
-      },
-    ],
-  })),
-];
+  ).flatMap(([name, operation]) => [
+    {
+      name,
+      serve: (call: KernelInputs) => pool(runner, tf, call, operation),
+      trials: TRIALS.map(({ x, dy: _, ...attrs }) => ({ inputs: { x }, attrs })),
+    },
+    {
+      name: `${name}Grad`,
+      serve: (call: KernelInputs) => poolGradient(runner, tf, call, operation),
+      trials: TRIALS.map(({ x, dy, ...attrs }) => ({ inputs: { dy, input: x }, attrs })),
+    },
+  ]);
 
 function pool(
   runner: KernelRunner,
@@ -110,11 +106,13 @@ function poolGradient(
   operation: 'max' | 'average',
 ): TensorInfo | null {
   const [dy, x] = [inputs.dy!, inputs.input!];
-  if (!areFloats(dy, x) || x.shape.length !== 4 || dy.shape.length !== 4) return null;
-  const key = `pool-gradient ${operation} ${x.shape.join()} ${windowKey(attrs)}`;
+  if (!areFloats(dy, x) || x.shape.length !== 4) return null;
+  const key = `pool-gradient ${operation} ${dy.shape} ${x.shape} ${windowKey(attrs)}`;
   const program = runner.program(key, () => {
     const call = windowCall(poolInfo(tf, x.shape, attrs));
-    return call === null ? null : planPoolGradient(runner, call, operation);
+    return call === null || !hasOutputShape(call, dy.shape)
+      ? null
+      : planPoolGradient(runner, call, operation);
   });
   if (program === null) return null;
   const output = runner.output(x.shape);

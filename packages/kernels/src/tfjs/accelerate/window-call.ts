@@ -67,6 +67,18 @@ export function windowCall(info: WindowInfo): WindowCall | null {
   return { batch: info.batchSize, input, window, output };
 }
 
+/** Whether a tensor of that shape is what the window gives. */
+export function hasOutputShape({ batch, output }: WindowCall, shape: readonly number[]): boolean {
+  const { height, width, channels } = output;
+  return (
+    shape.length === 4 &&
+    shape[0] === batch &&
+    shape[1] === height &&
+    shape[2] === width &&
+    shape[3] === channels
+  );
+}
+
 /** The window that a kernel of tfjs describes in its attributes, as text. */
 export function windowKey(attrs: Readonly<Record<string, unknown>>): string {
   const { strides, pad, dilations, filterSize, dataFormat, dimRoundingMode } = attrs;
