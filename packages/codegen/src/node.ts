@@ -4,6 +4,7 @@ export {
   createMachineCodeHost,
   type MachineCodeHost,
   type MachineCodeHostOptions,
+  type MachineMemoryOptions,
 } from './native/machine-code-host.ts';
 export { detectRevectorizer, withRevectorizer } from './native/revectorizer.ts';
 export { createNodeTeam } from './team/node-team.ts';

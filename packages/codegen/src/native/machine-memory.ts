@@ -17,8 +17,11 @@ export class MachineMemory implements KernelMemory {
   readonly byteLength: number;
   readonly address: number;
 
-  /** @throws InvalidArgumentError for an impossible length, CapabilityUnavailableError when there is too little memory. */
-  constructor(koffi: Koffi, byteLength: number) {
+  /**
+   * @param hugePages whether to ask for pages of 2 MiB.
+   * @throws InvalidArgumentError for an impossible length, CapabilityUnavailableError when there is too little memory.
+   */
+  constructor(koffi: Koffi, byteLength: number, hugePages = true) {
     requireByteLength(byteLength);
     this.buffer = allocate(byteLength + MEMORY_ALIGNMENT);
     // The address of a bare SharedArrayBuffer is refused in Node 20, that of a view is not. A view of all of it could be too long.
@@ -26,7 +29,7 @@ export class MachineMemory implements KernelMemory {
     this.address = Math.ceil(start / MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
     this.byteOffset = this.address - start;
     this.byteLength = byteLength;
-    adviseHugePages(koffi, this.address, byteLength);
+    if (hugePages) adviseHugePages(koffi, this.address, byteLength);
     Object.freeze(this);
   }
 }

@@ -46,7 +46,9 @@ function isMachineCode(host: KernelHost): host is MachineCodeHost {
 
 function regionsOf(host: KernelHost, shared: boolean): RegionSource {
   if (!isMachineCode(host)) return createSharedRegions(host, shared);
-  return new SeparateRegions((byteLength) => host.createMemory(byteLength), availableBytes);
+  // States are swept through from end to end, where huge pages gained nothing, and first touched in the run that users wait for.
+  const create = (byteLength: number) => host.createMemory(byteLength, { hugePages: false });
+  return new SeparateRegions(create, availableBytes);
 }
 
 /** What the system can give without swapping; in a container, what its limit leaves. */
