@@ -1,1 +1,2 @@
 export { readFcidump, readOpenQasm2 } from './read-files.ts';
+export { createStateVectorSimulator } from './simulation/native-state-vector-simulator.ts';

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  createReferenceSimulator,
   exactGroundState,
   exactGroundStateEnergy,
   hartreeFockOccupation,
   jordanWigner,
   PauliSum,
   parseFcidump,
-  StateVector,
   sectorBasis,
 } from '@qedge/quantum';
 import { describe, expect, it } from 'vitest';
@@ -30,10 +30,10 @@ function checkInstance(directory: string, name: string): void {
   expect(hamiltonian.terms.length).toBe(facts.jw.pauli_terms);
   expect(hamiltonian.oneNorm()).toBeCloseTo(facts.jw.one_norm_without_identity, 9);
   const sector = { electrons: facts.nelec, spinZ: 0 };
-  using determinant = StateVector.basisState(
-    hamiltonian.qubitCount,
-    hartreeFockOccupation(sector, hamiltonian.qubitCount),
-  );
+  using determinant = createReferenceSimulator().prepare(hamiltonian.qubitCount, {
+    kind: 'basis',
+    basis: hartreeFockOccupation(sector, hamiltonian.qubitCount),
+  });
   expect(Math.abs(determinant.expectation(hamiltonian) - facts.hf_energy)).toBeLessThan(1e-8);
   const exact = exactGroundState(hamiltonian, sector);
   expect(Math.abs(exact.energyHartree - facts.fci_energy)).toBeLessThan(1e-10);

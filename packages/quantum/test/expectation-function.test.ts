@@ -1,7 +1,7 @@
-import { Circuit, ExpectationFunction, PauliSum, parameter, StateVectorSimulator } from '@qedge/quantum';
+import { Circuit, createReferenceSimulator, ExpectationFunction, PauliSum, parameter } from '@qedge/quantum';
 import { describe, expect, it } from 'vitest';
 
-const simulator = new StateVectorSimulator();
+const simulator = createReferenceSimulator();
 const z = PauliSum.fromTerms([['Z', 1]]);
 const circuit = new Circuit(1).ry(parameter('t'), 0);
 

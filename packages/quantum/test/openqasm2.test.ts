@@ -1,13 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileFormatError, UnsupportedError } from '@qedge/core';
-import { Circuit, formatOpenQasm2, parameter, parseOpenQasm2, StateVectorSimulator } from '@qedge/quantum';
+import {
+  Circuit,
+  createReferenceSimulator,
+  formatOpenQasm2,
+  parameter,
+  parseOpenQasm2,
+} from '@qedge/quantum';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { randomCircuit } from './random-circuit.ts';
 import { sharedDirectory } from './shared-data.ts';
 
-const simulator = new StateVectorSimulator();
+const simulator = createReferenceSimulator();
 const HEAD = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n';
 
 /** Expects two circuits to have the same effect up to a global phase, on a random product state. */

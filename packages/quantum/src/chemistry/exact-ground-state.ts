@@ -1,7 +1,8 @@
 import { ConvergenceError, InvalidArgumentError, Random } from '@qedge/core';
 import { parity, popCount } from '../operator/amplitude-operator.ts';
 import type { MaskedPauli, PauliSum } from '../operator/pauli-sum.ts';
-import { StateVector } from '../simulation/state-vector.ts';
+import type { QuantumState } from '../simulation/quantum-state.ts';
+import { createReferenceSimulator } from '../simulation/state-simulator.ts';
 import { type HermitianOperator, lowestEigenpair } from './lanczos.ts';
 import { type ParticleSector, sectorBasis } from './particle-sector.ts';
 
@@ -13,7 +14,7 @@ export interface ExactGroundState {
   /** Basis states in the sector. */
   readonly dimension: number;
   /** The eigenvector on all qubits; the caller disposes it. One of several where the ground state is degenerate. */
-  readonly state: StateVector;
+  readonly state: QuantumState;
 }
 
 /**
@@ -34,17 +35,16 @@ export function exactGroundState(hamiltonian: PauliSum, sector: ParticleSector):
       facts: { eigenvalue },
     });
   }
-  const size = 2 ** hamiltonian.qubitCount;
-  const [fullRe, fullIm] = [new Float64Array(size), new Float64Array(size)];
+  const amplitudes = new Float64Array(2 * 2 ** hamiltonian.qubitCount);
   basis.forEach((state, index) => {
-    fullRe[state] = re[index]!;
-    fullIm[state] = im[index]!;
+    amplitudes[2 * state] = re[index]!;
+    amplitudes[2 * state + 1] = im[index]!;
   });
   return {
     energyHartree: eigenvalue,
     residualHartree: residual,
     dimension: basis.length,
-    state: new StateVector(fullRe, fullIm),
+    state: createReferenceSimulator().prepare(hamiltonian.qubitCount, { kind: 'amplitudes', amplitudes }),
   };
 }
 

@@ -2,7 +2,7 @@ import { InvalidArgumentError, Random, UnsupportedError } from '@qedge/core';
 import { Circuit } from '../circuit/circuit.ts';
 import { type Instruction, isUnitaryKind } from '../circuit/instruction.ts';
 import { placeInstruction } from '../circuit/place-instruction.ts';
-import { StateVectorSimulator } from '../simulation/state-vector-simulator.ts';
+import { createReferenceSimulator } from '../simulation/state-simulator.ts';
 import type { TranspileResult } from './transpile.ts';
 
 /** How a compiled circuit is to be checked. */
@@ -56,7 +56,7 @@ export function verifyEquivalence(
       actual: qubitCount,
     });
   }
-  const simulator = new StateVectorSimulator();
+  const simulator = createReferenceSimulator();
   const placeOf = (physical: number) => places.get(physical)!;
   let worstInfidelity = 0;
   for (let trial = 0; trial < trials; trial++) {

@@ -1,168 +1,68 @@
-import { Random, ShapeMismatchError, throwIfCancelled, UnsupportedError } from '@qedge/core';
-import type { Circuit } from '../circuit/circuit.ts';
-import { applyOneQubitMatrix, applyScalar, applyTwoQubitMatrix, applyX } from './apply-matrix.ts';
-import {
-  type CircuitPlan,
-  orderParameters,
-  type PlannedGate,
-  planCircuit,
-  plannedMatrix,
-  resolveAngles,
-} from './circuit-plan.ts';
-import { countOutcomes, formatBits, type SampleCounts } from './sample-counts.ts';
-import type { PreparedCircuit, SimulationOptions, Simulator } from './simulator.ts';
-import { checkShots, StateVector } from './state-vector.ts';
+import type { Isa } from '@qedge/codegen';
+import { InvalidArgumentError } from '@qedge/core';
+import { createStateMachine } from '../state-vector/machine/create-portable-machine.ts';
+import { createMachineEngine } from './engine/machine-engine.ts';
+import type { AmplitudePrecision } from './engine/state-engine.ts';
+import type { Simulator } from './simulator.ts';
+import { StateSimulator } from './state-simulator.ts';
 
-/** Applies a planned gate, with the given matrix, to amplitudes in place. */
-export function applyPlannedGate(
-  step: PlannedGate,
-  matrix: Float64Array,
-  re: Float64Array,
-  im: Float64Array,
-): void {
-  const [first, second] = step.targets;
-  if (first === undefined) applyScalar(re, im, step.controlMask, matrix);
-  else if (second !== undefined) applyTwoQubitMatrix(re, im, first, second, step.controlMask, matrix);
-  else if (isX(matrix)) applyX(re, im, first, step.controlMask);
-  else applyOneQubitMatrix(re, im, first, step.controlMask, matrix);
+/** How state vectors are kept and circuits run. */
+export interface StateVectorOptions {
+  /** 8 or 16 bytes for an amplitude; default `f64`. */
+  readonly precision?: AmplitudePrecision;
+  /** Threads, the calling one included; default 1. */
+  readonly threads?: number;
+  /** Exactly this code; default the fastest that is there. */
+  readonly isa?: Isa;
+  /** True: results have the same bits with every code and any number of threads. Default false. */
+  readonly strict?: boolean;
+  /** Most bytes for states; default what the memory that the code can reach has. */
+  readonly maxBytes?: number;
 }
 
-const X_ENTRIES = [0, 0, 1, 0, 1, 0, 0, 0];
-
-function isX(matrix: Float64Array): boolean {
-  for (let i = 0; i < 8; i++) if (matrix[i] !== X_ENTRIES[i]) return false;
-  return true;
-}
+/** WebAssembly reaches 4 GiB, the interpreter 64 MiB; some are for tables and scratch. */
+const WASM_STATE_BYTES = 2 ** 32 - 2 ** 26;
+const INTERPRETER_STATE_BYTES = 2 ** 25;
 
 /**
- * Simulates circuits exactly with one complex double per basis state: 16 bytes times `2^qubits`. Plain JavaScript, one thread.
+ * A simulator of state vectors on WebAssembly, which runs anywhere; the one of `@qedge/quantum/node` uses the processor's own code.
  *
  * @example
- * const simulator = new StateVectorSimulator();
- * using state = simulator.run(new Circuit(2).h(0).cx(0, 1));
- * state.probabilities(); // [0.5, 0, 0, 0.5]
+ * using simulator = await createStateVectorSimulator({ precision: 'f32' });
+ * using bell = simulator.compile(new Circuit(2).h(0).cx(0, 1).measureAll());
+ * (await bell.sample(1000, { seed: 1 })).counts; // { '00': 507, '11': 493 }
+ * @throws CapabilityUnavailableError when what was asked for is not there; InvalidArgumentError for impossible options;
+ *   VerificationError when generated code computes wrongly here.
  */
-export class StateVectorSimulator implements Simulator {
-  readonly name = 'state vector (JavaScript, float64)';
-  /** 2^24 amplitudes are 256 MiB. */
-  readonly maxQubits = 24;
-
-  prepare(circuit: Circuit): PreparedCircuit {
-    if (circuit.qubitCount > this.maxQubits) {
-      throw new UnsupportedError('The circuit is too large for a state vector', {
-        expected: `at most ${this.maxQubits} qubits`,
-        actual: circuit.qubitCount,
-      });
-    }
-    const plan = planCircuit(circuit);
-    const dispose = () => undefined;
-    return {
-      plan,
-      run: (angles, options = {}) => runPlan(plan, angles, options),
-      dispose,
-      [Symbol.dispose]: dispose,
-    };
-  }
-
-  run(circuit: Circuit, options: SimulationOptions = {}): StateVector {
-    const { plan, run } = this.prepare(circuit);
-    return run(resolveAngles(plan, orderParameters(plan, options.parameters ?? {})), options);
-  }
-
-  sample(circuit: Circuit, shots: number, options: SimulationOptions = {}): SampleCounts {
-    checkShots(shots);
-    const random = options.random ?? new Random(0);
-    const { plan, run } = this.prepare(circuit);
-    const angles = resolveAngles(plan, orderParameters(plan, options.parameters ?? {}));
-    const measured = finalMeasurements(plan);
-    if (measured !== null) {
-      const steps = plan.steps.filter((step) => step.kind !== 'measure');
-      const state = runPlan({ ...plan, steps }, angles, options);
-      const indices = state.sampleIndices(shots, random);
-      state.dispose();
-      if (measured.size === 0) return countOutcomes(indices, (index) => formatBits(index, plan.qubitCount));
-      return countOutcomes(indices, (index) => {
-        const clbits = new Uint8Array(plan.clbitCount);
-        for (const [clbit, qubit] of measured) clbits[clbit] = (index >>> qubit) & 1;
-        return formatClbits(clbits);
-      });
-    }
-    const measures = plan.steps.some(({ kind }) => kind === 'measure');
-    const outcomes: string[] = [];
-    for (let shot = 0; shot < shots; shot++) {
-      throwIfCancelled(options.signal, 'Sampling');
-      const state = run(angles, { ...options, random });
-      const [index] = measures ? [] : state.sampleIndices(1, random);
-      outcomes.push(index === undefined ? formatClbits(state.clbits) : formatBits(index, plan.qubitCount));
-      state.dispose();
-    }
-    return countOutcomes(outcomes, (text) => text);
-  }
+export async function createStateVectorSimulator(options: StateVectorOptions = {}): Promise<Simulator> {
+  const { precision, maxBytes, ...rest } = checkStateVectorOptions(options);
+  const machine = await createStateMachine({ ...rest, element: precision === 'f32' ? 'float32' : 'float64' });
+  return new StateSimulator(
+    createMachineEngine(machine, {
+      reason: options.isa ? 'asked for' : 'the fastest code that this host can run',
+      availableBytes: () => Math.min(maxBytes ?? Number.POSITIVE_INFINITY, memoryLimitOf(machine.isa)),
+    }),
+  );
 }
 
-/** Which qubit each classical bit ends up reading; null when a measured qubit is used again or a qubit is reset. */
-function finalMeasurements(plan: CircuitPlan): Map<number, number> | null {
-  const qubitOf = new Map<number, number>();
-  let measured = 0;
-  for (const step of plan.steps) {
-    if (step.kind === 'reset') return null;
-    if (step.kind === 'measure') {
-      measured |= 1 << step.qubit;
-      qubitOf.set(step.clbit, step.qubit);
-      continue;
-    }
-    let used = step.controlMask;
-    for (const qubit of step.targets) used |= 1 << qubit;
-    if ((used & measured) !== 0) return null;
+/** Bytes of states that code without access to all of memory can have. */
+export function memoryLimitOf(isa: Isa): number {
+  return isa === 'interpreter' ? INTERPRETER_STATE_BYTES : WASM_STATE_BYTES;
+}
+
+/** @throws InvalidArgumentError for a precision or a number of bytes that is none. */
+export function checkStateVectorOptions<Options extends StateVectorOptions>(
+  options: Options,
+): Options & { readonly precision: AmplitudePrecision } {
+  const { precision = 'f64', maxBytes } = options;
+  if (precision !== 'f32' && precision !== 'f64') {
+    throw new InvalidArgumentError('Unknown precision', { expected: 'f32 or f64', actual: precision });
   }
-  return qubitOf;
-}
-
-/** Classical bit 0 rightmost. */
-function formatClbits(clbits: Uint8Array): string {
-  return Array.from(clbits).reverse().join('');
-}
-
-function runPlan(
-  plan: CircuitPlan,
-  angles: Float64Array,
-  { initialState, random = new Random(0), signal }: Omit<SimulationOptions, 'parameters'>,
-): StateVector {
-  if (initialState && initialState.qubitCount !== plan.qubitCount) {
-    throw new ShapeMismatchError('The initial state does not fit the circuit', {
-      expected: plan.qubitCount,
-      actual: initialState.qubitCount,
+  if (maxBytes !== undefined && !(maxBytes >= 0)) {
+    throw new InvalidArgumentError('A limit of bytes is out of range', {
+      expected: 'a number >= 0',
+      actual: maxBytes,
     });
   }
-  const start = initialState ?? StateVector.basisState(plan.qubitCount);
-  const re = initialState ? start.re.slice() : start.re;
-  const im = initialState ? start.im.slice() : start.im;
-  const clbits = new Uint8Array(plan.clbitCount);
-  for (const step of plan.steps) {
-    throwIfCancelled(signal, 'The simulation');
-    if (step.kind === 'gate') applyPlannedGate(step, plannedMatrix(step, angles), re, im);
-    else {
-      const bit = measureQubit(re, im, step.qubit, random);
-      if (step.kind === 'measure') clbits[step.clbit] = bit;
-      else if (bit === 1) applyX(re, im, step.qubit, 0);
-    }
-  }
-  return new StateVector(re, im, clbits);
-}
-
-/** Measures one qubit, projects the state on the outcome and normalises it. */
-function measureQubit(re: Float64Array, im: Float64Array, qubit: number, random: Random): 0 | 1 {
-  const weights = [0, 0];
-  for (let i = 0; i < re.length; i++) {
-    const bit = (i >>> qubit) & 1;
-    weights[bit] = weights[bit]! + re[i]! * re[i]! + im[i]! * im[i]!;
-  }
-  const outcome = random.uniform() * (weights[0]! + weights[1]!) < weights[0]! ? 0 : 1;
-  const factor = 1 / Math.sqrt(weights[outcome]!);
-  for (let i = 0; i < re.length; i++) {
-    const kept = ((i >>> qubit) & 1) === outcome ? factor : 0;
-    re[i] = re[i]! * kept;
-    im[i] = im[i]! * kept;
-  }
-  return outcome;
+  return { ...options, precision };
 }

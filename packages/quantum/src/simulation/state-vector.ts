@@ -1,144 +1,254 @@
-import { InvalidArgumentError, type Random, ShapeMismatchError, UseAfterReleaseError } from '@qedge/core';
+import { CapabilityUnavailableError, InvalidArgumentError, Random, ShapeMismatchError } from '@qedge/core';
 import type { PauliSum } from '../operator/pauli-sum.ts';
-import { countOutcomes, formatBits, type SampleCounts } from './sample-counts.ts';
+import { amplitudeAt, physicalIndex, readAmplitudes } from './amplitudes/amplitude-access.ts';
+import { innerProduct } from './amplitudes/inner-product.ts';
+import { marginalProbabilities } from './amplitudes/marginal.ts';
+import { squaredNorm } from './amplitudes/measure-bit.ts';
+import { reducedDensityMatrix } from './amplitudes/reduced-density-matrix.ts';
+import { copyFrame, type StateFrame, type StoredState } from './amplitudes/stored-state.ts';
+import { allocateState } from './engine/allocate-state.ts';
+import type { StateEngine } from './engine/state-engine.ts';
+import { hermitianEigenvalues } from './observables/hermitian-eigenvalues.ts';
+import { pauliExpectation } from './observables/pauli-expectation.ts';
+import { pauliVariance } from './observables/pauli-variance.ts';
+import type { BasisState, DensityMatrix, QuantumState } from './quantum-state.ts';
+import { checkShots, drawIndices } from './sampling/draw-indices.ts';
+import { mapOutcomes } from './sampling/map-outcomes.ts';
+import { Sample, wordCount } from './sampling/sample.ts';
+
+/** Amplitudes as a list of numbers are refused beyond these: 2^27 of 16 bytes are 2 GiB. */
+const MOST_LISTED_QUBITS = 27;
+/** A density matrix of 12 qubits has 2^24 entries: 256 MiB. */
+const MOST_KEPT_QUBITS = 12;
 
 /**
- * The amplitudes of a pure state: `2^qubitCount` complex numbers. Index bit `q` is the value of qubit `q`.
- * The holder gives the memory back with `dispose()`; using the vector afterwards throws.
+ * A pure state: `2^qubitCount` complex amplitudes, those of qubits that no gate touched left out. Index bit `q` is the value of
+ * qubit `q`.
  */
-export class StateVector implements Disposable {
+export class StateVector implements QuantumState {
   readonly qubitCount: number;
-  /** The classical bits that measurements wrote, one byte each. */
   readonly clbits: Uint8Array;
-  #re: Float64Array | null;
-  #im: Float64Array | null;
+  /** The amplitudes as the engine stores them; for code that works on whole states. */
+  readonly stored: StoredState;
+  /** Where each qubit is in the stored state. */
+  readonly frame: StateFrame;
+  readonly #engine: StateEngine;
 
-  /** Takes ownership of the arrays. @throws ShapeMismatchError unless both have `2^qubitCount` entries. */
-  constructor(re: Float64Array, im: Float64Array, clbits: Uint8Array = new Uint8Array(0)) {
-    const qubitCount = Math.log2(re.length);
-    if (!Number.isInteger(qubitCount) || im.length !== re.length) {
-      throw new ShapeMismatchError('A state vector has an impossible length', {
-        expected: 'two arrays of the same power of two',
-        actual: [re.length, im.length],
-      });
-    }
-    this.qubitCount = qubitCount;
+  /** Takes ownership of the stored state. Simulators make states. */
+  constructor(
+    engine: StateEngine,
+    stored: StoredState,
+    frame: StateFrame,
+    clbits: Uint8Array = new Uint8Array(0),
+  ) {
+    this.qubitCount = frame.qubits.length;
     this.clbits = clbits;
-    this.#re = re;
-    this.#im = im;
+    this.stored = stored;
+    this.frame = frame;
+    this.#engine = engine;
   }
 
-  /** `|index>` on `qubitCount` qubits. @throws InvalidArgumentError for an index out of range. */
-  static basisState(qubitCount: number, index = 0): StateVector {
-    const size = 2 ** qubitCount;
-    if (!Number.isInteger(index) || index < 0 || index >= size) {
-      throw new InvalidArgumentError('A basis state is out of range', {
-        expected: `an integer in 0..${size - 1}`,
-        actual: index,
+  amplitude(basis: BasisState): [number, number] {
+    const isSet = basisBits(basis, this.qubitCount);
+    return amplitudeAt(this.stored, this.frame, physicalIndex(this.frame, isSet));
+  }
+
+  amplitudes(): Float64Array {
+    if (this.qubitCount > MOST_LISTED_QUBITS) {
+      throw new CapabilityUnavailableError('The amplitudes are too many for one list', {
+        expected: `at most ${MOST_LISTED_QUBITS} qubits`,
+        actual: this.qubitCount,
+        remedy: 'Ask for single amplitudes, probabilities of some qubits, samples or expectation values',
+        facts: { bytesNeeded: 16 * 2 ** this.qubitCount },
       });
     }
-    const re = new Float64Array(size);
-    re[index] = 1;
-    return new StateVector(re, new Float64Array(size));
+    const list = new Float64Array(2 * 2 ** this.qubitCount);
+    readAmplitudes(this.stored, this.frame, 0, list);
+    return list;
   }
 
-  /** Real parts; borrowed. @throws UseAfterReleaseError after `dispose`. */
-  get re(): Float64Array {
-    return this.#re ?? released();
+  probabilities(qubits?: readonly number[]): Float64Array {
+    const chosen = qubits ?? Array.from({ length: this.qubitCount }, (_, qubit) => qubit);
+    this.#checkQubits(chosen, MOST_LISTED_QUBITS);
+    return marginalProbabilities(this.stored, this.frame, chosen);
   }
 
-  /** Imaginary parts; borrowed. @throws UseAfterReleaseError after `dispose`. */
-  get im(): Float64Array {
-    return this.#im ?? released();
-  }
-
-  /** The probability of every basis state, `[2^qubitCount]`. */
-  probabilities(): Float64Array {
-    const { re, im } = this;
-    return re.map((real, index) => real * real + im[index]! * im[index]!);
-  }
-
-  /** The square of the norm, 1 up to rounding. */
-  normSquared(): number {
-    const { re, im } = this;
-    let sum = 0;
-    for (let i = 0; i < re.length; i++) sum += re[i]! * re[i]! + im[i]! * im[i]!;
-    return sum;
-  }
-
-  /** Measures all qubits `shots` times on copies of the state; see {@link SampleCounts} for the bit order. */
-  sample(shots: number, random: Random): SampleCounts {
-    return countOutcomes(this.sampleIndices(shots, random), (index) => formatBits(index, this.qubitCount));
-  }
-
-  /** Basis-state indices of `shots` measurements of all qubits. @throws InvalidArgumentError for negative or broken shots. */
-  sampleIndices(shots: number, random: Random): Uint32Array {
+  sample(shots: number, { seed = 0 }: { readonly seed?: number } = {}): Sample {
     checkShots(shots);
-    const cumulative = this.probabilities();
-    for (let i = 1; i < cumulative.length; i++) cumulative[i] = cumulative[i]! + cumulative[i - 1]!;
-    const total = cumulative[cumulative.length - 1]!;
-    return Uint32Array.from({ length: shots }, () => firstAbove(cumulative, random.uniform() * total));
+    const drawn = drawIndices(this.stored, shots, new Random(seed));
+    const bits = Array.from({ length: this.qubitCount }, (_, qubit) => [qubit]);
+    const fixed = new Uint32Array(wordCount(this.qubitCount));
+    const outcomes = mapOutcomes(drawn, this.frame, bits, this.qubitCount, fixed);
+    return Sample.fromOutcomes(this.qubitCount, outcomes, drawn.frequencies);
   }
 
-  /** `<state| observable |state>`. @throws ShapeMismatchError when the numbers of qubits differ. */
-  expectation(observable: PauliSum): number {
-    return observable.expectation(this.re, this.im);
+  expectation(observable: PauliSum): number;
+  expectation(observables: readonly PauliSum[]): Float64Array;
+  expectation(observables: PauliSum | readonly PauliSum[]): number | Float64Array {
+    if ('terms' in observables) {
+      checkObservable(observables, this.qubitCount);
+      return pauliExpectation(observables, this.stored, this.frame);
+    }
+    return Float64Array.from(observables, (observable) => this.expectation(observable));
   }
 
-  /** `<this|other>` as `[re, im]`. @throws ShapeMismatchError when the numbers of qubits differ. */
-  innerProduct(other: StateVector): [number, number] {
-    const [a, b, c, d] = [this.re, this.im, other.re, other.im];
-    if (a.length !== c.length) {
+  variance(observable: PauliSum): number {
+    checkObservable(observable, this.qubitCount);
+    const scratch = allocateState(this.#engine, this.stored.memory.layout.qubitCount);
+    try {
+      return pauliVariance(observable, this.stored, this.frame, scratch);
+    } finally {
+      scratch.dispose();
+    }
+  }
+
+  normSquared(): number {
+    return squaredNorm(this.stored);
+  }
+
+  innerProduct(other: QuantumState): [number, number] {
+    if (other.qubitCount !== this.qubitCount) {
       throw new ShapeMismatchError('The states have different numbers of qubits', {
         expected: this.qubitCount,
         actual: other.qubitCount,
       });
     }
-    let [re, im] = [0, 0];
-    for (let i = 0; i < a.length; i++) {
-      re += a[i]! * c[i]! + b[i]! * d[i]!;
-      im += a[i]! * d[i]! - b[i]! * c[i]!;
-    }
-    return [re, im];
+    if (!(other instanceof StateVector)) return innerProductOfLists(this.amplitudes(), other.amplitudes());
+    if (!sameFrame(this, other)) return innerProductInPieces(this, other);
+    const [re, im] = innerProduct(this.stored, other.stored);
+    const turn = other.frame.phase - this.frame.phase;
+    const [cos, sin] = [Math.cos(turn), Math.sin(turn)];
+    return [cos * re - sin * im, cos * im + sin * re];
   }
 
-  /** `|<this|other>|^2`. @throws ShapeMismatchError when the numbers of qubits differ. */
-  fidelity(other: StateVector): number {
+  fidelity(other: QuantumState): number {
     const [re, im] = this.innerProduct(other);
     return re * re + im * im;
   }
 
-  /** Gives the memory back. Harmless when repeated. */
+  partialTrace(qubits: readonly number[]): DensityMatrix {
+    this.#checkQubits(qubits, MOST_KEPT_QUBITS);
+    return {
+      qubitCount: qubits.length,
+      entries: reducedDensityMatrix(this.stored, this.frame, qubits),
+    };
+  }
+
+  purity(qubits: readonly number[]): number {
+    // For a Hermitian matrix the trace of the square is the sum of the squared magnitudes.
+    return this.#smallerSide(qubits).entries.reduce((sum, entry) => sum + entry * entry, 0);
+  }
+
+  entropy(qubits: readonly number[]): number {
+    const { qubitCount, entries } = this.#smallerSide(qubits);
+    return hermitianEigenvalues(entries, 2 ** qubitCount).reduce(
+      (sum, p) => (p > 0 ? sum - p * Math.log2(p) : sum),
+      0,
+    );
+  }
+
+  /** A copy with memory of its own. */
+  clone(): StateVector {
+    const copy = allocateState(this.#engine, this.stored.memory.layout.qubitCount);
+    copy.copyFrom(this.stored);
+    return new StateVector(this.#engine, copy, copyFrame(this.frame), this.clbits.slice());
+  }
+
   dispose(): void {
-    this.#re = null;
-    this.#im = null;
+    this.stored.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
+
+  /** Both sides of a cut have the same spectrum but for zeros. */
+  #smallerSide(qubits: readonly number[]): DensityMatrix {
+    this.#checkQubits(qubits, this.qubitCount);
+    const active = (list: readonly number[]) => list.filter((qubit) => this.frame.qubits[qubit]! >= 0);
+    const chosen = active(qubits);
+    const all = Array.from({ length: this.qubitCount }, (_, qubit) => qubit);
+    const others = active(all.filter((qubit) => !qubits.includes(qubit)));
+    return this.partialTrace(chosen.length <= others.length ? chosen : others);
+  }
+
+  #checkQubits(qubits: readonly number[], most: number): void {
+    const isQubit = (qubit: number) => Number.isInteger(qubit) && qubit >= 0 && qubit < this.qubitCount;
+    if (!qubits.every(isQubit) || new Set(qubits).size !== qubits.length) {
+      throw new InvalidArgumentError('A list of qubits does not fit the state', {
+        expected: `different integers in 0..${this.qubitCount - 1}`,
+        actual: qubits,
+      });
+    }
+    if (qubits.length <= most) return;
+    throw new CapabilityUnavailableError('The result would be too large', {
+      expected: `at most ${most} qubits`,
+      actual: qubits.length,
+    });
+  }
 }
 
-/** @throws InvalidArgumentError unless `shots` is an integer >= 0. */
-export function checkShots(shots: number): void {
-  if (Number.isSafeInteger(shots) && shots >= 0) return;
-  throw new InvalidArgumentError('A number of shots is out of range', {
-    expected: 'an integer >= 0',
-    actual: shots,
+/** Which qubits are 1 in a basis state. @throws InvalidArgumentError for one that there is not. */
+export function basisBits(basis: BasisState, qubitCount: number): (qubit: number) => boolean {
+  if (typeof basis === 'string') {
+    if (basis.length === qubitCount && /^[01]*$/.test(basis)) {
+      return (qubit) => basis[qubitCount - 1 - qubit] === '1';
+    }
+  } else if (typeof basis === 'bigint' || Number.isSafeInteger(basis)) {
+    const index = BigInt(basis);
+    if (index >= 0n && index >> BigInt(qubitCount) === 0n) {
+      return (qubit) => ((index >> BigInt(qubit)) & 1n) === 1n;
+    }
+  }
+  throw new InvalidArgumentError('There is no such basis state', {
+    expected: `${qubitCount} characters of 0 and 1, or an integer in 0..2^${qubitCount} - 1`,
+    actual: String(basis),
   });
 }
 
-function released(): never {
-  throw new UseAfterReleaseError('A state vector was used after dispose()');
+/** @throws ShapeMismatchError unless the observable acts on so many qubits. */
+export function checkObservable(observable: PauliSum, qubitCount: number): void {
+  if (observable.qubitCount === qubitCount) return;
+  throw new ShapeMismatchError('The observable does not fit the state', {
+    expected: `${qubitCount} qubits`,
+    actual: observable.qubitCount,
+  });
 }
 
-/** The first index whose cumulative value lies above `value`, by bisection; never one with probability 0. */
-function firstAbove(cumulative: Float64Array, value: number): number {
-  let [low, high] = [0, cumulative.length - 1];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (cumulative[middle]! > value) high = middle;
-    else low = middle + 1;
+function sameFrame(a: StateVector, b: StateVector): boolean {
+  const { layout } = a.stored.memory;
+  const other = b.stored.memory.layout;
+  return (
+    layout.qubitCount === other.qubitCount &&
+    layout.laneQubits === other.laneQubits &&
+    layout.element === other.element &&
+    a.frame.qubits.join() === b.frame.qubits.join() &&
+    a.frame.flips.join() === b.frame.flips.join()
+  );
+}
+
+/** Amplitudes are copied out and compared so many at a time. */
+const PIECE = 2 ** 16;
+
+function innerProductInPieces(a: StateVector, b: StateVector): [number, number] {
+  const count = Math.min(PIECE, 2 ** a.qubitCount);
+  const [left, right] = [new Float64Array(2 * count), new Float64Array(2 * count)];
+  let [re, im] = [0, 0];
+  for (let first = 0; first < 2 ** a.qubitCount; first += count) {
+    readAmplitudes(a.stored, a.frame, first, left);
+    readAmplitudes(b.stored, b.frame, first, right);
+    const [pieceRe, pieceIm] = innerProductOfLists(left, right);
+    re += pieceRe;
+    im += pieceIm;
   }
-  return low;
+  return [re, im];
+}
+
+function innerProductOfLists(a: Float64Array, b: Float64Array): [number, number] {
+  let [re, im] = [0, 0];
+  for (let i = 0; i < a.length; i += 2) {
+    re += a[i]! * b[i]! + a[i + 1]! * b[i + 1]!;
+    im += a[i]! * b[i + 1]! - a[i + 1]! * b[i]!;
+  }
+  return [re, im];
 }

@@ -1,20 +1,23 @@
 import { InvalidArgumentError } from '@qedge/core';
 import type { Circuit } from '../circuit/circuit.ts';
 import type { PauliSum } from '../operator/pauli-sum.ts';
-import { type CircuitPlan, resolveAngles } from '../simulation/circuit-plan.ts';
-import type { PreparedCircuit, Simulator } from '../simulation/simulator.ts';
+import type {
+  CompiledCircuit,
+  GradientMethod,
+  Simulator,
+  ValueAndGradient,
+} from '../simulation/simulator.ts';
 
 /** How many results an {@link ExpectationFunction} remembers unless told otherwise. */
 const DEFAULT_CACHE_ENTRIES = 1024;
 
 /**
  * The expectation value of an observable after a circuit, as a function of the circuit's parameters. Results are remembered by
- * the bits of all gate angles (least recently used goes first), so asking twice for the same point costs one run.
+ * the bits of all parameters (least recently used goes first), so asking twice for the same point costs one run.
  */
 export class ExpectationFunction implements Disposable {
-  readonly plan: CircuitPlan;
+  readonly circuit: CompiledCircuit;
   readonly observable: PauliSum;
-  readonly #prepared: PreparedCircuit;
   readonly #cache = new Map<string, number>();
   readonly #cacheEntries: number;
   #evaluations = 0;
@@ -49,13 +52,17 @@ export class ExpectationFunction implements Disposable {
         actual: blocker.kind,
       });
     }
-    this.#prepared = simulator.prepare(circuit);
-    this.plan = this.#prepared.plan;
+    this.circuit = simulator.compile(circuit);
     this.observable = observable;
     this.#cacheEntries = cacheEntries;
   }
 
-  /** Circuit runs so far. */
+  /** The names of the parameters, in the order of parameter vectors. */
+  get parameterNames(): readonly string[] {
+    return this.circuit.parameterNames;
+  }
+
+  /** Circuit runs so far, those of shifted gradients included. */
   get evaluations(): number {
     return this.#evaluations;
   }
@@ -65,14 +72,10 @@ export class ExpectationFunction implements Disposable {
     return this.#cacheHits;
   }
 
-  /** The value at a parameter vector, in the order of `plan.parameterNames`. */
+  /** The value at a parameter vector, in the order of `parameterNames`. */
   evaluate(parameters: ArrayLike<number>): number {
-    return this.evaluateAngles(resolveAngles(this.plan, parameters));
-  }
-
-  /** The value at a table of gate angles. */
-  evaluateAngles(angles: Float64Array): number {
-    const key = bitsOf(angles);
+    const values = Float64Array.from(parameters);
+    const key = bitsOf(values);
     const known = this.#cache.get(key);
     if (known !== undefined) {
       this.#cacheHits++;
@@ -80,18 +83,24 @@ export class ExpectationFunction implements Disposable {
       this.#cache.set(key, known);
       return known;
     }
-    const state = this.#prepared.run(angles);
-    const value = state.expectation(this.observable);
-    state.dispose();
+    const value = this.circuit.expectation(this.observable, { parameters: values });
     this.#evaluations++;
     this.#cache.set(key, value);
     if (this.#cache.size > this.#cacheEntries) this.#cache.delete(this.#cache.keys().next().value!);
     return value;
   }
 
+  /** The value and the gradient at a parameter vector. Only runs at shifted points count as evaluations. */
+  differentiate(parameters: ArrayLike<number>, method: GradientMethod): ValueAndGradient {
+    const result = this.circuit.gradient(this.observable, { parameters, method });
+    if (method !== 'adjoint') this.#evaluations += result.evaluations;
+    return result;
+  }
+
+  /** Gives the compiled circuit back. */
   dispose(): void {
     this.#cache.clear();
-    this.#prepared.dispose();
+    this.circuit.dispose();
   }
 
   [Symbol.dispose](): void {

@@ -1,13 +1,11 @@
 import { CancelledError, type Clock, InvalidArgumentError, Random, systemClock } from '@qedge/core';
 import type { PauliSum } from '../operator/pauli-sum.ts';
-import { orderParameters } from '../simulation/circuit-plan.ts';
-import type { Simulator } from '../simulation/simulator.ts';
-import type { StateVector } from '../simulation/state-vector.ts';
-import { StateVectorSimulator } from '../simulation/state-vector-simulator.ts';
-import { adjointGradient } from './adjoint-gradient.ts';
+import { orderParameterValues } from '../simulation/program/parameter-values.ts';
+import type { QuantumState } from '../simulation/quantum-state.ts';
+import type { ParameterValues, Simulator } from '../simulation/simulator.ts';
+import { createStateVectorSimulator } from '../simulation/state-vector-simulator.ts';
 import type { Ansatz } from './ansatz.ts';
 import { ExpectationFunction } from './expectation-function.ts';
-import { fubiniStudyMetric } from './fubini-study-metric.ts';
 import { searchLine } from './line-search.ts';
 import { parameterShiftGradient } from './parameter-shift.ts';
 import { solveDamped } from './solve-damped.ts';
@@ -27,10 +25,10 @@ export interface VqeOptions {
   readonly optimizer?: VqeOptimizer;
   /** Default `adjoint`. */
   readonly gradient?: VqeGradient;
-  /** Default a `StateVectorSimulator`. */
+  /** Borrowed; default a state-vector simulator in double precision. */
   readonly simulator?: Simulator;
   /** The first point, by position or by name; default the ansatz's own, else random angles from `seed`. */
-  readonly initial?: ArrayLike<number> | Readonly<Record<string, number>>;
+  readonly initial?: ParameterValues;
   /** Converged when no component of the gradient is larger, in Hartree per radian; default 1e-6. */
   readonly tolerance?: number;
   /** Default 200. */
@@ -42,7 +40,7 @@ export interface VqeOptions {
   /** Energies to remember; default 1024. */
   readonly cacheEntries?: number;
   /** The exact ground state, borrowed, to compare with. */
-  readonly exactState?: StateVector;
+  readonly exactState?: QuantumState;
   readonly clock?: Clock;
   readonly signal?: AbortSignal;
   /** Called after every iteration, the start (iteration 0) included. */
@@ -96,20 +94,18 @@ export interface VqeResult {
  */
 export async function vqe(options: VqeOptions): Promise<VqeResult> {
   checkOptions(options);
-  const { ansatz, hamiltonian, simulator = new StateVectorSimulator() } = options;
-  const expectation = new ExpectationFunction(simulator, ansatz.circuit, hamiltonian, options.cacheEntries);
+  const { ansatz, hamiltonian } = options;
+  const own = options.simulator ? null : await createStateVectorSimulator({ precision: 'f64' });
   try {
-    return await minimize(options, simulator, expectation);
+    const simulator = options.simulator ?? own!;
+    using expectation = new ExpectationFunction(simulator, ansatz.circuit, hamiltonian, options.cacheEntries);
+    return await minimize(options, expectation);
   } finally {
-    expectation.dispose();
+    own?.dispose();
   }
 }
 
-async function minimize(
-  options: VqeOptions,
-  simulator: Simulator,
-  expectation: ExpectationFunction,
-): Promise<VqeResult> {
+async function minimize(options: VqeOptions, expectation: ExpectationFunction): Promise<VqeResult> {
   const best = { energy: Number.POSITIVE_INFINITY, parameters: new Float64Array(0) };
   const evaluate = (parameters: Float64Array): number => {
     const energy = expectation.evaluate(parameters);
@@ -124,14 +120,14 @@ async function minimize(
   return {
     energyHartree: best.energy,
     parameters: Array.from(best.parameters),
-    parameterNames: expectation.plan.parameterNames,
+    parameterNames: expectation.parameterNames,
     converged: reason === 'gradient-below-tolerance',
     reason,
     iterations: history.length - 1,
     evaluations: expectation.evaluations,
     cacheHits: expectation.cacheHits,
     history,
-    ...judgeState(options, simulator, expectation, best.parameters),
+    ...judgeState(options, expectation, best.parameters),
   };
 }
 
@@ -174,11 +170,11 @@ async function descend(
 }
 
 function gradientAt(
-  { gradient = 'adjoint', ansatz, hamiltonian }: VqeOptions,
+  { gradient = 'adjoint', ansatz }: VqeOptions,
   expectation: ExpectationFunction,
   parameters: Float64Array,
 ): Float64Array {
-  if (gradient === 'adjoint') return adjointGradient(expectation.plan, hamiltonian, parameters).gradient;
+  if (gradient === 'adjoint') return expectation.differentiate(parameters, 'adjoint').gradient;
   return parameterShiftGradient(expectation, parameters, { frequencies: ansatz.frequencies });
 }
 
@@ -190,7 +186,7 @@ function directionAt(
 ): Float64Array {
   if (optimizer === 'gradient-descent') return gradient;
   // The damped metric is positive definite but for rounding; the plain gradient is the natural one of a flat metric.
-  return solveDamped(fubiniStudyMetric(expectation.plan, parameters), gradient, damping) ?? gradient;
+  return solveDamped(expectation.circuit.fubiniStudyMetric({ parameters }), gradient, damping) ?? gradient;
 }
 
 /** Lets the event loop run now and then, and ends the work once the signal is aborted. */
@@ -212,41 +208,26 @@ function makePause({ clock = systemClock, signal }: VqeOptions, best: BestPoint)
 
 function initialParameters(
   { initial, ansatz, seed = 0 }: VqeOptions,
-  { plan }: ExpectationFunction,
+  { parameterNames }: ExpectationFunction,
 ): Float64Array {
   if (initial === undefined) {
     if (ansatz.initialParameters) return ansatz.initialParameters.slice();
     const random = new Random(seed);
-    return Float64Array.from(plan.parameterNames, () => (2 * random.uniform() - 1) * Math.PI);
+    return Float64Array.from(parameterNames, () => (2 * random.uniform() - 1) * Math.PI);
   }
-  if (isList(initial)) return Float64Array.from(initial);
-  return orderParameters(plan, initial);
-}
-
-function isList(value: NonNullable<VqeOptions['initial']>): value is ArrayLike<number> {
-  return Array.isArray(value) || ArrayBuffer.isView(value);
+  return orderParameterValues(parameterNames, initial);
 }
 
 function judgeState(
-  { ansatz, hamiltonian, exactState }: VqeOptions,
-  simulator: Simulator,
-  { plan }: ExpectationFunction,
+  { hamiltonian, exactState }: VqeOptions,
+  { circuit }: ExpectationFunction,
   parameters: Float64Array,
 ): Pick<VqeResult, 'variance' | 'fidelityWithExact'> {
-  const values = Object.fromEntries(plan.parameterNames.map((name, i) => [name, parameters[i]!]));
-  const state = simulator.run(ansatz.circuit, { parameters: values });
-  const size = 2 ** plan.qubitCount;
-  const [re, im] = [new Float64Array(size), new Float64Array(size)];
-  hamiltonian.apply(state.re, state.im, re, im);
-  const energy = state.expectation(hamiltonian);
-  let variance = 0;
-  // |(H - E) psi|^2 keeps its digits where <H^2> - E^2 would cancel.
-  for (let i = 0; i < size; i++) {
-    variance += (re[i]! - energy * state.re[i]!) ** 2 + (im[i]! - energy * state.im[i]!) ** 2;
-  }
-  const fidelityWithExact = exactState ? state.fidelity(exactState) : null;
-  state.dispose();
-  return { variance, fidelityWithExact };
+  using state = circuit.run({ parameters });
+  return {
+    variance: state.variance(hamiltonian),
+    fidelityWithExact: exactState ? state.fidelity(exactState) : null,
+  };
 }
 
 function checkOptions(options: VqeOptions): void {

@@ -1,0 +1,281 @@
+import {
+  InvalidArgumentError,
+  Random,
+  systemClock,
+  throwIfCancelled,
+  UnsupportedError,
+  UseAfterReleaseError,
+} from '@qedge/core';
+import type { Circuit } from '../circuit/circuit.ts';
+import { ClassicalMemory } from '../circuit/classical-memory.ts';
+import { numberOf } from '../circuit/evaluate-classical.ts';
+import type { PauliSum } from '../operator/pauli-sum.ts';
+import { plainFrame, StoredState } from './amplitudes/stored-state.ts';
+import { allocateState, checkStateMemory } from './engine/allocate-state.ts';
+import type { ProgramCache } from './engine/program-cache.ts';
+import { SegmentRunner } from './engine/segment-runner.ts';
+import type { EngineProgram, StateEngine } from './engine/state-engine.ts';
+import { circuitGradient } from './gradient/circuit-gradient.ts';
+import { fubiniStudyMetric } from './gradient/fubini-study-metric.ts';
+import { GateSequence } from './gradient/gate-sequence.ts';
+import type { Branch } from './program/branch.ts';
+import { type BranchHost, exploreBranches } from './program/explore-branches.ts';
+import type { SegmentStep } from './program/flatten-circuit.ts';
+import { writeInitialState } from './program/initial-state.ts';
+import { orderParameterValues } from './program/parameter-values.ts';
+import { circuitFrame, layOutProgram, type ProgramLayout } from './program/program-layout.ts';
+import { checkShots } from './sampling/draw-indices.ts';
+import { Sample } from './sampling/sample.ts';
+import { joinParts, type SamplePart, sampleBranch } from './sampling/sample-branch.ts';
+import type {
+  CompiledCircuit,
+  GradientOptions,
+  InitialState,
+  RunOptions,
+  SampleOptions,
+  ValueAndGradient,
+} from './simulator.ts';
+import { checkObservable, StateVector } from './state-vector.ts';
+
+const DEFAULT_LOOP_ROUNDS = 1_000_000;
+/** How long sampling keeps the event loop waiting. */
+const SLICE_MS = 20;
+
+/** A circuit on a {@link StateEngine}. */
+export class CompiledStateCircuit implements CompiledCircuit {
+  readonly qubitCount: number;
+  readonly clbitCount: number;
+  readonly parameterNames: readonly string[];
+  readonly activeQubitCount: number;
+  readonly #circuit: Circuit;
+  readonly #engine: StateEngine;
+  readonly #cache: ProgramCache;
+  /** For initial states of |0...0>. */
+  readonly #layout: ProgramLayout;
+  readonly #runners = new WeakMap<SegmentStep, SegmentRunner>();
+  readonly #timings = { planSeconds: 0, compileSeconds: 0 };
+  #gates: GateSequence | null = null;
+  #isDisposed = false;
+
+  constructor(circuit: Circuit, engine: StateEngine, cache: ProgramCache) {
+    this.#circuit = circuit.clone();
+    this.#engine = engine;
+    this.#cache = cache;
+    this.qubitCount = circuit.qubitCount;
+    this.clbitCount = circuit.clbitCount;
+    this.parameterNames = circuit.parameterNames;
+    this.#layout = layOutProgram(this.#circuit, undefined);
+    this.activeQubitCount = this.#layout.activeCount;
+    checkStateMemory(engine, this.activeQubitCount);
+    this.#compileFirstSegment();
+  }
+
+  get timings(): { readonly planSeconds: number; readonly compileSeconds: number } {
+    return { ...this.#timings };
+  }
+
+  run(options: RunOptions = {}): StateVector {
+    const layout = this.#layoutFor(options.initial);
+    const ends: Branch[] = [];
+    const random = new Random(options.seed ?? 0);
+    const steps = this.#explore(layout, 1, options, random, (branch) => ends.push(branch));
+    while (!steps.next().done);
+    const { state, frame, memory } = ends[0]!;
+    return new StateVector(this.#engine, state, circuitFrame(layout, frame), memory.bits);
+  }
+
+  runBatch(parameters: Float64Array, visit: (state: StateVector, index: number) => void): void {
+    this.#checkUsable();
+    const segment = this.#onlySegment(this.#layout, 'A batch');
+    const width = this.parameterNames.length;
+    checkBatch(parameters, width);
+    const { activeCount } = this.#layout;
+    const state = allocateState(this.#engine, activeCount);
+    try {
+      const start = plainFrame(activeCount, state.qubitCount);
+      const runner = segment && this.#runnerOf(segment, this.#layout);
+      for (let index = 0; index * width < parameters.length; index++) {
+        const values = parameters.subarray(index * width, (index + 1) * width);
+        state.setBasisState();
+        const frame = runner ? runner.run(runner.evaluateAngles(values), state, start, true) : start;
+        visit(new StateVector(this.#engine, state, circuitFrame(this.#layout, frame)), index);
+      }
+    } finally {
+      state.dispose();
+    }
+  }
+
+  async sample(shots: number, options: SampleOptions = {}): Promise<Sample> {
+    checkShots(shots);
+    const layout = this.#layoutFor(options.initial);
+    const bitCount = layout.measures ? this.clbitCount : this.qubitCount;
+    if (shots === 0) return Sample.fromOutcomes(bitCount, new Uint32Array(0), new Uint32Array(0));
+    const parts: SamplePart[] = [];
+    const random = new Random(options.seed ?? 0);
+    const steps = this.#explore(layout, shots, options, random, (branch) => {
+      try {
+        parts.push(sampleBranch(branch, layout, bitCount, random));
+      } finally {
+        branch.state.dispose();
+      }
+    });
+    let sliceEndMs = systemClock.nowMs() + SLICE_MS;
+    try {
+      while (!steps.next().done) {
+        throwIfCancelled(options.signal, 'Sampling');
+        if (systemClock.nowMs() < sliceEndMs) continue;
+        await systemClock.sleep(0);
+        sliceEndMs = systemClock.nowMs() + SLICE_MS;
+      }
+    } finally {
+      steps.return();
+    }
+    return joinParts(bitCount, parts);
+  }
+
+  expectation(observable: PauliSum, options?: RunOptions): number;
+  expectation(observables: readonly PauliSum[], options?: RunOptions): Float64Array;
+  expectation(observables: PauliSum | readonly PauliSum[], options: RunOptions = {}): number | Float64Array {
+    for (const observable of 'terms' in observables ? [observables] : observables) {
+      checkObservable(observable, this.qubitCount);
+    }
+    this.#onlySegment(this.#layout, 'An expectation value');
+    const state = this.run(options);
+    try {
+      return state.expectation(observables as PauliSum);
+    } finally {
+      state.dispose();
+    }
+  }
+
+  gradient(observable: PauliSum, options: GradientOptions = {}): ValueAndGradient {
+    checkObservable(observable, this.qubitCount);
+    return circuitGradient(this.#gateSequence(options.initial), observable, options);
+  }
+
+  fubiniStudyMetric(options: Pick<RunOptions, 'parameters' | 'initial'> = {}): Float64Array {
+    return fubiniStudyMetric(this.#gateSequence(options.initial), options);
+  }
+
+  dispose(): void {
+    this.#isDisposed = true;
+    this.#gates = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** The gates of a circuit that has nothing else, for derivatives. */
+  #gateSequence(initial: InitialState | undefined): GateSequence {
+    this.#checkUsable();
+    if (this.#gates !== null && this.#gates.initial === initial) return this.#gates;
+    const layout = this.#layoutFor(initial);
+    const segment = this.#onlySegment(layout, 'A derivative');
+    const sequence = new GateSequence(
+      { engine: this.#engine, cache: this.#cache, onCompile: this.#count },
+      { layout, gates: segment?.gates ?? [], parameterNames: this.parameterNames, initial },
+    );
+    this.#gates = sequence;
+    return sequence;
+  }
+
+  #explore(
+    layout: ProgramLayout,
+    shots: number,
+    { parameters, initial, maxLoopRounds = DEFAULT_LOOP_ROUNDS }: RunOptions,
+    random: Random,
+    finish: (branch: Branch) => void,
+  ): Generator<void, void> {
+    this.#checkUsable();
+    const { program, activeCount } = layout;
+    const { variables } = this.#circuit;
+    const values = orderParameterValues(this.parameterNames, parameters);
+    const host: BranchHost = {
+      random,
+      maxLoopRounds,
+      tryAllocate: () => {
+        if (this.#engine.stateBytes(activeCount) > this.#engine.availableBytes()) return null;
+        return new StoredState(this.#engine.allocate(activeCount));
+      },
+      begin: () => {
+        const state = allocateState(this.#engine, activeCount);
+        const frame = plainFrame(activeCount, state.qubitCount);
+        writeInitialState(initial, state, circuitFrame(layout, frame));
+        return { state, frame, memory: new ClassicalMemory(this.clbitCount, variables) };
+      },
+      runSegment: (step, state, frame, memory) => {
+        const runner = this.#runnerOf(step, layout);
+        const all = runner.variables.length === 0 ? values : withVariables(values, runner.variables, memory);
+        const isPlain = step === program.steps[0];
+        return runner.run(runner.evaluateAngles(all), state, frame, isPlain);
+      },
+    };
+    return exploreBranches(program, shots, host, finish);
+  }
+
+  #layoutFor(initial: InitialState | undefined): ProgramLayout {
+    return initial === undefined ? this.#layout : layOutProgram(this.#circuit, initial);
+  }
+
+  #runnerOf(segment: SegmentStep, { activeCount }: ProgramLayout): SegmentRunner {
+    let runner = this.#runners.get(segment);
+    if (runner === undefined) {
+      runner = new SegmentRunner(this.#cache, segment, activeCount, this.parameterNames, this.#count);
+      this.#runners.set(segment, runner);
+    }
+    return runner;
+  }
+
+  /** The gates of a circuit without anything else in its middle; null when there are none. */
+  #onlySegment({ program }: ProgramLayout, what: string): SegmentStep | null {
+    const other = program.steps.find(({ kind }) => kind !== 'segment');
+    if (other === undefined) return (program.steps[0] as SegmentStep | undefined) ?? null;
+    throw new UnsupportedError(`${what} needs a circuit of gates only`, {
+      actual: other.kind,
+      remedy: 'Measurements may stand at the end only; sample the circuit instead',
+    });
+  }
+
+  #compileFirstSegment(): void {
+    const first = this.#layout.program.steps[0];
+    if (first?.kind !== 'segment') return;
+    const { activeCount } = this.#layout;
+    this.#runnerOf(first, this.#layout).compile(plainFrame(activeCount, 0), true);
+  }
+
+  readonly #count = ({ planSeconds, compileSeconds }: EngineProgram): void => {
+    this.#timings.planSeconds += planSeconds;
+    this.#timings.compileSeconds += compileSeconds;
+  };
+
+  #checkUsable(): void {
+    if (this.#isDisposed) throw new UseAfterReleaseError('A compiled circuit was used after dispose()');
+  }
+}
+
+/** The values of parameters, then those of variables. */
+function withVariables(
+  values: Float64Array,
+  variables: readonly string[],
+  memory: ClassicalMemory,
+): Float64Array {
+  return Float64Array.of(...values, ...variables.map((name) => numberOf(memory.read(name))));
+}
+
+/** @throws InvalidArgumentError for a batch that is not whole vectors of finite numbers. */
+function checkBatch(parameters: Float64Array, width: number): void {
+  if (width === 0 || parameters.length % width !== 0) {
+    throw new InvalidArgumentError('A batch does not fit the circuit', {
+      expected: `vectors of ${width} parameters`,
+      actual: `${parameters.length} numbers`,
+    });
+  }
+  const broken = parameters.findIndex((value) => !Number.isFinite(value));
+  if (broken < 0) return;
+  throw new InvalidArgumentError('A batch has a value that is not usable', {
+    expected: 'finite numbers',
+    actual: parameters[broken],
+    facts: { index: broken },
+  });
+}

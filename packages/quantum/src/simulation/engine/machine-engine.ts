@@ -1,0 +1,65 @@
+import { systemClock } from '@qedge/core';
+import { lowerCircuit } from '../../state-vector/lowering/lower-circuit.ts';
+import { stateBytes } from '../../state-vector/machine/state-addressing.ts';
+import { planSweeps } from '../../state-vector/planner/plan-sweeps.ts';
+import type { StateMachine } from '../../state-vector/state-machine.ts';
+import type { EngineProgram, ProgramRequest, ProgramStart, StateEngine } from './state-engine.ts';
+
+/** Places of amplitudes are 32-bit integers. */
+const MAX_QUBITS = 31;
+
+/** What a machine does not say of itself. */
+export interface MachineEngineFacts {
+  readonly reason: string;
+  /** Bytes that can be had for states. */
+  readonly availableBytes: () => number;
+}
+
+/** Plans circuits for a state machine and runs them there. Takes ownership of the machine. */
+export function createMachineEngine(machine: StateMachine, facts: MachineEngineFacts): StateEngine {
+  const dispose = () => machine.dispose();
+  return {
+    name: 'state-vector',
+    target: machine.isa,
+    reason: facts.reason,
+    precision: machine.element === 'float32' ? 'f32' : 'f64',
+    threads: machine.threads,
+    maxQubits: MAX_QUBITS,
+    availableBytes: facts.availableBytes,
+    stateBytes: (qubitCount) =>
+      stateBytes(machine.layoutOf(Math.min(qubitCount, 44))) * 2 ** Math.max(0, qubitCount - 44),
+    allocate: (qubitCount) => machine.createState(qubitCount),
+    compile: (request, start) => compileForMachine(machine, request, start),
+    dispose,
+    [Symbol.dispose]: dispose,
+  };
+}
+
+function compileForMachine(
+  machine: StateMachine,
+  { instructions, qubitCount, angleCount }: ProgramRequest,
+  { places, isPlain }: ProgramStart,
+): EngineProgram {
+  const startMs = systemClock.nowMs();
+  const lowered = lowerCircuit(instructions, qubitCount, { keep: 'all', continues: !isPlain });
+  const planned = planSweeps(lowered, machine.layoutOf(qubitCount), machine.shape, { initialQubits: places });
+  const planSeconds = (systemClock.nowMs() - startMs) / 1000;
+  const loaded = machine.load(planned.program);
+  const order = Int32Array.from(lowered.parameterNames, (name) => Number(name.slice(1)));
+  const isOrdered = order.length === angleCount && order.every((angle, index) => angle === index);
+  const values = new Float64Array(order.length);
+  const dispose = () => loaded.dispose();
+  return {
+    planSeconds,
+    compileSeconds: loaded.compileSeconds,
+    codeBytes: loaded.codeBytes,
+    bind(angles, frame) {
+      if (isOrdered) return planned.bind(angles, loaded.tables, frame);
+      for (let i = 0; i < order.length; i++) values[i] = angles[order[i]!]!;
+      return planned.bind(values, loaded.tables, frame);
+    },
+    run: (state) => loaded.run(state.memory),
+    dispose,
+    [Symbol.dispose]: dispose,
+  };
+}

@@ -1,0 +1,71 @@
+import type { UnitaryKind } from '../../circuit/instruction.ts';
+import type { MachineState } from '../../state-vector/state-machine.ts';
+import type { StateFrame, StoredState } from '../amplitudes/stored-state.ts';
+
+/** The precision of amplitudes: 8 or 16 bytes each. */
+export type AmplitudePrecision = 'f32' | 'f64';
+
+/**
+ * What executes the unitary parts of circuits on state vectors. Measurements, sampling, observables and gradients are the
+ * simulator's, the same for every engine.
+ */
+export interface StateEngine extends Disposable {
+  /** `reference` or `state-vector`. */
+  readonly name: string;
+  /** What code runs: `javascript`, `avx512`, `wasm`, ... */
+  readonly target: string;
+  /** Why this target, for people. */
+  readonly reason: string;
+  readonly precision: AmplitudePrecision;
+  readonly threads: number;
+  /** More qubits than these are refused whatever the memory. */
+  readonly maxQubits: number;
+  /** Bytes that one more state could have now. */
+  availableBytes(): number;
+  /** Bytes of a state, padding included. */
+  stateBytes(qubitCount: number): number;
+  /** Memory for a state; its content is |0...0> or what an earlier state left. */
+  allocate(qubitCount: number): MachineState;
+  /**
+   * Prepares a sequence of gates.
+   *
+   * @param instructions on qubits `0..qubitCount - 1`; every angle is a parameter `a<number>`, numbered from 0.
+   * @throws CapabilityUnavailableError for more qubits than the engine can address.
+   */
+  compile(request: ProgramRequest, start: ProgramStart): EngineProgram;
+  dispose(): void;
+}
+
+/** Gates whose every angle is a parameter `a<number>`, numbered from 0. */
+export interface ProgramRequest {
+  /** On qubits `0..qubitCount - 1`. */
+  readonly instructions: readonly UnitaryKind[];
+  readonly qubitCount: number;
+  readonly angleCount: number;
+}
+
+/** What a program finds. */
+export interface ProgramStart {
+  /** The physical qubit of each qubit; all have one. */
+  readonly places: Int32Array;
+  /** True where no bits are stored inverted, whatever the angles of earlier programs. */
+  readonly isPlain: boolean;
+}
+
+/** A sequence of gates, ready to run on states of one size. */
+export interface EngineProgram extends Disposable {
+  readonly planSeconds: number;
+  readonly compileSeconds: number;
+  readonly codeBytes: number;
+  /**
+   * Works out the numbers that depend on angles and on inverted bits, for all runs up to the next call.
+   *
+   * @param angles `[angleCount]`; borrowed during the call.
+   * @param frame that of the states to come, with the places that the program was compiled for.
+   * @returns the frame that runs lead to; owned by the caller.
+   */
+  bind(angles: Float64Array, frame: StateFrame): StateFrame;
+  /** Applies the gates to a state's amplitudes. */
+  run(state: StoredState): void;
+  dispose(): void;
+}

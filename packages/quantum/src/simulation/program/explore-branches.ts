@@ -1,0 +1,215 @@
+import { BudgetExceededError, InvalidArgumentError, type Random } from '@qedge/core';
+import type { ClassicalMemory } from '../../circuit/classical-memory.ts';
+import { evaluateClassical, isTrue } from '../../circuit/evaluate-classical.ts';
+import { bitWeights, projectBit } from '../amplitudes/measure-bit.ts';
+import { prepareQubits } from '../amplitudes/prepare-qubits.ts';
+import type { StateFrame, StoredState } from '../amplitudes/stored-state.ts';
+import { type Branch, copyBranch, type PendingBranch } from './branch.ts';
+import type { FlatProgram, SegmentStep, Step } from './flatten-circuit.ts';
+import { loopValues } from './loop-values.ts';
+import { drawOnes } from './split-shots.ts';
+
+/** What the exploration needs from the simulator. */
+export interface BranchHost {
+  /** Memory for one more branch, or null when there is not enough. */
+  tryAllocate(): StoredState | null;
+  /** A new run at the first step. */
+  begin(): { readonly state: StoredState; readonly frame: StateFrame; readonly memory: ClassicalMemory };
+  /** Applies gates and returns the frame that they lead to. */
+  runSegment(step: SegmentStep, state: StoredState, frame: StateFrame, memory: ClassicalMemory): StateFrame;
+  readonly random: Random;
+  readonly maxLoopRounds: number;
+}
+
+/**
+ * Runs a program for many shots at once. Where a measurement or a reset has both outcomes among the shots, the run is copied and
+ * goes on once for each; depth first, the outcome 0 first. Yields after every step that may take long.
+ *
+ * @param finish takes a run that reached the end, with ownership of its state.
+ */
+export function* exploreBranches(
+  program: FlatProgram,
+  shots: number,
+  host: BranchHost,
+  finish: (branch: Branch) => void,
+): Generator<void, void> {
+  const pending: PendingBranch[] = [{ outcomes: [], shots }];
+  try {
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      const replay = 'state' in next ? [] : next.outcomes.slice();
+      const branch = 'state' in next ? next : beginBranch(program, next.shots, host);
+      let finished = false;
+      try {
+        yield* runBranch(program, branch, replay, pending, host);
+        finished = true;
+      } finally {
+        if (!finished) branch.state.dispose();
+      }
+      finish(branch);
+    }
+  } finally {
+    for (const branch of pending) if ('state' in branch) branch.state.dispose();
+  }
+}
+
+function beginBranch({ loopCount }: FlatProgram, shots: number, host: BranchHost): Branch {
+  const loops = Array.from({ length: loopCount }, () => null);
+  return { step: 0, shots, ...host.begin(), loops, outcomes: [] };
+}
+
+function* runBranch(
+  { steps }: FlatProgram,
+  branch: Branch,
+  replay: (0 | 1)[],
+  pending: PendingBranch[],
+  host: BranchHost,
+): Generator<void, void> {
+  while (branch.step < steps.length) {
+    const step = steps[branch.step++]!;
+    switch (step.kind) {
+      case 'segment':
+        branch.frame = host.runSegment(step, branch.state, branch.frame, branch.memory);
+        yield;
+        break;
+      case 'measure':
+      case 'reset':
+        measure(step, branch, replay, pending, host);
+        yield;
+        break;
+      case 'prepare':
+        prepareQubits(branch.state, branch.frame, step.qubits, step.amplitudes);
+        break;
+      case 'enter-loop':
+        branch.loops[step.loop] = {
+          rounds: 0,
+          valueAt: step.values && loopValues(step.values, branch.memory),
+        };
+        break;
+      case 'next-round':
+        if (!nextRound(step, branch, host.maxLoopRounds)) branch.step = step.to;
+        yield;
+        break;
+      default:
+        runClassicalStep(step, branch);
+    }
+  }
+}
+
+function runClassicalStep(
+  step: Extract<Step, { kind: 'assign' | 'declare' | 'jump' | 'branch' | 'switch' }>,
+  branch: Branch,
+): void {
+  const { memory } = branch;
+  switch (step.kind) {
+    case 'assign':
+      memory.assign(step.target, evaluateClassical(step.value, memory));
+      break;
+    case 'declare':
+      memory.declare(step.variable);
+      break;
+    case 'jump':
+      branch.step = step.to;
+      break;
+    case 'branch':
+      if (!isTrue(evaluateClassical(step.condition, memory))) branch.step = step.to;
+      break;
+    case 'switch': {
+      const { value } = evaluateClassical(step.subject, memory);
+      branch.step = step.targets.get(Number(value)) ?? step.otherwise;
+    }
+  }
+}
+
+/** Counts a round; false when a loop over values has no more. */
+function nextRound(
+  step: Extract<Step, { kind: 'next-round' }>,
+  branch: Branch,
+  maxLoopRounds: number,
+): boolean {
+  const { rounds, valueAt } = branch.loops[step.loop]!;
+  if (valueAt !== null) {
+    const value = valueAt(rounds);
+    if (value === null) return false;
+    if (step.variable !== null) {
+      branch.memory.assign({ kind: 'variable', ...step.variable }, value);
+    }
+  }
+  if (rounds >= maxLoopRounds) {
+    throw new BudgetExceededError('A loop of the circuit ran too often', {
+      expected: `at most ${maxLoopRounds} rounds`,
+      remedy: 'Raise maxLoopRounds if the loop is meant to run that long',
+      facts: { maxLoopRounds },
+    });
+  }
+  branch.loops[step.loop] = { rounds: rounds + 1, valueAt };
+  return true;
+}
+
+/** Measures a qubit for all shots of a branch; one outcome goes on here, the other one may be left for later. */
+function measure(
+  step: Extract<Step, { kind: 'measure' | 'reset' }>,
+  branch: Branch,
+  replay: (0 | 1)[],
+  pending: PendingBranch[],
+  host: BranchHost,
+): void {
+  if (step.qubit < 0) {
+    if (step.kind === 'measure') branch.memory.bits[step.clbit] = 0;
+    return;
+  }
+  const place = branch.frame.qubits[step.qubit]!;
+  const flip = branch.frame.flips[place]!;
+  const stored = bitWeights(branch.state, place);
+  const weights = flip === 1 ? [stored[1], stored[0]] : stored;
+  const known = replay.shift();
+  let outcome: 0 | 1;
+  if (known !== undefined) outcome = known;
+  else {
+    const ones = drawOnes(branch.shots, weights[1]! / (weights[0]! + weights[1]!), host.random);
+    outcome = ones === branch.shots ? 1 : 0;
+    if (ones > 0 && ones < branch.shots) {
+      pending.push(otherOutcome(step, branch, ones, weights[1]!, host));
+      branch.shots -= ones;
+    }
+  }
+  takeOutcome(step, branch, outcome, weights[outcome]!);
+}
+
+/** The part of the shots with outcome 1. */
+function otherOutcome(
+  step: Extract<Step, { kind: 'measure' | 'reset' }>,
+  branch: Branch,
+  shots: number,
+  weight: number,
+  host: BranchHost,
+): PendingBranch {
+  const state = host.tryAllocate();
+  if (state === null) return { outcomes: [...branch.outcomes, 1], shots };
+  const other = copyBranch(branch, state);
+  other.shots = shots;
+  takeOutcome(step, other, 1, weight);
+  return other;
+}
+
+/** Projects on an outcome and records it. */
+function takeOutcome(
+  step: Extract<Step, { kind: 'measure' | 'reset' }>,
+  branch: Branch,
+  outcome: 0 | 1,
+  weight: number,
+): void {
+  if (!(weight > 0)) {
+    throw new InvalidArgumentError('The state of the circuit has no norm that can be measured', {
+      expected: 'a norm of 1',
+      actual: weight,
+    });
+  }
+  const { frame } = branch;
+  const place = frame.qubits[step.qubit]!;
+  const bit = (outcome ^ frame.flips[place]!) as 0 | 1;
+  projectBit(branch.state, place, bit, 1 / Math.sqrt(weight));
+  branch.outcomes.push(outcome);
+  if (step.kind === 'measure') branch.memory.bits[step.clbit] = outcome;
+  // A reset qubit is turned round by renaming its values.
+  else if (outcome === 1) frame.flips[place] = 1 - frame.flips[place]!;
+}

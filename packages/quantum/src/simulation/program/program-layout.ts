@@ -1,0 +1,40 @@
+import type { Circuit } from '../../circuit/circuit.ts';
+import type { StateFrame } from '../amplitudes/stored-state.ts';
+import type { InitialState } from '../simulator.ts';
+import { markActiveQubits } from './active-qubits.ts';
+import { type SplitInstructions, splitFinalMeasurements } from './final-measurements.ts';
+import { type FlatProgram, flattenInstructions } from './flatten-circuit.ts';
+import { markInitialQubits } from './initial-state.ts';
+
+/** A circuit as steps on the qubits that need memory, with its measurements at the end set apart. */
+export interface ProgramLayout {
+  readonly program: FlatProgram;
+  readonly final: SplitInstructions['final'];
+  /** True when the circuit measures anything. */
+  readonly measures: boolean;
+  /** The dense number of each qubit of the circuit, -1 for those without memory. */
+  readonly places: readonly number[];
+  readonly activeCount: number;
+}
+
+/** Lays a circuit out for initial states of one kind. @throws what checking the initial state throws. */
+export function layOutProgram(circuit: Circuit, initial: InitialState | undefined): ProgramLayout {
+  const active = Array.from({ length: circuit.qubitCount }, () => false);
+  markActiveQubits(circuit.instructions, active);
+  markInitialQubits(initial, active);
+  let activeCount = 0;
+  const places = active.map((isActive) => (isActive ? activeCount++ : -1));
+  const { body, final } = splitFinalMeasurements(circuit.instructions);
+  const program = flattenInstructions(circuit, body, places);
+  const measures = final.length > 0 || program.steps.some(({ kind }) => kind === 'measure');
+  return { program, final, measures, places, activeCount };
+}
+
+/** The frame of a circuit's qubits, from that of the dense ones. */
+export function circuitFrame({ places }: ProgramLayout, dense: StateFrame): StateFrame {
+  return {
+    qubits: Int32Array.from(places, (place) => (place < 0 ? -1 : dense.qubits[place]!)),
+    flips: dense.flips,
+    phase: dense.phase,
+  };
+}

@@ -1,0 +1,171 @@
+import { InvalidArgumentError, type Random } from '@qedge/core';
+import type { StoredState } from '../amplitudes/stored-state.ts';
+
+/** Distinct outcomes, ascending, with how often each was drawn. */
+export interface DrawnIndices {
+  readonly indices: Uint32Array;
+  readonly frequencies: Uint32Array;
+}
+
+/** Amplitudes whose cumulative probabilities are tabulated at a time. */
+const BLOCK_QUBITS = 12;
+
+/**
+ * Draws physical indices with the probabilities of a state, which need not be normalised. Two passes over the state: shots are dealt
+ * to blocks by the blocks' weights, then to amplitudes inside of each block. Time grows with amplitudes plus shots.
+ */
+export function drawIndices(state: StoredState, shots: number, random: Random): DrawnIndices {
+  const blockQubits = Math.min(BLOCK_QUBITS, state.regionQubits);
+  const blockCount = 2 ** (state.qubitCount - blockQubits);
+  const squares = new Float64Array(2 ** blockQubits);
+  const ends = new Float64Array(blockCount);
+  let total = 0;
+  for (let block = 0; block < blockCount; block++) {
+    total += accumulateBlock(state, block, blockQubits, squares);
+    ends[block] = total;
+  }
+  const dealt = dealToBlocks(ends, shots, random);
+  const most = Math.min(shots, 2 ** state.qubitCount);
+  const indices = new Uint32Array(most);
+  const frequencies = new Uint32Array(most);
+  const counts = new Uint32Array(2 ** blockQubits);
+  let found = 0;
+  for (let block = 0; block < blockCount; block++) {
+    const [first, end] = [dealt.starts[block]!, dealt.starts[block + 1]!];
+    if (first === end) continue;
+    accumulateBlock(state, block, blockQubits, squares);
+    countInBlock(squares, dealt.remainders, first, end, counts);
+    const start = block * 2 ** blockQubits;
+    for (let i = 0; i < counts.length; i++) {
+      if (counts[i] === 0) continue;
+      indices[found] = start + i;
+      frequencies[found++] = counts[i]!;
+      counts[i] = 0;
+    }
+  }
+  return { indices: indices.subarray(0, found), frequencies: frequencies.subarray(0, found) };
+}
+
+/** @throws InvalidArgumentError unless `shots` is an integer in 0..2^32-1. */
+export function checkShots(shots: number): void {
+  if (Number.isInteger(shots) && shots >= 0 && shots <= 0xffffffff) return;
+  throw new InvalidArgumentError('A number of shots is out of range', {
+    expected: 'an integer >= 0 and below 2^32',
+    actual: shots,
+  });
+}
+
+/** Fills `squares` with the running sum of `|a|^2` of a block and returns its end. */
+function accumulateBlock(
+  state: StoredState,
+  block: number,
+  blockQubits: number,
+  squares: Float64Array,
+): number {
+  const perRegion = 2 ** (state.regionQubits - blockQubits);
+  const region = state.regions[Math.floor(block / perRegion)]!;
+  const start = (block % perRegion) * squares.length;
+  const { lanes } = state;
+  const laneMask = -lanes;
+  let sum = 0;
+  for (let i = 0; i < squares.length; i++) {
+    const inside = start + i;
+    const position = inside + (inside & laneMask);
+    const re = region[position]!;
+    const im = region[position + lanes]!;
+    sum += re * re + im * im;
+    squares[i] = sum;
+  }
+  return sum;
+}
+
+/** Shots sorted by block: those of block `b` are `remainders[starts[b] .. starts[b + 1] - 1]`, counted from the block's begin. */
+interface DealtShots {
+  readonly starts: Uint32Array;
+  readonly remainders: Float64Array;
+}
+
+function dealToBlocks(ends: Float64Array, shots: number, random: Random): DealtShots {
+  const search = tabulateSearch(ends);
+  const values = new Float64Array(shots);
+  const blocks = new Uint32Array(shots);
+  const starts = new Uint32Array(ends.length + 1);
+  const total = ends[ends.length - 1]!;
+  for (let shot = 0; shot < shots; shot++) {
+    const value = random.uniform() * total;
+    const block = search(value);
+    values[shot] = block === 0 ? value : value - ends[block - 1]!;
+    blocks[shot] = block;
+    starts[block + 1] = starts[block + 1]! + 1;
+  }
+  for (let block = 0; block < ends.length; block++) {
+    starts[block + 1] = starts[block + 1]! + starts[block]!;
+  }
+  const next = starts.slice();
+  const remainders = new Float64Array(shots);
+  for (let shot = 0; shot < shots; shot++) {
+    const block = blocks[shot]!;
+    remainders[next[block]!] = values[shot]!;
+    next[block] = next[block]! + 1;
+  }
+  return { starts, remainders };
+}
+
+/** Few shots are found by bisection; for many a guide table is worth its making. */
+const SHOTS_WORTH_A_TABLE = 256;
+
+function countInBlock(
+  squares: Float64Array,
+  remainders: Float64Array,
+  first: number,
+  end: number,
+  counts: Uint32Array,
+): void {
+  const search = end - first < SHOTS_WORTH_A_TABLE ? bisect(squares) : tabulateSearch(squares);
+  for (let shot = first; shot < end; shot++) {
+    const index = search(remainders[shot]!);
+    counts[index] = counts[index]! + 1;
+  }
+}
+
+/** A function that finds the first index whose running sum lies above a value, and never one that adds nothing. */
+function bisect(ends: Float64Array): (value: number) => number {
+  const last = lastIncrease(ends);
+  return (value) => {
+    let [low, high] = [0, last];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (ends[middle]! > value) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  };
+}
+
+/** The same by a guide table (Chen and Asau 1974): where to begin is looked up, a step or two remain. */
+function tabulateSearch(ends: Float64Array): (value: number) => number {
+  const last = lastIncrease(ends);
+  const count = ends.length;
+  const scale = count / ends[last]!;
+  const guide = new Uint32Array(count + 1);
+  let index = 0;
+  for (let entry = 0; entry < count; entry++) {
+    while (index < last && ends[index]! * scale <= entry) index++;
+    guide[entry] = index;
+  }
+  guide[count] = last;
+  return (value) => {
+    let found = guide[Math.min(count, Math.floor(value * scale))]!;
+    // Rounding may have begun one entry late.
+    while (found > 0 && ends[found - 1]! > value) found--;
+    while (found < last && ends[found]! <= value) found++;
+    return found;
+  };
+}
+
+/** The last index that adds to the running sum; 0 where none does. */
+function lastIncrease(ends: Float64Array): number {
+  let last = ends.length - 1;
+  while (last > 0 && ends[last] === ends[last - 1]) last--;
+  return last;
+}
