@@ -27,6 +27,8 @@ export interface KernelScan {
   readonly baseCost: number;
   /** True where filling tables costs more than multiplying with them: phases then stay alone. */
   readonly fewAmplitudes: boolean;
+  /** Operations that are still to be executed in the kernel, in order. */
+  readonly ready: Int32Array;
   readonly pending: Int32Array;
   readonly marked: Uint8Array;
   /** What each operation of the queue requires. */
@@ -41,6 +43,8 @@ export interface KernelScan {
   pendingCount: number;
   pendingMask: number;
   markedCount: number;
+  /** Qubits of rotations that wait for nothing but phases. */
+  waiting: number;
   rotations: number;
   work: number;
   cost: number;
@@ -54,6 +58,7 @@ export function createKernelScan(
   return {
     queue,
     ...options,
+    ready: new Int32Array(size),
     pending: new Int32Array(size),
     marked: new Uint8Array(size),
     requirements: createRequirements(queue.kinds.length),
@@ -66,6 +71,7 @@ export function createKernelScan(
     pendingCount: 0,
     pendingMask: 0,
     markedCount: 0,
+    waiting: 0,
     rotations: 0,
     work: 0,
     cost: 0,
@@ -73,38 +79,72 @@ export function createKernelScan(
 }
 
 /**
- * Executes in thought all that a kernel on the qubits of `inside` (block and lanes) can, phases as late as possible and merged. The
- * requirements must be those of the queue as it is. Returns a score, work per cost, or -1 where there is no rotation to execute.
+ * Executes in thought all that a kernel on the qubits of `inside` (block and lanes) can. Rotations that wait for phases are put off as
+ * long as others can go on, then all these phases are executed at once. The requirements must be those of the queue as it is. Returns
+ * a score, work per cost, or -1 where there is no rotation to execute.
  */
 export function scanKernel(scan: KernelScan, inside: number, recording: boolean): number {
-  const { queue, requirements } = scan;
-  const { order, kinds, masks, length } = queue;
-  const required = requirements.masks;
+  const { queue, ready } = scan;
+  const { order, length } = queue;
+  const required = scan.requirements.masks;
   scan.recording = recording;
   scan.takenCount = scan.stepCount = scan.pendingCount = scan.pendingMask = 0;
   scan.rotations = scan.work = 0;
   scan.cost = scan.baseCost;
+  let count = 0;
   for (let i = 0; i < length; i++) {
     const operation = order[i]!;
-    if ((required[operation]! & ~inside) !== 0) continue;
+    if ((required[operation]! & ~inside) === 0) ready[count++] = operation;
+  }
+  while (count > 0) {
+    count = executeRound(scan, count);
+    if (count > 0) executeRequired(scan, inside, scan.waiting);
+  }
+  if (scan.rotations === 0) return -1;
+  executeEagerly(scan, inside);
+  return (scan.work + 0.01 * scan.rotations) / scan.cost;
+}
+
+/** Executes what does not wait for phases; returns how many operations are left in `ready`. */
+function executeRound(scan: KernelScan, count: number): number {
+  const { ready, queue } = scan;
+  const { kinds, masks, controls } = queue;
+  /** Qubits with a rotation put off, and with anything put off. */
+  let rotated = 0;
+  let blocked = 0;
+  let kept = 0;
+  scan.waiting = 0;
+  for (let i = 0; i < count; i++) {
+    const operation = ready[i]!;
     const mask = masks[operation]!;
     const kind = kinds[operation];
     if (kind === QueueKind.diagonal) {
-      scan.pending[scan.pendingCount++] = operation;
-      scan.pendingMask |= mask;
+      if ((mask & rotated) === 0) {
+        scan.pending[scan.pendingCount++] = operation;
+        scan.pendingMask |= mask;
+      } else {
+        blocked |= mask;
+        ready[kept++] = operation;
+      }
       continue;
     }
-    if ((scan.pendingMask & mask) !== 0) executeRequired(scan, inside, mask);
+    const control = controls[operation]!;
+    const free = (mask & blocked) === 0 && (control & rotated) === 0;
+    if (!free || (mask & scan.pendingMask) !== 0) {
+      if (free) scan.waiting |= mask;
+      blocked |= mask | control;
+      rotated |= mask;
+      ready[kept++] = operation;
+      continue;
+    }
     const matrix = kind === QueueKind.matrix;
     const cost = matrix ? InstructionCost.matrix : InstructionCost.rotation;
     scan.rotations++;
     scan.work += cost;
     scan.cost += cost;
-    if (recording) takeOne(scan, operation, matrix ? StepKind.matrix : StepKind.rotation);
+    if (scan.recording) takeOne(scan, operation, matrix ? StepKind.matrix : StepKind.rotation);
   }
-  if (scan.rotations === 0) return -1;
-  executeEagerly(scan, inside);
-  return (scan.work + 0.01 * scan.rotations) / scan.cost;
+  return kept;
 }
 
 function takeOne(scan: KernelScan, operation: number, kind: number): void {
@@ -113,8 +153,8 @@ function takeOne(scan: KernelScan, operation: number, kind: number): void {
   scan.stepEnds[scan.stepCount++] = scan.takenCount;
 }
 
-/** Executes the pending phases on qubits that a rotation is about to act on. */
-function executeRequired(scan: KernelScan, inside: number, mask: number): void {
+/** Executes the pending phases on qubits that rotations wait to act on. */
+function executeRequired(scan: KernelScan, inside: number, waiting: number): void {
   const { pending, marked, pendingCount, queue } = scan;
   const { masks, rotatable } = queue;
   let outer = 0;
@@ -123,14 +163,13 @@ function executeRequired(scan: KernelScan, inside: number, mask: number): void {
   for (let j = 0; j < pendingCount; j++) {
     const operation = pending[j]!;
     const term = masks[operation]!;
-    const hit = (term & mask) !== 0 ? 1 : 0;
+    const hit = (term & waiting) !== 0 ? 1 : 0;
     marked[j] = hit;
     if (hit === 0) continue;
     required++;
     alone += rotatable[operation]!;
     outer |= term & ~inside;
   }
-  if (required === 0) return;
   scan.markedCount = required;
   const outerCount = countBits(outer);
   // One phase or two by tangents need no more instructions than a table, unless that can take more.
@@ -142,15 +181,16 @@ function executeRequired(scan: KernelScan, inside: number, mask: number): void {
     executeMarked(scan, StepKind.wide, wideCost(scan, inside));
   } else {
     markMore(scan, inside, outer, outerCount);
-    if (tangents && scan.markedCount < 3) markRequired(scan, mask);
-    executeMarked(scan, tangents && scan.markedCount < 3 ? StepKind.phaseAlone : StepKind.table);
+    const few = tangents && scan.markedCount < 3;
+    if (few) markWaited(scan, waiting);
+    executeMarked(scan, few ? StepKind.phaseAlone : StepKind.table);
   }
 }
 
-function markRequired(scan: KernelScan, mask: number): void {
+function markWaited(scan: KernelScan, waiting: number): void {
   scan.markedCount = 0;
   for (let j = 0; j < scan.pendingCount; j++) {
-    const hit = (scan.queue.masks[scan.pending[j]!]! & mask) !== 0 ? 1 : 0;
+    const hit = (scan.queue.masks[scan.pending[j]!]! & waiting) !== 0 ? 1 : 0;
     scan.marked[j] = hit;
     scan.markedCount += hit;
   }
