@@ -23,7 +23,6 @@ export type {
 } from './circuit/classical-expression.ts';
 export { ClassicalMemory } from './circuit/classical-memory.ts';
 export { typeOfExpression } from './circuit/classical-type.ts';
-export { type DrawingOptions, drawCircuit } from './circuit/draw-circuit.ts';
 export {
   type ClassicalScope,
   castValue,
@@ -119,7 +118,11 @@ export {
   type EquivalenceReport,
   verifyEquivalence,
 } from './compiler/verify-equivalence.ts';
-export { formatOpenQasm2 } from './openqasm/format-openqasm2.ts';
+export { circuitToSvg, type SvgOptions } from './drawing/circuit-to-svg.ts';
+export { type DrawingOptions, drawCircuit } from './drawing/draw-circuit.ts';
+export type { InputValue } from './openqasm/analysis/input.ts';
+export { formatOpenQasm2 } from './openqasm/format/format-openqasm2.ts';
+export { formatOpenQasm3 } from './openqasm/format/format-openqasm3.ts';
 export {
   type OpenQasmOptions,
   parseOpenQasm,
@@ -127,6 +130,12 @@ export {
   parseOpenQasm3,
   parseOpenQasmSyntax,
 } from './openqasm/parse-openqasm.ts';
+export type { OpenQasmVersion } from './openqasm/syntax/source-text.ts';
+export type {
+  Expression as OpenQasmExpression,
+  Program as OpenQasmProgram,
+  Statement as OpenQasmStatement,
+} from './openqasm/syntax/syntax-tree.ts';
 export { type MaskedPauli, PauliSum, type PauliTerm } from './operator/pauli-sum.ts';
 export type { AmplitudePrecision } from './simulation/engine/state-engine.ts';
 export { finiteDifferenceGradient } from './simulation/gradient/finite-difference.ts';

@@ -1,6 +1,7 @@
 import { QedgeError } from '@qedge/core';
 import type { ClassicalExpression, ClassicalType } from '../../circuit/classical-expression.ts';
 import { ClassicalMemory } from '../../circuit/classical-memory.ts';
+import { checkCast, typeOfExpression } from '../../circuit/classical-type.ts';
 import { evaluateClassical } from '../../circuit/evaluate-classical.ts';
 import { ParameterExpression } from '../../circuit/parameter.ts';
 import type { Analysis } from './analysis.ts';
@@ -12,8 +13,12 @@ const NO_MEMORY = new ClassicalMemory(0);
 
 /** Evaluates an operation whose operands are literals; any other one is kept for the running program. */
 export function foldClassical(analysis: Analysis, expression: ClassicalExpression, start: number): Value {
-  if (!operandsOf(expression).every(({ kind }) => kind === 'literal')) return expression;
   try {
+    if (!operandsOf(expression).every(({ kind }) => kind === 'literal')) {
+      // Operands that do not fit are found now, not by the running program.
+      typeOfExpression(expression);
+      return expression;
+    }
     const { type, value } = evaluateClassical(expression, NO_MEMORY);
     return fromLiteral(literal(type, value));
   } catch (error) {
@@ -77,7 +82,14 @@ export function castClassical(analysis: Analysis, value: Value, type: ClassicalT
   if (typeof value === 'number' && type.kind === 'float' && type.size === 64) return value;
   const operand = toClassical(value);
   if (operand === null) return analysis.fail(start, describeType(type), describeValue(value));
-  if (operand.kind === 'variable' && describeType(operand.type) === describeType(type)) return operand;
+  try {
+    const own = typeOfExpression(operand);
+    if (describeType(own) === describeType(type)) return value;
+    checkCast(own, type);
+  } catch (error) {
+    if (!(error instanceof QedgeError)) throw error;
+    return analysis.fail(start, describeType(type), error.message);
+  }
   return foldClassical(analysis, { kind: 'cast', type, operand }, start);
 }
 

@@ -66,6 +66,11 @@ const KEYWORDS: Readonly<Record<2 | 3, ReadonlySet<string>>> = {
   ]),
 };
 
+/** True for a word that no name can be. */
+export function isKeyword(version: 2 | 3, word: string): boolean {
+  return KEYWORDS[version].has(word);
+}
+
 /** Longest first where one is the beginning of another. */
 const SYMBOLS: Readonly<Record<2 | 3, readonly string[]>> = {
   2: ['->', '==', ...'+-*/^()[]{},;'],
