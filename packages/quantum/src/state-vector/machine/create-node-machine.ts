@@ -12,6 +12,7 @@ import { type RegionSource, SeparateRegions } from './memory-regions.ts';
 import { createSharedRegions } from './portable-memory.ts';
 import { requireOptions } from './require-options.ts';
 import { selfCheck } from './self-check.ts';
+import { PADDING_BYTES } from './state-addressing.ts';
 import { sweepShapeOf } from './sweep-shapes.ts';
 import { VectorMachine } from './vector-machine.ts';
 
@@ -33,7 +34,7 @@ export async function createStateMachine(options: StateMachineOptions): Promise<
     shape: sweepShapeOf(traits, host.isa, element, levelTwoBytes(host)),
     team,
     regions: regionsOf(host, team.size > 1),
-    paddingBytes: 0,
+    paddingBytes: PADDING_BYTES,
     compile: host.isa === 'wasm-256' ? withRevectorizer : (work) => work(),
   });
   selfCheck(machine);

@@ -4,6 +4,7 @@ import type { AmplitudeElement } from '../vector-program.ts';
 import { createSharedRegions } from './portable-memory.ts';
 import { requireOptions } from './require-options.ts';
 import { selfCheck } from './self-check.ts';
+import { PADDING_BYTES } from './state-addressing.ts';
 import { sweepShapeOf } from './sweep-shapes.ts';
 import { VectorMachine } from './vector-machine.ts';
 
@@ -36,7 +37,7 @@ export async function createStateMachine(options: StateMachineOptions): Promise<
     shape: sweepShapeOf(traits, host.isa, element, null),
     team,
     regions: createSharedRegions(host, shared),
-    paddingBytes: 0,
+    paddingBytes: PADDING_BYTES,
     compile: (work) => work(),
   });
   selfCheck(machine);
