@@ -32,6 +32,7 @@ import { openPreparedProgram as openNativeProgram } from '../src/prepared-node.t
 import { randomGraph, randomGraphInputs } from '../src/testing/random-graph.ts';
 import { caseModel, caseNumbers, GRAPH_CASES } from './graph-cases.ts';
 import { eagerEngine, presentIsas } from './present-ways.ts';
+import { findAllocation } from './steady-state.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'qedge-program-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -416,6 +417,21 @@ describe.skipIf(NATIVE === undefined)('a trusted program without a generator', (
     expect(() => openNativeProgram(light, TRUSTED)).toThrow(FileFormatError);
     expect(() => openNativeProgram(join(folder, 'missing.qez'), TRUSTED)).toThrow(FileNotFoundError);
   });
+});
+
+describe('a program at work', () => {
+  it('allocates nothing', async () => {
+    const path = join(folder, 'steady.qez');
+    const isas = [...new Set([NATIVE ?? ('wasm-strict' as const), 'wasm-strict' as const])];
+    const engines = await Promise.all(isas.map((isa) => createKernelEngine({ isa })));
+    const { model } = caseModel(GRAPH_CASES.find(({ name }) => name === 'matmul')!);
+    await savePreparedModel(path, model, engines);
+    for (const engine of engines) engine.dispose();
+    using portable = openPreparedProgram(path);
+    expect(findAllocation(() => portable.run())).toBeNull();
+    using native = openNativeProgram(path, TRUSTED);
+    expect(findAllocation(() => native.run())).toBeNull();
+  }, 30_000);
 });
 
 describe('programs by a hostile writer', () => {
