@@ -97,7 +97,9 @@ describe('expandInstruction', () => {
       if (expanded === null) continue;
       const circuit = new Circuit(qubitCount);
       for (const simpler of expanded) circuit.append(simpler);
-      const used = Object.fromEntries(circuit.parameterNames.map((letter) => [letter, values[letter as 'a']]));
+      const used = Object.fromEntries(
+        circuit.parameterNames.map((letter) => [letter, values[letter as 'a']]),
+      );
       const direct = expandInstruction({ kind: 'gate', name, qubits, parameters: bound })!;
       expect(circuit.bind(used).instructions.map(({ kind }) => kind)).toEqual(direct.map(({ kind }) => kind));
       expect(
@@ -199,7 +201,10 @@ describe('expandInstruction', () => {
             kind: 'gate',
             name,
             qubits: qubits.slice(0, gateDefinition(name).qubitCount),
-            parameters: Array.from({ length: gateDefinition(name).parameterCount }, () => random.normal() * 3),
+            parameters: Array.from(
+              { length: gateDefinition(name).parameterCount },
+              () => random.normal() * 3,
+            ),
           }) as const,
       ),
       (qubits) => ({ kind: 'unitary', qubits: qubits.slice(0, 1), matrix: randomUnitary(random, 2) }),
@@ -239,9 +244,10 @@ describe('expandInstruction', () => {
         const own = matrixOfElementary(expandInstruction(body) ?? [body], 5);
         const expanded = expandInstruction(instruction)!;
         const expected = controlledMatrix(own, controls, controlState);
-        expect(largestDifference(matrixOfElementary(expanded, 5), expected), JSON.stringify(body)).toBeLessThan(
-          1e-12,
-        );
+        expect(
+          largestDifference(matrixOfElementary(expanded, 5), expected),
+          JSON.stringify(body),
+        ).toBeLessThan(1e-12);
       }
     }
   });

@@ -230,7 +230,10 @@ function copyNumbers(values: Float64Array): Float64Array {
 
 function checkSize(name: string, count: number, most: number): void {
   if (count > most) {
-    throw new InvalidArgumentError(`${name} has too many qubits`, { expected: `at most ${most}`, actual: count });
+    throw new InvalidArgumentError(`${name} has too many qubits`, {
+      expected: `at most ${most}`,
+      actual: count,
+    });
   }
 }
 

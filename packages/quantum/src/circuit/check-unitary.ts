@@ -21,7 +21,12 @@ export function checkUnitary(matrix: Float64Array, qubitCount: number): void {
       let [re, im] = [a === b ? -1 : 0, 0];
       const [rowA, rowB] = [2 * size * a, 2 * size * b];
       for (let k = 0; k < 2 * size; k += 2) {
-        const [ar, ai, br, bi] = [matrix[rowA + k]!, matrix[rowA + k + 1]!, matrix[rowB + k]!, matrix[rowB + k + 1]!];
+        const [ar, ai, br, bi] = [
+          matrix[rowA + k]!,
+          matrix[rowA + k + 1]!,
+          matrix[rowB + k]!,
+          matrix[rowB + k + 1]!,
+        ];
         re += ar * br + ai * bi;
         im += ai * br - ar * bi;
       }

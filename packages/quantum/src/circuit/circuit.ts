@@ -265,7 +265,9 @@ export class Circuit extends InstructionBuilder {
     const placeBody = (body: Circuit): Circuit => {
       const placed = composed.emptyCopy();
       placed.#adoptVariables(body);
-      body.forEach((inner) => placed.append(placeInstruction(inner, placeQubit, placeClbit, placeBody)));
+      body.forEach((inner) => {
+        placed.append(placeInstruction(inner, placeQubit, placeClbit, placeBody));
+      });
       return placed;
     };
     other.forEach((instruction) => {
@@ -412,9 +414,7 @@ export class Circuit extends InstructionBuilder {
       return JSON.stringify(rest);
     };
     const spell = (instruction: Instruction) => JSON.stringify(encodeRecord(instruction));
-    return (
-      frame(this) === frame(other) && this.#store.equals(other.#store, (a, b) => spell(a) === spell(b))
-    );
+    return frame(this) === frame(other) && this.#store.equals(other.#store, (a, b) => spell(a) === spell(b));
   }
 
   /**
@@ -444,7 +444,9 @@ export class Circuit extends InstructionBuilder {
   toJSON(): CircuitData {
     const [quantumRegisters, classicalRegisters] = [this.#quantumRegisters, this.#classicalRegisters];
     const instructions: Record<string, unknown>[] = [];
-    this.forEach((instruction) => instructions.push(encodeRecord(instruction)));
+    this.forEach((instruction) => {
+      instructions.push(encodeRecord(instruction));
+    });
     return {
       format: 'qedge-circuit',
       version: 2,

@@ -46,7 +46,8 @@ export function checkType(type: ClassicalType): ClassicalType {
 
 const isInteger = ({ kind }: ClassicalType) => kind === 'int' || kind === 'uint';
 const isNumber = (type: ClassicalType) => isInteger(type) || type.kind === 'float' || type.kind === 'bool';
-const isBits = ({ kind }: ClassicalType) => kind === 'bit' || kind === 'angle' || kind === 'int' || kind === 'uint';
+const isBits = ({ kind }: ClassicalType) =>
+  kind === 'bit' || kind === 'angle' || kind === 'int' || kind === 'uint';
 const sizeOf = (type: ClassicalType) => (type.kind === 'bool' ? 1 : type.size);
 
 function refuse(what: string, ...types: ClassicalType[]): InvalidArgumentError {
@@ -63,7 +64,8 @@ function arithmeticType(operator: string, a: ClassicalType, b: ClassicalType): C
     const size = Math.max(...[a, b].map((type) => (type.kind === 'float' ? type.size : 32)));
     return { kind: 'float', size: size === 64 ? 64 : 32 };
   }
-  const promote = (type: ClassicalType) => (type.kind === 'bool' ? ({ kind: 'int', size: 32 } as const) : type);
+  const promote = (type: ClassicalType) =>
+    type.kind === 'bool' ? ({ kind: 'int', size: 32 } as const) : type;
   const [left, right] = [promote(a), promote(b)];
   const size = Math.max(sizeOf(left), sizeOf(right));
   if (left.kind === right.kind) return { kind: left.kind as 'int', size };

@@ -6,7 +6,16 @@ import type {
   ClassicalType,
   ClassicalValue,
 } from './classical-expression.ts';
-import { BIT, BOOL, checkCast, FLOAT64, REAL_FUNCTIONS, typeBinary, typeCall, typeUnary } from './classical-type.ts';
+import {
+  BIT,
+  BOOL,
+  checkCast,
+  FLOAT64,
+  REAL_FUNCTIONS,
+  typeBinary,
+  typeCall,
+  typeUnary,
+} from './classical-type.ts';
 
 /** Where an expression finds bits and variables; `ClassicalMemory` is one. */
 export interface ClassicalScope {
@@ -37,16 +46,16 @@ export function evaluateClassical(expression: ClassicalExpression, scope: Classi
     case 'variable':
       return scope.read(expression.name);
     case 'index':
-      return readBit(evaluateClassical(expression.operand, scope), evaluateClassical(expression.index, scope));
+      return readBit(
+        evaluateClassical(expression.operand, scope),
+        evaluateClassical(expression.index, scope),
+      );
     case 'unary': {
       const operand = evaluateClassical(expression.operand, scope);
       const type = typeUnary(expression.operator, operand.type);
       if (expression.operator === '!') return { type, value: !isTrue(operand) };
       if (expression.operator === '~') return normalize(type, ~(operand.value as bigint));
-      return normalize(
-        type,
-        typeof operand.value === 'number' ? -operand.value : -(operand.value as bigint),
-      );
+      return normalize(type, typeof operand.value === 'number' ? -operand.value : -(operand.value as bigint));
     }
     case 'binary':
       return evaluateBinary(expression, scope);
@@ -217,7 +226,10 @@ function applyInteger(operator: BinaryOperator, a: bigint, b: bigint, type: Clas
 
 function shiftCount(count: bigint): number {
   if (count < 0n) {
-    throw new InvalidArgumentError('A shift by less than 0', { expected: 'a count >= 0', actual: String(count) });
+    throw new InvalidArgumentError('A shift by less than 0', {
+      expected: 'a count >= 0',
+      actual: String(count),
+    });
   }
   return Number(count);
 }

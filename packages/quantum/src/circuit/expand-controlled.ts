@@ -40,7 +40,10 @@ export function controlInstructions(
   ];
 }
 
-function controlLibraryGate({ name, qubits, parameters }: GateInstruction, controls: readonly number[]): Instruction[] {
+function controlLibraryGate(
+  { name, qubits, parameters }: GateInstruction,
+  controls: readonly number[],
+): Instruction[] {
   const { qubitCount, controlCount } = gateDefinition(name);
   const own = qubits.length - (qubitCount - controlCount);
   return controlGate(BASES[name]!, qubits.slice(own), parameters, [...controls, ...qubits.slice(0, own)]);
@@ -81,7 +84,10 @@ function controlElementary(instruction: Instruction, controls: readonly number[]
 }
 
 /** A table of phases under controls: a larger table, or for many controls one phase for each product of bits. */
-function controlDiagonal({ qubits, phases }: DiagonalInstruction, controls: readonly number[]): Instruction[] {
+function controlDiagonal(
+  { qubits, phases }: DiagonalInstruction,
+  controls: readonly number[],
+): Instruction[] {
   if (qubits.length + controls.length <= MAX_TABLE_QUBITS) {
     const controlled = new Float64Array(phases.length * 2 ** controls.length);
     controlled.set(phases, controlled.length - phases.length);

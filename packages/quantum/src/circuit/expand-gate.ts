@@ -127,7 +127,10 @@ export function expandGate(
 ): readonly GateStep[] | null {
   if (ELEMENTARY_GATES.has(name)) return null;
   const { name: known } = gateDefinition(name);
-  return RULES[known]!(parameters, Array.from({ length: qubitCount }, (_, i) => i));
+  return RULES[known]!(
+    parameters,
+    Array.from({ length: qubitCount }, (_, i) => i),
+  );
 }
 
 const controlsName = (count: number) => (count === 1 ? 'p' : 'mcp');
@@ -223,4 +226,3 @@ export function controlElementaryGate(
   if (controls.length === 0) return [{ name, positions, parameters }];
   return CONTROLLED_RULES[name]!(controls, positions, parameters);
 }
-

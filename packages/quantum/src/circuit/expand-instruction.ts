@@ -22,7 +22,7 @@ import { gateOn, prepareState, splitUnitary } from './synthesize-unitary.ts';
  */
 export function expandInstruction(instruction: Instruction): Instruction[] | null {
   const once = expandOnce(instruction);
-  return once && once.flatMap((simpler) => expandInstruction(simpler) ?? [simpler]);
+  return once?.flatMap((simpler) => expandInstruction(simpler) ?? [simpler]) ?? null;
 }
 
 function expandOnce(instruction: Instruction): readonly Instruction[] | null {
@@ -46,11 +46,13 @@ function expandOnce(instruction: Instruction): readonly Instruction[] | null {
 
 function expandGateInstruction({ name, qubits, parameters }: GateInstruction): Instruction[] | null {
   const steps = expandGate(name, parameters, qubits.length);
-  return (
-    steps &&
-    steps.map((step) =>
-      gateOn(step.name, step.positions.map((position) => qubits[position]!), ...step.parameters),
-    )
+  if (steps === null) return null;
+  return steps.map((step) =>
+    gateOn(
+      step.name,
+      step.positions.map((position) => qubits[position]!),
+      ...step.parameters,
+    ),
   );
 }
 

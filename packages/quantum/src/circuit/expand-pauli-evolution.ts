@@ -35,9 +35,7 @@ function evolveTerm(
   const enter = support.flatMap(({ letter, qubit }) => changeOfBasis(letter, qubit, 'sx'));
   const leave = support.flatMap(({ letter, qubit }) => changeOfBasis(letter, qubit, 'sxdg'));
   const last = support.length - 1;
-  const ladder = support
-    .slice(1, -1)
-    .map(({ qubit }, i) => gateOn('cx', [support[i]!.qubit, qubit]));
+  const ladder = support.slice(1, -1).map(({ qubit }, i) => gateOn('cx', [support[i]!.qubit, qubit]));
   const core = rotate('rzz', [support[last - 1]!.qubit, support[last]!.qubit], angle, controls);
   return [...enter, ...ladder, ...core, ...ladder.toReversed(), ...leave.toReversed()];
 }

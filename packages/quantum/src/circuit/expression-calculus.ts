@@ -28,9 +28,7 @@ export function compileNode(node: ExpressionNode, indexOf: (name: string) => num
     case 'sum':
       return compileSum(node, indexOf);
     case 'product': {
-      const factors = node.factors.map(
-        ([base, exponent]) => [compileNode(base, indexOf), exponent] as const,
-      );
+      const factors = node.factors.map(([base, exponent]) => [compileNode(base, indexOf), exponent] as const);
       return (values) => {
         let product = 1;
         for (const [base, exponent] of factors) {
@@ -116,10 +114,7 @@ export function differentiateNode(node: ExpressionNode, name: string): Expressio
       // d(a**b) = a**b (b' log a + b a' / a)
       const logarithmic = addNodes(
         multiplyNodes(derive(node.exponent), callNode('log', node.base)),
-        multiplyNodes(
-          node.exponent,
-          multiplyNodes(derive(node.base), raiseNode(node.base, numberNode(-1))),
-        ),
+        multiplyNodes(node.exponent, multiplyNodes(derive(node.base), raiseNode(node.base, numberNode(-1)))),
       );
       return multiplyNodes(node, logarithmic);
     }

@@ -231,8 +231,7 @@ export function substituteNode(
       );
     case 'product':
       return node.factors.reduce(
-        (product, [base, exponent]) =>
-          multiplyNodes(product, raiseNode(into(base), numberNode(exponent))),
+        (product, [base, exponent]) => multiplyNodes(product, raiseNode(into(base), numberNode(exponent))),
         numberNode(1),
       );
     case 'power':

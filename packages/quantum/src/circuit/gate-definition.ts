@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '@qedge/core';
-import * as formulas from './gate-formulas.ts';
 import type { DerivativeFormula, MatrixFormula } from './gate-formulas.ts';
+import * as formulas from './gate-formulas.ts';
 import { type ParameterValue, scaleAngle, shiftAngle } from './parameter.ts';
 
 /** Every gate a circuit can hold. Names and matrices are those of Qiskit's library, excitations those of PennyLane. */
@@ -164,9 +164,7 @@ const inverseOfControlledSx =
   (controlCount: number): Inverse =>
   () => [
     step('h', [controlCount]),
-    controlCount === 1
-      ? step('csdg', [0, 1])
-      : step('mcp', positionsUpTo(controlCount + 1), -Math.PI / 2),
+    controlCount === 1 ? step('csdg', [0, 1]) : step('mcp', positionsUpTo(controlCount + 1), -Math.PI / 2),
     step('h', [controlCount]),
   ];
 
@@ -235,12 +233,7 @@ const GATES = {
   ryy: angleGate('ryy', formulas.RYY, 0, rotation(formulas.RYY, false, 'symmetric')),
   rzz: angleGate('rzz', formulas.RZZ, 0, rotation(formulas.RZZ, false, 'diagonal', 'symmetric')),
   rzx: angleGate('rzx', formulas.RZX, 0, rotation(formulas.RZX, false)),
-  xx_plus_yy: angleGate(
-    'xx_plus_yy',
-    formulas.XX_PLUS_YY,
-    0,
-    plane(formulas.XX_PLUS_YY, 4, 1, 2, true),
-  ),
+  xx_plus_yy: angleGate('xx_plus_yy', formulas.XX_PLUS_YY, 0, plane(formulas.XX_PLUS_YY, 4, 1, 2, true)),
   xx_minus_yy: angleGate(
     'xx_minus_yy',
     formulas.XX_MINUS_YY,

@@ -84,15 +84,46 @@ export const PHASED_U: MatrixFormula = ([theta, phi, lambda, gamma]) => {
   return matrix;
 };
 
-export const SWAP = constant(sparse(4, [[0, 0, 1, 0], [1, 2, 1, 0], [2, 1, 1, 0], [3, 3, 1, 0]]));
-export const ISWAP = constant(sparse(4, [[0, 0, 1, 0], [1, 2, 0, 1], [2, 1, 0, 1], [3, 3, 1, 0]]));
+export const SWAP = constant(
+  sparse(4, [
+    [0, 0, 1, 0],
+    [1, 2, 1, 0],
+    [2, 1, 1, 0],
+    [3, 3, 1, 0],
+  ]),
+);
+export const ISWAP = constant(
+  sparse(4, [
+    [0, 0, 1, 0],
+    [1, 2, 0, 1],
+    [2, 1, 0, 1],
+    [3, 3, 1, 0],
+  ]),
+);
 /** `cx(0, 1)`, then `cx(1, 0)`. */
-export const DCX = constant(sparse(4, [[0, 0, 1, 0], [1, 3, 1, 0], [2, 1, 1, 0], [3, 2, 1, 0]]));
+export const DCX = constant(
+  sparse(4, [
+    [0, 0, 1, 0],
+    [1, 3, 1, 0],
+    [2, 1, 1, 0],
+    [3, 2, 1, 0],
+  ]),
+);
 /** `(1 (x) X - X (x) Y) / sqrt(2)`, the first qubit on the right. */
 export const ECR = constant(
   sparse(4, [
-    ...[[0, 1, HALF, 0], [0, 3, 0, HALF], [1, 0, HALF, 0], [1, 2, 0, -HALF]],
-    ...[[2, 1, 0, HALF], [2, 3, HALF, 0], [3, 0, 0, -HALF], [3, 2, HALF, 0]],
+    ...[
+      [0, 1, HALF, 0],
+      [0, 3, 0, HALF],
+      [1, 0, HALF, 0],
+      [1, 2, 0, -HALF],
+    ],
+    ...[
+      [2, 1, 0, HALF],
+      [2, 3, HALF, 0],
+      [3, 0, 0, -HALF],
+      [3, 2, HALF, 0],
+    ],
   ]),
 );
 const diagonal4 = (value: number) => [0, 1, 2, 3].map((i) => [i, i, value, 0]);
@@ -106,7 +137,12 @@ export const RYY: MatrixFormula = ([angle]) => {
 };
 export const RZZ: MatrixFormula = ([angle]) => {
   const [c, s] = halves(angle!);
-  return sparse(4, [[0, 0, c, -s], [1, 1, c, s], [2, 2, c, s], [3, 3, c, -s]]);
+  return sparse(4, [
+    [0, 0, c, -s],
+    [1, 1, c, s],
+    [2, 2, c, s],
+    [3, 3, c, -s],
+  ]);
 };
 /** `exp(-i angle Z X / 2)`, Z on the first qubit, X on the second. */
 export const RZX: MatrixFormula = ([angle]) => {
@@ -140,14 +176,23 @@ function dropRounding(entry: number, index: number): number {
 export const RCCX = constant(
   sparse(8, [
     ...[0, 1, 2, 4, 6].map((i) => [i, i, 1, 0]),
-    ...[[5, 5, -1, 0], [3, 7, 0, -1], [7, 3, 0, 1]],
+    ...[
+      [5, 5, -1, 0],
+      [3, 7, 0, -1],
+      [7, 3, 0, 1],
+    ],
   ]),
 );
 /** C3X up to phases (Maslov, arXiv 1508.03273). */
 export const RCCCX = constant(
   sparse(16, [
     ...[0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14].map((i) => [i, i, 1, 0]),
-    ...[[3, 3, 0, 1], [11, 11, 0, -1], [7, 15, 1, 0], [15, 7, -1, 0]],
+    ...[
+      [3, 3, 0, 1],
+      [11, 11, 0, -1],
+      [7, 15, 1, 0],
+      [15, 7, -1, 0],
+    ],
   ]),
 );
 
@@ -193,12 +238,15 @@ export const u2Derivative: DerivativeFormula = ([phi, lambda], index) =>
   phasedUDerivative([Math.PI / 2, phi!, lambda!], index + 1);
 
 export const rDerivative: DerivativeFormula = ([theta, phi], index) =>
-  index === 0
-    ? scaled(R([theta! + Math.PI, phi!]), 0.5)
-    : turned(R([theta!, phi!]), [2], [1]);
+  index === 0 ? scaled(R([theta! + Math.PI, phi!]), 0.5) : turned(R([theta!, phi!]), [2], [1]);
 
 /** Of a rotation in the plane of two basis states; only the entries of the plane move. */
-export function planeDerivative(matrix: MatrixFormula, size: number, low: number, high: number): DerivativeFormula {
+export function planeDerivative(
+  matrix: MatrixFormula,
+  size: number,
+  low: number,
+  high: number,
+): DerivativeFormula {
   const [above, below] = [size * low + high, size * high + low];
   return (parameters, index) => {
     if (index === 1) return turned(matrix(parameters), [below], [above]);

@@ -8,7 +8,9 @@ import type { ParameterValue } from './parameter.ts';
 export type CircuitBody = Circuit | ((body: Circuit) => void);
 
 /** What a loop runs over: numbers, or an inclusive range. */
-export type LoopValues = readonly number[] | { readonly start: number; readonly stop: number; readonly step?: number };
+export type LoopValues =
+  | readonly number[]
+  | { readonly start: number; readonly stop: number; readonly step?: number };
 
 /** The type that loop variables have unless another is given. */
 const LOOP_TYPE: ClassicalType = { kind: 'int', size: 64 };

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '@qedge/core';
 import { applyToColumns, identityMatrix } from './complex-matrix.ts';
-import { gateMatrix } from './gate-matrix.ts';
 import { expandInstruction } from './expand-instruction.ts';
+import { gateMatrix } from './gate-matrix.ts';
 import { type Instruction, instructionName, type UnitaryKind } from './instruction.ts';
 import type { ParameterValue } from './parameter.ts';
 

@@ -49,9 +49,7 @@ export class InstructionStore {
 
   /** Bytes that the arrays take. */
   get byteLength(): number {
-    const arrays = [
-      ...[this.#opcodes, this.#operandStarts, this.#operands, this.#angleStarts, this.#angles],
-    ];
+    const arrays = [...[this.#opcodes, this.#operandStarts, this.#operands, this.#angleStarts, this.#angles]];
     return arrays.reduce((bytes, array) => bytes + array.byteLength, 0);
   }
 
@@ -187,7 +185,8 @@ export class InstructionStore {
         this.#expressions.delete(index);
       } else this.#expressions.set(index, value);
     }
-    for (const [index, instruction] of [...this.#attached]) this.#attached.set(index, ofAttached(instruction));
+    for (const [index, instruction] of [...this.#attached])
+      this.#attached.set(index, ofAttached(instruction));
   }
 
   /** True for the same instructions; `sameAttached` compares those that are kept as objects. */

@@ -60,7 +60,10 @@ export function placeInstruction(
   }
 }
 
-function placeValues({ values }: ForInstruction, place: (expression: ClassicalExpression) => ClassicalExpression) {
+function placeValues(
+  { values }: ForInstruction,
+  place: (expression: ClassicalExpression) => ClassicalExpression,
+) {
   if ('start' in values) {
     return { start: place(values.start), stop: place(values.stop), step: place(values.step) };
   }
@@ -75,8 +78,9 @@ export function replaceBodies(
   switch (instruction.kind) {
     case 'if': {
       const { then: first, otherwise } = instruction;
-      const bodies = { then: replace(first), ...(otherwise ? { otherwise: replace(otherwise) } : {}) };
-      return { ...instruction, ...bodies };
+      // biome-ignore lint/suspicious/noThenProperty: the instruction is data, and "then" is what its branch is called.
+      const taken = { ...instruction, then: replace(first) };
+      return otherwise ? { ...taken, otherwise: replace(otherwise) } : taken;
     }
     case 'while':
     case 'for':

@@ -11,7 +11,10 @@ export interface NamedParts {
 const NAME = /^[\p{L}_][\p{L}\p{N}_]*$/u;
 
 /** @throws InvalidArgumentError for a name that is none or that the circuit already has. */
-export function checkName({ quantumRegisters, classicalRegisters, variables }: NamedParts, name: string): void {
+export function checkName(
+  { quantumRegisters, classicalRegisters, variables }: NamedParts,
+  name: string,
+): void {
   const taken = [...quantumRegisters, ...classicalRegisters, ...variables].map((part) => part.name);
   if (typeof name !== 'string' || !NAME.test(name) || taken.includes(name)) {
     throw new InvalidArgumentError('A name is not usable', {

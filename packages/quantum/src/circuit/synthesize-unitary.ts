@@ -5,7 +5,11 @@ import type { DiagonalInstruction, Instruction, UnitaryInstruction } from './ins
 import type { ParameterValue } from './parameter.ts';
 
 /** A gate on qubits, as an instruction. */
-export function gateOn(name: string, qubits: readonly number[], ...parameters: ParameterValue[]): Instruction {
+export function gateOn(
+  name: string,
+  qubits: readonly number[],
+  ...parameters: ParameterValue[]
+): Instruction {
   return { kind: 'gate', name, qubits, parameters } as Instruction;
 }
 

@@ -88,7 +88,12 @@ function jacobiAngles(
     const at = 2 * (row * size + column);
     return [matrix[at]!, matrix[at + 1]!] as const;
   };
-  const [[ppr, ppi], [qqr, qqi], [pqr, pqi], [qpr, qpi]] = [entry(p, p), entry(q, q), entry(p, q), entry(q, p)];
+  const [[ppr, ppi], [qqr, qqi], [pqr, pqi], [qpr, qpi]] = [
+    entry(p, p),
+    entry(q, q),
+    entry(p, q),
+    entry(q, p),
+  ];
   // The vector (a_pp - a_qq, a_pq + a_qp, i (a_qp - a_pq)), real and imaginary parts.
   const re = [ppr - qqr, pqr + qpr, pqi - qpi];
   const im = [ppi - qqi, pqi + qpi, qpr - pqr];

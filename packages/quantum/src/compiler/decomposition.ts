@@ -1,3 +1,4 @@
+import { expandGate } from '../circuit/expand-gate.ts';
 import type { GateStep } from '../circuit/gate-definition.ts';
 import { type ParameterValue, scaleAngle, shiftAngle } from '../circuit/parameter.ts';
 
@@ -77,18 +78,19 @@ const ONE_QUBIT_RULES: Readonly<Record<string, Rule>> = {
   ],
 };
 
-/** A gate on two or more qubits as simpler gates, down to cx; null where there is no rule (cx itself). */
+/** A gate on two or more qubits as simpler gates, down to cx and mcp; null where there is no rule (cx and mcp themselves). */
 export function decomposeMultiQubitGate(
   name: string,
   parameters: readonly ParameterValue[],
+  qubitCount: number,
 ): readonly GateStep[] | null {
-  return MULTI_QUBIT_RULES[name]?.(...parameters) ?? null;
+  return MULTI_QUBIT_RULES[name]?.(...parameters) ?? expandGate(name, parameters, qubitCount);
 }
 
-/** A one-qubit gate with angles as rz, sx and u; null for gates without angles and for rz. */
+/** A one-qubit gate with angles as rz, sx, p and u; null for gates without angles and for rz. */
 export function decomposeRotation(
   name: string,
   parameters: readonly ParameterValue[],
 ): readonly GateStep[] | null {
-  return ONE_QUBIT_RULES[name]?.(...parameters) ?? null;
+  return ONE_QUBIT_RULES[name]?.(...parameters) ?? expandGate(name, parameters, 1);
 }

@@ -1,3 +1,4 @@
+import { clbitsOf } from '../circuit/check-control-flow.ts';
 import type { Circuit } from '../circuit/circuit.ts';
 import type { Instruction } from '../circuit/instruction.ts';
 
@@ -21,7 +22,7 @@ export function dependencyGraph(
   const last = new Int32Array(circuit.width).fill(-1);
   instructions.forEach((instruction, index) => {
     const wires: number[] = [...instruction.qubits];
-    if (instruction.kind === 'measure') wires.push(circuit.qubitCount + instruction.clbit);
+    for (const clbit of clbitsOf(instruction)) wires.push(circuit.qubitCount + clbit);
     const before = new Set<number>();
     for (const wire of wires) {
       if (last[wire]! >= 0) before.add(last[wire]!);

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '@qedge/core';
+import { clbitsOf } from '../circuit/check-control-flow.ts';
 import type { Circuit } from '../circuit/circuit.ts';
 import { instructionName } from '../circuit/instruction.ts';
 import { checkTarget, instructionProperty, type Target } from './target.ts';
@@ -95,7 +96,7 @@ function estimateTimes(circuit: Circuit, target: Target): Times {
   let [serial, criticalPath] = [0, 0];
   for (const instruction of circuit.instructions) {
     const wires: number[] = [...instruction.qubits];
-    if (instruction.kind === 'measure') wires.push(circuit.qubitCount + instruction.clbit);
+    for (const clbit of clbitsOf(instruction)) wires.push(circuit.qubitCount + clbit);
     const start = wires.reduce((latest, wire) => Math.max(latest, free[wire]!), 0);
     const name = instructionName(instruction);
     const duration =

@@ -121,7 +121,7 @@ function appendDeferred(
   const joined = start.clone();
   const written = new Set<number>();
   for (const instruction of circuit.instructions) {
-    if (instruction.kind === 'barrier') continue;
+    if (instruction.kind === 'barrier' || instruction.kind === 'delay') continue;
     if (isUnitaryKind(instruction)) {
       joined.append(placeInstruction(instruction, placeOf));
       continue;

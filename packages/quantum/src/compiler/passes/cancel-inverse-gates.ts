@@ -1,4 +1,4 @@
-import { Circuit } from '../../circuit/circuit.ts';
+import type { Circuit } from '../../circuit/circuit.ts';
 import { gateDefinition } from '../../circuit/gate-definition.ts';
 import type { GateInstruction, Instruction } from '../../circuit/instruction.ts';
 import { addAngles, type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
@@ -34,7 +34,7 @@ function cancelOnce(circuit: Circuit): Circuit {
     for (const qubit of instruction.qubits) wires[qubit]!.push(kept.length);
     kept.push(instruction);
   }
-  const cancelled = new Circuit(circuit.qubitCount, circuit.clbitCount);
+  const cancelled = circuit.emptyCopy();
   for (const instruction of kept) if (instruction !== null) cancelled.append(instruction);
   return cancelled;
 }
@@ -78,20 +78,25 @@ function* positionsBackwards(qubits: readonly number[], wires: readonly number[]
 /** One gate for two that follow each other; null when they cancel; undefined when there is none. */
 function mergeGates(first: GateInstruction, second: GateInstruction): GateInstruction | null | undefined {
   const definition = gateDefinition(second.name);
-  if (!sameQubits(first, second, definition.symmetric)) return undefined;
-  const [inverse, ...rest] = definition.inverse(second.parameters);
+  if (first.qubits.length !== second.qubits.length) return undefined;
+  const [inverse, ...rest] = definition.inverse(second.parameters, second.qubits.length);
   if (
     rest.length === 0 &&
     inverse!.name === first.name &&
+    sameQubits(
+      first,
+      inverse!.positions.map((position) => second.qubits[position]!),
+      definition.symmetric,
+    ) &&
     equalAngles(first.parameters, inverse!.parameters)
   ) {
     return null;
   }
   if (first.name !== second.name || definition.parameterCount !== 1) return undefined;
+  if (!sameQubits(first, second.qubits, definition.symmetric)) return undefined;
   const angle = addAngles(first.parameters[0]!, second.parameters[0]!);
-  if (angle === null) return undefined;
-  // After a full turn an uncontrolled rotation is a global phase, a controlled one is not.
-  const period = definition.controlCount > 0 && first.name !== 'cp' ? 2 : 1;
+  // After a full turn a rotation of the whole space is a global phase, one of a part of it is not: half a turn is its frequency.
+  const period = definition.frequencies[0]![0] === 0.5 ? 2 : 1;
   if (typeof angle === 'number' && Math.abs(wrapAngle(angle / period)) < 1e-12) return null;
   return { ...first, parameters: [angle] };
 }
@@ -103,9 +108,8 @@ function equalAngles(a: readonly ParameterValue[], b: readonly ParameterValue[])
   });
 }
 
-function sameQubits(first: GateInstruction, second: GateInstruction, symmetric: boolean): boolean {
-  if (first.qubits.length !== second.qubits.length) return false;
+function sameQubits({ qubits }: GateInstruction, others: readonly number[], symmetric: boolean): boolean {
   return symmetric
-    ? first.qubits.every((qubit) => second.qubits.includes(qubit))
-    : first.qubits.every((qubit, i) => qubit === second.qubits[i]);
+    ? qubits.every((qubit) => others.includes(qubit))
+    : qubits.every((qubit, i) => qubit === others[i]);
 }

@@ -1,4 +1,4 @@
-import { Circuit } from '../../circuit/circuit.ts';
+import type { Circuit } from '../../circuit/circuit.ts';
 import { gateDefinition } from '../../circuit/gate-definition.ts';
 import type { GateInstruction } from '../../circuit/instruction.ts';
 import { synthesizeOneQubit } from '../one-qubit-synthesis.ts';
@@ -14,7 +14,7 @@ export const optimizeOneQubitGates: Pass = {
     const { circuit, target } = state;
     if (!target.basisGates.includes('rz') || !target.basisGates.includes('sx')) return state;
     const hasX = target.basisGates.includes('x');
-    const optimized = new Circuit(circuit.qubitCount, circuit.clbitCount);
+    const optimized = circuit.emptyCopy();
     const runs: GateInstruction[][] = Array.from({ length: circuit.qubitCount }, () => []);
     const flush = (qubit: number) => {
       const run = runs[qubit]!;

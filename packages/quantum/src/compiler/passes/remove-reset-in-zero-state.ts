@@ -1,4 +1,3 @@
-import { Circuit } from '../../circuit/circuit.ts';
 import type { Pass } from '../pass.ts';
 
 /** Drops resets of qubits that nothing has acted on, which are |0> already. */
@@ -6,7 +5,7 @@ export const removeResetInZeroState: Pass = {
   name: 'remove reset in zero state',
   run(state) {
     const { circuit } = state;
-    const kept = new Circuit(circuit.qubitCount, circuit.clbitCount);
+    const kept = circuit.emptyCopy();
     const touched = new Set<number>();
     for (const instruction of circuit.instructions) {
       if (instruction.kind === 'reset' && !touched.has(instruction.qubits[0])) continue;

@@ -100,6 +100,7 @@ function placeCircuit(
 ): CompilationState {
   const { circuit, target } = state;
   const placed = new Circuit(target.qubitCount, circuit.clbitCount);
+  for (const { name, start, size } of circuit.classicalRegisters) placed.nameClbits(name, start, size);
   const physical = start.slice();
   const virtual = new Int32Array(physical.length);
   physical.forEach((place, qubit) => {

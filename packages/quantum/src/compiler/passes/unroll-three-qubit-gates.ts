@@ -1,35 +1,20 @@
-import { Circuit } from '../../circuit/circuit.ts';
-import type { GateInstruction } from '../../circuit/instruction.ts';
-import { decomposeMultiQubitGate } from '../decomposition.ts';
 import type { Pass } from '../pass.ts';
+import { unrollInstruction } from '../unroll-instruction.ts';
 
-/** Rewrites gates on three qubits as gates on one and two, so that a router can place them. */
+/**
+ * Rewrites instructions as gates on one and two qubits, measurements, resets, barriers and delays, so that a router can place
+ * them. Global phases are dropped.
+ *
+ * Running it throws UnsupportedError for control flow, assignments, and phases that depend on more than 12 qubits at once.
+ */
 export const unrollThreeQubitGates: Pass = {
   name: 'unroll three-qubit gates',
   run(state) {
     const { circuit } = state;
-    const unrolled = new Circuit(circuit.qubitCount, circuit.clbitCount);
-    for (const instruction of circuit.instructions) {
-      if (instruction.kind === 'gate') appendUnrolled(unrolled, instruction);
-      else unrolled.append(instruction);
-    }
+    const unrolled = circuit.emptyCopy();
+    circuit.forEach((instruction) => {
+      for (const simpler of unrollInstruction(instruction)) unrolled.append(simpler);
+    });
     return { ...state, circuit: unrolled };
   },
 };
-
-function appendUnrolled(circuit: Circuit, { name, qubits, parameters }: GateInstruction): void {
-  const steps = qubits.length > 2 ? decomposeMultiQubitGate(name, parameters) : null;
-  if (steps === null) {
-    circuit.gate(name, qubits, parameters);
-    return;
-  }
-  for (const step of steps) {
-    const placed = step.positions.map((position) => qubits[position]!);
-    appendUnrolled(circuit, {
-      kind: 'gate',
-      name: step.name as GateInstruction['name'],
-      qubits: placed,
-      parameters: step.parameters,
-    });
-  }
-}

@@ -1,5 +1,5 @@
 import { UnsupportedError } from '@qedge/core';
-import { Circuit } from '../../circuit/circuit.ts';
+import type { Circuit } from '../../circuit/circuit.ts';
 import { type GateStep, gateDefinition } from '../../circuit/gate-definition.ts';
 import type { ParameterValue } from '../../circuit/parameter.ts';
 import { CX_RULES, decomposeMultiQubitGate, decomposeRotation } from '../decomposition.ts';
@@ -15,7 +15,7 @@ export const unrollToBasis: Pass = {
   name: 'unroll to basis',
   run(state) {
     const { circuit, target } = state;
-    const unrolled = new Circuit(circuit.qubitCount, circuit.clbitCount);
+    const unrolled = circuit.emptyCopy();
     for (const instruction of circuit.instructions) {
       if (instruction.kind !== 'gate') unrolled.append(instruction);
       else appendInBasis(unrolled, target, instruction.name, instruction.qubits, instruction.parameters);
@@ -35,6 +35,8 @@ function appendInBasis(
     circuit.gate(name, qubits, parameters);
     return;
   }
+  // The result is the same up to a global phase.
+  if (qubits.length === 0) return;
   const steps =
     qubits.length === 1 ? rewriteOneQubit(target, name, parameters) : rewriteMulti(target, name, parameters);
   for (const step of steps) {
@@ -65,7 +67,7 @@ function rewriteMulti(
   name: string,
   parameters: readonly ParameterValue[],
 ): readonly GateStep[] {
-  if (name !== 'cx') return decomposeMultiQubitGate(name, parameters)!;
+  if (name !== 'cx') return decomposeMultiQubitGate(name, parameters, 2)!;
   if (basisGates.includes('cz')) return CX_RULES.cz;
   if (basisGates.includes('ecr')) return CX_RULES.ecr;
   throw new UnsupportedError(`No entangling gate can be made on "${targetName}"`, {
