@@ -1,11 +1,4 @@
-import {
-  Circuit,
-  type CircuitData,
-  drawCircuit,
-  type Instruction,
-  ParameterExpression,
-  parameter,
-} from '@qedge/quantum';
+import { Circuit, type CircuitData, type Instruction, ParameterExpression, parameter } from '@qedge/quantum';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { randomCircuit } from './random-circuit.ts';
@@ -116,39 +109,5 @@ describe('ParameterExpression', () => {
     expect(expression.evaluate({ t: 0.5 })).toBe(-6);
     expect(`${expression}`).toBe('-6*t - 3');
     expect(`${parameter('t').times(-1).plus(0.5)}`).toBe('-t + 0.5');
-  });
-});
-
-describe('drawCircuit', () => {
-  it('draws gates, controls, links, measurement, reset and barriers', () => {
-    const circuit = new Circuit(3, 1)
-      .h(0)
-      .cx(0, 2)
-      .rx(parameter('t').times(0.5), 1)
-      .barrier(0, 1)
-      .swap(0, 1)
-      .measure(2, 0)
-      .reset(0);
-    const expected = [
-      'q0: ─H─●───────────░─×─|0>─',
-      '       │             │',
-      'q1: ───┼─RX(0.5*t)─░─×─────',
-      '       │',
-      'q2: ───X────M0─────────────',
-    ];
-    expect(drawCircuit(circuit)).toBe(expected.join('\n'));
-  });
-
-  it('continues below when the line is full, and draws empty circuits', () => {
-    const circuit = new Circuit(1);
-    for (let i = 0; i < 100; i++) circuit.h(0);
-    const lines = drawCircuit(circuit, { maxWidth: 60 })
-      .split('\n')
-      .filter((line) => line !== '');
-    expect(lines.length).toBe(4);
-    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(60);
-    expect(lines.join('').match(/H/g)).toHaveLength(100);
-    expect(drawCircuit(new Circuit(2))).toBe('q0: ─\n\nq1: ─');
-    expect(drawCircuit(new Circuit(0))).toBe('');
   });
 });

@@ -37,7 +37,8 @@ export function denseState(circuit: Circuit): Complex[] {
   let state: Complex[] = Array.from({ length: 2 ** circuit.qubitCount }, (_, i) => [i === 0 ? 1 : 0, 0]);
   for (const instruction of circuit.instructions) {
     if (instruction.kind !== 'gate') continue;
-    const matrix = gateMatrix(instruction.name, instruction.parameters as number[]);
+    const { name, parameters, qubits } = instruction;
+    const matrix = gateMatrix(name, parameters as number[], qubits.length);
     state = multiplyVector(embedGate(matrix, instruction.qubits, circuit.qubitCount), state);
   }
   return state;

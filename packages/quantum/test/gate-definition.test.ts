@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Circuit, GATE_NAMES, gateDefinition, gateMatrix, isGateName } from '@qedge/quantum';
 import { describe, expect, it } from 'vitest';
 import { denseState } from './dense-reference.ts';
@@ -65,7 +66,7 @@ function exponential(letters: readonly string[], factor: number): Float64Array {
   return sum;
 }
 
-const ANGLES = [0.7, -1.3, 2.1];
+const ANGLES = [0.7, -1.3, 2.1, 0.4];
 const angles = (name: string) => ANGLES.slice(0, gateDefinition(name).parameterCount);
 
 describe.each(GATE_NAMES)('gate %s', (name) => {
@@ -127,6 +128,46 @@ describe.each(GATE_NAMES)('gate %s', (name) => {
 });
 
 describe('gate matrices', () => {
+  it('equal those of Qiskit, to the last digits', () => {
+    const { angles: own, gates } = JSON.parse(
+      readFileSync(new URL('qiskit-gates.json', import.meta.url), 'utf8'),
+    ) as { angles: number[]; gates: Record<string, [number, number, number, number][]> };
+    const compared = Object.entries(gates).map(([title, entries]) => {
+      const [name, , count] = title.split(' ') as [string, string?, string?];
+      const { qubitCount, parameterCount } = gateDefinition(name);
+      const size = 2 ** Number(count ?? qubitCount);
+      const expected = new Float64Array(2 * size * size);
+      for (const [row, column, re, im] of entries) expected.set([re, im], 2 * (row * size + column));
+      expectClose(gateMatrix(name, own.slice(0, parameterCount), Number(count ?? qubitCount)), expected);
+      return name;
+    });
+    const others = GATE_NAMES.filter((name) => !compared.includes(name));
+    expect(others).toEqual(['single_excitation', 'double_excitation']);
+  });
+
+  it('of excitations turn one pair of basis states into each other', () => {
+    const [c, s] = [Math.cos(0.35), Math.sin(0.35)];
+    // Qubit 0 is written first and is bit 0: |01> has index 2, |0011> index 12.
+    for (const [name, from, to] of [
+      ['single_excitation', 2, 1],
+      ['double_excitation', 12, 3],
+    ] as const) {
+      const size = 2 ** gateDefinition(name).qubitCount;
+      const expected = new Float64Array(2 * size * size);
+      for (let i = 0; i < size; i++) expected[2 * (i * size + i)] = i === from || i === to ? c : 1;
+      expected[2 * (to * size + from)] = s;
+      expected[2 * (from * size + to)] = -s;
+      expectClose(gateMatrix(name, [0.7]), expected);
+    }
+  });
+
+  it('of variadic gates have as many controls as qubits allow', () => {
+    expect(gateMatrix('mcx', [], 3)).toEqual(gateMatrix('ccx'));
+    expect(gateMatrix('mcp', [0.3], 2)).toEqual(gateMatrix('cp', [0.3]));
+    expect(() => gateMatrix('mcx', [], 1)).toThrow(/at least 2, got 1/);
+    expect(() => gateMatrix('cx', [], 3)).toThrow(/expected 2, got 3/);
+  });
+
   it('put the first qubit at the least significant bit, as Qiskit does', () => {
     // CX with control qubit 0: |01> (index 1) <-> |11> (index 3).
     const real = gateMatrix('cx').filter((_, i) => i % 2 === 0);

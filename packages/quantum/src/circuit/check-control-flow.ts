@@ -125,12 +125,14 @@ function typeOfTarget(target: ClassicalTarget) {
 }
 
 function checkTarget(target: ClassicalTarget, context: ControlFlowContext): ClassicalTarget {
-  checkExpression(target, context);
-  if (target.kind === 'index' && target.operand.kind !== 'variable') {
+  const written = target.kind === 'index' ? target.operand : target;
+  const kinds = target.kind === 'index' ? ['variable'] : ['bit', 'bits', 'variable'];
+  if (!kinds.includes(written.kind)) {
     throw new InvalidArgumentError('An assignment writes bits, variables, or bits of variables', {
-      actual: (target.operand as { kind: string }).kind,
+      actual: written.kind,
     });
   }
+  checkExpression(target, context);
   return target;
 }
 

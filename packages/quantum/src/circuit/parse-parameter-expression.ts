@@ -98,25 +98,22 @@ class Reader {
     return node;
   }
 
+  /** Numbers and signs are multiplied among themselves, so that `-0.5*(a + b)*c` comes out as it was spelled. */
   #product(depth: number): ExpressionNode {
-    let node = this.#signed(depth);
-    for (let sign = this.#accept('*', '/'); sign; sign = this.#accept('*', '/')) {
-      const factor = this.#signed(depth);
-      if (sign === '*') node = multiplyNodes(node, factor);
-      else if (node.kind === 'number' && factor.kind === 'number')
-        node = numberNode(node.value / factor.value);
-      else node = multiplyNodes(node, raiseNode(factor, numberNode(-1)));
+    let coefficient = 1;
+    let node: ExpressionNode = numberNode(1);
+    let operator: string | null = '*';
+    while (operator !== null) {
+      for (let sign = this.#accept('+', '-'); sign; sign = this.#accept('+', '-')) {
+        if (sign === '-') coefficient = -coefficient;
+      }
+      const factor = this.#power(depth);
+      if (factor.kind === 'number') {
+        coefficient = operator === '*' ? coefficient * factor.value : coefficient / factor.value;
+      } else node = multiplyNodes(node, operator === '*' ? factor : raiseNode(factor, numberNode(-1)));
+      operator = this.#accept('*', '/');
     }
-    return node;
-  }
-
-  #signed(depth: number): ExpressionNode {
-    let factor = 1;
-    for (let sign = this.#accept('+', '-'); sign; sign = this.#accept('+', '-')) {
-      if (sign === '-') factor = -factor;
-    }
-    const node = this.#power(depth);
-    return factor === 1 ? node : scaleNode(node, -1);
+    return multiplyNodes(numberNode(coefficient), node);
   }
 
   #power(depth: number): ExpressionNode {

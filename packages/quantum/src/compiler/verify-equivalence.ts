@@ -135,7 +135,7 @@ function appendDeferred(
 
 function refuse({ kind }: Instruction): UnsupportedError {
   return new UnsupportedError('The circuits cannot be compared by simulation', {
-    expected: 'gates and measurements only, and each classical bit written once',
+    expected: 'no resets or control flow, and each classical bit written once',
     actual: kind,
   });
 }

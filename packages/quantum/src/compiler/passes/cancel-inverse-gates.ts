@@ -88,7 +88,7 @@ function mergeGates(first: GateInstruction, second: GateInstruction): GateInstru
       inverse!.positions.map((position) => second.qubits[position]!),
       definition.symmetric,
     ) &&
-    equalAngles(first.parameters, inverse!.parameters)
+    equalAngles(first.parameters, inverse!.parameters, definition.frequencies)
   ) {
     return null;
   }
@@ -101,10 +101,16 @@ function mergeGates(first: GateInstruction, second: GateInstruction): GateInstru
   return { ...first, parameters: [angle] };
 }
 
-function equalAngles(a: readonly ParameterValue[], b: readonly ParameterValue[]): boolean {
+/** Equal up to full turns, which at most change the global phase; of a rotation of a part of the space up to two of them. */
+function equalAngles(
+  a: readonly ParameterValue[],
+  b: readonly ParameterValue[],
+  frequencies: readonly (readonly number[])[],
+): boolean {
   return a.every((angle, i) => {
     const difference = addAngles(angle, scaleAngle(b[i]!, -1));
-    return typeof difference === 'number' && Math.abs(difference) < 1e-12;
+    const turns = frequencies[i]![0] === 0.5 ? 2 : 1;
+    return typeof difference === 'number' && Math.abs(wrapAngle(difference / turns)) < 1e-12;
   });
 }
 

@@ -6,6 +6,7 @@ import { CX_RULES, decomposeMultiQubitGate, decomposeRotation } from '../decompo
 import { synthesizeOneQubit } from '../one-qubit-synthesis.ts';
 import type { Pass } from '../pass.ts';
 import type { Target } from '../target.ts';
+import { unrollInstruction } from '../unroll-instruction.ts';
 
 /**
  * Rewrites every gate in terms of the target's basis. One-qubit gates need rz and sx in the basis, two-qubit gates one of cx, cz
@@ -17,12 +18,19 @@ export const unrollToBasis: Pass = {
     const { circuit, target } = state;
     const unrolled = circuit.emptyCopy();
     for (const instruction of circuit.instructions) {
-      if (instruction.kind !== 'gate') unrolled.append(instruction);
-      else appendInBasis(unrolled, target, instruction.name, instruction.qubits, instruction.parameters);
+      const isKept = instruction.kind === 'gate' && isBasisGate(target, instruction.name);
+      for (const simpler of isKept ? [instruction] : unrollInstruction(instruction)) {
+        if (simpler.kind !== 'gate') unrolled.append(simpler);
+        else appendInBasis(unrolled, target, simpler.name, simpler.qubits, simpler.parameters);
+      }
     }
     return { ...state, circuit: unrolled };
   },
 };
+
+function isBasisGate({ basisGates }: Target, name: string): boolean {
+  return (basisGates as readonly string[]).includes(name);
+}
 
 function appendInBasis(
   circuit: Circuit,
@@ -31,7 +39,7 @@ function appendInBasis(
   qubits: readonly number[],
   parameters: readonly ParameterValue[],
 ): void {
-  if ((target.basisGates as readonly string[]).includes(name)) {
+  if (isBasisGate(target, name)) {
     circuit.gate(name, qubits, parameters);
     return;
   }
