@@ -150,3 +150,16 @@ export function numberOption(least: number, most: number): (text: string) => num
     return value;
   };
 }
+
+/** Collects `name=value` options into a record of numbers. */
+export function parameterOption(
+  text: string,
+  values: Readonly<Record<string, number>>,
+): Readonly<Record<string, number>> {
+  const separator = text.indexOf('=');
+  const [name, number] = [text.slice(0, separator).trim(), text.slice(separator + 1).trim()];
+  if (separator < 1 || number === '' || !Number.isFinite(Number(number))) {
+    throw new InvalidArgumentError(`Expected name=number, got "${text}".`);
+  }
+  return { ...values, [name]: Number(number) };
+}

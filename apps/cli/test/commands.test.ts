@@ -151,6 +151,51 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       );
     });
 
+    it('simulate prints the keys that it promises, amplitudes by bit string, and takes parameters', async () => {
+      writeFileSync(
+        file('turned.qasm'),
+        'OPENQASM 3.0; include "stdgates.inc"; input float theta; qubit[2] q; bit[2] c; rx(theta) q[1]; c = measure q;',
+      );
+      const args = [
+        'turned.qasm',
+        '--param',
+        `theta=${Math.PI / 3}`,
+        '--amplitudes',
+        '4',
+        '--precision',
+        'f32',
+      ];
+      const report = await json('simulate', ...args);
+      expect(Object.keys(report)).toEqual([
+        ...['engine', 'target', 'reason', 'qubits', 'counts', 'amplitudes', 'timings'],
+      ]);
+      expect(report).toMatchObject({ engine: 'state-vector', qubits: 2 });
+      expect(Object.keys(report.timings)).toEqual([
+        ...['parseSeconds', 'planSeconds', 'compileSeconds', 'runSeconds'],
+      ]);
+      expect(report.amplitudes.map(({ basis }: { basis: string }) => basis)).toEqual([
+        '00',
+        '01',
+        '10',
+        '11',
+      ]);
+      // Single precision rounds at 6e-8.
+      expect(report.amplitudes[0].re).toBeCloseTo(Math.cos(Math.PI / 6), 6);
+      expect(report.amplitudes[2].im).toBeCloseTo(-0.5, 6);
+      const missing = await qedge('simulate', 'turned.qasm', '--json');
+      expect(missing.exitCode).toBe(1);
+      expect(JSON.parse(missing.stdout).error.code).toBe('INVALID_ARGUMENT');
+    });
+
+    it('simulate refuses what no memory holds, with the bytes', async () => {
+      writeFileSync(file('large.qasm'), 'OPENQASM 2.0; include "qelib1.inc"; qreg q[40]; h q;');
+      const { stdout, exitCode } = await qedge('simulate', 'large.qasm', '--json');
+      expect(exitCode).toBe(1);
+      const { error } = JSON.parse(stdout);
+      expect(error.code).toBe('CAPABILITY_UNAVAILABLE');
+      expect(error.facts).toMatchObject({ qubitsInUse: 40, bytesNeeded: 2 ** 44 });
+    });
+
     it('transpile respects the target, verifies itself and writes a circuit that simulates to the same counts', async () => {
       const result = await json(
         'transpile',

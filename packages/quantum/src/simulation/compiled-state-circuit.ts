@@ -12,6 +12,7 @@ import { numberOf } from '../circuit/evaluate-classical.ts';
 import type { PauliSum } from '../operator/pauli-sum.ts';
 import { plainFrame, StoredState } from './amplitudes/stored-state.ts';
 import { allocateState, checkStateMemory } from './engine/allocate-state.ts';
+import { evolveState } from './engine/evolve-state.ts';
 import type { ProgramCache } from './engine/program-cache.ts';
 import { SegmentRunner } from './engine/segment-runner.ts';
 import type { EngineProgram, StateEngine } from './engine/state-engine.ts';
@@ -22,8 +23,10 @@ import type { Branch } from './program/branch.ts';
 import { type BranchHost, exploreBranches } from './program/explore-branches.ts';
 import type { SegmentStep } from './program/flatten-circuit.ts';
 import { writeInitialState } from './program/initial-state.ts';
+import { liftAngles } from './program/lift-angles.ts';
 import { orderParameterValues } from './program/parameter-values.ts';
 import { circuitFrame, layOutProgram, type ProgramLayout } from './program/program-layout.ts';
+import type { QuantumState } from './quantum-state.ts';
 import { checkShots } from './sampling/draw-indices.ts';
 import { Sample } from './sampling/sample.ts';
 import { joinParts, type SamplePart, sampleBranch } from './sampling/sample-branch.ts';
@@ -35,7 +38,7 @@ import type {
   SampleOptions,
   ValueAndGradient,
 } from './simulator.ts';
-import { checkObservable, StateVector } from './state-vector.ts';
+import { checkWidth, StateVector } from './state-vector.ts';
 
 const DEFAULT_LOOP_ROUNDS = 1_000_000;
 /** How long sampling keeps the event loop waiting. */
@@ -53,6 +56,8 @@ export class CompiledStateCircuit implements CompiledCircuit {
   /** For initial states of |0...0>. */
   readonly #layout: ProgramLayout;
   readonly #runners = new WeakMap<SegmentStep, SegmentRunner>();
+  /** By the dense numbers of the qubits of a state. */
+  readonly #evolvers = new Map<string, SegmentRunner>();
   readonly #timings = { planSeconds: 0, compileSeconds: 0 };
   #gates: GateSequence | null = null;
   #isDisposed = false;
@@ -82,6 +87,30 @@ export class CompiledStateCircuit implements CompiledCircuit {
     while (!steps.next().done);
     const { state, frame, memory } = ends[0]!;
     return new StateVector(this.#engine, state, circuitFrame(layout, frame), memory.bits);
+  }
+
+  evolve(state: QuantumState, { parameters }: Pick<RunOptions, 'parameters'> = {}): void {
+    this.#checkUsable();
+    const segment = this.#onlySegment(this.#layout, 'A change of a state');
+    const values = orderParameterValues(this.parameterNames, parameters);
+    if (!(state instanceof StateVector) || !state.isOn(this.#engine)) {
+      throw new InvalidArgumentError('The state belongs to another simulator', {
+        expected: 'a state that this simulator made',
+        remedy: "Start from it with initial: { kind: 'state', state }",
+      });
+    }
+    checkWidth(state, this.qubitCount, 'The state');
+    if (segment === null) return;
+    evolveState(state, values, (places, count) => {
+      const key = `${places}`;
+      let runner = this.#evolvers.get(key);
+      if (runner === undefined) {
+        const lifted = liftAngles(segment.gates, places);
+        runner = new SegmentRunner(this.#cache, lifted, count, this.parameterNames, this.#count);
+        this.#evolvers.set(key, runner);
+      }
+      return runner;
+    });
   }
 
   runBatch(parameters: Float64Array, visit: (state: StateVector, index: number) => void): void {
@@ -137,7 +166,7 @@ export class CompiledStateCircuit implements CompiledCircuit {
   expectation(observables: readonly PauliSum[], options?: RunOptions): Float64Array;
   expectation(observables: PauliSum | readonly PauliSum[], options: RunOptions = {}): number | Float64Array {
     for (const observable of 'terms' in observables ? [observables] : observables) {
-      checkObservable(observable, this.qubitCount);
+      checkWidth(observable, this.qubitCount, 'The observable');
     }
     this.#onlySegment(this.#layout, 'An expectation value');
     const state = this.run(options);
@@ -149,7 +178,7 @@ export class CompiledStateCircuit implements CompiledCircuit {
   }
 
   gradient(observable: PauliSum, options: GradientOptions = {}): ValueAndGradient {
-    checkObservable(observable, this.qubitCount);
+    checkWidth(observable, this.qubitCount, 'The observable');
     return circuitGradient(this.#gateSequence(options.initial), observable, options);
   }
 
@@ -160,6 +189,7 @@ export class CompiledStateCircuit implements CompiledCircuit {
   dispose(): void {
     this.#isDisposed = true;
     this.#gates = null;
+    this.#evolvers.clear();
   }
 
   [Symbol.dispose](): void {

@@ -24,7 +24,10 @@ export async function createStateVectorSimulator(options: StateVectorOptions = {
     createMachineEngine(machine, {
       reason: options.isa ? 'asked for' : 'the fastest code that this host can run',
       availableBytes: () =>
-        Math.min(maxBytes ?? Number.POSITIVE_INFINITY, isNative ? availableMemory() : memoryLimitOf(machine.isa)),
+        Math.min(
+          maxBytes ?? Number.POSITIVE_INFINITY,
+          isNative ? availableMemory() : memoryLimitOf(machine.isa),
+        ),
     }),
   );
 }

@@ -79,6 +79,15 @@ export interface CompiledCircuit extends Disposable {
   /** Runs once. The caller disposes the result. @throws InvalidArgumentError for parameters that do not fit. */
   run(options?: RunOptions): QuantumState;
   /**
+   * Applies the gates of a circuit without measurements to a state, in place: where several circuits follow each other, or for time that
+   * passes step by step.
+   *
+   * @param state of the same simulator, with memory for every qubit that gates act on.
+   * @throws UnsupportedError for circuits that are not gates only; InvalidArgumentError for a state of another simulator, or a qubit
+   *   without memory; ShapeMismatchError for another number of qubits.
+   */
+  evolve(state: QuantumState, options?: Pick<RunOptions, 'parameters'>): void;
+  /**
    * Runs once for each vector of parameters, in the same memory. The state is lent to `visit` until it returns.
    *
    * @param parameters `[vectors, parameters]`, in the order of `parameterNames`.

@@ -30,8 +30,7 @@ export class StateVector implements QuantumState {
   readonly clbits: Uint8Array;
   /** The amplitudes as the engine stores them; for code that works on whole states. */
   readonly stored: StoredState;
-  /** Where each qubit is in the stored state. */
-  readonly frame: StateFrame;
+  #frame: StateFrame;
   readonly #engine: StateEngine;
 
   /** Takes ownership of the stored state. Simulators make states. */
@@ -44,8 +43,23 @@ export class StateVector implements QuantumState {
     this.qubitCount = frame.qubits.length;
     this.clbits = clbits;
     this.stored = stored;
-    this.frame = frame;
+    this.#frame = frame;
     this.#engine = engine;
+  }
+
+  /** Where each qubit is in the stored state. */
+  get frame(): StateFrame {
+    return this.#frame;
+  }
+
+  /** For code that changed the stored amplitudes: what they mean now. */
+  moveFrame(frame: StateFrame): void {
+    this.#frame = frame;
+  }
+
+  /** True for states in the memory of an engine. */
+  isOn(engine: StateEngine): boolean {
+    return this.#engine === engine;
   }
 
   amplitude(basis: BasisState): [number, number] {
@@ -86,14 +100,14 @@ export class StateVector implements QuantumState {
   expectation(observables: readonly PauliSum[]): Float64Array;
   expectation(observables: PauliSum | readonly PauliSum[]): number | Float64Array {
     if ('terms' in observables) {
-      checkObservable(observables, this.qubitCount);
+      checkWidth(observables, this.qubitCount, 'The observable');
       return pauliExpectation(observables, this.stored, this.frame);
     }
     return Float64Array.from(observables, (observable) => this.expectation(observable));
   }
 
   variance(observable: PauliSum): number {
-    checkObservable(observable, this.qubitCount);
+    checkWidth(observable, this.qubitCount, 'The observable');
     const scratch = allocateState(this.#engine, this.stored.memory.layout.qubitCount);
     try {
       return pauliVariance(observable, this.stored, this.frame, scratch);
@@ -206,12 +220,12 @@ export function basisBits(basis: BasisState, qubitCount: number): (qubit: number
   });
 }
 
-/** @throws ShapeMismatchError unless the observable acts on so many qubits. */
-export function checkObservable(observable: PauliSum, qubitCount: number): void {
-  if (observable.qubitCount === qubitCount) return;
-  throw new ShapeMismatchError('The observable does not fit the state', {
+/** @throws ShapeMismatchError unless an observable or a state has so many qubits. */
+export function checkWidth(thing: Pick<PauliSum, 'qubitCount'>, qubitCount: number, what: string): void {
+  if (thing.qubitCount === qubitCount) return;
+  throw new ShapeMismatchError(`${what} has another number of qubits`, {
     expected: `${qubitCount} qubits`,
-    actual: observable.qubitCount,
+    actual: thing.qubitCount,
   });
 }
 

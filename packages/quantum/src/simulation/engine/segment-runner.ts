@@ -1,3 +1,4 @@
+import type { UnitaryKind } from '../../circuit/instruction.ts';
 import type { StateFrame, StoredState } from '../amplitudes/stored-state.ts';
 import { type AngleTable, prepareAngles } from '../program/angle-table.ts';
 import type { LiftedInstructions } from '../program/lift-angles.ts';
@@ -30,6 +31,11 @@ export class SegmentRunner {
     this.#angles = prepareAngles(angles, [...names, ...this.variables]);
     this.#values = new Float64Array(angles.length);
     this.#onCompile = onCompile;
+  }
+
+  /** What is run, every angle a parameter. */
+  get instructions(): readonly UnitaryKind[] {
+    return this.#request.instructions;
   }
 
   /** Angles for the values of the names and of `variables`, in their order; overwritten by the next call. */
