@@ -35,7 +35,7 @@ const cast = (type: ClassicalType, operand: ClassicalExpression): ClassicalExpre
   operand,
 });
 const memory = () => new ClassicalMemory(4);
-const valueOf = (expression: ClassicalExpression, scope = memory()) => {
+const resultOf = (expression: ClassicalExpression, scope = memory()) => {
   const result = evaluateClassical(expression, scope);
   expect(result.type).toEqual(typeOfExpression(expression));
   return result.value;
@@ -69,7 +69,7 @@ describe('evaluateClassical', () => {
           const [a, b] = [array.of(x)[0]!, array.of(y)[0]!];
           for (const operator of operators) {
             if ((operator === '/' || operator === '%') && b === 0) continue;
-            const found = valueOf(binary(operator, literal(type, BigInt(a)), literal(type, BigInt(b))));
+            const found = resultOf(binary(operator, literal(type, BigInt(a)), literal(type, BigInt(b))));
             const expected = compute[operator](a, b);
             if (typeof expected === 'boolean') expect(found).toBe(expected);
             else expect(found).toBe(BigInt(array.of(expected)[0]!));
@@ -82,7 +82,7 @@ describe('evaluateClassical', () => {
 
   it('shifts: zeros for unsigned, the sign for signed, everything out beyond the width', () => {
     const shift = (operator: '<<' | '>>', type: ClassicalType, value: bigint, by: bigint) =>
-      valueOf(binary(operator, literal(type, value), literal(uint(16), by)));
+      resultOf(binary(operator, literal(type, value), literal(uint(16), by)));
     expect(shift('<<', uint(8), 0b1011_0001n, 4n)).toBe(0b0001_0000n);
     expect(shift('>>', uint(8), 0b1011_0001n, 4n)).toBe(0b1011n);
     expect(shift('>>', int(8), -16n, 2n)).toBe(-4n);
@@ -97,31 +97,31 @@ describe('evaluateClassical', () => {
     expect(typeOfExpression(binary('+', literal(uint(8), 1n), literal(int(16), 1n)))).toEqual(int(16));
     expect(typeOfExpression(binary('+', literal(uint(16), 1n), literal(int(16), 1n)))).toEqual(uint(16));
     // -1 becomes the largest uint.
-    expect(valueOf(binary('>', literal(int(8), -1n), literal(uint(8), 200n)))).toBe(true);
-    expect(valueOf(binary('/', literal(int(8), -7n), literal(int(8), 2n)))).toBe(-3n);
-    expect(valueOf(binary('%', literal(int(8), -7n), literal(int(8), 2n)))).toBe(-1n);
+    expect(resultOf(binary('>', literal(int(8), -1n), literal(uint(8), 200n)))).toBe(true);
+    expect(resultOf(binary('/', literal(int(8), -7n), literal(int(8), 2n)))).toBe(-3n);
+    expect(resultOf(binary('%', literal(int(8), -7n), literal(int(8), 2n)))).toBe(-1n);
     // 3 ** 201 modulo 256: the powers have period 64, and 3 ** 9 is 19683.
-    expect(valueOf(binary('**', literal(uint(8), 3n), literal(uint(8), 201n)))).toBe(19683n % 256n);
-    expect(() => valueOf(binary('**', literal(int(8), 3n), literal(int(8), -1n)))).toThrow(/negative power/);
-    expect(valueOf(binary('+', literal(FLOAT, 0.5), literal(int(8), 1n)))).toBe(1.5);
-    expect(valueOf(binary('/', literal(int(8), 1n), literal(FLOAT, 0)))).toBe(Number.POSITIVE_INFINITY);
-    expect(() => valueOf(binary('/', literal(int(8), 1n), literal(int(8), 0n)))).toThrow(/division by 0/);
+    expect(resultOf(binary('**', literal(uint(8), 3n), literal(uint(8), 201n)))).toBe(19683n % 256n);
+    expect(() => resultOf(binary('**', literal(int(8), 3n), literal(int(8), -1n)))).toThrow(/negative power/);
+    expect(resultOf(binary('+', literal(FLOAT, 0.5), literal(int(8), 1n)))).toBe(1.5);
+    expect(resultOf(binary('/', literal(int(8), 1n), literal(FLOAT, 0)))).toBe(Number.POSITIVE_INFINITY);
+    expect(() => resultOf(binary('/', literal(int(8), 1n), literal(int(8), 0n)))).toThrow(/division by 0/);
   });
 
   it('reads registers with bit 0 as the least significant', () => {
     const scope = memory();
     scope.bits.set([1, 0, 1, 1]);
     const register: ClassicalExpression = { kind: 'bits', clbits: [0, 1, 2, 3] };
-    expect(valueOf(register, scope)).toBe(0b1101n);
-    expect(valueOf(binary('==', register, literal(int(32), 13n)), scope)).toBe(true);
-    expect(valueOf(binary('==', register, literal(int(32), -3n)), scope)).toBe(false);
-    expect(valueOf({ kind: 'index', operand: register, index: literal(uint(8), 1n) }, scope)).toBe(0n);
-    expect(() => valueOf({ kind: 'index', operand: register, index: literal(uint(8), 4n) }, scope)).toThrow(
+    expect(resultOf(register, scope)).toBe(0b1101n);
+    expect(resultOf(binary('==', register, literal(int(32), 13n)), scope)).toBe(true);
+    expect(resultOf(binary('==', register, literal(int(32), -3n)), scope)).toBe(false);
+    expect(resultOf({ kind: 'index', operand: register, index: literal(uint(8), 1n) }, scope)).toBe(0n);
+    expect(() => resultOf({ kind: 'index', operand: register, index: literal(uint(8), 4n) }, scope)).toThrow(
       /0\.\.3/,
     );
-    expect(valueOf({ kind: 'call', function: 'popcount', arguments: [register] }, scope)).toBe(3n);
+    expect(resultOf({ kind: 'call', function: 'popcount', arguments: [register] }, scope)).toBe(3n);
     const rotated = (name: 'rotl' | 'rotr', by: bigint) =>
-      valueOf({ kind: 'call', function: name, arguments: [register, literal(int(32), by)] }, scope);
+      resultOf({ kind: 'call', function: name, arguments: [register, literal(int(32), by)] }, scope);
     expect(rotated('rotl', 1n)).toBe(0b1011n);
     expect(rotated('rotr', 1n)).toBe(0b1110n);
     expect(rotated('rotl', -5n)).toBe(0b1110n);
@@ -129,45 +129,45 @@ describe('evaluateClassical', () => {
   });
 
   it('casts as the table of OpenQASM 3 says', () => {
-    expect(valueOf(cast(int(8), literal(FLOAT, -3.9)))).toBe(-3n);
-    expect(valueOf(cast(uint(4), literal(int(8), -1n)))).toBe(15n);
-    expect(valueOf(cast(int(4), literal(uint(8), 8n)))).toBe(-8n);
-    expect(valueOf(cast(BOOL, literal(FLOAT, 0.1)))).toBe(true);
-    expect(valueOf(cast(BOOL, literal(bits(3), 0n)))).toBe(false);
-    expect(valueOf(cast({ kind: 'float', size: 32 }, literal(FLOAT, 0.1)))).toBe(Math.fround(0.1));
-    expect(valueOf(cast(int(8), literal(bits(8), 255n)))).toBe(-1n);
-    expect(valueOf(cast(angle(4), literal(FLOAT, Math.PI / 2)))).toBe(4n);
-    expect(valueOf(cast(angle(4), literal(FLOAT, -Math.PI / 8)))).toBe(15n);
-    expect(valueOf(cast(angle(2), literal(angle(4), 0b1011n)))).toBe(0b10n);
-    expect(valueOf(cast(angle(6), literal(angle(4), 0b1011n)))).toBe(0b101100n);
+    expect(resultOf(cast(int(8), literal(FLOAT, -3.9)))).toBe(-3n);
+    expect(resultOf(cast(uint(4), literal(int(8), -1n)))).toBe(15n);
+    expect(resultOf(cast(int(4), literal(uint(8), 8n)))).toBe(-8n);
+    expect(resultOf(cast(BOOL, literal(FLOAT, 0.1)))).toBe(true);
+    expect(resultOf(cast(BOOL, literal(bits(3), 0n)))).toBe(false);
+    expect(resultOf(cast({ kind: 'float', size: 32 }, literal(FLOAT, 0.1)))).toBe(Math.fround(0.1));
+    expect(resultOf(cast(int(8), literal(bits(8), 255n)))).toBe(-1n);
+    expect(resultOf(cast(angle(4), literal(FLOAT, Math.PI / 2)))).toBe(4n);
+    expect(resultOf(cast(angle(4), literal(FLOAT, -Math.PI / 8)))).toBe(15n);
+    expect(resultOf(cast(angle(2), literal(angle(4), 0b1011n)))).toBe(0b10n);
+    expect(resultOf(cast(angle(6), literal(angle(4), 0b1011n)))).toBe(0b101100n);
     expect(numberOf({ type: angle(4), value: 4n })).toBe(Math.PI / 2);
     expect(numberOf({ type: angle(2000), value: 1n << 1999n })).toBe(Math.PI);
-    expect(() => valueOf(cast(FLOAT, literal(angle(4), 1n)))).toThrow(/cast to float/);
-    expect(() => valueOf(cast(angle(4), literal(int(4), 1n)))).toThrow(/cast to angle/);
+    expect(() => resultOf(cast(FLOAT, literal(angle(4), 1n)))).toThrow(/cast to float/);
+    expect(() => resultOf(cast(angle(4), literal(int(4), 1n)))).toThrow(/cast to angle/);
     expect(() => castValue({ type: FLOAT, value: Number.NaN }, int(8))).toThrow(/not finite/);
   });
 
   it('computes with angles around the circle', () => {
     const [a, b] = [literal(angle(4), 12n), literal(angle(4), 6n)];
-    expect(valueOf(binary('+', a, b))).toBe(2n);
-    expect(valueOf(binary('-', b, a))).toBe(10n);
-    expect(valueOf(binary('/', a, b))).toBe(2n);
-    expect(valueOf(binary('*', a, literal(uint(8), 2n)))).toBe(8n);
-    expect(valueOf(binary('/', a, literal(uint(8), 3n)))).toBe(4n);
-    expect(valueOf({ kind: 'unary', operator: '-', operand: a })).toBe(4n);
-    expect(valueOf({ kind: 'call', function: 'sin', arguments: [literal(angle(4), 4n)] })).toBe(1);
-    expect(() => valueOf(binary('*', a, b))).toThrow(/does not take/);
+    expect(resultOf(binary('+', a, b))).toBe(2n);
+    expect(resultOf(binary('-', b, a))).toBe(10n);
+    expect(resultOf(binary('/', a, b))).toBe(2n);
+    expect(resultOf(binary('*', a, literal(uint(8), 2n)))).toBe(8n);
+    expect(resultOf(binary('/', a, literal(uint(8), 3n)))).toBe(4n);
+    expect(resultOf({ kind: 'unary', operator: '-', operand: a })).toBe(4n);
+    expect(resultOf({ kind: 'call', function: 'sin', arguments: [literal(angle(4), 4n)] })).toBe(1);
+    expect(() => resultOf(binary('*', a, b))).toThrow(/does not take/);
   });
 
   it('stops at the first operand of a logical operator that decides', () => {
     const failing = binary('==', binary('/', literal(int(8), 1n), literal(int(8), 0n)), literal(int(8), 1n));
-    expect(valueOf(binary('&&', literal(BOOL, false), failing))).toBe(false);
-    expect(valueOf(binary('||', literal(BOOL, true), failing))).toBe(true);
-    expect(() => valueOf(binary('&&', literal(BOOL, true), failing))).toThrow(/division by 0/);
-    expect(valueOf({ kind: 'unary', operator: '!', operand: literal(int(8), 0n) })).toBe(true);
-    expect(valueOf({ kind: 'unary', operator: '~', operand: literal(bits(4), 0b0101n) })).toBe(0b1010n);
-    expect(valueOf({ kind: 'unary', operator: '~', operand: literal(int(4), 0n) })).toBe(-1n);
-    expect(valueOf(binary('^', literal(BOOL, true), literal(BOOL, true)))).toBe(false);
+    expect(resultOf(binary('&&', literal(BOOL, false), failing))).toBe(false);
+    expect(resultOf(binary('||', literal(BOOL, true), failing))).toBe(true);
+    expect(() => resultOf(binary('&&', literal(BOOL, true), failing))).toThrow(/division by 0/);
+    expect(resultOf({ kind: 'unary', operator: '!', operand: literal(int(8), 0n) })).toBe(true);
+    expect(resultOf({ kind: 'unary', operator: '~', operand: literal(bits(4), 0b0101n) })).toBe(0b1010n);
+    expect(resultOf({ kind: 'unary', operator: '~', operand: literal(int(4), 0n) })).toBe(-1n);
+    expect(resultOf(binary('^', literal(BOOL, true), literal(BOOL, true)))).toBe(false);
   });
 });
 
