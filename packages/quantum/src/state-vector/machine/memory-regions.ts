@@ -38,6 +38,9 @@ export function notEnoughMemory(
   });
 }
 
+/** How many released memories are kept; the oldest goes first. */
+const MOST_KEPT = 16;
+
 /**
  * Every region is memory of its own: for machine code, which reaches all addresses. What is released is kept and used again, because
  * memory that is touched for the first time costs several times what a sweep costs.
@@ -84,6 +87,7 @@ export class SeparateRegions implements RegionSource {
   #region(memory: KernelMemory, isUntouched: boolean): Region {
     const release = () => {
       this.#kept.push(memory);
+      if (this.#kept.length > MOST_KEPT) this.#kept.shift();
     };
     return { memory, address: memory.address, byteLength: memory.byteLength, isUntouched, release };
   }
