@@ -39,6 +39,8 @@ export class FrameLowering {
   #flips = 0;
   #uncertain: number;
   #signs = 0;
+  /** Phases of everything that do not depend on parameters. */
+  #globalAngle = 0;
 
   constructor(wireCount: number, initialFlips: boolean) {
     this.#runs = new Uint8Array(wireCount);
@@ -82,27 +84,38 @@ export class FrameLowering {
 
   /** `diag(1, e^(i angle))`. */
   phase(wire: number, angle: ParameterValue): void {
-    const unit = this.units.add(angle);
-    if (!this.#collects(wire)) this.tape.push(TapeCode.phase, wire, this.#slot(wire), unit);
-    else this.#diagonalRun(wire, RunGate.phase, unit);
+    if (this.#collects(wire)) {
+      this.#diagonalRun(wire, this.#globalHalf(angle));
+      return;
+    }
+    this.tape.push(TapeCode.phase, wire, this.#slot(wire), this.units.add(angle));
   }
 
   /** `diag(e^(-i angle/2), e^(i angle/2))`. */
   rotateZ(wire: number, angle: ParameterValue): void {
     const unit = this.units.add(angle, 0.5);
-    if (!this.#collects(wire)) this.tape.push(TapeCode.rotateZ, wire, this.#slot(wire), unit);
-    else this.#diagonalRun(wire, RunGate.rz, unit);
+    if (this.#collects(wire)) this.#diagonalRun(wire, unit);
+    else this.tape.push(TapeCode.rotateZ, wire, this.#slot(wire), unit);
   }
 
-  #diagonalRun(wire: number, gate: number, unit: number): void {
+  /** A phase of half an angle on everything, which makes `p` of `rz`; its unit. */
+  #globalHalf(angle: ParameterValue): number {
+    const unit = this.units.add(angle, 0.5);
+    if (typeof angle === 'number') this.#globalAngle += angle / 2;
+    else this.tape.push(TapeCode.global, unit);
+    return unit;
+  }
+
+  #diagonalRun(wire: number, unit: number): void {
     const run = this.#runs[wire]!;
-    this.tape.push(TapeCode.run, wire, gate, unit, run === 0 ? 1 : 0);
+    this.tape.push(TapeCode.run, wire, RunGate.rz, unit, run === 0 ? 1 : 0);
     this.#runs[wire] = RUN | (run & BEFORE) | AFTER;
   }
 
   pauliX(wire: number): void {
     if (this.#collects(wire)) {
       this.#multiply(wire, RunGate.x, 0, 0);
+      this.#globalAngle += Math.PI / 2;
       return;
     }
     this.tape.push(TapeCode.flip, wire);
@@ -112,6 +125,7 @@ export class FrameLowering {
   pauliZ(wire: number): void {
     if (this.#collects(wire)) {
       this.#multiply(wire, RunGate.z, 0, 0);
+      this.#globalAngle += Math.PI / 2;
       return;
     }
     this.tape.push(TapeCode.sign, wire);
@@ -128,6 +142,7 @@ export class FrameLowering {
   hadamard(wire: number): void {
     const alone = !this.#collects(wire);
     this.#multiply(wire, RunGate.h, 0, 0);
+    this.#globalAngle += Math.PI / 2;
     if (alone) this.#runs[wire] = RUN | HADAMARD;
   }
 
@@ -141,24 +156,33 @@ export class FrameLowering {
   }
 
   squareRootOfX(wire: number, inverse: boolean): void {
-    this.#multiply(wire, inverse ? RunGate.sxdg : RunGate.sx, 0, BEFORE | AFTER);
+    // sx = e^(i pi/4) rx(pi/2)
+    const angle = inverse ? -Math.PI / 2 : Math.PI / 2;
+    this.rotateX(wire, angle);
+    this.#globalAngle += angle / 2;
   }
 
   u(wire: number, theta: ParameterValue, phi: ParameterValue, lambda: ParameterValue): void {
     const unit = this.units.add(theta, 0.5);
-    this.units.add(phi);
-    this.units.add(lambda);
+    this.#globalHalf(phi);
+    this.#globalHalf(lambda);
     this.#multiply(wire, RunGate.u, unit, BEFORE | AFTER);
   }
 
   /** A unitary matrix `[2, 2, 2]` on one wire. */
   unitary(wire: number, matrix: Float64Array): void {
-    this.constants.push(matrix);
+    const [ar, ai, br, bi] = [matrix[0]!, matrix[1]!, matrix[2]!, matrix[3]!];
+    const [cr, ci, dr, di] = [matrix[4]!, matrix[5]!, matrix[6]!, matrix[7]!];
+    const half = Math.atan2(ar * di + ai * dr - br * ci - bi * cr, ar * dr - ai * di - br * cr + bi * ci) / 2;
+    const [c, s] = [Math.cos(half), Math.sin(half)];
+    this.#globalAngle += half;
+    this.constants.push(Float64Array.of(ar * c + ai * s, ai * c - ar * s, cr * c + ci * s, ci * c - cr * s));
     this.#multiply(wire, RunGate.matrix, this.constants.length - 1, BEFORE | AFTER);
   }
 
   global(angle: ParameterValue): void {
-    this.tape.push(TapeCode.global, this.units.add(angle));
+    if (typeof angle === 'number') this.#globalAngle += angle;
+    else this.tape.push(TapeCode.global, this.units.add(angle));
   }
 
   /** Ends what is collected on a wire. */
@@ -278,6 +302,7 @@ export class FrameLowering {
   /** Executes what is pending, but for flips. */
   finish(): LoweredOperations {
     const wireCount = this.#runs.length;
+    if (this.#globalAngle !== 0) this.tape.push(TapeCode.global, this.units.add(this.#globalAngle));
     for (let wire = 0; wire < wireCount; wire++) this.flush(wire);
     for (let wire = 0; wire < wireCount; wire++) {
       if ((this.#signs & bit(wire)) !== 0) this.tape.push(TapeCode.finalSign, wire, this.#slot(wire));

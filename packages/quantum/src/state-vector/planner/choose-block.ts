@@ -3,6 +3,8 @@ import { type KernelScan, scanKernel } from './kernel-scan.ts';
 
 /** Sets of qubits that are grown side by side. */
 const BEAM = 3;
+/** For {@link gainsOf}. */
+const PROMISE = 0.25;
 
 /** Memory of {@link chooseBlock}. */
 export interface BlockSearch {
@@ -70,7 +72,7 @@ function growSets(
   for (let i = 0; i < count; i++) {
     const set = sets[i]!;
     const covered = coveredWeight(demands, set);
-    gainsOf(demands, set, room, gains);
+    gainsOf(demands, set, room, PROMISE, gains);
     for (const qubit of candidates) {
       if (((set >>> qubit) & 1) !== 0) continue;
       found = insertSet(next, nextWeights, found, set | (1 << qubit), covered + gains[qubit]!);

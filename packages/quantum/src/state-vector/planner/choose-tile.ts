@@ -1,6 +1,9 @@
 import { lowBits } from './bits.ts';
 import { coveredWeight, type Demands, gainsOf } from './cover-qubits.ts';
 
+/** For {@link gainsOf}: the best of several over random, regular and dense circuits. */
+const PROMISE = 0.6;
+
 /**
  * The mask of the next tile of `tileQubits` out of `qubitCount`, among them the lowest `lowQubits`: the best run of neighbours, or
  * the qubits that greedy growth adds one by one.
@@ -28,7 +31,7 @@ export function chooseTile(
   }
   let grown = low;
   for (let room = free; room > 0; room--) {
-    gainsOf(demands, grown, room, gains);
+    gainsOf(demands, grown, room, PROMISE, gains);
     let next = -1;
     for (let qubit = lowQubits; qubit < qubitCount; qubit++) {
       if (((grown >>> qubit) & 1) === 0 && (next < 0 || gains[qubit]! > gains[next]!)) next = qubit;

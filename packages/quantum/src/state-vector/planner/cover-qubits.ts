@@ -15,9 +15,6 @@ export function createDemands(capacity: number): Demands {
 
 /** What a matrix counts as, in rotations. */
 const MATRIX_WEIGHT = 8;
-/** What work counts for that one more qubit would make possible, of which a set has room for more. */
-const PROMISE = 0.25;
-
 /** The rotations of a queue by what they require besides `given`, where that is at most `most` qubits. */
 export function collectDemands(
   queue: OperationQueue,
@@ -54,10 +51,16 @@ export function coveredWeight(demands: Demands, set: number): number {
 }
 
 /**
- * Per qubit, the work that adding it to a set makes possible, and part of what it brings one step nearer when there is room for
- * more than one.
+ * Per qubit, the work that adding it to a set makes possible. Where there is room for more, work that misses further qubits
+ * counts by the factor `promise` for each.
  */
-export function gainsOf(demands: Demands, set: number, room: number, gains: Float64Array): void {
+export function gainsOf(
+  demands: Demands,
+  set: number,
+  room: number,
+  promise: number,
+  gains: Float64Array,
+): void {
   gains.fill(0);
   for (let i = 0; i < demands.count; i++) {
     const missing = demands.masks[i]! & ~set;
@@ -65,7 +68,7 @@ export function gainsOf(demands: Demands, set: number, room: number, gains: Floa
     const bits = countBits(missing);
     if (bits > room) continue;
     let gain = demands.weights[i]!;
-    for (let step = 1; step < bits; step++) gain *= PROMISE;
+    for (let step = 1; step < bits; step++) gain *= promise;
     for (let rest = missing; rest !== 0; rest &= rest - 1) gains[31 - Math.clz32(rest & -rest)]! += gain;
   }
 }

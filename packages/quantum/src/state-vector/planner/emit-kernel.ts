@@ -3,6 +3,7 @@ import type { RegisterKernel, TableReference, VectorOperation } from '../vector-
 import { countBits, isOdd, listBits, lowBits } from './bits.ts';
 import { type KernelScan, StepKind } from './kernel-scan.ts';
 import { oddLanes, type TableBuilder } from './table-builder.ts';
+import { TangentSource } from './table-plan.ts';
 
 /** Most outer qubits of one factor: its table stays in the level-1 cache. */
 const FACTOR_QUBITS = 7;
@@ -106,12 +107,18 @@ export class KernelEmitter {
     if (qubit < laneQubits) {
       // Lanes with the bit clear subtract.
       const clear = ~oddLanes(1 << qubit, laneQubits) & lowBits(all);
-      const table = tables.addTangent(operation, all, laneSigns ^ clear, outer, 'rotation');
+      const table = tables.addTangent(operation, all, laneSigns ^ clear, outer, TangentSource.rotation);
       this.#operations.push({ kind: 'rotate-lanes', lane: qubit, table, signs });
       return;
     }
     const vector = (control & this.#laneMask) !== 0;
-    const table = tables.addTangent(operation, vector ? all : 1, vector ? laneSigns : 0, outer, 'rotation');
+    const table = tables.addTangent(
+      operation,
+      vector ? all : 1,
+      vector ? laneSigns : 0,
+      outer,
+      TangentSource.rotation,
+    );
     const position = this.#block.indexOf(qubit);
     this.#operations.push({
       kind: 'rotate-rows',
@@ -127,7 +134,8 @@ export class KernelEmitter {
     this.#scaleWhereFull();
     const mask = masks[operation]!;
     const vector = (mask & this.#laneMask) !== 0;
-    const source = operations.kinds[operation] === OperationKind.parity ? 'parity' : 'phase';
+    const parity = operations.kinds[operation] === OperationKind.parity;
+    const source = parity ? TangentSource.parity : TangentSource.phase;
     const laneSigns = vector ? oddLanes(mask & this.#laneMask, laneQubits) : 0;
     const outer = listBits(this.#outerOf(mask));
     const table = tables.addTangent(operation, vector ? 2 ** laneQubits : 1, laneSigns, outer, source);

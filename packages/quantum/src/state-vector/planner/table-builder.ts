@@ -8,7 +8,7 @@ import type {
   SelectedFill,
   TablePlan,
   TableTerm,
-  TangentFill,
+  TangentFills,
 } from './table-plan.ts';
 
 /** Rotations whose cosines may be left out before something multiplies with them: amplitudes grow by at most 2^32. */
@@ -20,7 +20,8 @@ const ALIGNMENT = 16;
 export class TableBuilder {
   readonly #operations: LoweredOperations;
   readonly #wireOf: Int32Array;
-  readonly #tangents: TangentFill[] = [];
+  /** Seven numbers per tangent, in the order of {@link TangentFills}. */
+  readonly #tangents: number[] = [];
   readonly #phases: PhaseFill[] = [];
   readonly #selected: SelectedFill[] = [];
   readonly #matrices: MatrixFill[] = [];
@@ -67,12 +68,11 @@ export class TableBuilder {
     width: number,
     laneSigns: number,
     outer: readonly number[],
-    source: TangentFill['source'],
+    source: number,
   ): TableReference {
     const entries = outer.length > 0 ? 2 : 1;
     const start = this.#allocate(entries * width);
-    const scaleGroup = this.#group;
-    this.#tangents.push({ operation, start, entries, width, laneSigns, scaleGroup, source });
+    this.#tangents.push(operation, source, start, entries, width, laneSigns, this.#group);
     this.#deferred++;
     return { start, indexQubits: outer, parity: entries === 2, entryLength: width };
   }
@@ -204,13 +204,7 @@ export class TableBuilder {
   }
 
   finish(): TablePlan {
-    const last = this.#absorbed;
-    const tangents =
-      this.#deferred === 0
-        ? this.#tangents
-        : this.#tangents.map((fill) =>
-            fill.scaleGroup === this.#group ? { ...fill, scaleGroup: last } : fill,
-          );
+    const tangents = this.#finishTangents();
     return {
       tangents,
       phases: this.#phases,
@@ -220,6 +214,33 @@ export class TableBuilder {
       scaleGroups: this.#group + 1,
       length: this.#length,
     };
+  }
+
+  #finishTangents(): TangentFills {
+    const rows = this.#tangents;
+    const count = rows.length / 7;
+    const fills: TangentFills = {
+      count,
+      operations: new Int32Array(count),
+      sources: new Uint8Array(count),
+      starts: new Int32Array(count),
+      entries: new Uint8Array(count),
+      widths: new Uint8Array(count),
+      laneSigns: new Int32Array(count),
+      scaleGroups: new Int32Array(count),
+    };
+    for (let i = 0; i < count; i++) {
+      fills.operations[i] = rows[7 * i]!;
+      fills.sources[i] = rows[7 * i + 1]!;
+      fills.starts[i] = rows[7 * i + 2]!;
+      fills.entries[i] = rows[7 * i + 3]!;
+      fills.widths[i] = rows[7 * i + 4]!;
+      fills.laneSigns[i] = rows[7 * i + 5]!;
+      const group = rows[7 * i + 6]!;
+      // What nothing takes in afterwards the last table takes in ahead.
+      fills.scaleGroups[i] = group === this.#group ? this.#absorbed : group;
+    }
+    return fills;
   }
 }
 

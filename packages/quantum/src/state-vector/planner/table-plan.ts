@@ -1,18 +1,29 @@
 /** @file What binding must write where: one record per table, made once with the plan. */
 
-/** Tangents: one entry, or two of opposite sign that a parity chooses from. */
-export interface TangentFill {
-  readonly operation: number;
-  readonly start: number;
-  readonly entries: 1 | 2;
+/** Where the number of a tangent comes from. */
+export const TangentSource = {
+  /** A rotation: its tangent as it is. */
+  rotation: 0,
+  /** A phase on one wire: a unit of twice the angle. */
+  phase: 1,
+  /** A parity: a unit of the angle. */
+  parity: 2,
+} as const;
+
+/** Tangents as columns: each has one entry, or two of opposite sign that a parity chooses from. */
+export interface TangentFills {
+  readonly count: number;
+  readonly operations: Int32Array;
+  readonly sources: Uint8Array;
+  readonly starts: Int32Array;
+  /** Entries, 1 or 2. */
+  readonly entries: Uint8Array;
   /** Numbers per entry. */
-  readonly width: number;
+  readonly widths: Uint8Array;
   /** Bit `l`: the number of lane `l` is taken with the other sign in entry 0. */
-  readonly laneSigns: number;
+  readonly laneSigns: Int32Array;
   /** Where the cosine goes. */
-  readonly scaleGroup: number;
-  /** `rotation` and `parity` hold tangent or unit as they are, `phase` a unit of twice the angle. */
-  readonly source: 'rotation' | 'phase' | 'parity';
+  readonly scaleGroups: Int32Array;
 }
 
 /** One phase operation within a table. */
@@ -74,7 +85,7 @@ export interface ScaleFill {
 }
 
 export interface TablePlan {
-  readonly tangents: readonly TangentFill[];
+  readonly tangents: TangentFills;
   readonly phases: readonly PhaseFill[];
   readonly selected: readonly SelectedFill[];
   readonly matrices: readonly MatrixFill[];

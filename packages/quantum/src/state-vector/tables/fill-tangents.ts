@@ -1,49 +1,53 @@
-import type { TangentFill } from '../planner/table-plan.ts';
+import { type TangentFills, TangentSource } from '../planner/table-plan.ts';
 import type { OperationValues } from './operation-values.ts';
 
 /** Writes the tangents of rotations and single phases, and multiplies the cosines that they leave out into their groups. */
 export function fillTangents(
-  fills: readonly TangentFill[],
+  fills: TangentFills,
   values: OperationValues,
   scales: Float64Array,
   tables: Float32Array | Float64Array,
 ): void {
-  for (let i = 0; i < fills.length; i++) {
-    const fill = fills[i]!;
-    const tangent = takeTangent(fill, values, scales);
-    const { start, width } = fill;
-    if (width === 1) {
-      tables[start] = tangent;
-      if (fill.entries === 2) tables[start + 1] = -tangent;
-      continue;
+  const { operations, sources, starts, entries, widths, laneSigns, scaleGroups } = fills;
+  for (let i = 0; i < fills.count; i++) {
+    const operation = operations[i]!;
+    const real = values.real[operation]!;
+    const imaginary = values.imaginary[operation]!;
+    const source = sources[i]!;
+    let tangent = real;
+    let cosine = imaginary;
+    if (source === TangentSource.parity) {
+      tangent = imaginary / real;
+      cosine = real;
+    } else if (source === TangentSource.phase) {
+      // diag(1, e^(i f)) = e^(i f/2) Rz(f), with |f| <= pi/2
+      tangent = imaginary / (1 + real);
+      cosine = Math.sqrt((1 + real) / 2);
+      const sine = cosine * tangent;
+      const phase = values.phaseReal;
+      values.phaseReal = phase * cosine - values.phaseImaginary * sine;
+      values.phaseImaginary = phase * sine + values.phaseImaginary * cosine;
     }
-    const signs = fill.laneSigns;
-    for (let lane = 0; lane < width; lane++) {
-      tables[start + lane] = ((signs >>> lane) & 1) !== 0 ? -tangent : tangent;
-    }
-    if (fill.entries === 1) continue;
-    for (let lane = 0; lane < width; lane++) tables[start + width + lane] = -tables[start + lane]!;
+    scales[scaleGroups[i]!]! *= cosine;
+    const start = starts[i]!;
+    const width = widths[i]!;
+    if (width === 1) tables[start] = tangent;
+    else writeLanes(tables, start, width, laneSigns[i]!, tangent);
+    if (entries[i] === 1) continue;
+    if (width === 1) tables[start + 1] = -tangent;
+    else writeLanes(tables, start + width, width, laneSigns[i]!, -tangent);
   }
 }
 
-function takeTangent(fill: TangentFill, values: OperationValues, scales: Float64Array): number {
-  const real = values.real[fill.operation]!;
-  const imaginary = values.imaginary[fill.operation]!;
-  if (fill.source === 'rotation') {
-    scales[fill.scaleGroup]! *= imaginary;
-    return real;
+function writeLanes(
+  tables: Float32Array | Float64Array,
+  start: number,
+  width: number,
+  signs: number,
+  tangent: number,
+): void {
+  for (let lane = 0; lane < width; lane++) {
+    // 1 or -1
+    tables[start + lane] = tangent * (1 - (((signs >>> lane) & 1) << 1));
   }
-  if (fill.source === 'parity') {
-    scales[fill.scaleGroup]! *= real;
-    return imaginary / real;
-  }
-  // diag(1, e^(i f)) = e^(i f/2) Rz(f), with |f| <= pi/2
-  const cosine = Math.sqrt((1 + real) / 2);
-  const tangent = imaginary / (1 + real);
-  const sine = cosine * tangent;
-  const phase = values.phaseReal;
-  values.phaseReal = phase * cosine - values.phaseImaginary * sine;
-  values.phaseImaginary = phase * sine + values.phaseImaginary * cosine;
-  scales[fill.scaleGroup]! *= cosine;
-  return tangent;
 }

@@ -17,7 +17,7 @@ export interface OperationValues {
   readonly places: Int32Array;
   /** `[matrices, 4, 4, 2]` in terms of what is stored. */
   readonly matrices: Float64Array;
-  /** `[wires, 2, 2, 2]`: runs of one-qubit gates that are being collected. */
+  /** `[wires, 2, 2]`: images of |0> under runs of one-qubit gates that are being collected. */
   readonly runs: Float64Array;
   /** The frame: pending flips and signs, a bit per wire, and the phase of everything. */
   frameFlips: number;
@@ -44,7 +44,7 @@ export function createOperationValues(lowered: LoweredCircuit): OperationValues 
     flips: new Int32Array(operations.count),
     places,
     matrices: new Float64Array(matrixLength),
-    runs: new Float64Array(8 * lowered.activeQubits.length),
+    runs: new Float64Array(4 * lowered.activeQubits.length),
     frameFlips: 0,
     frameSigns: 0,
     phaseReal: 1,

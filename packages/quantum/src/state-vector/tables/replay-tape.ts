@@ -1,11 +1,9 @@
 import { type LoweredCircuit, TapeCode } from '../lowering/lowered-circuit.ts';
 import { isOdd } from '../planner/bits.ts';
 import type { OperationValues } from './operation-values.ts';
-import { multiplyRun } from './run-gates.ts';
-import { flipMatrix, multiplyFromLeft, multiplyOneQubit, setSigns } from './two-qubit-matrix.ts';
+import { beginRun, multiplyRun } from './run-gates.ts';
+import { flipMatrix, multiplyByRun, multiplyFromLeft, setSigns } from './two-qubit-matrix.ts';
 
-/** Below this a sine counts as 0: what is left of its phase would be noise. */
-const NO_ROTATION = 1e-14;
 /** Of two equal halves (Hadamard) the flip is taken. */
 const ALMOST_EQUAL = 1 - 1e-9;
 
@@ -34,16 +32,8 @@ export function replayTape(lowered: LoweredCircuit, values: OperationValues): vo
         at += 4;
         break;
       case TapeCode.run:
-        multiplyRun(
-          runs,
-          8 * first,
-          tape[at + 2]!,
-          tape[at + 3]!,
-          tape[at + 4] === 1,
-          unitReal,
-          unitImaginary,
-          constants,
-        );
+        if (tape[at + 4] === 1) beginRun(runs, 4 * first);
+        multiplyRun(runs, 4 * first, tape[at + 2]!, tape[at + 3]!, unitReal, unitImaginary, constants);
         at += 5;
         break;
       case TapeCode.flush:
@@ -191,7 +181,8 @@ function reduceParity(values: OperationValues, operation: number, mask: number, 
 
 /**
  * A run `g X^k diag(1, a) Ry diag(1, b)`, where `k` is chosen so that the tangent is at most 1: `b` goes to the slot before (or is a
- * sign), `a` to the slot after, `X` and signs to the frame.
+ * sign), `a` to the slot after, `X` and signs to the frame. With `A` and `B` the phases of the run's two numbers, `g = A`, `a = B/A`,
+ * `b = 1/(A B)`, and with `X` in front `g = B`, `a = A/B`, `b = -1/(A B)`.
  */
 function flushRun(
   values: OperationValues,
@@ -201,36 +192,37 @@ function flushRun(
   after: number,
 ): void {
   const { runs } = values;
-  let upper = 8 * wire;
-  let lower = upper + 4;
-  let c = Math.sqrt(runs[upper]! * runs[upper]! + runs[upper + 1]! * runs[upper + 1]!);
-  let s = Math.sqrt(runs[lower]! * runs[lower]! + runs[lower + 1]! * runs[lower + 1]!);
+  const at = 4 * wire;
+  const c = Math.sqrt(runs[at]! * runs[at]! + runs[at + 1]! * runs[at + 1]!);
+  const s = Math.sqrt(runs[at + 2]! * runs[at + 2]! + runs[at + 3]! * runs[at + 3]!);
   const flip = s > c * ALMOST_EQUAL;
-  if (flip) {
-    [upper, lower] = [lower, upper];
-    [c, s] = [s, c];
+  const upper = flip ? at + 2 : at;
+  const lower = flip ? at : at + 2;
+  const large = flip ? s : c;
+  const small = flip ? c : s;
+  const gr = runs[upper]! / large;
+  const gi = runs[upper + 1]! / large;
+  // Where nothing is rotated any phase of the small number does.
+  let hr = small > 0 ? runs[lower]! / small : gr;
+  let hi = small > 0 ? runs[lower + 1]! / small : gi;
+  // Where a slot is missing its phase is +-1 but for rounding, which must not go into the other one.
+  if (after < 0) {
+    const same = hr * gr + hi * gi >= 0;
+    hr = same ? gr : -gr;
+    hi = same ? gi : -gi;
+  } else if (before < 0) {
+    const same = hr * gr - hi * gi >= 0;
+    hr = same ? gr : -gr;
+    hi = same ? -gi : gi;
   }
-  const globalRe = runs[upper]! / c;
-  const globalIm = runs[upper + 1]! / c;
-  // a * b
-  const productRe = (runs[lower + 2]! * globalRe + runs[lower + 3]! * globalIm) / c;
-  const productIm = (runs[lower + 3]! * globalRe - runs[lower + 2]! * globalIm) / c;
-  let aRe = 1;
-  let aIm = 0;
-  if (s > NO_ROTATION) {
-    aRe = (runs[lower]! * globalRe + runs[lower + 1]! * globalIm) / s;
-    aIm = (runs[lower + 1]! * globalRe - runs[lower]! * globalIm) / s;
-  } else if (after >= 0) {
-    aRe = productRe;
-    aIm = productIm;
-  }
-  multiplyPhase(values, globalRe, globalIm);
-  addPhaseOrSign(values, wire, before, productRe * aRe + productIm * aIm, productIm * aRe - productRe * aIm);
+  multiplyPhase(values, gr, gi);
+  const sign = flip ? -1 : 1;
+  addPhaseOrSign(values, wire, before, sign * (gr * hr - gi * hi), -sign * (gr * hi + gi * hr));
   if (before >= 0) reduceSlot(values, wire, before);
   const odd = ((values.frameFlips ^ values.frameSigns) >>> wire) & 1;
-  values.real[rotation] = odd === 1 ? -s / c : s / c;
-  values.imaginary[rotation] = c;
-  addPhaseOrSign(values, wire, after, aRe, aIm);
+  values.real[rotation] = odd === 1 ? -small / large : small / large;
+  values.imaginary[rotation] = large;
+  addPhaseOrSign(values, wire, after, hr * gr + hi * gi, hi * gr - hr * gi);
   if (flip) values.frameFlips ^= 1 << wire;
 }
 
@@ -267,8 +259,8 @@ function beginMatrix(lowered: LoweredCircuit, values: OperationValues, at: numbe
   setSigns(matrices, place, signs, tape[at + 6] === 1);
   // What acts on the state acts on what is stored between flips.
   flipMatrix(matrices, place, flips);
-  if (tape[at + 4] === 1) multiplyOneQubit(values.runs, 8 * a, 0, matrices, place);
-  if (tape[at + 5] === 1) multiplyOneQubit(values.runs, 8 * b, 1, matrices, place);
+  if (tape[at + 4] === 1) multiplyByRun(values.runs, 4 * a, 0, matrices, place);
+  if (tape[at + 5] === 1) multiplyByRun(values.runs, 4 * b, 1, matrices, place);
 }
 
 function takeRuns(lowered: LoweredCircuit, values: OperationValues, at: number): void {
@@ -276,8 +268,8 @@ function takeRuns(lowered: LoweredCircuit, values: OperationValues, at: number):
   const operation = tape[at + 1]!;
   const [a, b] = lowered.operations.wires.get(operation)!;
   const place = values.places[operation]!;
-  if (tape[at + 2] === 1) multiplyOneQubit(values.runs, 8 * a!, 0, values.matrices, place);
-  if (tape[at + 3] === 1) multiplyOneQubit(values.runs, 8 * b!, 1, values.matrices, place);
+  if (tape[at + 2] === 1) multiplyByRun(values.runs, 4 * a!, 0, values.matrices, place);
+  if (tape[at + 3] === 1) multiplyByRun(values.runs, 4 * b!, 1, values.matrices, place);
   if (tape[at + 4] !== 1) return;
   const flips = ((values.frameFlips >>> a!) & 1) | (((values.frameFlips >>> b!) & 1) << 1);
   flipMatrix(values.matrices, place, flips);

@@ -35,8 +35,8 @@ export function multiplyFromLeft(
 
 const COLUMN = new Float64Array(8);
 
-/** Multiplies with a one-qubit matrix (8 numbers at `from` in `runs`) on bit `position` of the index. */
-export function multiplyOneQubit(
+/** Multiplies from the left with a run (four numbers at `from` in `runs`) on bit `position` of the index. */
+export function multiplyByRun(
   runs: Float64Array,
   from: number,
   position: number,
@@ -44,17 +44,17 @@ export function multiplyOneQubit(
   at: number,
 ): void {
   const step = 1 << position;
+  const [pr, pi, qr, qi] = [runs[from]!, runs[from + 1]!, runs[from + 2]!, runs[from + 3]!];
   for (let r = 0; r < 4; r++) {
     if ((r & step) !== 0) continue;
     for (let c = 0; c < 4; c++) {
       const upper = at + 2 * (4 * r + c);
       const lower = at + 2 * (4 * (r + step) + c);
       const [a, b, x, y] = [matrix[upper]!, matrix[upper + 1]!, matrix[lower]!, matrix[lower + 1]!];
-      matrix[upper] = runs[from]! * a - runs[from + 1]! * b + runs[from + 2]! * x - runs[from + 3]! * y;
-      matrix[upper + 1] = runs[from]! * b + runs[from + 1]! * a + runs[from + 2]! * y + runs[from + 3]! * x;
-      matrix[lower] = runs[from + 4]! * a - runs[from + 5]! * b + runs[from + 6]! * x - runs[from + 7]! * y;
-      matrix[lower + 1] =
-        runs[from + 4]! * b + runs[from + 5]! * a + runs[from + 6]! * y + runs[from + 7]! * x;
+      matrix[upper] = pr * a - pi * b - (qr * x + qi * y);
+      matrix[upper + 1] = pr * b + pi * a - (qr * y - qi * x);
+      matrix[lower] = qr * a - qi * b + (pr * x + pi * y);
+      matrix[lower + 1] = qr * b + qi * a + (pr * y - pi * x);
     }
   }
 }
