@@ -7,14 +7,13 @@ import { mapFile, openModelFile } from '@qedge/memory/node';
 import { createKernelEngine, type NodeKernelEngineOptions } from '../engine/node-engine.ts';
 import { graphOfLayers } from '../graph/layers/graph-of-layers.ts';
 import type { OnnxModel, ReadExternalData } from '../graph/onnx/onnx-model.ts';
-import { readOnnx } from '../graph/onnx/read-onnx.ts';
 import {
   type OpenPreparedModelOptions,
   openPreparedModel,
   type PreparedModel,
 } from '../graph/prepared-model.ts';
 import { graphSource, type ModelSource } from './model-source.ts';
-import { type OnnxSourceOptions, onnxSource } from './onnx-source.ts';
+import type { OnnxSourceOptions } from './onnx-source.ts';
 import {
   type InferenceOptions,
   OptimizedInferenceEngine,
@@ -101,6 +100,7 @@ export async function openModelSource(
   switch (extname(path)) {
     case '.onnx': {
       const model = await readOnnxFile(path);
+      const { onnxSource } = await import('./onnx-source.ts');
       return onnxSource(model, {
         name: basename(path),
         ...(constants ? { constants } : {}),
@@ -128,6 +128,8 @@ function remedyFor(extension: string): string {
 /** @throws FileFormatError that names the file. */
 async function readOnnxFile(path: string): Promise<OnnxModel> {
   const bytes = await readWhole(path);
+  // Programs that open prepared files need no importer.
+  const { readOnnx } = await import('../graph/onnx/read-onnx.ts');
   try {
     return readOnnx(bytes, { externalData: besides(path) });
   } catch (error) {
