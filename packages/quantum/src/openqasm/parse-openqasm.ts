@@ -2,7 +2,7 @@ import type { Circuit } from '../circuit/circuit.ts';
 import { Analysis } from './analysis/analysis.ts';
 import { buildCircuit } from './analysis/build-circuit.ts';
 import { libraryScope } from './analysis/include.ts';
-import type { InputValue } from './analysis/input.ts';
+import { type InputValue, parameterName } from './analysis/input.ts';
 import { executeStatements } from './analysis/statement.ts';
 import { detectVersion, parseProgram } from './syntax/parse-program.ts';
 import { type OpenQasmVersion, SourceText } from './syntax/source-text.ts';
@@ -68,7 +68,9 @@ function readProgram(text: string, version: OpenQasmVersion, options: OpenQasmOp
   const analysis = new Analysis(source, libraryScope(version), options);
   for (const statement of statements) {
     // Variables must not take the names of parameters, wherever these are declared.
-    if (statement.kind === 'io-declaration') analysis.storages.reserve(statement.name);
+    if (statement.kind === 'io-declaration' && statement.direction === 'input') {
+      analysis.storages.reserve(parameterName(statement));
+    }
   }
   executeStatements(analysis, statements);
   analysis.finish(text.length);

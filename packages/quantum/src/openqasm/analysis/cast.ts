@@ -72,7 +72,8 @@ export function castValue(analysis: Analysis, value: Value, type: ResolvedType, 
 /** The value as one of another type of the running program. */
 export function castClassical(analysis: Analysis, value: Value, type: ClassicalType, start: number): Value {
   if (value instanceof ParameterExpression) {
-    if (type.kind === 'float') return value;
+    const changes = value.names.some((name) => analysis.storages.isVariable(name));
+    if (type.kind === 'float' && !changes) return value;
     return analysis.refuse(
       start,
       `${describeValue(value)}, cannot become ${describeType(type)}`,

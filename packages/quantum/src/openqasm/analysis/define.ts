@@ -5,7 +5,7 @@ import { Lexer } from '../syntax/lexer.ts';
 import { SourceText } from '../syntax/source-text.ts';
 import type { GateDefinitionStatement, StatementOf } from '../syntax/syntax-tree.ts';
 import type { Analysis } from './analysis.ts';
-import { checkGateBody } from './gate-call.ts';
+import { checkGateDefinition } from './check-gate.ts';
 import type { GateEntity } from './scope.ts';
 
 /** Executes a gate's definition. One that this package writes for a gate of circuits stands for that gate. */
@@ -16,7 +16,7 @@ export function declareGate(analysis: Analysis, statement: GateDefinitionStateme
     ...{ kind: 'gate', form: 'defined', name, statement, source, scope },
     order: analysis.order + 1,
   };
-  checkGateBody(analysis, entity);
+  checkGateDefinition(analysis, entity);
   const known = isOwnDefinition(analysis, statement) && isGateName(name);
   const native: GateEntity | null = known
     ? { kind: 'gate', form: 'native', name, native: nativeGate(name) }

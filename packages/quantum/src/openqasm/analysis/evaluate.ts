@@ -9,10 +9,11 @@ import type { BinaryExpression, CallExpression, Expression, UnaryExpression } fr
 import type { Analysis } from './analysis.ts';
 import { castValue, foldClassical } from './cast.ts';
 import { combineDurations } from './duration.ts';
+import { toAngle } from './gate-angle.ts';
 import { readBits, readIndexed } from './read-reference.ts';
 import { callFunction } from './subroutine.ts';
 import { resolveType } from './types.ts';
-import { describeValue, FLOAT, INT, literal, toClassical, type Value } from './value.ts';
+import { describeValue, FLOAT, INT, isKnown, literal, toClassical, type Value } from './value.ts';
 
 const CONSTANTS: ReadonlyMap<string, number> = new Map([
   ['pi', Math.PI],
@@ -167,13 +168,13 @@ const GIVE_INPUTS = 'Give the input a value through the option "inputs"';
 
 function evaluateBinary(analysis: Analysis, expression: BinaryExpression): Value {
   const left = evaluate(analysis, expression.left);
-  const right = evaluate(analysis, expression.right);
+  const right = evaluateRightOperand(analysis, expression);
   if (typeof left === 'number' && typeof right === 'number') {
     const value = combineNumbers(expression.operator, left, right);
     if (value !== null) return value;
   }
   if (left instanceof ParameterExpression || right instanceof ParameterExpression) {
-    const value = combineParameters(expression.operator, left, right);
+    const value = combineParameters(analysis, expression, left, right);
     if (value !== null) return value;
   }
   const duration = combineDurations(analysis, expression, left, right);
@@ -188,6 +189,13 @@ function evaluateBinary(analysis: Analysis, expression: BinaryExpression): Value
     },
     expression.at,
   );
+}
+
+/** Numbers of OpenQASM 2 are real, but for those that conditions compare registers with. */
+function evaluateRightOperand(analysis: Analysis, { operator, right }: BinaryExpression): Value {
+  return operator === '==' && right.kind === 'integer'
+    ? integerLiteral(right.text)
+    : evaluate(analysis, right);
 }
 
 function combineNumbers(operator: BinaryOperator, left: number, right: number): number | null {
@@ -216,11 +224,14 @@ function realOperand(value: Value): number | ParameterExpression | null {
     : null;
 }
 
-function combineParameters(operator: BinaryOperator, a: Value, b: Value): Value | null {
-  const [left, right] = [realOperand(a), realOperand(b)];
+/** An operation on expressions of inputs, which may mention variables of the running program too. */
+function combineParameters(analysis: Analysis, node: BinaryExpression, a: Value, b: Value): Value | null {
+  const operand = (value: Value, start: number) =>
+    realOperand(value) ?? (isKnown(value) ? null : toAngle(analysis, value, start));
+  const [left, right] = [operand(a, node.left.start), operand(b, node.right.start)];
   if (left === null || right === null) return null;
   const expression = ParameterExpression.of(left);
-  switch (operator) {
+  switch (node.operator) {
     case '+':
       return expression.plus(right).value;
     case '-':

@@ -45,13 +45,13 @@ export function executeGateCall(analysis: Analysis, statement: GateCall): void {
   });
 }
 
-function unknownGate(analysis: Analysis, name: string, start: number): never {
+export function unknownGate(analysis: Analysis, name: string, start: number): never {
   const library = analysis.source.version === 2 ? 'qelib1.inc' : 'stdgates.inc';
   const hint = analysis.scope.find('h') ? '' : ` (include "${library}"; is missing)`;
   return analysis.fail(start, `a gate defined above${hint}`, `"${name}"`);
 }
 
-function isControl(kind: ResolvedModifier['kind']): boolean {
+export function isControl(kind: ResolvedModifier['kind']): boolean {
   return kind === 'ctrl' || kind === 'negctrl';
 }
 
@@ -172,7 +172,12 @@ function checkQubits(
   checkDistinct(analysis, entity.name, qubits, start);
 }
 
-function checkDistinct(analysis: Analysis, name: string, qubits: readonly number[], start: number): void {
+export function checkDistinct(
+  analysis: Analysis,
+  name: string,
+  qubits: readonly number[],
+  start: number,
+): void {
   for (let i = 1; i < qubits.length; i++) {
     if (qubits.indexOf(qubits[i]!) < i) {
       analysis.fail(start, `different qubits of ${name}`, 'the same qubit twice');
@@ -180,7 +185,7 @@ function checkDistinct(analysis: Analysis, name: string, qubits: readonly number
   }
 }
 
-function qubitCountOf(entity: GateEntity): number {
+export function qubitCountOf(entity: GateEntity): number {
   switch (entity.form) {
     case 'native':
       return entity.native.qubitCount;
@@ -191,7 +196,7 @@ function qubitCountOf(entity: GateEntity): number {
   }
 }
 
-function checkCount(
+export function checkCount(
   analysis: Analysis,
   entity: GateEntity,
   what: string,
@@ -273,22 +278,4 @@ function applyDefined(
   analysis.source = caller;
   analysis.loop = loop;
   analysis.leave();
-}
-
-/** The kinds of statements that a gate's body may have. */
-const GATE_STATEMENTS: ReadonlySet<string> = new Set([
-  ...['gate-call', 'barrier', 'nop', 'for', 'if', 'while', 'switch', 'scope', 'declaration', 'assignment'],
-  ...['alias', 'break', 'continue', 'pragma'],
-]);
-
-/** @throws FileFormatError for a statement that no gate can have, at the definition. */
-export function checkGateBody(analysis: Analysis, body: GateEntity & { form: 'defined' }): void {
-  const { statement } = body;
-  const names = [...statement.parameters, ...statement.qubits];
-  const twice = names.find((name, index) => names.indexOf(name) < index);
-  if (twice !== undefined) analysis.fail(statement.start, 'different names in a gate', `"${twice}" twice`);
-  for (const step of statement.body.statements) {
-    if (!GATE_STATEMENTS.has(step.kind))
-      analysis.fail(step.start, 'a statement without measurements', step.kind);
-  }
 }

@@ -34,17 +34,19 @@ export function inputValue(
   );
 }
 
-function freeParameter(
-  analysis: Analysis,
-  { name, start, annotations }: StatementOf<'io-declaration'>,
-): Value {
-  const annotation = annotations?.find(({ keyword }) => keyword === PARAMETER_ANNOTATION);
+function freeParameter(analysis: Analysis, statement: StatementOf<'io-declaration'>): Value {
+  const name = parameterName(statement);
   try {
-    return ParameterExpression.named(annotation?.content ?? name);
+    return ParameterExpression.named(name);
   } catch (error) {
     if (!(error instanceof InvalidArgumentError)) throw error;
-    return analysis.refuse(start, `"${annotation?.content ?? name}" cannot be the name of a parameter`);
+    return analysis.refuse(statement.start, `"${name}" cannot be the name of a parameter`);
   }
+}
+
+/** The name of the parameter that an input stands for. */
+export function parameterName({ name, annotations }: StatementOf<'io-declaration'>): string {
+  return annotations?.find(({ keyword }) => keyword === PARAMETER_ANNOTATION)?.content ?? name;
 }
 
 function givenValue(name: string, value: InputValue): Value {

@@ -13,6 +13,7 @@ export class Storages {
   /** By declaration: a subroutine that is called again uses the same memory, since no two of its lives overlap. */
   readonly #storages = new Map<object, Storage>();
   readonly #names = new Set<string>();
+  readonly #parameters = new Set<string>();
 
   constructor(analysis: Analysis) {
     this.#analysis = analysis;
@@ -28,9 +29,15 @@ export class Storages {
     return unique;
   }
 
+  /** True for the name, in the circuit, of a variable of the running program. */
+  isVariable(name: string): boolean {
+    return this.#names.has(name) && !this.#parameters.has(name);
+  }
+
   /** Keeps a name for a parameter. */
   reserve(name: string): void {
     this.#names.add(name);
+    this.#parameters.add(name);
   }
 
   /** A new life of a declared variable. */
@@ -51,7 +58,7 @@ export class Storages {
     const { storage } = slot;
     if (storage.place !== null) return storage.place;
     const { type } = storage;
-    if (type === null) throw new TypeError('arrays and durations have no place');
+    if (type === null) throw new TypeError('arrays and durations are refused before');
     const name = this.uniqueName(storage.name);
     if (type.kind === 'bit') storage.place = this.#allocateBits(name, type.size);
     else {
@@ -64,6 +71,12 @@ export class Storages {
   /** Makes sure that the running program's memory holds the known value. */
   sync(slot: Slot, start: number): void {
     if (slot.synced) return;
+    if (slot.type === null) {
+      this.#analysis.refuse(
+        start,
+        `"${slot.name}" is an array or a duration, which must not depend on what only the running program knows`,
+      );
+    }
     const place = this.place(slot);
     if (slot.synced || slot.known === null) return;
     const value = toClassical(slot.known);
