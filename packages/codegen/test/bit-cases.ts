@@ -126,8 +126,43 @@ export function bitCases({ id }: TargetTraits): OperationCase[] {
       store(c);
     }),
     fragmentCase(),
+    moveCase(),
     exchangeCase(),
   ];
+}
+
+/** Many vectors at once, at offsets of every length, in an order of their own. */
+function moveCase(): OperationCase {
+  return {
+    name: 'moves of many vectors',
+    output: 'bits',
+    data: 'integers',
+    program: (target) => {
+      const [from, to] = [target.pointer('from'), target.pointer('to')];
+      const vectors = target.vectors('values', 6);
+      target.argument(from, FIELD.a);
+      target.argument(to, FIELD.destination);
+      const routine = target.routine([from, to], () => {
+        for (const step of [0, 5, 300]) {
+          target.loadAll(
+            vectors,
+            from,
+            vectors.map((_, i) => i * (step + 64)),
+          );
+          target.storeAll(
+            vectors.toReversed(),
+            to,
+            vectors.map((_, i) => i * (step + 64)),
+          );
+          target.advance(to, 20_000);
+        }
+        target.loadAll([vectors[3]!], from, [1000]);
+        target.storeAll([vectors[3]!], to, [100_000]);
+      });
+      target.call(routine);
+      return target.finish();
+    },
+  };
 }
 
 /** The same fragment three times, and another one between, in two routines. */

@@ -279,7 +279,9 @@ describe('recorded code', () => {
   it('is appended again byte for byte', () => {
     const twice = new Assembler(EVERYTHING);
     const emit = () => twice.rvm(I.vaddps, 64, v1, v2, Memory.at(rbx, 64));
-    twice.replay(twice.record(emit));
+    const recorded = twice.record(emit);
+    twice.replay(recorded);
+    twice.replay(recorded);
     const once = hexBytes((a) => a.rvm(I.vaddps, 64, v1, v2, Memory.at(rbx, 64)));
     expect(Buffer.from(twice.finish()).toString('hex')).toBe(once + once);
   });

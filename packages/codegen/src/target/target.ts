@@ -182,6 +182,10 @@ export interface Target<Code> {
    * (a NaN stays a NaN, too large becomes infinity, float16 subnormals are kept). Touches no byte beyond them.
    */
   storeNarrow(format: NarrowFormat, source: Vector, memory: MemoryOperand, lanes?: number): void;
+  /** Loads whole vectors, each from its own offset to one base: the same as a `load` for each, and quicker to emit. */
+  loadAll(destinations: readonly Vector[], base: Pointer, offsets: readonly number[]): void;
+  /** Stores whole vectors, each at its own offset to one base, in order: the same as a `store` for each, and quicker to emit. */
+  storeAll(sources: readonly Vector[], base: Pointer, offsets: readonly number[]): void;
   /** Copies one 32-bit word from memory to memory through a scalar register. */
   moveWord(destination: MemoryOperand, source: MemoryOperand): void;
   /** A hint that the cache line will be read (or, with `write`, written) soon; may do nothing. Never faults. */

@@ -302,6 +302,15 @@ export class WasmTarget implements Target<WasmKernel> {
     storeNarrowParts(this.#writer, format, this.#locals(source), memory, lanes);
   }
 
+  loadAll(destinations: readonly Vector[], base: Pointer, offsets: readonly number[]): void {
+    for (const [index, vector] of destinations.entries())
+      this.load(vector, { base, offset: offsets[index]! });
+  }
+
+  storeAll(sources: readonly Vector[], base: Pointer, offsets: readonly number[]): void {
+    for (const [index, vector] of sources.entries()) this.store(vector, { base, offset: offsets[index]! });
+  }
+
   moveWord(destination: MemoryOperand, source: MemoryOperand): void {
     this.#checks.memory(destination);
     this.#checks.memory(source);

@@ -407,11 +407,11 @@ export class Assembler {
     this.#buffer.align(alignment);
   }
 
-  /** What `emit` appends, as bytes that may be appended again elsewhere. @throws InvalidArgumentError for code with labels. */
+  /** What `emit` would append, as bytes that may be appended anywhere. @throws InvalidArgumentError for code with labels. */
   record(emit: () => void): Uint8Array {
     const [start, references] = [this.#buffer.position, this.#buffer.referenceCount];
     emit();
-    if (this.#buffer.referenceCount === references) return this.#buffer.copyFrom(start);
+    if (this.#buffer.referenceCount === references) return this.#buffer.takeFrom(start);
     throw new InvalidArgumentError('Code that is to be repeated refers to places', {
       expected: 'no constants, jumps or calls',
     });
@@ -420,6 +420,16 @@ export class Assembler {
   /** Appends what {@link record} gave. */
   replay(bytes: Uint8Array): void {
     this.#buffer.append(bytes);
+  }
+
+  /** The same for instructions of equal length that end with a displacement of four bytes each, which become `displacements`. */
+  replayAt(bytes: Uint8Array, displacements: readonly number[]): void {
+    const length = bytes.length / displacements.length;
+    const start = this.#buffer.position;
+    this.#buffer.append(bytes);
+    for (let i = 0; i < displacements.length; i++) {
+      this.#buffer.patchInt32(start + (i + 1) * length - 4, displacements[i]!);
+    }
   }
 
   /** Memory behind the code that holds `words`, 32 bits each; their number is a power of two up to 16, which is their alignment. */

@@ -45,9 +45,20 @@ export class CodeBuffer {
     return this.#references.length;
   }
 
-  /** A copy of the bytes from `start` to here. */
-  copyFrom(start: number): Uint8Array {
-    return this.#bytes.slice(start, this.#position);
+  /** Takes away the bytes from `start` to here. */
+  takeFrom(start: number): Uint8Array {
+    const bytes = this.#bytes.slice(start, this.#position);
+    this.#position = start;
+    return bytes;
+  }
+
+  /** Replaces four bytes. */
+  patchInt32(at: number, value: number): void {
+    const bytes = this.#bytes;
+    bytes[at] = value;
+    bytes[at + 1] = value >> 8;
+    bytes[at + 2] = value >> 16;
+    bytes[at + 3] = value >> 24;
   }
 
   /** Appends bytes that refer to no label. */
@@ -63,13 +74,8 @@ export class CodeBuffer {
   }
 
   int32(value: number): void {
-    const bytes = this.#bytes;
-    const at = this.#position;
-    bytes[at] = value;
-    bytes[at + 1] = value >> 8;
-    bytes[at + 2] = value >> 16;
-    bytes[at + 3] = value >> 24;
-    this.#position = at + 4;
+    this.patchInt32(this.#position, value);
+    this.#position += 4;
   }
 
   /** @throws InvalidArgumentError when the label has a place already. */
@@ -107,10 +113,8 @@ export class CodeBuffer {
     for (const reference of this.#references) {
       const { label } = reference;
       if (label.position < 0) throw new InvalidArgumentError('A label is used but bound nowhere');
-      this.#position = reference.at;
-      this.int32(label.position - reference.end);
+      this.patchInt32(reference.at, label.position - reference.end);
     }
-    this.#position = end;
     return this.#bytes.slice(0, end);
   }
 }

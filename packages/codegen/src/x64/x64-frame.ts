@@ -198,9 +198,17 @@ export abstract class X64Frame {
 
   fragment(key: string, emit: () => void): void {
     this.checks.fragment();
-    const known = this.#fragments.get(key);
-    if (known === undefined) this.#fragments.set(key, this.assembler.record(emit));
-    else this.assembler.replay(known);
+    this.assembler.replay(this.recorded(key, emit));
+  }
+
+  /** Code that is emitted once for all targets that share fragments; it is not appended to this one's. */
+  protected recorded(key: string, emit: () => void): Uint8Array {
+    let code = this.#fragments.get(key);
+    if (code === undefined) {
+      code = this.assembler.record(emit);
+      this.#fragments.set(key, code);
+    }
+    return code;
   }
 
   // Control flow

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from '@qedge/core';
 import type {
   Comparison,
   Conversion,
@@ -6,6 +7,7 @@ import type {
   IntegerOperation,
   MemoryOperand,
   NarrowFormat,
+  Pointer,
   Rounding,
   Shift,
   Target,
@@ -82,6 +84,9 @@ const WIDENING = {
   float16: I.vcvtph2ps,
 } as const;
 
+/** Too long for one byte, whatever it counts in. */
+const LONG_DISPLACEMENT = 2 ** 30;
+
 /** The vector operations whose instructions differ between the x86-64 targets by nothing but length. */
 export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
   // Memory
@@ -154,6 +159,38 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
       assembler.rm(I.vpbroadcastw, length === 64 ? 32 : 16, register, memoryOf(memory));
       assembler.rm(I.vcvtph2ps, length, register, register);
     }
+  }
+
+  loadAll(destinations: readonly Vector[], base: Pointer, offsets: readonly number[]): void {
+    this.#moveAll('load', destinations, base, offsets);
+  }
+
+  storeAll(sources: readonly Vector[], base: Pointer, offsets: readonly number[]): void {
+    this.#moveAll('store', sources, base, offsets);
+  }
+
+  /** The instructions are encoded once with displacements of four bytes, which are then replaced. */
+  #moveAll(
+    how: 'load' | 'store',
+    vectors: readonly Vector[],
+    base: Pointer,
+    offsets: readonly number[],
+  ): void {
+    if (offsets.length !== vectors.length) {
+      throw new InvalidArgumentError('A kernel moves vectors to another number of places', {
+        expected: vectors.length,
+        actual: offsets.length,
+      });
+    }
+    for (const offset of offsets) this.checks.memory({ base, offset });
+    const code = this.recorded(`${how} ${vectors} at ${base}`, () => {
+      const place = memoryOf({ base, offset: LONG_DISPLACEMENT });
+      for (const vector of vectors) {
+        if (how === 'load') this.assembler.rm(I.vmovups, this.length, vectorOf(vector), place);
+        else this.assembler.mr(I.vmovupsStore, this.length, place, vectorOf(vector));
+      }
+    });
+    this.assembler.replayAt(code, offsets);
   }
 
   moveWord(destination: MemoryOperand, source: MemoryOperand): void {

@@ -168,14 +168,20 @@ class SweepCode {
   }
 
   #emitRows(code: KernelCode, isState: boolean, offsets: readonly number[], how: 'load' | 'store'): void {
-    const base = isState ? code.registers.memory : code.registers.inScratch;
-    code.fragment(`${how} ${isState ? 'state' : 'tile'} ${offsets}`, () => {
-      this.#forRows(base, offsets, (row, place) => {
-        code.registers.parts(row).forEach((vector, part) => {
-          const half = { base: place.base, offset: place.offset + part * code.vectorBytes };
-          if (how === 'load') this.#target.load(vector, half);
-          else this.#target.store(vector, half);
-        });
+    const { registers, vectorBytes } = code;
+    const base = isState ? registers.memory : registers.inScratch;
+    if (offsets.at(-1)! < LARGEST_OFFSET) {
+      const vectors = offsets.flatMap((_, row) => registers.parts(row));
+      const places = offsets.flatMap((offset) => [offset, offset + vectorBytes]);
+      if (how === 'load') this.#target.loadAll(vectors, base, places);
+      else this.#target.storeAll(vectors, base, places);
+      return;
+    }
+    this.#forRows(base, offsets, (row, place) => {
+      registers.parts(row).forEach((vector, part) => {
+        const half = { base: place.base, offset: place.offset + part * vectorBytes };
+        if (how === 'load') this.#target.load(vector, half);
+        else this.#target.store(vector, half);
       });
     });
   }
