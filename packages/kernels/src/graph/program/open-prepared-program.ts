@@ -22,7 +22,7 @@ export interface OpenPreparedProgramOptions {
   /** Default `float32`. */
   readonly precision?: Precision;
   /**
-   * True: weights are compared with their checksums, which takes about a millisecond for each megabyte. Default false: only the header and the program are.
+   * True: weights are compared with their checksums, too. Default false: only the header and the program are; damaged weights give wrong numbers.
    */
   readonly verify?: boolean;
 }
@@ -38,7 +38,7 @@ const FRONT_OFFSET = 64;
  * nothing is imported that could generate code. Runs wherever WebAssembly does, on one thread. Modules of the file compute in a memory of
  * their own and reach nothing else, so that the file need not be trusted; one made to never end does not.
  *
- * @param file its path (Node, Deno, Bun): parts that are not needed are not read; or the bytes of all of it, borrowed for the call.
+ * @param file its path, in Node: parts that are not needed are not read; or the bytes of all of it, borrowed for the call.
  * @returns the graph, whose `run` gives what `PreparedModel.compile` on the same instruction set gives.
  * @throws FileNotFoundError, FileAccessError; FileFormatError for what is no such file, damage or an impossible program; UnsupportedError where the file holds no
  *   program for WebAssembly and this precision, or programs of another version of this library; CapabilityUnavailableError without WebAssembly SIMD or memory.

@@ -14,7 +14,7 @@ export interface ProgramFileBytes extends ByteSource {
 }
 
 /**
- * Bytes in memory, or a path on a server runtime. No module of Node is imported, so that browsers can load this one.
+ * Bytes in memory, or a path in Node. No module of Node is imported, so that browsers can load this one.
  *
  * @throws FileNotFoundError, FileAccessError, CapabilityUnavailableError for a path where there are no files.
  */
