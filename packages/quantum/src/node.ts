@@ -1,2 +1,3 @@
 export { readFcidump, readOpenQasm2 } from './read-files.ts';
+export { loadState, saveState } from './simulation/checkpoint.ts';
 export { createStateVectorSimulator } from './simulation/native-state-vector-simulator.ts';

@@ -57,6 +57,11 @@ export class StateVector implements QuantumState {
     this.#frame = frame;
   }
 
+  /** The same state, which this object gives up, with other classical bits. */
+  withClbits(clbits: Uint8Array): StateVector {
+    return new StateVector(this.#engine, this.stored, this.#frame, clbits);
+  }
+
   /** True for states in the memory of an engine. */
   isOn(engine: StateEngine): boolean {
     return this.#engine === engine;
