@@ -47,7 +47,7 @@ export class ProgramBuilder {
    * What a step costs that is divided among threads which are awake, as they are between kernels that follow each other closely. Where they
    * sleep it costs `ThreadTeam.handoffMicroseconds`; that is little beside the pause that let them.
    */
-  readonly divisionMicroseconds = 3;
+  readonly divisionMicroseconds = 6;
   readonly scratch = new ScratchLayout();
   readonly #steps: (readonly ProgramPart[])[] = [];
   /** Scratch memory of products by thread: they need it one after the other. */
