@@ -11,8 +11,8 @@ import { createPlainState, interpretProgram, type PlainState } from './program-i
 import { PARAMETER_VALUES, randomInstructions } from './random-instructions.ts';
 import { largestDifference, layoutFor, readFrame, runPlan } from './run-plan.ts';
 
-/** Some 100 roundings of 2^-53, and as much for angles of many turns. */
-const TOLERANCE = 1e-12;
+/** A hundred operations round a few times each to 2^-53 of amplitudes below 1; some ten times of that seen at worst. */
+const TOLERANCE = 1e-13;
 
 const shapes = fc
   .record({

@@ -22,13 +22,14 @@ function randomAngle(random: Random): ParameterValue {
   }
 }
 
-/** A unitary matrix `[2^k, 2^k, 2]`: a random complex one, made orthonormal row by row. */
+/** A unitary matrix `[2^k, 2^k, 2]`: a random complex one, made orthonormal row by row, twice against rounding. */
 export function randomUnitary(random: Random, qubitCount: number): Float64Array {
   const size = 2 ** qubitCount;
   const matrix = Float64Array.from({ length: 2 * size * size }, () => random.uniform() - 0.5);
   for (let row = 0; row < size; row++) {
     const at = 2 * size * row;
-    for (let other = 0; other < row; other++) {
+    for (let turn = 0; turn < 2 * row; turn++) {
+      const other = turn % row;
       let [re, im] = [0, 0];
       for (let i = 0; i < 2 * size; i += 2) {
         const [a, b, x, y] = [

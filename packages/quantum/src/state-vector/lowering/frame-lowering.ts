@@ -39,8 +39,13 @@ export class FrameLowering {
   #flips = 0;
   #uncertain: number;
   #signs = 0;
-  /** Phases of everything that do not depend on parameters. */
-  #globalAngle = 0;
+  /**
+   * Phases of everything that do not depend on parameters: a complex number, as a sum of many angles would round
+   * worse, and eighths of a turn.
+   */
+  #globalReal = 1;
+  #globalImaginary = 0;
+  #globalEighths = 0;
 
   constructor(wireCount: number, initialFlips: boolean) {
     this.#runs = new Uint8Array(wireCount);
@@ -101,9 +106,16 @@ export class FrameLowering {
   /** A phase of half an angle on everything, which makes `p` of `rz`; its unit. */
   #globalHalf(angle: ParameterValue): number {
     const unit = this.units.add(angle, 0.5);
-    if (typeof angle === 'number') this.#globalAngle += angle / 2;
+    if (typeof angle === 'number') this.#turn(angle / 2);
     else this.tape.push(TapeCode.global, unit);
     return unit;
+  }
+
+  /** A constant phase on everything. */
+  #turn(angle: number): void {
+    const [c, s, real] = [Math.cos(angle), Math.sin(angle), this.#globalReal];
+    this.#globalReal = real * c - this.#globalImaginary * s;
+    this.#globalImaginary = real * s + this.#globalImaginary * c;
   }
 
   #diagonalRun(wire: number, unit: number): void {
@@ -115,7 +127,7 @@ export class FrameLowering {
   pauliX(wire: number): void {
     if (this.#collects(wire)) {
       this.#multiply(wire, RunGate.x, 0, 0);
-      this.#globalAngle += Math.PI / 2;
+      this.#globalEighths += 2;
       return;
     }
     this.tape.push(TapeCode.flip, wire);
@@ -125,7 +137,7 @@ export class FrameLowering {
   pauliZ(wire: number): void {
     if (this.#collects(wire)) {
       this.#multiply(wire, RunGate.z, 0, 0);
-      this.#globalAngle += Math.PI / 2;
+      this.#globalEighths += 2;
       return;
     }
     this.tape.push(TapeCode.sign, wire);
@@ -136,13 +148,13 @@ export class FrameLowering {
     // Y = i X Z
     this.pauliZ(wire);
     this.pauliX(wire);
-    this.global(Math.PI / 2);
+    this.#globalEighths += 2;
   }
 
   hadamard(wire: number): void {
     const alone = !this.#collects(wire);
     this.#multiply(wire, RunGate.h, 0, 0);
-    this.#globalAngle += Math.PI / 2;
+    this.#globalEighths += 2;
     if (alone) this.#runs[wire] = RUN | HADAMARD;
   }
 
@@ -159,7 +171,7 @@ export class FrameLowering {
     // sx = e^(i pi/4) rx(pi/2)
     const angle = inverse ? -Math.PI / 2 : Math.PI / 2;
     this.rotateX(wire, angle);
-    this.#globalAngle += angle / 2;
+    this.#globalEighths += inverse ? 7 : 1;
   }
 
   u(wire: number, theta: ParameterValue, phi: ParameterValue, lambda: ParameterValue): void {
@@ -175,13 +187,13 @@ export class FrameLowering {
     const [cr, ci, dr, di] = [matrix[4]!, matrix[5]!, matrix[6]!, matrix[7]!];
     const half = Math.atan2(ar * di + ai * dr - br * ci - bi * cr, ar * dr - ai * di - br * cr + bi * ci) / 2;
     const [c, s] = [Math.cos(half), Math.sin(half)];
-    this.#globalAngle += half;
+    this.#turn(half);
     this.constants.push(Float64Array.of(ar * c + ai * s, ai * c - ar * s, cr * c + ci * s, ci * c - cr * s));
     this.#multiply(wire, RunGate.matrix, this.constants.length - 1, BEFORE | AFTER);
   }
 
   global(angle: ParameterValue): void {
-    if (typeof angle === 'number') this.#globalAngle += angle;
+    if (typeof angle === 'number') this.#turn(angle);
     else this.tape.push(TapeCode.global, this.units.add(angle));
   }
 
@@ -302,7 +314,9 @@ export class FrameLowering {
   /** Executes what is pending, but for flips. */
   finish(): LoweredOperations {
     const wireCount = this.#runs.length;
-    if (this.#globalAngle !== 0) this.tape.push(TapeCode.global, this.units.add(this.#globalAngle));
+    this.#turn((this.#globalEighths % 8) * (Math.PI / 4));
+    const globalAngle = Math.atan2(this.#globalImaginary, this.#globalReal);
+    if (globalAngle !== 0) this.tape.push(TapeCode.global, this.units.add(globalAngle));
     for (let wire = 0; wire < wireCount; wire++) this.flush(wire);
     for (let wire = 0; wire < wireCount; wire++) {
       if ((this.#signs & bit(wire)) !== 0) this.tape.push(TapeCode.finalSign, wire, this.#slot(wire));

@@ -1,7 +1,7 @@
 import { type TangentFills, TangentSource } from '../planner/table-plan.ts';
 import type { OperationValues } from './operation-values.ts';
 
-/** Writes the tangents of rotations and single phases, and multiplies the cosines that they leave out into their groups. */
+/** Writes the tangents of rotations and single phases, and multiplies the squares of the cosines that they leave out into their groups. */
 export function fillTangents(
   fills: TangentFills,
   values: OperationValues,
@@ -15,20 +15,21 @@ export function fillTangents(
     const imaginary = values.imaginary[operation]!;
     const source = sources[i]!;
     let tangent = real;
-    let cosine = imaginary;
+    let square = imaginary;
     if (source === TangentSource.parity) {
       tangent = imaginary / real;
-      cosine = real;
+      square = (real * real) / (real * real + imaginary * imaginary);
     } else if (source === TangentSource.phase) {
       // diag(1, e^(i f)) = e^(i f/2) Rz(f), with |f| <= pi/2
       tangent = imaginary / (1 + real);
-      cosine = Math.sqrt((1 + real) / 2);
+      square = (1 + real) / 2;
+      const cosine = Math.sqrt(square);
       const sine = cosine * tangent;
       const phase = values.phaseReal;
       values.phaseReal = phase * cosine - values.phaseImaginary * sine;
       values.phaseImaginary = phase * sine + values.phaseImaginary * cosine;
     }
-    scales[scaleGroups[i]!]! *= cosine;
+    scales[scaleGroups[i]!]! *= square;
     const start = starts[i]!;
     const width = widths[i]!;
     if (width === 1) tables[start] = tangent;

@@ -6,7 +6,7 @@ export interface OperationValues {
   readonly unitReal: Float64Array;
   readonly unitImaginary: Float64Array;
   /**
-   * Per operation. Rotation: tangent with its sign, cosine. Phase: `e^(i angle)`. Parity: `e^(i h)` of `exp(-i h (-1)^parity)`,
+   * Per operation. Rotation: tangent with its sign, square of the cosine (exact for Hadamard). Phase: `e^(i angle)`. Parity: `e^(i h)` of `exp(-i h (-1)^parity)`,
    * `|h| <= pi/4`.
    */
   readonly real: Float64Array;

@@ -70,6 +70,7 @@ export class ProgramBinder {
     replayTape(this.#lowered, state);
     const scales = this.#scales.fill(1);
     fillTangents(plan.tangents, state, scales, tables);
+    for (let i = 0; i < scales.length; i++) scales[i] = Math.sqrt(scales[i]!);
     for (const fill of plan.phases) {
       const scale = fill.scaleGroup < 0 ? 1 : scales[fill.scaleGroup]!;
       fillPhases(fill, state, scale, this.#scratch, this.#lowered, tables);

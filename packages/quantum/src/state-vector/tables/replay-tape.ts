@@ -193,8 +193,10 @@ function flushRun(
 ): void {
   const { runs } = values;
   const at = 4 * wire;
-  const c = Math.sqrt(runs[at]! * runs[at]! + runs[at + 1]! * runs[at + 1]!);
-  const s = Math.sqrt(runs[at + 2]! * runs[at + 2]! + runs[at + 3]! * runs[at + 3]!);
+  const cSquared = runs[at]! * runs[at]! + runs[at + 1]! * runs[at + 1]!;
+  const sSquared = runs[at + 2]! * runs[at + 2]! + runs[at + 3]! * runs[at + 3]!;
+  const c = Math.sqrt(cSquared);
+  const s = Math.sqrt(sSquared);
   const flip = s > c * ALMOST_EQUAL;
   const upper = flip ? at + 2 : at;
   const lower = flip ? at : at + 2;
@@ -221,7 +223,7 @@ function flushRun(
   if (before >= 0) reduceSlot(values, wire, before);
   const odd = ((values.frameFlips ^ values.frameSigns) >>> wire) & 1;
   values.real[rotation] = odd === 1 ? -small / large : small / large;
-  values.imaginary[rotation] = large;
+  values.imaginary[rotation] = (flip ? sSquared : cSquared) / (cSquared + sSquared);
   addPhaseOrSign(values, wire, after, hr * gr + hi * gi, hi * gr - hr * gi);
   if (flip) values.frameFlips ^= 1 << wire;
 }
