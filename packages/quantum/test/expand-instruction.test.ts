@@ -184,7 +184,7 @@ describe('expandInstruction', () => {
           for (const [string, coefficient] of terms) {
             definition = multiply(exponentialOfPauli(string, -time * coefficient), definition);
           }
-          const flat = Float64Array.from(definition.flat().flatMap(([re, im]) => [re, im]));
+          const flat = Float64Array.from(definition.flat(2));
           expect(deviation({ kind: 'pauli-evolution', qubits, terms, time }, flat, 5)).toBeLessThan(1e-13);
         },
       ),

@@ -148,6 +148,37 @@ describe('transpile', () => {
     }
   });
 
+  it('compiles every unitary kind, controls of any state and many qubits included', async () => {
+    const matrix = new Circuit(3).h(0).ccx(0, 1, 2).u(1, 2, 3, 1).iswap(0, 2).toMatrix();
+    const original = new Circuit(5)
+      .unitary(matrix, [0, 2, 4])
+      .diagonal([0.1, 0.5, -0.3, 2, 1.1, -1.7, 0.4, 0.9], [1, 3, 0])
+      .permute([1, 2, 0], [0, 1, 4])
+      .pauliEvolution([['XYIZX', 0.4]], parameter('time'))
+      .append({
+        kind: 'controlled',
+        qubits: [2, 0, 3],
+        controls: [2, 0],
+        controlState: [0, 1],
+        body: { kind: 'gate', name: 'ry', qubits: [3], parameters: [0.7] },
+      })
+      .mcp(0.6, [0, 1, 2, 3], 4)
+      .delay(10, 'ns', 2)
+      .mcx([4, 2, 0], 1);
+    for (const level of [0, 1] as const) {
+      const result = await transpile(original, lineTarget(5), { level });
+      expect(result.circuit.parameterNames).toEqual(['time']);
+      expect(verifyEquivalence(original, result).worstInfidelity).toBeLessThan(1e-9);
+    }
+  });
+
+  it('refuses by name what it does not compile', async () => {
+    const branching = new Circuit(1, 1).ifTest({ kind: 'bit', clbit: 0 }, (body) => body.x(0));
+    await expect(transpile(branching, lineTarget(1))).rejects.toThrow(/does not compile.*got if/);
+    const wide = new Circuit(14).mcp(0.3, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], 13);
+    await expect(transpile(wide, lineTarget(14))).rejects.toThrow(/at most 12, got 14/);
+  });
+
   it('records what every pass did', async () => {
     const { passes } = await transpile(randomCircuit(2, 5, 30), lineTarget(5));
     expect(passes.map(({ name }) => name)).toContain('sabre routing');

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, UnsupportedError } from '@qedge/core';
+import { InvalidArgumentError } from '@qedge/core';
 import { checkAssign, checkControlFlow } from './check-control-flow.ts';
 import {
   checkAngle,
@@ -8,21 +8,18 @@ import {
 } from './check-instruction.ts';
 import { type CircuitData, decodeRecord, encodeRecord } from './circuit-data.ts';
 import { type InstructionFilter, measureDepth } from './circuit-depth.ts';
+import { checkBinding, collectParameterNames } from './circuit-parameters.ts';
+import { appendControlled, appendInverse, appendPlaced, appendPower } from './circuit-transform.ts';
 import type { ClassicalTarget, ClassicalVariable, Register } from './classical-expression.ts';
 import { checkType } from './classical-type.ts';
 import type { GateName } from './gate-definition.ts';
-import { bodiesOf, type Instruction, instructionName, isControlFlow, isUnitaryKind } from './instruction.ts';
+import { type Instruction, isControlFlow, isUnitaryKind } from './instruction.ts';
 import { InstructionBuilder } from './instruction-builder.ts';
 import { matrixOf } from './instruction-matrix.ts';
 import { InstructionStore } from './instruction-store.ts';
 import type { ParameterBinding, ParameterValue } from './parameter.ts';
-import { bindInstruction, placeInstruction } from './place-instruction.ts';
+import { bindInstruction } from './place-instruction.ts';
 import { checkName, checkRegister } from './register.ts';
-import { controlInstruction, invertInstruction, powerInstruction } from './transform-instruction.ts';
-import { unitaryPower } from './unitary-eigen.ts';
-
-/** A power of a whole circuit that is a fraction takes a matrix of `[2^n, 2^n]`. */
-const MAX_POWER_QUBITS = 8;
 
 /**
  * A quantum circuit: instructions in order of time on `qubitCount` qubits, all |0> at the start, and `clbitCount` classical bits.
@@ -257,27 +254,15 @@ export class Circuit extends InstructionBuilder {
    */
   compose(other: Circuit, qubits?: readonly number[], clbits?: readonly number[]): Circuit {
     const composed = this.clone();
-    composed.#adoptVariables(other);
+    composed.adoptVariables(other);
     const fits = other.qubitCount <= this.#qubitCount && other.clbitCount <= this.#clbitCount;
     if (fits && !qubits && !clbits) return composed.#extend(other);
-    const placeQubit = (qubit: number) => (qubits ? qubits[qubit]! : qubit);
-    const placeClbit = (clbit: number) => (clbits ? clbits[clbit]! : clbit);
-    const placeBody = (body: Circuit): Circuit => {
-      const placed = composed.emptyCopy();
-      placed.#adoptVariables(body);
-      body.forEach((inner) => {
-        placed.append(placeInstruction(inner, placeQubit, placeClbit, placeBody));
-      });
-      return placed;
-    };
-    other.forEach((instruction) => {
-      composed.append(placeInstruction(instruction, placeQubit, placeClbit, placeBody));
-    });
+    appendPlaced(composed, other, qubits, clbits);
     return composed;
   }
 
-  /** Declares the other circuit's variables that are not here yet. */
-  #adoptVariables(other: Circuit): void {
+  /** Declares the variables of another circuit that are not here yet. @throws InvalidArgumentError where types differ. */
+  adoptVariables(other: Circuit): void {
     for (const variable of other.variables) {
       const own = this.#variables.find(({ name }) => name === variable.name);
       if (own === undefined) this.declare(variable);
@@ -292,13 +277,7 @@ export class Circuit extends InstructionBuilder {
 
   /** The circuit that undoes this one. @throws InvalidArgumentError when it has anything but unitary instructions and barriers. */
   inverse(): Circuit {
-    const inverse = this.emptyCopy();
-    for (let i = this.#store.count - 1; i >= 0; i--) {
-      const instruction = this.#store.read(i);
-      if (isUnitaryKind(instruction)) for (const step of invertInstruction(instruction)) inverse.append(step);
-      else inverse.append(keepTiming(instruction, 'has no inverse'));
-    }
-    return inverse;
+    return appendInverse(this.emptyCopy(), this);
   }
 
   /**
@@ -308,14 +287,8 @@ export class Circuit extends InstructionBuilder {
    * @throws InvalidArgumentError when the circuit has anything but unitary instructions and barriers.
    */
   control(count = 1, state?: readonly (0 | 1)[]): Circuit {
-    const controls = range(count);
-    const controlled = new Circuit(this.#qubitCount + count, this.#clbitCount);
-    this.forEach((instruction) => {
-      const placed = placeInstruction(instruction, (qubit) => qubit + count);
-      if (isUnitaryKind(placed)) controlled.append(controlInstruction(placed, controls, state));
-      else controlled.append(keepTiming(placed, 'cannot be controlled'));
-    });
-    return controlled;
+    const wide = new Circuit(this.#qubitCount + count, this.#clbitCount);
+    return appendControlled(wide, this, count, state);
   }
 
   /**
@@ -329,24 +302,7 @@ export class Circuit extends InstructionBuilder {
     if (Number.isInteger(exponent)) {
       return exponent < 0 ? this.inverse().repeat(-exponent) : this.repeat(exponent);
     }
-    const steps: Instruction[] = [];
-    this.forEach((instruction) => {
-      if (isUnitaryKind(instruction)) steps.push(instruction);
-      else keepTiming(instruction, 'has no power');
-    });
-    const result = this.emptyCopy();
-    const [only] = steps;
-    if (only && steps.length === 1 && isUnitaryKind(only)) {
-      for (const step of powerInstruction(only, exponent)) result.append(step);
-      return result;
-    }
-    if (this.#qubitCount > MAX_POWER_QUBITS || this.parameterNames.length > 0) {
-      throw new UnsupportedError('This power of a circuit cannot be made', {
-        expected: `at most ${MAX_POWER_QUBITS} qubits, and no free parameters`,
-        actual: `${this.#qubitCount} qubits, parameters ${this.parameterNames.join(', ') || 'none'}`,
-      });
-    }
-    return result.unitary(unitaryPower(this.toMatrix(), exponent), range(this.#qubitCount));
+    return appendPower(this.emptyCopy(), this, exponent);
   }
 
   /** The circuit so many times in a row. @throws InvalidArgumentError unless the count is an integer >= 0. */
@@ -368,21 +324,7 @@ export class Circuit extends InstructionBuilder {
    * @throws InvalidArgumentError for a name that the circuit does not have, a value that is not finite, or where an angle would not be.
    */
   bind(values: ParameterBinding): Circuit {
-    const known = new Set(this.parameterNames);
-    for (const [name, value] of Object.entries(values)) {
-      if (!known.has(name)) {
-        throw new InvalidArgumentError('The circuit has no such parameter', {
-          expected: [...known].join(', ') || 'no parameters',
-          actual: name,
-        });
-      }
-      if (!Number.isFinite(value)) {
-        throw new InvalidArgumentError(`The value of "${name}" is not usable`, {
-          expected: 'a finite number',
-          actual: value,
-        });
-      }
-    }
+    checkBinding(values, this.parameterNames);
     return this.#bindKnown(values);
   }
 
@@ -457,27 +399,6 @@ export class Circuit extends InstructionBuilder {
       ...(this.#variables.length > 0 ? { variables: this.#variables.map(encodeRecord) } : {}),
       instructions,
     };
-  }
-}
-
-/** Barriers and delays, which stay; anything else is refused. */
-function keepTiming(instruction: Instruction, problem: string): Instruction {
-  if (instruction.kind === 'barrier' || instruction.kind === 'delay') return instruction;
-  throw new InvalidArgumentError(`A circuit with ${instructionName(instruction)} ${problem}`, {
-    expected: 'unitary instructions and barriers only',
-    actual: instructionName(instruction),
-  });
-}
-
-function collectParameterNames(instruction: Instruction, names: Set<string>): void {
-  const add = (value: ParameterValue) => {
-    if (typeof value !== 'number') for (const name of value.names) names.add(name);
-  };
-  if (instruction.kind === 'gate') for (const angle of instruction.parameters) add(angle);
-  else if (instruction.kind === 'pauli-evolution') add(instruction.time);
-  else if (instruction.kind === 'controlled') collectParameterNames(instruction.body, names);
-  else if (isControlFlow(instruction)) {
-    for (const body of bodiesOf(instruction)) for (const name of body.parameterNames) names.add(name);
   }
 }
 
