@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT } from './command.ts';
 import { benchCommand } from './commands/bench.ts';
+import { circuitCommand } from './commands/circuit.ts';
 import { compressCommand } from './commands/compress.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { inferCommand } from './commands/infer.ts';
@@ -21,6 +22,7 @@ Examples:
   qedge prepare ocr.onnx --shape x=1x3x48x320 -o ocr.qez   a model file that is mapped and runs as it lies
   qedge vqe H2.FCIDUMP                           ground-state energy of a molecule
   qedge simulate bell.qasm --shots 1000          run a circuit
+  qedge circuit draw bell.qasm                   a picture of a circuit, as text or SVG
   qedge transpile bell.qasm --target heavy-hex-27
 
 Every command has --json (stable keys, nothing else on stdout). Exit codes: 0 ok, 1 failed, 2 bad usage, 130 interrupted.
@@ -45,6 +47,7 @@ function createProgram(): Command {
     vqeCommand(),
     transpileCommand(),
     simulateCommand(),
+    circuitCommand(),
     monitorCommand(),
     benchCommand(),
   ];

@@ -16,6 +16,7 @@ import { openModel } from '../model-input.ts';
 import { version } from '../version.ts';
 import { benchInferCommand } from './bench-infer.ts';
 import { benchKernelsCommand } from './bench-kernels.ts';
+import { benchQuantumCommand } from './bench-quantum.ts';
 import { benchRooflineCommand } from './bench-roofline.ts';
 
 interface BenchOptions {
@@ -33,6 +34,7 @@ export function benchCommand(): Command {
   )
     .addCommand(benchKernelsCommand())
     .addCommand(benchInferCommand())
+    .addCommand(benchQuantumCommand())
     .addCommand(benchRooflineCommand())
     .argument('<model>', '.qez file')
     .option('--batch <n>', 'samples per call', integerOption(1, 4096), 1)

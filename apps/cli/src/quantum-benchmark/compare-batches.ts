@@ -1,0 +1,61 @@
+import { Random, throwIfCancelled } from '@qedge/core';
+import type { Simulator } from '@qedge/quantum';
+import { bestRatio } from '../kernel-benchmark/best-ratio.ts';
+import { rotationChain } from './circuits.ts';
+import { withParameters } from './compare-gradients.ts';
+import type { PythonSimulator } from './python-simulator.ts';
+import { plainCircuit } from './python-simulator.ts';
+import { compareTimes, type QuantumResult } from './quantum-result.ts';
+
+const [QUBITS, LAYERS, CIRCUITS] = [8, 4, 1000];
+const GOAL = 20;
+
+/** Times 1,000 circuits of 8 qubits that differ in their parameters, per circuit. */
+export async function compareBatches(
+  simulator: Simulator,
+  peers: readonly (readonly [string, PythonSimulator])[],
+  options: {
+    readonly threads: number;
+    readonly target: string;
+    readonly rounds: number;
+    readonly seed: number;
+    readonly signal: AbortSignal;
+  },
+): Promise<QuantumResult[]> {
+  const numeric = rotationChain(QUBITS, LAYERS, options.seed);
+  const { circuit, values } = withParameters(numeric);
+  const random = new Random(options.seed);
+  const batch = Float64Array.from({ length: CIRCUITS * values.length }, () => random.uniform() * Math.PI);
+  const rows = Array.from({ length: CIRCUITS }, (_, i) =>
+    Array.from(batch.subarray(i * values.length, (i + 1) * values.length)),
+  );
+  using compiled = simulator.compile(circuit);
+  const ours: number[] = [];
+  const theirs = new Map(peers.map(([name]) => [name, [] as number[]]));
+  for (let round = 0; round < options.rounds; round++) {
+    throwIfCancelled(options.signal, 'The benchmark');
+    const begin = performance.now();
+    compiled.runBatch(batch, () => {});
+    ours.push((performance.now() - begin) / 1000 / CIRCUITS);
+    for (const [name, peer] of peers) {
+      const request = { circuit: plainCircuit(numeric), parameters: rows };
+      theirs.get(name)!.push(await peer.call<number>('run_batch', request));
+    }
+  }
+  return peers.map(([name]) => {
+    const times = compareTimes(ours, theirs.get(name)!, bestRatio(ours, theirs.get(name)!, options.seed));
+    return {
+      group: 'batch',
+      name: `${CIRCUITS} circuits with new parameters, per circuit`,
+      qubits: QUBITS,
+      precision: 'f32',
+      threads: options.threads,
+      target: options.target,
+      peer: name,
+      ...times,
+      goal: GOAL,
+      met: times.ratio >= GOAL,
+      notes: '',
+    };
+  });
+}

@@ -1,0 +1,36 @@
+import type { Interval } from '@qedge/core';
+import type { QuantumGroup } from './cases.ts';
+
+/** One comparison. `ratio` is their time over ours: 2 means that ours is twice as fast. */
+export interface QuantumResult {
+  readonly group: QuantumGroup;
+  readonly name: string;
+  readonly qubits: number;
+  readonly precision: string;
+  readonly threads: number;
+  readonly target: string;
+  readonly peer: string;
+  readonly oursMs: number;
+  readonly theirsMs: number;
+  readonly ratio: number;
+  /** 95 % of what the ratio becomes when rounds are drawn again. */
+  readonly interval: { readonly low: number; readonly high: number };
+  readonly goal: number | null;
+  readonly met: boolean | null;
+  /** What else was measured: shares of physical limits, times without the cost of memory. */
+  readonly notes: string;
+}
+
+/** Puts the times of two subjects, taken in the same rounds in seconds, into a result. */
+export function compareTimes(
+  ours: readonly number[],
+  theirs: readonly number[],
+  ratio: Interval,
+): Pick<QuantumResult, 'oursMs' | 'theirsMs' | 'ratio' | 'interval'> {
+  return {
+    oursMs: 1000 * Math.min(...ours),
+    theirsMs: 1000 * Math.min(...theirs),
+    ratio: ratio.estimate,
+    interval: { low: ratio.low, high: ratio.high },
+  };
+}
