@@ -10,8 +10,8 @@ import type { Circuit } from '../circuit/circuit.ts';
 import { ClassicalMemory } from '../circuit/classical-memory.ts';
 import { numberOf } from '../circuit/evaluate-classical.ts';
 import type { PauliSum } from '../operator/pauli-sum.ts';
-import { plainFrame, StoredState } from './amplitudes/stored-state.ts';
-import { allocateState, checkStateMemory } from './engine/allocate-state.ts';
+import { plainFrame } from './amplitudes/stored-state.ts';
+import { allocateState, checkStateMemory, tryAllocateState } from './engine/allocate-state.ts';
 import { evolveState } from './engine/evolve-state.ts';
 import type { ProgramCache } from './engine/program-cache.ts';
 import { SegmentRunner } from './engine/segment-runner.ts';
@@ -224,10 +224,7 @@ export class CompiledStateCircuit implements CompiledCircuit {
     const host: BranchHost = {
       random,
       maxLoopRounds,
-      tryAllocate: () => {
-        if (this.#engine.stateBytes(activeCount) > this.#engine.availableBytes()) return null;
-        return new StoredState(this.#engine.allocate(activeCount));
-      },
+      tryAllocate: () => tryAllocateState(this.#engine, activeCount),
       begin: () => {
         const state = allocateState(this.#engine, activeCount);
         const frame = plainFrame(activeCount, state.qubitCount);

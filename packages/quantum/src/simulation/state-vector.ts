@@ -6,7 +6,7 @@ import { marginalProbabilities } from './amplitudes/marginal.ts';
 import { squaredNorm } from './amplitudes/measure-bit.ts';
 import { reducedDensityMatrix } from './amplitudes/reduced-density-matrix.ts';
 import { copyFrame, type StateFrame, type StoredState } from './amplitudes/stored-state.ts';
-import { allocateState } from './engine/allocate-state.ts';
+import { allocateState, tryAllocateState } from './engine/allocate-state.ts';
 import type { StateEngine } from './engine/state-engine.ts';
 import { hermitianEigenvalues } from './observables/hermitian-eigenvalues.ts';
 import { pauliExpectation } from './observables/pauli-expectation.ts';
@@ -106,7 +106,9 @@ export class StateVector implements QuantumState {
   expectation(observables: PauliSum | readonly PauliSum[]): number | Float64Array {
     if ('terms' in observables) {
       checkWidth(observables, this.qubitCount, 'The observable');
-      return pauliExpectation(observables, this.stored, this.frame);
+      return pauliExpectation(observables, this.stored, this.frame, () =>
+        tryAllocateState(this.#engine, this.stored.memory.layout.qubitCount),
+      );
     }
     return Float64Array.from(observables, (observable) => this.expectation(observable));
   }

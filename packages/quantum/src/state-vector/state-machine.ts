@@ -18,6 +18,8 @@ export interface StateMachine extends Disposable {
    * @throws CapabilityUnavailableError, with the bytes needed, when there is not enough memory.
    */
   createState(qubitCount: number): MachineState;
+  /** Sums over states of this machine. */
+  readonly arithmetic: StateArithmetic;
   /** Generates code for a program whose layout is `layoutOf(...)`. */
   load(program: VectorProgram): LoadedProgram;
   dispose(): void;
@@ -43,5 +45,48 @@ export interface LoadedProgram extends Disposable {
   readonly compileSeconds: number;
   /** @throws InvalidArgumentError for a state of another layout or machine, UseAfterReleaseError. */
   run(state: MachineState): void;
+  dispose(): void;
+}
+
+/** A Pauli string with a factor: `coefficient` (times `i` where `isImaginary`) `(-1)^(|s & z|)` from index `s` to `s ^ x`. */
+export interface PauliTermOfState {
+  /** Masks of physical qubits, below 2^31. */
+  readonly x: number;
+  readonly z: number;
+  readonly coefficient: number;
+  readonly isImaginary: boolean;
+}
+
+/**
+ * What is made of products of amplitudes: with the lowest qubits above the lanes as row qubits, signed sums over the rows of each group.
+ * A mask has a bit per row qubit; where it is set, the sign is that of the qubit's bit.
+ */
+export interface ProductFold {
+  /** Of `conj(left) right`. */
+  readonly part: 'real' | 'imaginary';
+  /** Masks whose sums are wanted group by group. */
+  readonly arrays: readonly number[];
+  /** Masks whose sums over all groups of a tile are wanted. */
+  readonly totals: readonly number[];
+}
+
+/** Arithmetic on whole states. States are of one machine and layout; the caller's duty. */
+export interface StateArithmetic extends Disposable {
+  readonly laneQubits: number;
+  /** Qubits above the lanes that {@link foldProducts} sums over; states must have them. */
+  readonly rowQubits: number;
+  /** `out += term |state>`. */
+  addPauli(out: MachineState, state: MachineState, term: PauliTermOfState): void;
+  /**
+   * Multiplies amplitudes and sums them up, tile by tile.
+   *
+   * @param visit gets for each tile the sums of each mask of `arrays`, `[groups, lanes]`, and of `totals`; borrowed.
+   */
+  foldProducts(
+    fold: ProductFold,
+    left: MachineState,
+    right: MachineState,
+    visit: (tile: number, arrays: readonly (Float32Array | Float64Array)[], totals: Float64Array) => void,
+  ): void;
   dispose(): void;
 }

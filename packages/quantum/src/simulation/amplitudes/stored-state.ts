@@ -1,5 +1,5 @@
 import { UseAfterReleaseError } from '@qedge/core';
-import type { MachineState } from '../../state-vector/state-machine.ts';
+import type { MachineState, StateArithmetic } from '../../state-vector/state-machine.ts';
 import type { StateLayout } from '../../state-vector/vector-program.ts';
 
 /** Numbers of a state: real and imaginary parts of single or double precision. */
@@ -31,13 +31,16 @@ export class StoredState {
   readonly qubitCount: number;
   /** Physical qubits inside of a region. */
   readonly regionQubits: number;
+  readonly arithmetic: StateArithmetic | null;
   readonly #memory: MachineState;
   #regions: readonly AmplitudeArray[] = [];
   #viewed: ArrayBufferLike | null = null;
   #isDisposed = false;
 
-  constructor(memory: MachineState) {
+  /** @param arithmetic of the machine that the memory belongs to; without one, sums are made by loops. */
+  constructor(memory: MachineState, arithmetic: StateArithmetic | null = null) {
     const { layout } = memory;
+    this.arithmetic = arithmetic;
     this.#memory = memory;
     this.qubitCount = layout.qubitCount;
     this.lanes = 2 ** layout.laneQubits;

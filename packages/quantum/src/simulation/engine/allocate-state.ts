@@ -35,10 +35,16 @@ export function checkStateMemory(engine: StateEngine, qubitCount: number, stateC
   );
 }
 
+/** Memory for a state, its content not defined; null where there is not enough. */
+export function tryAllocateState(engine: StateEngine, qubitCount: number): StoredState | null {
+  if (engine.stateBytes(qubitCount) > engine.availableBytes()) return null;
+  return new StoredState(engine.allocate(qubitCount), engine.arithmetic);
+}
+
 /** Memory for a state, its content not defined. @throws what {@link checkStateMemory} throws. */
 export function allocateState(engine: StateEngine, qubitCount: number): StoredState {
   checkStateMemory(engine, qubitCount);
-  return new StoredState(engine.allocate(qubitCount));
+  return new StoredState(engine.allocate(qubitCount), engine.arithmetic);
 }
 
 function formatBytes(bytes: number): string {

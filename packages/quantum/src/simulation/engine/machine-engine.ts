@@ -28,6 +28,7 @@ export function createMachineEngine(machine: StateMachine, facts: MachineEngineF
     availableBytes: facts.availableBytes,
     stateBytes: (qubitCount) =>
       stateBytes(machine.layoutOf(Math.min(qubitCount, 44))) * 2 ** Math.max(0, qubitCount - 44),
+    arithmetic: machine.arithmetic,
     allocate: (qubitCount) => machine.createState(qubitCount),
     compile: (request, start) => compileForMachine(machine, request, start),
     dispose,

@@ -34,6 +34,7 @@ export function createReferenceEngine(): StateEngine {
     maxQubits: MAX_QUBITS,
     availableBytes: () => 16 * 2 ** MAX_QUBITS,
     stateBytes: (qubitCount) => 16 * 2 ** qubitCount,
+    arithmetic: null,
     allocate,
     compile: compileReference,
     dispose,

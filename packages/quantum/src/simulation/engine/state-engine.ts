@@ -1,5 +1,5 @@
 import type { UnitaryKind } from '../../circuit/instruction.ts';
-import type { MachineState } from '../../state-vector/state-machine.ts';
+import type { MachineState, StateArithmetic } from '../../state-vector/state-machine.ts';
 import type { StateFrame, StoredState } from '../amplitudes/stored-state.ts';
 
 /** The precision of amplitudes: 8 or 16 bytes each. */
@@ -24,6 +24,8 @@ export interface StateEngine extends Disposable {
   availableBytes(): number;
   /** Bytes of a state, padding included. */
   stateBytes(qubitCount: number): number;
+  /** Sums over states as code; null where loops do. */
+  readonly arithmetic: StateArithmetic | null;
   /** Memory for a state; its content is |0...0> or what an earlier state left. */
   allocate(qubitCount: number): MachineState;
   /**

@@ -50,7 +50,7 @@ function differenceGradient(
   const evaluate = (parameters: Float64Array): number => {
     evaluations++;
     const frame = sequence.runForward(parameters, state);
-    return pauliExpectation(observable, state, sequence.circuitFrame(frame));
+    return pauliExpectation(observable, state, sequence.circuitFrame(frame), () => sequence.tryAllocate());
   };
   try {
     const value = evaluate(values);

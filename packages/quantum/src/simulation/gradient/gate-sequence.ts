@@ -1,7 +1,7 @@
 import type { UnitaryKind } from '../../circuit/instruction.ts';
 import { placeUnitary } from '../../circuit/place-instruction.ts';
 import { plainFrame, type StateFrame, type StoredState } from '../amplitudes/stored-state.ts';
-import { allocateState } from '../engine/allocate-state.ts';
+import { allocateState, tryAllocateState } from '../engine/allocate-state.ts';
 import type { ProgramCache } from '../engine/program-cache.ts';
 import { SegmentRunner } from '../engine/segment-runner.ts';
 import type { AmplitudePrecision, EngineProgram, StateEngine } from '../engine/state-engine.ts';
@@ -99,6 +99,11 @@ export class GateSequence {
 
   allocate(): StoredState {
     return allocateState(this.#host.engine, this.layout.activeCount);
+  }
+
+  /** Memory for one more state, or null where there is not enough. */
+  tryAllocate(): StoredState | null {
+    return tryAllocateState(this.#host.engine, this.layout.activeCount);
   }
 
   /** Fills a state with the result of all gates, and returns its frame of dense qubits. */

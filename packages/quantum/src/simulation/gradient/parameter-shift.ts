@@ -35,7 +35,7 @@ export function parameterShiftGradient(
   const valueAt = (shifted: Float64Array): number => {
     const frame = sequence.runFrom(runner, shifted, state);
     evaluations++;
-    return pauliExpectation(observable, state, sequence.circuitFrame(frame));
+    return pauliExpectation(observable, state, sequence.circuitFrame(frame), () => sequence.tryAllocate());
   };
   try {
     const value = valueAt(angles);

@@ -1,5 +1,6 @@
 import { parity } from '../../operator/amplitude-operator.ts';
 import type { AmplitudeArray, StoredState } from '../amplitudes/stored-state.ts';
+import { canFold, foldAmplitudeProducts } from './folded-sums.ts';
 import { addSignSums, planSignSums, type SignPlan } from './sign-sums.ts';
 
 /** Amplitudes that are worked on at a time: tables of double precision that stay in the level-2 cache. */
@@ -14,6 +15,8 @@ export interface AmplitudeSums {
   readonly plan: SignPlan;
   /** For each query: which sum of the plan it takes, and its mask above the tile. */
   readonly members: readonly { readonly sum: number; readonly z: number }[];
+  /** All masks. */
+  readonly masks: readonly number[];
 }
 
 /**
@@ -35,7 +38,7 @@ export function prepareAmplitudeSums(masks: readonly number[], qubitCount: numbe
     }
     return { sum, z: z >>> tileQubits };
   });
-  return { tileQubits, plan: planSignSums(distinct, tileQubits), members };
+  return { tileQubits, plan: planSignSums(distinct, tileQubits), members, masks };
 }
 
 /** Which part of `conj(left[s ^ x]) right[s]` is summed. */
@@ -56,6 +59,11 @@ export function sumAmplitudeProducts(
   x: number,
   out: Float64Array,
 ): void {
+  const { arithmetic } = right;
+  if (arithmetic !== null && x === 0 && canFold(arithmetic, right.qubitCount)) {
+    foldAmplitudeProducts(arithmetic, sums.masks, part, left, right, out);
+    return;
+  }
   const { tileQubits, plan, members } = sums;
   const partial = new Float64Array(plan.queryCount);
   const high = x >>> tileQubits;

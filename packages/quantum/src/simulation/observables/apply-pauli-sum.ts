@@ -5,6 +5,9 @@ import { flipSign, type PauliGroup, type SignTerm } from './pauli-groups.ts';
 const TILE_QUBITS = 13;
 const signs = new Float64Array(2 ** TILE_QUBITS);
 
+/** Up to so many terms of a group are added one by one by the machine; a table for more of them is made once. */
+const FEW_TERMS = 24;
+
 /** Adds `group |state>` to another state of the same layout and frame. */
 export function addPauliGroup(
   group: PauliGroup,
@@ -12,6 +15,17 @@ export function addPauliGroup(
   frame: StateFrame,
   out: StoredState,
 ): void {
+  const { arithmetic } = state;
+  if (arithmetic !== null && group.real.length + group.imaginary.length <= FEW_TERMS) {
+    for (const part of ['real', 'imaginary'] as const) {
+      for (const { z, coefficient } of group[part]) {
+        const signed = coefficient * flipSign(z, frame);
+        const term = { x: group.x, z, coefficient: signed, isImaginary: part === 'imaginary' };
+        arithmetic.addPauli(out.memory, state.memory, term);
+      }
+    }
+    return;
+  }
   addTerms(group, 'real', state, frame, out);
   addTerms(group, 'imaginary', state, frame, out);
 }

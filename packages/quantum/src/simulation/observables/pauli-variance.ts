@@ -16,7 +16,7 @@ export function pauliVariance(
   frame: StateFrame,
   scratch: StoredState,
 ): number {
-  const mean = pauliExpectation(observable, state, frame);
+  const mean = pauliExpectation(observable, state, frame, () => null);
   const identity: PauliGroup = {
     x: 0,
     idle: '',

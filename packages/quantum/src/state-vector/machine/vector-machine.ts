@@ -8,6 +8,7 @@ import { type ProgramSupport, RegionProgram } from './loaded-program.ts';
 import { RegionState } from './machine-state.ts';
 import type { Region, RegionSource } from './memory-regions.ts';
 import { estimateMicroseconds } from './run-time-estimate.ts';
+import { VectorArithmetic } from './state-arithmetic.ts';
 
 /** More qubits than any memory holds: amplitudes are counted in numbers that are exact. */
 const MOST_QUBITS = 44;
@@ -31,6 +32,7 @@ export class VectorMachine implements StateMachine {
   readonly shape: SweepShape;
   readonly #parts: MachineParts;
   readonly #support: ProgramSupport;
+  readonly arithmetic: VectorArithmetic;
   #scratch: readonly Region[] = [];
   #scratchAddresses: readonly number[] = [];
   #scratchBytes = -1;
@@ -42,6 +44,9 @@ export class VectorMachine implements StateMachine {
     this.element = parts.element;
     this.threads = parts.team.size;
     this.shape = parts.shape;
+    const { host, element, regions, compile } = parts;
+    const { laneQubits } = parts.shape;
+    this.arithmetic = new VectorArithmetic({ host, element, regions, compile, laneQubits });
     this.#support = {
       host: parts.host,
       team: parts.team,
@@ -79,6 +84,7 @@ export class VectorMachine implements StateMachine {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.arithmetic.dispose();
     this.#parts.team.dispose();
     this.#parts.host.dispose();
   }

@@ -1,0 +1,219 @@
+import {
+  type AssembledKernels,
+  type EmittedKernel,
+  type KernelHost,
+  type LoadedKernel,
+  setArgument,
+} from '@qedge/codegen';
+import type { MachineState, PauliTermOfState, ProductFold, StateArithmetic } from '../state-machine.ts';
+import { ADD_PAULI_ARGUMENTS, emitAddPauli, emitFoldProducts, FOLD_ARGUMENTS } from './arithmetic-code.ts';
+import type { RegionState } from './machine-state.ts';
+import { bufferOffset, type Region, type RegionSource } from './memory-regions.ts';
+import { elementBytes, paddedOffset } from './state-addressing.ts';
+
+/** Blocks that are worked on by one call. */
+const TILE_BLOCKS_BITS = 12;
+const TILE_BLOCKS = 2 ** TILE_BLOCKS_BITS;
+/** Most results that a fold may write for every group of rows. */
+const MOST_ARRAYS = 8;
+const LINE_BYTES = 64;
+
+/** What the arithmetic needs of its machine. */
+export interface ArithmeticParts {
+  readonly host: KernelHost;
+  readonly element: 'float32' | 'float64';
+  readonly laneQubits: number;
+  readonly regions: RegionSource;
+  readonly compile: <Result>(work: () => Result) => Result;
+}
+
+/** Where things lie in the workspace, in bytes from its start. */
+interface WorkspaceLayout {
+  readonly words: number;
+  readonly signs: number;
+  readonly lanes: number;
+  readonly totals: number;
+  readonly arrays: number;
+  readonly byteLength: number;
+}
+
+/** Sums over states, as generated code on the calling thread. */
+export class VectorArithmetic implements StateArithmetic {
+  readonly rowQubits: number;
+  readonly laneQubits: number;
+  readonly #parts: ArithmeticParts;
+  readonly #layout: WorkspaceLayout;
+  readonly #numberBytes: 4 | 8;
+  readonly #blockBytes: number;
+  readonly #kernels = new Map<string, LoadedKernel>();
+  readonly #assembled: AssembledKernels[] = [];
+  #workspace: Region | null = null;
+
+  constructor(parts: ArithmeticParts) {
+    this.#parts = parts;
+    this.laneQubits = parts.laneQubits;
+    // As many rows as fit into half of the registers beside what products need.
+    this.rowQubits = parts.host.traitsOf(parts.element).vectors >= 31 ? 3 : 2;
+    this.#numberBytes = elementBytes(parts.element);
+    this.#blockBytes = 2 * this.#numberBytes * 2 ** parts.laneQubits;
+    const vectorBytes = this.#blockBytes / 2;
+    // An argument block of up to eight fields stands in front.
+    const words = LINE_BYTES;
+    const signs = words + 4 * TILE_BLOCKS;
+    const lanes = signs + this.#numberBytes * TILE_BLOCKS;
+    const totals = lanes + 2 * vectorBytes;
+    const arrays = totals + MOST_ARRAYS * vectorBytes;
+    const arrayBytes = (TILE_BLOCKS / 2 ** this.rowQubits) * vectorBytes;
+    this.#layout = { words, signs, lanes, totals, arrays, byteLength: arrays + MOST_ARRAYS * arrayBytes };
+  }
+
+  addPauli(
+    out: MachineState,
+    state: MachineState,
+    { x, z, coefficient, isImaginary }: PauliTermOfState,
+  ): void {
+    const { laneQubits } = this;
+    const laneMask = 2 ** laneQubits - 1;
+    const [laneX, laneZ] = [x & laneMask, z & laneMask];
+    const kernel = this.#kernel(`add-pauli ${laneX} ${isImaginary}`, (target) =>
+      emitAddPauli(target, this.#parts.element, laneX, isImaginary),
+    );
+    const blockBits = out.layout.qubitCount - laneQubits;
+    const tileBits = Math.min(TILE_BLOCKS_BITS, blockBits);
+    const [blockX, blockZ] = [x >>> laneQubits, z >>> laneQubits];
+    const workspace = this.#open();
+    const { buffer } = workspace.memory;
+    const start = bufferOffset(workspace);
+    const { words, signs, lanes } = this.#layout;
+    const wordTable = new Uint32Array(buffer as ArrayBuffer, start + words, 2 ** tileBits);
+    const signTable = this.#view(start + signs, 2 ** tileBits);
+    const lowX = blockX & (2 ** tileBits - 1);
+    fillSigns(signTable, blockZ, lowX);
+    for (let block = 0; block < wordTable.length; block++) wordTable[block] = block ^ lowX;
+    const laneTable = this.#view(start + lanes, 2 * 2 ** laneQubits);
+    for (let lane = 0; lane <= laneMask; lane++) {
+      const value = isOdd((lane ^ laneX) & laneZ) ? -coefficient : coefficient;
+      laneTable[lane] = value;
+      laneTable[laneMask + 1 + lane] = -value;
+    }
+    const view = new DataView(buffer as ArrayBuffer, start);
+    setArgument(view, 0, ADD_PAULI_ARGUMENTS.words, workspace.address + words);
+    setArgument(view, 0, ADD_PAULI_ARGUMENTS.signs, workspace.address + signs);
+    setArgument(view, 0, ADD_PAULI_ARGUMENTS.blockCount, 2 ** tileBits);
+    for (let tile = 0; tile < 2 ** (blockBits - tileBits); tile++) {
+      const source = tile ^ (blockX >>> tileBits);
+      const half = isOdd(source & (blockZ >>> tileBits)) ? 1 : 0;
+      setArgument(view, 0, ADD_PAULI_ARGUMENTS.out, this.#tileAddress(out, tile, tileBits));
+      setArgument(view, 0, ADD_PAULI_ARGUMENTS.state, this.#tileAddress(state, source, tileBits));
+      setArgument(
+        view,
+        0,
+        ADD_PAULI_ARGUMENTS.lanes,
+        workspace.address + lanes + (half * this.#blockBytes) / 2,
+      );
+      kernel.run(workspace.address);
+    }
+  }
+
+  foldProducts(
+    { part, arrays, totals }: ProductFold,
+    left: MachineState,
+    right: MachineState,
+    visit: (tile: number, arrays: readonly (Float32Array | Float64Array)[], totals: Float64Array) => void,
+  ): void {
+    const kernel = this.#kernel(`fold ${part} ${arrays.join()} ${totals.join()}`, (target) =>
+      emitFoldProducts(target, this.#parts.element, this.rowQubits, {
+        part,
+        arrays,
+        totals,
+        arrayStride: this.#arrayBytes(),
+      }),
+    );
+    const blockBits = right.layout.qubitCount - this.laneQubits;
+    const tileBits = Math.min(TILE_BLOCKS_BITS, blockBits);
+    const groups = 2 ** (tileBits - this.rowQubits);
+    const lanes = 2 ** this.laneQubits;
+    const workspace = this.#open();
+    const start = bufferOffset(workspace);
+    const layout = this.#layout;
+    const results = arrays.map((_, index) =>
+      this.#view(start + layout.arrays + index * this.#arrayBytes(), groups * lanes),
+    );
+    const totalLanes = this.#view(start + layout.totals, totals.length * lanes);
+    const sums = new Float64Array(totals.length);
+    const view = new DataView(workspace.memory.buffer as ArrayBuffer, start);
+    setArgument(view, 0, FOLD_ARGUMENTS.arrays, workspace.address + layout.arrays);
+    setArgument(view, 0, FOLD_ARGUMENTS.totals, workspace.address + layout.totals);
+    setArgument(view, 0, FOLD_ARGUMENTS.groupCount, groups);
+    for (let tile = 0; tile < 2 ** (blockBits - tileBits); tile++) {
+      setArgument(view, 0, FOLD_ARGUMENTS.left, this.#tileAddress(left, tile, tileBits));
+      setArgument(view, 0, FOLD_ARGUMENTS.right, this.#tileAddress(right, tile, tileBits));
+      kernel.run(workspace.address);
+      sums.fill(0);
+      totalLanes.forEach((value, index) => {
+        sums[Math.floor(index / lanes)]! += value;
+      });
+      visit(tile, results, sums);
+    }
+  }
+
+  dispose(): void {
+    for (const kernels of this.#assembled) kernels.dispose();
+    this.#assembled.length = 0;
+    this.#kernels.clear();
+    this.#workspace?.release();
+    this.#workspace = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #kernel(key: string, emit: EmittedKernel['emit']): LoadedKernel {
+    let kernel = this.#kernels.get(key);
+    if (kernel === undefined) {
+      const { host, element, compile } = this.#parts;
+      const { memory } = this.#open();
+      const assembled = compile(() => host.assemble([{ key, emit }], memory, element));
+      this.#assembled.push(assembled);
+      kernel = assembled.kernels[0]!;
+      this.#kernels.set(key, kernel);
+    }
+    return kernel;
+  }
+
+  #open(): Region {
+    this.#workspace ??= this.#parts.regions.reserve(this.#layout.byteLength, 'sums over states');
+    return this.#workspace;
+  }
+
+  #arrayBytes(): number {
+    return ((TILE_BLOCKS / 2 ** this.rowQubits) * this.#blockBytes) / 2;
+  }
+
+  #view(byteOffset: number, length: number): Float32Array | Float64Array {
+    const View = this.#parts.element === 'float64' ? Float64Array : Float32Array;
+    return new View(this.#open().memory.buffer as ArrayBuffer, byteOffset, length);
+  }
+
+  #tileAddress(state: MachineState, tile: number, tileBits: number): number {
+    const { layout, address } = state as RegionState;
+    return address + paddedOffset(layout, tile * 2 ** tileBits * this.#blockBytes);
+  }
+}
+
+/** `signs[b]` is -1 where an odd number of bits of `(b xor x) & z` are set, else 1. */
+function fillSigns(signs: Float32Array | Float64Array, z: number, x: number): void {
+  signs[0] = isOdd(x & z) ? -1 : 1;
+  for (let half = 1; half < signs.length; half *= 2) {
+    if ((z & half) === 0) signs.copyWithin(half, 0, half);
+    else for (let i = 0; i < half; i++) signs[half + i] = -signs[i]!;
+  }
+}
+
+function isOdd(bits: number): boolean {
+  let folded = bits ^ (bits >>> 16);
+  folded ^= folded >>> 8;
+  folded ^= folded >>> 4;
+  return ((0x6996 >>> (folded & 15)) & 1) === 1;
+}
