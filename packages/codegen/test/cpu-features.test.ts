@@ -31,6 +31,7 @@ describe.skipIf(missing !== '')('the description of the processor', () => {
       avx512Vnni: flags.has('avx512_vnni'),
       avx512Bf16: flags.has('avx512_bf16'),
       prefetchw: flags.has('3dnowprefetch'),
+      bmi2: flags.has('bmi2'),
     });
   });
 

@@ -31,6 +31,9 @@ const CPUID_FEATURES: Readonly<Record<string, X64Feature | null>> = {
   SSE: null,
   MULTIBYTENOP: null,
   PREFETCHW: 'prefetchw',
+  // Processors have had it since long before AVX2.
+  POPCNT: 'avx2',
+  BMI2: 'bmi2',
   AVX: 'avx2',
   AVX2: 'avx2',
   FMA: 'fma',

@@ -67,10 +67,10 @@ export function x64Profiles(features: X64Features): X64Profile[] {
   };
   const avx512 = [
     features,
-    without('avx512Bf16', 'prefetchw'),
+    without('avx512Bf16', 'prefetchw', 'bmi2'),
     without('avx512Vnni', 'avxVnni', 'avx512Bf16'),
   ];
-  const avx2 = [features, without('avxVnni', 'prefetchw')];
+  const avx2 = [features, without('avxVnni', 'prefetchw', 'bmi2')];
   const profiles: X64Profile[] = [];
   for (const strict of [false, true]) {
     if (features.avx512f) {
