@@ -3,7 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { UnitaryKind } from '../../src/circuit/instruction.ts';
 import { lowerCircuit } from '../../src/state-vector/lowering/lower-circuit.ts';
-import { OperationKind } from '../../src/state-vector/lowering/lowered-circuit.ts';
+import {
+  type LoweredCircuit,
+  type LoweredOperations,
+  OperationKind,
+} from '../../src/state-vector/lowering/lowered-circuit.ts';
 import { planSweeps } from '../../src/state-vector/planner/plan-sweeps.ts';
 import type { SweepShape } from '../../src/state-vector/vector-program.ts';
 import { simulatePlainly } from './plain-simulator.ts';
@@ -64,26 +68,21 @@ describe('planSweeps', () => {
 
   test('executes every operation once, in an order that commutes with that of the circuit', () => {
     fc.assert(
-      fc.property(shapes, fc.integer({ min: 2, max: 12 }), fc.nat(), (shape, qubitCount, seed) => {
+      fc.property(shapes, fc.integer({ min: 2, max: 32 }), fc.nat(), (shape, qubitCount, seed) => {
         const lowered = lowerCircuit(randomInstructions(seed, qubitCount, 60), qubitCount);
-        const { operations, activeQubits } = lowered;
-        const order: number[] = [];
-        planSweeps(lowered, layoutFor(activeQubits.length, shape), shape, {
-          onPlanned: (operation) => order.push(operation),
-        });
-        expect(order.toSorted((a, b) => a - b)).toEqual(
-          Array.from({ length: operations.count }, (_, i) => i),
-        );
-        for (let later = 0; later < order.length; later++) {
-          for (let sooner = 0; sooner < later; sooner++) {
-            // Where two changed places they commute.
-            if (order[sooner]! < order[later]!) continue;
-            expect(commute(operations, order[sooner]!, order[later]!)).toBe(true);
-          }
-        }
+        expectOrder(lowered, shape);
       }),
       { seed: 8, numRuns: 60 },
     );
+  });
+
+  test('plans deep circuits piece by piece, in time that grows with their length', () => {
+    const shape = { laneQubits: 3, blockQubits: 2, lowQubits: 4, tileQubits: 8, tableQubits: 3 };
+    const lowered = lowerCircuit(brickworkCircuit(11, 150), 11);
+    expect(lowered.operations.count).toBeGreaterThan(3000);
+    expectOrder(lowered, shape);
+    const planned = runPlan(brickworkCircuit(6, 200), 6, shape);
+    expect(largestDifference(planned, simulatePlainly(brickworkCircuit(6, 200), 6))).toBeLessThan(TOLERANCE);
   });
 
   test('depends on nothing but structure: other parameters, the same program', () => {
@@ -186,8 +185,26 @@ function fourierCircuit(qubitCount: number): UnitaryKind[] {
   return instructions;
 }
 
+/** Every operation is planned once; where two changed places they commute. */
+function expectOrder(lowered: LoweredCircuit, shape: SweepShape): void {
+  const order: number[] = [];
+  planSweeps(lowered, layoutFor(lowered.activeQubits.length, shape), shape, {
+    onPlanned: (operation) => order.push(operation),
+  });
+  expect(order.toSorted((a, b) => a - b)).toEqual(Array.from({ length: order.length }, (_, i) => i));
+  expect(order.length).toBe(lowered.operations.count);
+  let wrong = 0;
+  for (let later = 0; later < order.length; later++) {
+    for (let sooner = 0; sooner < later; sooner++) {
+      if (order[sooner]! > order[later]! && !commute(lowered.operations, order[sooner]!, order[later]!))
+        wrong++;
+    }
+  }
+  expect(wrong).toBe(0);
+}
+
 /** Diagonal operations commute, a rotation with all that does not act on its qubit but as a control. */
-function commute(operations: ReturnType<typeof lowerCircuit>['operations'], a: number, b: number): boolean {
+function commute(operations: LoweredOperations, a: number, b: number): boolean {
   const { kinds, masks, controls } = operations;
   const diagonal = (kind: number) => kind !== OperationKind.rotation && kind !== OperationKind.matrix;
   if (diagonal(kinds[a]!) && diagonal(kinds[b]!)) return true;

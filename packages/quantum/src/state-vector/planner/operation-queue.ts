@@ -13,10 +13,12 @@ export interface OperationQueue {
   readonly rotatable: Uint8Array;
   readonly certain: Int32Array;
   readonly certainBits: Int32Array;
-  /** Operations that are left: the first `length` entries. */
+  /** Operations that are left: the first `total` entries. */
   readonly order: Int32Array;
+  total: number;
+  /** How many of them are looked at: planning time then grows with the circuit, not with its square. */
   length: number;
-  /** How many of them are not diagonal. */
+  /** How many of all that are left are not diagonal. */
   branching: number;
   readonly planned: Uint8Array;
 }
@@ -36,7 +38,7 @@ export function createOperationQueue(operations: LoweredOperations, physicalOf: 
     if (kinds[i] !== QueueKind.diagonal) branching++;
   }
   const move = (masks: Int32Array) => (moved ? masks.map((mask) => moveBits(mask, physicalOf)) : masks);
-  return {
+  const queue: OperationQueue = {
     kinds,
     masks: move(operations.masks),
     controls: move(operations.controls),
@@ -44,10 +46,26 @@ export function createOperationQueue(operations: LoweredOperations, physicalOf: 
     certain: move(operations.certain),
     certainBits: move(operations.certainBits),
     order,
+    total: count,
     length: count,
     branching,
     planned: new Uint8Array(count),
   };
+  limitLength(queue);
+  return queue;
+}
+
+/** Rotations and matrices that are looked ahead. */
+const LOOKAHEAD = 512;
+
+function limitLength(queue: OperationQueue): void {
+  const { order, kinds, total } = queue;
+  queue.length = total;
+  if (queue.branching <= LOOKAHEAD) return;
+  let branching = 0;
+  let length = 0;
+  while (branching < LOOKAHEAD) if (kinds[order[length++]!] !== QueueKind.diagonal) branching++;
+  queue.length = length;
 }
 
 function moveBits(mask: number, physicalOf: Int32Array): number {
@@ -56,17 +74,16 @@ function moveBits(mask: number, physicalOf: Int32Array): number {
 
 /** Forgets operations that are planned. */
 export function compactQueue(queue: OperationQueue): void {
-  const { order, planned, kinds } = queue;
+  const { order, planned, kinds, length } = queue;
   let kept = 0;
-  let branching = 0;
-  for (let i = 0; i < queue.length; i++) {
+  for (let i = 0; i < length; i++) {
     const operation = order[i]!;
-    if (planned[operation] !== 0) continue;
-    order[kept++] = operation;
-    if (kinds[operation] !== QueueKind.diagonal) branching++;
+    if (planned[operation] === 0) order[kept++] = operation;
+    else if (kinds[operation] !== QueueKind.diagonal) queue.branching--;
   }
-  queue.length = kept;
-  queue.branching = branching;
+  order.copyWithin(kept, length, queue.total);
+  queue.total -= length - kept;
+  limitLength(queue);
 }
 
 /** The part of a queue that a tile can execute, in order; all else waits for rotations outside of it. */
@@ -81,5 +98,5 @@ export function selectExecutable(queue: OperationQueue, required: Int32Array, ti
     selected[count++] = operation;
     if (kinds[operation] !== QueueKind.diagonal) branching++;
   }
-  return { ...queue, order: selected, length: count, branching };
+  return { ...queue, order: selected, total: count, length: count, branching };
 }

@@ -142,10 +142,13 @@ function planAll(
     computeRequirements(queue, scan.requirements);
     const tile = pickTile(queue, scan, demands, qubitCount, tileQubits, lowQubits);
     scan.queue = selectExecutable(queue, scan.requirements.masks, tile);
-    drafts.push({ tile, kernels: planKernels(scan, demands, context, tile, shape, onPlanned) });
+    const kernels = planKernels(scan, demands, context, tile, shape, onPlanned);
     compactQueue(queue);
+    const last = drafts.at(-1);
+    if (last?.tile === tile) last.kernels.push(...kernels);
+    else drafts.push({ tile, kernels });
   }
-  const left = Array.from(queue.order.subarray(0, queue.length));
+  const left = Array.from(queue.order.subarray(0, queue.total));
   finishPhases(left, context, drafts, tileQubits, shape);
   if (onPlanned !== undefined) left.forEach(onPlanned);
   return drafts.map(({ tile, kernels }) => ({
