@@ -80,6 +80,38 @@ const MUTANTS: readonly (readonly [string, Backend, readonly string[]])[] = [
     ['fma of b and b'],
   ],
   [
+    'a multiply-add adds to its first operand',
+    withOperations((t) => ({ multiplyAdd: (a, b, c) => t.fma(a, b, c) })),
+    ['multiply-add of a and b'],
+  ],
+  [
+    'bits are gathered one place too low',
+    withOperations((t) => ({
+      gatherBits: (d, s, bits, shift) => t.gatherBits(d, s, bits, Math.max(0, shift - 1)),
+    })),
+    ['selections of bits and their parity'],
+  ],
+  [
+    'parity is that of the lowest bit',
+    withOperations((t) => ({ parityOfBits: (d, s, bits, shift) => t.parityOfBits(d, s, [bits[0]!], shift) })),
+    ['selections of bits and their parity'],
+  ],
+  [
+    'the last subset is left out',
+    withOperations((t) => ({ loopSubsets: (p, mask, body) => t.loopSubsets(p, mask & (mask - 1), body) })),
+    ['subsets of the bits of 10'],
+  ],
+  [
+    'a fragment is what its key first meant',
+    withOperations((t) => ({ fragment: (_key, emit) => t.fragment('the same', emit) })),
+    ['fragments of code'],
+  ],
+  [
+    'many vectors are stored in another order',
+    withOperations((t) => ({ storeAll: (v, base, offsets) => t.storeAll(v.toReversed(), base, offsets) })),
+    ['moves of many vectors'],
+  ],
+  [
     'fma forgets the accumulator',
     withOperations((t) => ({ fma: (c, a, b) => t.float('multiply', c, a, b) })),
     ['fma of a and b'],

@@ -287,3 +287,51 @@ describe('programs that would read or write memory of others', () => {
     }
   });
 });
+
+describe.skipIf(process.env.QEDGE_FULL !== '1')('states of 512 MiB', () => {
+  it('are padded, and rotated on every qubit', async () => {
+    using machine = await createStateMachine({ element: 'float32' });
+    const layout = machine.layoutOf(26);
+    const { laneQubits, blockQubits } = machine.shape;
+    const tangent = (qubit: number) => 1 - qubit / 64;
+    const tables: number[] = [];
+    const rotation = (qubits: readonly number[]): RegisterKernel => ({
+      blockQubits: qubits,
+      operations: qubits.map((qubit, position) => {
+        const table = { start: tables.length, indexQubits: [], parity: false, entryLength: 1 };
+        tables.push(tangent(qubit), ...new Array<number>(15).fill(0));
+        return { kind: 'rotate-rows', position, table, width: 'splat', signs: 0 } as const;
+      }),
+    });
+    const range = (start: number, end: number) => Array.from({ length: end - start }, (_, i) => start + i);
+    // Tiles in place, then two groups of high qubits through scratch memory.
+    const groups = [range(laneQubits, 14), range(14, 20), range(20, 26)];
+    const sweeps = groups.map((qubits, index) => {
+      const kernels: RegisterKernel[] = [];
+      for (let i = 0; i < qubits.length; i += blockQubits)
+        kernels.push(rotation(qubits.slice(i, i + blockQubits)));
+      const tileQubits = index === 0 ? range(0, 14) : [...range(0, 8), ...qubits];
+      return { tileQubits, inPlace: index === 0, kernels };
+    });
+    using loaded = machine.load({ layout, sweeps, tableLength: tables.length });
+    loaded.tables.set(tables);
+    using state = machine.createState(26);
+    expect(layout.paddingBytes).toBeGreaterThan(0);
+    loaded.run(state);
+    const random = new Random(1);
+    const numbers = state.chunks[0]!;
+    for (let sample = 0; sample < 20_000; sample++) {
+      // No lanes: they are not rotated.
+      let [block, expected] = [0, 1];
+      for (let qubit = laneQubits; qubit < 26; qubit++) {
+        if (sample >= 26 ? random.integer(4) === 0 : qubit !== sample) continue;
+        block += 2 ** (qubit - laneQubits);
+        expected *= tangent(qubit);
+      }
+      const plain = block * 2 ** (laneQubits + 1);
+      const at = plain + Math.floor(plain / 2 ** 26) * (layout.paddingBytes / 4);
+      expect(Math.abs(numbers[at]! / expected - 1)).toBeLessThan(1e-5);
+      expect(numbers[at + 2 ** laneQubits]).toBe(0);
+    }
+  });
+});
