@@ -10,6 +10,9 @@ import { Storages } from './storages.ts';
 
 /** Steps of reading, gates and definitions included: each definition may double what comes before. */
 const MAX_STEPS = 5_000_000;
+/** What other work counts: a classical operation takes about as long as so many gates, a loop that is read twice longer. */
+export const CLASSICAL_STEPS = 5;
+export const RETRY_STEPS = 500;
 /** Statements, calls and expressions within one another. */
 const MAX_DEPTH = 600;
 /** Qubits, and classical bits, of one program: a statement on a whole register takes memory for each. */
@@ -38,11 +41,10 @@ export interface CallFrame {
 }
 
 /** Thrown when a loop that is being unrolled turns out to depend on what only the running program knows. */
-export class KeepLoop extends Error {
+export class KeepLoop {
   readonly loop: LoopFrame;
 
   constructor(loop: LoopFrame) {
-    super('the loop has to be kept');
     this.loop = loop;
   }
 }
@@ -96,6 +98,11 @@ export class Analysis {
   count(steps: number, start: number): void {
     this.#steps += steps;
     if (this.#steps > MAX_STEPS) this.fail(start, `a program of at most ${MAX_STEPS} expanded steps`, 'more');
+  }
+
+  /** Refuses work that is known to be too much before it begins. */
+  checkRoom(steps: number, start: number): void {
+    if (this.#steps + steps > MAX_STEPS) this.count(steps, start);
   }
 
   /** Counts a level of recursion; `leave` undoes it. */

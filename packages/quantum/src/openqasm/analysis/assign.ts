@@ -5,7 +5,7 @@ import type {
   StatementOf,
   Value as ValueNode,
 } from '../syntax/syntax-tree.ts';
-import type { Analysis } from './analysis.ts';
+import { type Analysis, CLASSICAL_STEPS } from './analysis.ts';
 import { writeArray } from './array.ts';
 import { castClassical, castValue, foldClassical } from './cast.ts';
 import { combineDurations } from './duration.ts';
@@ -19,6 +19,7 @@ import { describeValue, INT, isKnown, type KnownValue, literal, toClassical, typ
 /** Executes `target op value`. */
 export function executeAssignment(analysis: Analysis, statement: StatementOf<'assignment'>): void {
   const { target, operator, value: node, start } = statement;
+  analysis.count(CLASSICAL_STEPS, start);
   if (node.kind === 'measure') {
     if (operator !== '=') analysis.fail(start, '"=" in front of a measurement', operator);
     measureInto(analysis, node, target);

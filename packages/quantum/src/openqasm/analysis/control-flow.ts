@@ -1,6 +1,6 @@
 import type { ClassicalExpression } from '../../circuit/classical-expression.ts';
 import type { Expression, RangeExpression, Statement, StatementOf } from '../syntax/syntax-tree.ts';
-import { type Analysis, type Completion, KeepLoop, type LoopFrame } from './analysis.ts';
+import { type Analysis, type Completion, KeepLoop, type LoopFrame, RETRY_STEPS } from './analysis.ts';
 import { assignedSlots, hasJump } from './assigned-slots.ts';
 import { castValue, toCondition } from './cast.ts';
 import { declareVariable } from './declare.ts';
@@ -54,6 +54,7 @@ export function executeWhile(analysis: Analysis, statement: StatementOf<'while'>
   const { condition: node, body, start } = statement;
   return unrollOrKeep(
     analysis,
+    statement.start,
     (frame) => {
       for (;;) {
         analysis.count(1, start);
@@ -90,6 +91,7 @@ function pureCondition(analysis: Analysis, node: Expression): ClassicalExpressio
 /** Unrolls a loop; where that needs what only the running program knows, takes it back and keeps the loop. */
 function unrollOrKeep(
   analysis: Analysis,
+  start: number,
   unroll: (frame: LoopFrame) => Completion,
   keep: () => void,
 ): Completion {
@@ -103,6 +105,7 @@ function unrollOrKeep(
   } catch (error) {
     if (!(error instanceof KeepLoop) || error.loop !== frame) throw error;
     restore();
+    analysis.count(RETRY_STEPS, start);
     analysis.loop = { form: 'kept', runtimeDepth: runtimeDepth + 1 };
     keep();
     return 'normal';
@@ -140,6 +143,7 @@ export function executeFor(analysis: Analysis, statement: StatementOf<'for'>): C
   if (!hasJump(statement.body)) return unrollFor(analysis, statement, type, values);
   return unrollOrKeep(
     analysis,
+    statement.start,
     () => unrollFor(analysis, statement, type, values),
     () => keepFor(analysis, statement, type, values),
   );

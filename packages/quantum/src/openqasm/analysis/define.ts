@@ -15,6 +15,7 @@ export function declareGate(analysis: Analysis, statement: GateDefinitionStateme
   const entity: GateEntity & { form: 'defined' } = {
     ...{ kind: 'gate', form: 'defined', name, statement, source, scope },
     order: analysis.order + 1,
+    size: expandedSize(analysis, statement),
   };
   checkGateDefinition(analysis, entity);
   const known = isOwnDefinition(analysis, statement) && isGateName(name);
@@ -22,6 +23,14 @@ export function declareGate(analysis: Analysis, statement: GateDefinitionStateme
     ? { kind: 'gate', form: 'native', name, native: nativeGate(name) }
     : null;
   analysis.declare(name, native ?? entity, start);
+}
+
+/** Gates that an application walks through, those behind loops and conditions not counted. */
+function expandedSize(analysis: Analysis, { body }: GateDefinitionStatement): number {
+  return body.statements.reduce((size, step) => {
+    const entity = step.kind === 'gate-call' ? analysis.scope.find(step.name) : null;
+    return size + (entity?.kind === 'gate' && entity.form === 'defined' ? entity.size : 1);
+  }, 1);
 }
 
 function isOwnDefinition(analysis: Analysis, { name, start, end }: GateDefinitionStatement): boolean {

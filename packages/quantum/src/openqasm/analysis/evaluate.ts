@@ -6,7 +6,7 @@ import type {
 import type { ExpressionFunction } from '../../circuit/expression-node.ts';
 import { ParameterExpression } from '../../circuit/parameter.ts';
 import type { BinaryExpression, CallExpression, Expression, UnaryExpression } from '../syntax/syntax-tree.ts';
-import type { Analysis } from './analysis.ts';
+import { type Analysis, CLASSICAL_STEPS } from './analysis.ts';
 import { castValue, foldClassical } from './cast.ts';
 import { combineDurations } from './duration.ts';
 import { toAngle } from './gate-angle.ts';
@@ -94,7 +94,7 @@ type NestedExpression = Extract<Expression, { kind: 'unary' | 'binary' | 'call' 
 
 function evaluateNested(analysis: Analysis, expression: NestedExpression): Value {
   analysis.enter(expression.start);
-  analysis.count(1, expression.start);
+  if (analysis.source.version === 3) analysis.count(CLASSICAL_STEPS, expression.start);
   const value = evaluateParts(analysis, expression);
   analysis.leave();
   return value;

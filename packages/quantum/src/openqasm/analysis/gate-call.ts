@@ -259,8 +259,9 @@ function applyDefined(
   qubits: readonly number[],
   start: number,
 ): void {
-  const { statement, source, order, scope: outer } = entity;
+  const { statement, source, order, scope: outer, size } = entity;
   analysis.enter(start);
+  analysis.checkRoom(size, start);
   analysis.count(1, start);
   const scope = new Scope(outer, order);
   for (const [index, value] of values.entries()) {

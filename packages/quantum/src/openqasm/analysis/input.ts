@@ -21,7 +21,10 @@ export function inputValue(
   const { name, start } = statement;
   const { inputs = {} } = analysis.options;
   if (Object.hasOwn(inputs, name)) {
-    return castValue(analysis, givenValue(name, inputs[name]!), type, start);
+    const given = inputs[name]!;
+    const value = castValue(analysis, givenValue(name, given), type, start);
+    checkExact(name, given, value);
+    return value;
   }
   if (type.kind === 'classical' && (type.type.kind === 'float' || type.type.kind === 'angle')) {
     return freeParameter(analysis, statement);
@@ -32,6 +35,19 @@ export function inputValue(
     `the input "${name}" of type ${what} has no value`,
     `Give it one: { inputs: { ${name}: ... } }`,
   );
+}
+
+/** @throws InvalidArgumentError for a number that an integer type does not hold. */
+function checkExact(name: string, given: InputValue, value: Value): void {
+  if (typeof given !== 'number' && typeof given !== 'bigint') return;
+  if (typeof value !== 'object' || !('kind' in value) || value.kind !== 'literal') return;
+  const { type } = value;
+  if ((type.kind === 'int' || type.kind === 'uint') && Number(value.value) !== Number(given)) {
+    throw new InvalidArgumentError(`The input "${name}" is not usable`, {
+      expected: `an integer that ${describeType(type)} holds`,
+      actual: String(given),
+    });
+  }
 }
 
 function freeParameter(analysis: Analysis, statement: StatementOf<'io-declaration'>): Value {

@@ -33,6 +33,8 @@ export type GateEntity =
       readonly source: SourceText;
       readonly order: number;
       readonly scope: Scope;
+      /** The least number of steps that one application takes. */
+      readonly size: number;
     }
   | {
       readonly kind: 'gate';
