@@ -329,7 +329,7 @@ describe('refusals', () => {
       () => new Circuit(2).unitary([1, 0, 0, 0, 0, 0, 1, 0], [0, 1]),
       /32 numbers/,
     ],
-    ['a matrix on too many qubits', () => new Circuit(20).unitary([], [...Array(13).keys()]), /at most 12/],
+    ['a matrix on too many qubits', () => new Circuit(20).unitary([], [...Array(11).keys()]), /at most 10/],
     ['phases of another number', () => new Circuit(1).diagonal([1], [0]), /expected 2, got 1/],
     ['phases that are infinite', () => new Circuit(1).diagonal([1, Infinity], [0]), /finite/],
     ['a place twice', () => new Circuit(2).permute([0, 0], [0, 1]), /must differ/],

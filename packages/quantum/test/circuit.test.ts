@@ -89,7 +89,7 @@ describe('Circuit', () => {
     [
       'an instruction that is none',
       () => new Circuit(1).append(null as unknown as Instruction),
-      /Not an instruction/,
+      /An instruction must be an object/,
     ],
     [
       'JSON of something else',

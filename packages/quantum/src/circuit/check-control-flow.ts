@@ -1,6 +1,6 @@
 /** @file Checks of instructions that hold circuits or classical expressions. */
 import { InvalidArgumentError } from '@qedge/core';
-import { checkIndex, type InstructionContext } from './check-instruction.ts';
+import { checkIndex, type InstructionContext, listOf, recordOf } from './check-instruction.ts';
 import type { Circuit } from './circuit.ts';
 import type { ClassicalExpression, ClassicalTarget, ClassicalVariable } from './classical-expression.ts';
 import { BOOL, checkCast, checkType, formatType, typeOfExpression } from './classical-type.ts';
@@ -12,6 +12,7 @@ import {
   type Instruction,
   type SwitchInstruction,
 } from './instruction.ts';
+import { checkName } from './register.ts';
 
 /** What control flow must fit. */
 export interface ControlFlowContext extends InstructionContext {
@@ -23,6 +24,7 @@ export function checkControlFlow(
   value: ControlFlowInstruction,
   context: ControlFlowContext,
 ): ControlFlowInstruction {
+  if (value.kind === 'switch') checkPairs(value.cases);
   for (const body of bodiesOf(value)) checkBody(body, context);
   const check = (expression: ClassicalExpression) => checkExpression(expression, context);
   switch (value.kind) {
@@ -46,6 +48,7 @@ export function checkControlFlow(
   }
 }
 
+const NO_NAMES = { quantumRegisters: [], classicalRegisters: [], variables: [] };
 const NO_WIRES = { qubits: [] as readonly number[], clbits: [] as readonly number[] };
 
 function checkBody(body: Circuit, context: ControlFlowContext): void {
@@ -62,8 +65,14 @@ function checkBody(body: Circuit, context: ControlFlowContext): void {
   }
 }
 
+function checkPairs(cases: SwitchInstruction['cases']): void {
+  for (const pair of listOf(cases, 'The cases of a switch')) listOf(pair, 'A case of a switch');
+}
+
 function checkFor(value: ForInstruction, context: ControlFlowContext): ForInstruction {
-  const { variable, values } = value;
+  const { variable } = value;
+  const values = recordOf(value.values, 'The values of a loop');
+  if (variable) checkName(NO_NAMES, variable.name);
   const items = isList(values) ? values : [values.start, values.stop, values.step];
   for (const item of items) {
     const type = checkExpression(item, context);
@@ -98,7 +107,7 @@ function checkSwitch(value: SwitchInstruction, context: ControlFlowContext): Swi
   }
   const seen = new Set<number | 'default'>();
   const cases = value.cases.map(([labels, body], index) => {
-    for (const label of labels === 'default' ? [labels] : labels) {
+    for (const label of labels === 'default' ? [labels] : listOf(labels, 'The labels of a switch')) {
       const isUsable = label === 'default' ? index === value.cases.length - 1 : Number.isSafeInteger(label);
       if (!isUsable || seen.has(label)) {
         throw new InvalidArgumentError('A label of a switch is not usable', {
@@ -125,7 +134,8 @@ function typeOfTarget(target: ClassicalTarget) {
 }
 
 function checkTarget(target: ClassicalTarget, context: ControlFlowContext): ClassicalTarget {
-  const written = target.kind === 'index' ? target.operand : target;
+  recordOf(target, 'The target of an assignment');
+  const written = target.kind === 'index' ? recordOf(target.operand, 'A variable') : target;
   const kinds = target.kind === 'index' ? ['variable'] : ['bit', 'bits', 'variable'];
   if (!kinds.includes(written.kind)) {
     throw new InvalidArgumentError('An assignment writes bits, variables, or bits of variables', {

@@ -18,8 +18,8 @@ export interface InstructionContext {
   readonly clbitCount: number;
 }
 
-/** More qubits in one matrix or table are a mistake: 2^12 x 2^12 complex numbers are 256 MiB. */
-const MAX_MATRIX_QUBITS = 12;
+/** More qubits in one matrix or table are a mistake: a matrix on 10 qubits is 16 MiB, and 200,000 gates. */
+const MAX_MATRIX_QUBITS = 10;
 const MAX_TABLE_QUBITS = 26;
 const DELAY_UNITS: readonly string[] = ['dt', 'ns', 'us', 'ms', 's'] satisfies DelayUnit[];
 
@@ -63,11 +63,15 @@ export function checkPlainInstruction(value: Instruction, context: InstructionCo
 
 /** Checks a unitary instruction. @throws InvalidArgumentError saying what does not fit. */
 export function checkUnitaryKind(value: UnitaryKind, qubitCount: number): UnitaryKind {
-  const name = instructionName(value);
+  const name = instructionName(recordOf(value, 'The body of controlled'));
   const qubits = checkQubits(name, value.qubits, qubitCount);
   switch (value.kind) {
     case 'gate':
-      return checkGate(name, qubits, value.parameters);
+      return checkGate(
+        name,
+        qubits,
+        value.parameters && listOf(value.parameters, 'The parameters of a gate'),
+      );
     case 'unitary': {
       checkSize(name, qubits.length, MAX_MATRIX_QUBITS);
       const matrix = copyNumbers(value.matrix);
@@ -84,7 +88,7 @@ export function checkUnitaryKind(value: UnitaryKind, qubitCount: number): Unitar
       return { kind: 'diagonal', qubits, phases };
     }
     case 'permutation': {
-      const permutation = Array.from(value.permutation);
+      const permutation = [...listOf(value.permutation, 'The places of permutation')];
       checkLength(name, 'places', qubits.length, permutation.length);
       for (const place of permutation) checkIndex(place, qubits.length, 'A place of permutation');
       if (new Set(permutation).size !== permutation.length) {
@@ -118,8 +122,8 @@ function checkControlled(
       actual: qubits,
     });
   }
-  checkLength('controlled', 'control states', controls.length, value.controlState.length);
-  const controlState = Array.from(value.controlState);
+  const controlState = [...listOf(value.controlState, 'The control states')];
+  checkLength('controlled', 'control states', controls.length, controlState.length);
   for (const bit of controlState) {
     if (bit !== 0 && bit !== 1)
       throw new InvalidArgumentError('A control state is a bit', { expected: '0 or 1', actual: bit });
@@ -131,7 +135,8 @@ function checkPauliEvolution(
   value: PauliEvolutionInstruction,
   qubits: readonly number[],
 ): PauliEvolutionInstruction {
-  const terms = Array.from(value.terms, ([string, coefficient]) => {
+  const terms = listOf(value.terms, 'The terms of pauli-evolution').map((term) => {
+    const [string, coefficient] = listOf(term, 'A term of pauli-evolution') as readonly [string, number];
     if (typeof string !== 'string' || string.length !== qubits.length || /[^IXYZ]/.test(string)) {
       throw new InvalidArgumentError('A term of pauli-evolution is not a Pauli string', {
         expected: `${qubits.length} letters of I, X, Y, Z`,
@@ -200,7 +205,7 @@ export function checkAngle(name: string, angle: ParameterValue | string): Parame
 
 /** Qubits that exist and differ, copied. @throws InvalidArgumentError otherwise. */
 export function checkQubits(name: string, values: readonly number[], qubitCount: number): readonly number[] {
-  const qubits = Array.from(values ?? []);
+  const qubits = [...listOf(values, `The qubits of ${name}`)];
   checkDistinctQubits(name, qubits, qubitCount);
   return qubits;
 }
@@ -225,7 +230,20 @@ export function checkDistinctQubits(name: string, qubits: readonly number[], qub
 
 /** A copy whose zeros have no sign. */
 function copyNumbers(values: Float64Array): Float64Array {
-  return Float64Array.from(values, (value) => value + 0);
+  return Float64Array.from(listOf(values, 'A matrix or table'), (value) => value + 0);
+}
+
+/** @throws InvalidArgumentError for what is not a list. */
+export function listOf<Item>(value: ArrayLike<Item>, what: string): readonly Item[] {
+  if (Array.isArray(value)) return value;
+  if (value instanceof Float64Array) return value as unknown as readonly Item[];
+  throw new InvalidArgumentError(`${what} must be a list`, { expected: 'an array', actual: value });
+}
+
+/** @throws InvalidArgumentError for what is not an object. */
+export function recordOf<Value>(value: Value, what: string): Value {
+  if (typeof value === 'object' && value !== null) return value;
+  throw new InvalidArgumentError(`${what} must be an object`, { expected: 'an object', actual: value });
 }
 
 function checkSize(name: string, count: number, most: number): void {

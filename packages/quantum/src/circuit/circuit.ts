@@ -1,17 +1,19 @@
 import { InvalidArgumentError } from '@qedge/core';
-import { checkAssign, checkControlFlow } from './check-control-flow.ts';
+import { checkAssign, checkControlFlow, checkExpression } from './check-control-flow.ts';
 import {
   checkAngle,
   checkDistinctQubits,
   checkGateShape,
   checkPlainInstruction,
+  listOf,
+  recordOf,
 } from './check-instruction.ts';
 import { type CircuitData, decodeRecord, encodeRecord } from './circuit-data.ts';
 import { type InstructionFilter, measureDepth } from './circuit-depth.ts';
 import { checkBinding, collectParameterNames } from './circuit-parameters.ts';
 import { appendControlled, appendInverse, appendPlaced, appendPower } from './circuit-transform.ts';
 import type { ClassicalTarget, ClassicalVariable, Register } from './classical-expression.ts';
-import { checkType } from './classical-type.ts';
+import { checkCast, checkType } from './classical-type.ts';
 import type { GateName } from './gate-definition.ts';
 import { type Instruction, isControlFlow, isUnitaryKind } from './instruction.ts';
 import { InstructionBuilder } from './instruction-builder.ts';
@@ -68,14 +70,16 @@ export class Circuit extends InstructionBuilder {
       });
     }
     const circuit = new Circuit(data.qubitCount, data.clbitCount);
-    for (const { name, start, size } of data.quantumRegisters ?? []) {
+    for (const register of listOf(data.quantumRegisters ?? [], 'The registers')) {
+      const { name, start, size } = recordOf(register, 'A register');
       circuit.nameQubits(name, start, size);
     }
-    for (const { name, start, size } of data.classicalRegisters ?? []) {
+    for (const register of listOf(data.classicalRegisters ?? [], 'The registers')) {
+      const { name, start, size } = recordOf(register, 'A register');
       circuit.nameClbits(name, start, size);
     }
     const toCircuit = (body: CircuitData) => Circuit.fromJSON(body);
-    for (const variable of data.variables ?? []) {
+    for (const variable of listOf(data.variables ?? [], 'The variables')) {
       circuit.declare(decodeRecord(variable, toCircuit) as ClassicalVariable);
     }
     for (const instruction of data.instructions) {
@@ -170,21 +174,17 @@ export class Circuit extends InstructionBuilder {
    * @returns an expression that reads it, and a target that writes it.
    */
   declare(variable: ClassicalVariable): Extract<ClassicalTarget, { kind: 'variable' }> {
-    const { name, initial } = variable;
+    const { name, initial } = recordOf(variable, 'A variable');
     checkName(this, name);
     const type = checkType(variable.type);
+    if (initial) checkCast(checkExpression(initial, this), type);
     this.#variables.push(initial ? { name, type, initial } : { name, type });
     return { kind: 'variable', name, type };
   }
 
   /** Appends an instruction after checking it. @throws InvalidArgumentError when it does not fit. */
   append(instruction: Instruction): this {
-    if (typeof instruction !== 'object' || instruction === null) {
-      throw new InvalidArgumentError('Not an instruction', {
-        expected: 'an object',
-        actual: String(instruction),
-      });
-    }
+    recordOf(instruction, 'An instruction');
     if (isControlFlow(instruction)) return this.#push(checkControlFlow(instruction, this));
     switch (instruction.kind) {
       case 'assign':

@@ -1,5 +1,6 @@
 /** @file Types of classical expressions: which operands an operator takes, and what comes out. */
 import { InvalidArgumentError } from '@qedge/core';
+import { listOf } from './check-instruction.ts';
 import type {
   BinaryOperator,
   ClassicalExpression,
@@ -40,7 +41,7 @@ export function checkType(type: ClassicalType): ClassicalType {
   }
   throw new InvalidArgumentError('Not a classical type', {
     expected: `bool, float[32], float[64], or bit, int, uint, angle of 1..${MAX_SIZE} bits`,
-    actual: JSON.stringify(type),
+    actual: type,
   });
 }
 
@@ -142,6 +143,8 @@ function typeComparison(operator: string, a: ClassicalType, b: ClassicalType): B
   return both(arithmeticType(operator, left, right));
 }
 
+const ARITHMETIC: readonly string[] = ['+', '-', '*', '/', '%', '**'];
+
 function typeArithmetic(operator: string, a: ClassicalType, b: ClassicalType): BinaryTyping {
   if (a.kind === 'angle' && b.kind === 'angle') {
     const type: ClassicalType = { kind: 'angle', size: Math.max(a.size, b.size) };
@@ -156,6 +159,9 @@ function typeArithmetic(operator: string, a: ClassicalType, b: ClassicalType): B
     }
     if (other.kind === 'float' && (operator === '+' || operator === '-')) return both(angle);
     throw refuse(operator, a, b);
+  }
+  if (!ARITHMETIC.includes(operator)) {
+    throw new InvalidArgumentError('Unknown operator', { expected: ARITHMETIC.join(' '), actual: operator });
   }
   const type = arithmeticType(operator, a, b);
   if (operator === '%' && type.kind === 'float') throw refuse(operator, a, b);
@@ -228,6 +234,15 @@ export function checkCast(from: ClassicalType, to: ClassicalType): void {
   if (!isPossible) throw refuse(`A cast to ${formatType(to)}`, from);
 }
 
+function checkLiteral(type: ClassicalType, value: unknown): ClassicalType {
+  const expected = type.kind === 'bool' ? 'boolean' : type.kind === 'float' ? 'number' : 'bigint';
+  if (typeof value === expected) return type;
+  throw new InvalidArgumentError(`A literal of type ${formatType(type)} has another value`, {
+    expected: `a ${expected}`,
+    actual: typeof value,
+  });
+}
+
 /**
  * The type of an expression.
  *
@@ -242,12 +257,13 @@ export function typeOfExpression(expression: ClassicalExpression, depth = 0): Cl
   const typeOf = (child: ClassicalExpression) => typeOfExpression(child, depth + 1);
   switch (expression?.kind) {
     case 'literal':
+      return checkLiteral(checkType(expression.type), expression.value);
     case 'variable':
       return checkType(expression.type);
     case 'bit':
       return BIT;
     case 'bits':
-      return checkType({ kind: 'bit', size: expression.clbits.length });
+      return checkType({ kind: 'bit', size: listOf(expression.clbits, 'The bits of an expression').length });
     case 'index': {
       const [operand, index] = [typeOf(expression.operand), typeOf(expression.index)];
       if (!isBits(operand) || !isInteger(index)) throw refuse('An index', operand, index);
@@ -263,8 +279,8 @@ export function typeOfExpression(expression: ClassicalExpression, depth = 0): Cl
       return type;
     }
     case 'call':
-      return typeCall(expression.function, expression.arguments.map(typeOf));
+      return typeCall(expression.function, listOf(expression.arguments, 'Arguments').map(typeOf));
     default:
-      throw new InvalidArgumentError('Not a classical expression', { actual: JSON.stringify(expression) });
+      throw new InvalidArgumentError('Not a classical expression', { actual: expression });
   }
 }
