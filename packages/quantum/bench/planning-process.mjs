@@ -1,4 +1,5 @@
 // A process of the planning benchmark: the phases from a circuit to code for one instruction set. Prints JSON.
+import { readFileSync } from 'node:fs';
 import { createKernelHost } from '@qedge/codegen/node';
 import { Random } from '@qedge/core';
 import { Circuit } from '@qedge/quantum';
@@ -33,6 +34,15 @@ const WORKS = {
 
 const now = () => performance.now();
 
+/** Milliseconds that this thread has had a processor; null where the system does not tell. On busy machines more goes by on the clock. */
+function threadMilliseconds() {
+  try {
+    return Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[0]) / 1e6;
+  } catch {
+    return null;
+  }
+}
+
 /** Tells generation from loading: `assemble` of every host calls one function for each kernel, which generates it. */
 function watchGeneration() {
   const { host } = createKernelHost({ isa });
@@ -57,6 +67,7 @@ function watchGeneration() {
 function runPhases(machine, watch, circuit) {
   const places = Array.from({ length: circuit.qubitCount }, (_, qubit) => qubit);
   const { instructions, angles } = liftAngles(circuit.instructions, places);
+  const threadStart = threadMilliseconds();
   const start = now();
   const lowered = lowerCircuit(instructions, circuit.qubitCount, { keep: 'all' });
   const afterLowering = now();
@@ -71,6 +82,7 @@ function runPhases(machine, watch, circuit) {
     generate: watch.milliseconds,
     load: afterLoading - afterPlanning - watch.milliseconds,
     total: afterLoading - start,
+    onProcessor: threadStart === null ? null : threadMilliseconds() - threadStart,
   };
   return { phases, planned, loaded, angles };
 }

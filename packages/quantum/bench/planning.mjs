@@ -5,7 +5,7 @@
  * node bench/planning.mjs [--isas avx512,avx2,wasm] [--processes 5] [--later 12] [--binds 50] [--seed 1] [--json]
  *
  * Runs on this Node and on the one that `QEDGE_NODE24` names, in turns. Milliseconds, the best of all processes and the median in
- * brackets; later circuits have another structure than those before them, and the last half of them counts. Goals: brickwork 30 first
+ * brackets, `onProcessor` those that the thread had a processor (Linux); later circuits have another structure than those before them, and the last half of them counts. Goals: brickwork 30 first
  * and 6 later, variational circuits 1 later, binding 0.2.
  */
 
@@ -20,7 +20,7 @@ const WORKS = [
   { name: 'brickwork 24 x 20', goals: { first: 30, later: 6, bind: 0.2 } },
   { name: 'variational, 100 gates', goals: { first: null, later: 1, bind: 0.2 } },
 ];
-const PHASES = ['lower', 'plan', 'generate', 'load', 'total'];
+const PHASES = ['lower', 'plan', 'generate', 'load', 'total', 'onProcessor'];
 
 const { values: options } = parseArgs({
   options: {
@@ -71,7 +71,12 @@ function summarise(executableResults, { isa, work, goals }) {
   const simulators = executableResults.map(({ simulator }) => simulator);
   const later = all.flatMap((run) => lastHalf(run.later));
   const perPhase = (runs) =>
-    Object.fromEntries(PHASES.map((phase) => [phase, summary(runs.map((run) => run.phases[phase]))]));
+    Object.fromEntries(
+      PHASES.filter((phase) => runs[0].phases[phase] !== null).map((phase) => [
+        phase,
+        summary(runs.map((run) => run.phases[phase])),
+      ]),
+    );
   const result = {
     isa,
     work,
@@ -110,7 +115,9 @@ function print(results) {
     }
     const { first, later, goals, met } = result;
     for (const [name, phases] of Object.entries({ first, later })) {
-      const text = PHASES.map((phase) => `${phase} ${show(phases[phase])}`).join(', ');
+      const text = Object.entries(phases)
+        .map(([phase, times]) => `${phase} ${show(times)}`)
+        .join(', ');
       const goal = goals[name] === null ? '' : `; goal ${goals[name]}: ${met[name] ? 'met' : 'missed'}`;
       console.log(`  ${name}: ${text}${goal}`);
     }
