@@ -1,4 +1,5 @@
 import { freemem } from 'node:os';
+import { systemClock } from '@qedge/core';
 import { createStateMachine } from '../state-vector/machine/create-node-machine.ts';
 import { createMachineEngine } from './engine/machine-engine.ts';
 import type { Simulator } from './simulator.ts';
@@ -20,14 +21,11 @@ export async function createStateVectorSimulator(options: StateVectorOptions = {
   const element = precision === 'f32' ? 'float32' : 'float64';
   const machine = await createStateMachine({ ...rest, element });
   const isNative = machine.isa === 'avx512' || machine.isa === 'avx2';
+  const limit = isNative ? rememberFor(availableMemory, 50) : () => memoryLimitOf(machine.isa);
   return new StateSimulator(
     createMachineEngine(machine, {
       reason: options.isa ? 'asked for' : 'the fastest code that this host can run',
-      availableBytes: () =>
-        Math.min(
-          maxBytes ?? Number.POSITIVE_INFINITY,
-          isNative ? availableMemory() : memoryLimitOf(machine.isa),
-        ),
+      availableBytes: () => Math.min(maxBytes ?? Number.POSITIVE_INFINITY, limit()),
     }),
   );
 }
@@ -36,4 +34,17 @@ export async function createStateVectorSimulator(options: StateVectorOptions = {
 function availableMemory(): number {
   const { availableMemory: available } = process as { readonly availableMemory?: () => number };
   return available?.() ?? freemem();
+}
+
+/** A function whose result is kept for some milliseconds: asking the system takes longer than running a small circuit. */
+function rememberFor(ask: () => number, milliseconds: number): () => number {
+  let [value, untilMs] = [0, Number.NEGATIVE_INFINITY];
+  return () => {
+    const nowMs = systemClock.nowMs();
+    if (nowMs >= untilMs) {
+      value = ask();
+      untilMs = nowMs + milliseconds;
+    }
+    return value;
+  };
 }

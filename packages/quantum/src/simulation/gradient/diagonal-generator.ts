@@ -1,4 +1,5 @@
-import type { StateFrame, StoredState } from '../amplitudes/stored-state.ts';
+import { parity } from '../../operator/amplitude-operator.ts';
+import { flipMask, type StateFrame, type StoredState } from '../amplitudes/stored-state.ts';
 import {
   type AmplitudeSums,
   type ProductPart,
@@ -57,15 +58,16 @@ export function generatorProducts(
   frame: StateFrame,
 ): Float64Array {
   const values = new Float64Array(count);
+  const flips = flipMask(frame.flips);
   if (products.length > 0) {
     const signed = new Float64Array(products.length);
     sumAmplitudeProducts(sums, part, left, right, 0, signed);
     products.forEach(({ owner, z, coefficient }, index) => {
-      values[owner] = values[owner]! + coefficient * flipSign(z, frame) * signed[index]!;
+      values[owner] = values[owner]! + coefficient * flipSign(z, flips) * signed[index]!;
     });
   }
   for (const { owner, mask, coefficient } of projectors) {
-    const sum = sumProductsWhere(part, left, right, mask, onesValue(mask, frame));
+    const sum = sumProductsWhere(part, left, right, mask, onesValue(mask, flips));
     values[owner] = values[owner]! + coefficient * sum;
   }
   return values;
@@ -78,13 +80,14 @@ export function applyGenerators(
   state: StoredState,
   frame: StateFrame,
 ): void {
+  const flips = flipMask(frame.flips);
   const terms = products.map(({ owner, z, coefficient }) => ({
     z,
-    factor: weights[owner]! * coefficient * flipSign(z, frame),
+    factor: weights[owner]! * coefficient * flipSign(z, flips),
   }));
   const masked = projectors.map(({ owner, mask, coefficient }) => ({
     mask,
-    value: onesValue(mask, frame),
+    value: onesValue(mask, flips),
     factor: weights[owner]! * coefficient,
   }));
   multiplyByDiagonal(
@@ -95,12 +98,8 @@ export function applyGenerators(
 }
 
 /** What the bits of a mask are in memory where all of them stand for 1. */
-function onesValue(mask: number, { flips }: StateFrame): number {
-  let value = mask;
-  for (let place = 0; place < flips.length; place++) {
-    if (flips[place] === 1) value = (value & ~(2 ** place)) >>> 0;
-  }
-  return value;
+function onesValue(mask: number, flips: number): number {
+  return (mask & ~flips) >>> 0;
 }
 
 function multiplyByDiagonal(
@@ -113,18 +112,11 @@ function multiplyByDiagonal(
     for (let inside = 0; inside < 2 ** regionQubits; inside++) {
       const index = (number * 2 ** regionQubits + inside) >>> 0;
       let factor = 0;
-      for (const { z, factor: own } of terms) factor += isOdd(index & z) ? -own : own;
+      for (const { z, factor: own } of terms) factor += parity(index & z) === 1 ? -own : own;
       for (const { mask, value, factor: own } of masked) if ((index & mask) === (value | 0)) factor += own;
       const position = inside + (inside & -lanes);
       region[position] = factor * region[position]!;
       region[position + lanes] = factor * region[position + lanes]!;
     }
   }
-}
-
-function isOdd(bits: number): boolean {
-  let folded = bits ^ (bits >>> 16);
-  folded ^= folded >>> 8;
-  folded ^= folded >>> 4;
-  return ((0x6996 >>> (folded & 15)) & 1) === 1;
 }

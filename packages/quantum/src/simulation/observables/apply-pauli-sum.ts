@@ -1,5 +1,5 @@
 import { parity } from '../../operator/amplitude-operator.ts';
-import type { StateFrame, StoredState } from '../amplitudes/stored-state.ts';
+import { flipMask, type StateFrame, type StoredState } from '../amplitudes/stored-state.ts';
 import { flipSign, type PauliGroup, type SignTerm } from './pauli-groups.ts';
 
 const TILE_QUBITS = 13;
@@ -16,25 +16,26 @@ export function addPauliGroup(
   out: StoredState,
 ): void {
   const { arithmetic } = state;
+  const flips = flipMask(frame.flips);
   if (arithmetic !== null && group.real.length + group.imaginary.length <= FEW_TERMS) {
     for (const part of ['real', 'imaginary'] as const) {
       for (const { z, coefficient } of group[part]) {
-        const signed = coefficient * flipSign(z, frame);
+        const signed = coefficient * flipSign(z, flips);
         const term = { x: group.x, z, coefficient: signed, isImaginary: part === 'imaginary' };
         arithmetic.addPauli(out.memory, state.memory, term);
       }
     }
     return;
   }
-  addTerms(group, 'real', state, frame, out);
-  addTerms(group, 'imaginary', state, frame, out);
+  addTerms(group, 'real', state, flips, out);
+  addTerms(group, 'imaginary', state, flips, out);
 }
 
 function addTerms(
   group: PauliGroup,
   part: 'real' | 'imaginary',
   state: StoredState,
-  frame: StateFrame,
+  flips: number,
   out: StoredState,
 ): void {
   if (group[part].length === 0) return;
@@ -43,7 +44,7 @@ function addTerms(
   const [xLow, xHigh] = [group.x & (count - 1), group.x >>> tileQubits];
   const terms = group[part].map(({ z, coefficient }) => ({
     z,
-    coefficient: coefficient * flipSign(z, frame),
+    coefficient: coefficient * flipSign(z, flips),
   }));
   const perRegion = state.regionQubits - tileQubits;
   const [from, to] = [state.regions, out.regions];

@@ -11,6 +11,10 @@ interface FoldPlan {
   readonly fold: Pick<ProductFold, 'arrays' | 'totals'>;
   /** For each array the sums over it. */
   readonly plans: readonly SignPlan[];
+  /** The sums, the array that is worked on and scratch, used again in every call. */
+  readonly sums: readonly Float64Array[];
+  readonly table: Float64Array;
+  readonly scratch: Float64Array;
   readonly members: readonly {
     /** The array, -1 for a total. */
     readonly array: number;
@@ -44,10 +48,7 @@ export function foldAmplitudeProducts(
     known = { key, plan: planFold(masks, arithmetic, right.qubitCount) };
     plans.set(masks, known);
   }
-  const { fold, plans: arrayPlans, members } = known.plan;
-  const sums = arrayPlans.map(({ queryCount }) => new Float64Array(queryCount));
-  const length = Math.max(1, ...arrayPlans.map(({ bits }) => 2 ** bits));
-  const [table, scratch] = [new Float64Array(length), new Float64Array(length)];
+  const { fold, plans: arrayPlans, members, sums, table, scratch } = known.plan;
   out.fill(0);
   arithmetic.foldProducts({ part, ...fold }, left.memory, right.memory, (tile, arrays, totals) => {
     arrays.forEach((array, index) => {
@@ -81,9 +82,13 @@ function planFold(
   const rests = arrays.map((array) => [
     ...new Set(parts.filter(({ row }) => row === array).map(({ rest }) => rest)),
   ]);
+  const length = 2 ** (laneQubits + groupBits);
   return {
     fold: { arrays, totals },
     plans: rests.map((list) => planSignSums(list, laneQubits + groupBits)),
+    sums: rests.map((list) => new Float64Array(list.length)),
+    table: new Float64Array(length),
+    scratch: new Float64Array(length),
     members: parts.map(({ row, rest, tile }) => {
       const array = arrays.indexOf(row);
       return { array, sum: array < 0 ? totals.indexOf(row) : rests[array]!.indexOf(rest), z: tile };

@@ -1,6 +1,6 @@
 import type { PauliSum } from '../../operator/pauli-sum.ts';
 import { innerProduct } from '../amplitudes/inner-product.ts';
-import type { StateFrame, StoredState } from '../amplitudes/stored-state.ts';
+import { flipMask, type StateFrame, type StoredState } from '../amplitudes/stored-state.ts';
 import {
   type AmplitudeSums,
   type ProductPart,
@@ -68,8 +68,9 @@ function termsExpectation(
   const values = new Float64Array(terms.length);
   sumAmplitudeProducts(sums, part, state, state, group.x, values);
   let total = 0;
+  const flips = flipMask(frame.flips);
   terms.forEach(({ z, coefficient }, index) => {
-    total += coefficient * flipSign(z, frame) * values[index]!;
+    total += coefficient * flipSign(z, flips) * values[index]!;
   });
   return total;
 }

@@ -1,6 +1,5 @@
 import { parity } from '../../operator/amplitude-operator.ts';
 import type { PauliSum } from '../../operator/pauli-sum.ts';
-import { flipMask, type StateFrame } from '../amplitudes/stored-state.ts';
 
 /** A Pauli string on physical qubits, without its X part: `coefficient * (-1)^(|s & z|)` for the amplitude at `s`. */
 export interface SignTerm {
@@ -60,7 +59,7 @@ export function groupPauliTerms(observable: PauliSum, qubits: Int32Array): reado
   return list;
 }
 
-/** The sign that a frame's flips give to a term: a stored index is a basis state's with some bits inverted. */
-export function flipSign(z: number, frame: StateFrame): 1 | -1 {
-  return parity(z & flipMask(frame.flips)) === 1 ? -1 : 1;
+/** The sign that inverted bits (see `flipMask`) give to a term: a stored index is a basis state's with some bits inverted. */
+export function flipSign(z: number, flips: number): 1 | -1 {
+  return parity(z & flips) === 1 ? -1 : 1;
 }

@@ -86,12 +86,37 @@ function addNode(
   if (bits === 0) return;
   const half = 2 ** (bits - 1);
   // The halves' difference lies in the scratch table at its own length, where no smaller one will be.
-  if (difference !== null) {
+  if (difference !== null && isPlainSum(difference)) {
+    const total = sum === null ? differenceOf(table, start, half) : addHalvesAndCompare(table, start, half);
+    for (const query of difference.totals) out[query] = out[query]! + total;
+  } else if (difference !== null) {
     if (sum !== null) splitHalves(table, start, half, scratch);
     else subtractHalves(table, start, half, scratch);
     addNode(difference, scratch, half, scratch, out);
   } else if (sum !== null) addHalves(table, start, half);
   if (sum !== null) addNode(sum, table, start, scratch, out);
+}
+
+/** True where nothing but the sum of a table is wanted. */
+function isPlainSum({ sum, difference }: SignNode): boolean {
+  return sum === null && difference === null;
+}
+
+/** The sum of the lower half less that of the upper one. */
+function differenceOf(table: Float64Array, start: number, half: number): number {
+  return sumOf(table, start, half) - sumOf(table, start + half, half);
+}
+
+/** The same, while the halves are added up in the lower one. */
+function addHalvesAndCompare(table: Float64Array, start: number, half: number): number {
+  let total = 0;
+  for (let i = start; i < start + half; i++) {
+    const low = table[i]!;
+    const high = table[i + half]!;
+    total += low - high;
+    table[i] = low + high;
+  }
+  return total;
 }
 
 function sumOf(table: Float64Array, start: number, count: number): number {
