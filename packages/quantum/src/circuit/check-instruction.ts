@@ -67,11 +67,7 @@ export function checkUnitaryKind(value: UnitaryKind, qubitCount: number): Unitar
   const qubits = checkQubits(name, value.qubits, qubitCount);
   switch (value.kind) {
     case 'gate':
-      return checkGate(
-        name,
-        qubits,
-        value.parameters && listOf(value.parameters, 'The parameters of a gate'),
-      );
+      return checkGate(name, qubits, listOf(value.parameters ?? [], 'The parameters of a gate'));
     case 'unitary': {
       checkSize(name, qubits.length, MAX_MATRIX_QUBITS);
       const matrix = copyNumbers(value.matrix);
@@ -167,7 +163,7 @@ function checkAmplitudes(values: Float64Array, qubitCount: number): Float64Array
 function checkGate(
   name: string,
   qubits: readonly number[],
-  values: readonly ParameterValue[] = [],
+  values: readonly ParameterValue[],
 ): GateInstruction {
   const gate = checkGateShape(name, qubits, values);
   return { kind: 'gate', name: gate, qubits, parameters: values.map((angle) => checkAngle(name, angle)) };

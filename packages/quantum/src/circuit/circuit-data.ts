@@ -15,6 +15,25 @@ export interface CircuitData {
   readonly instructions: readonly Readonly<Record<string, unknown>>[];
 }
 
+/** A circuit as plain data. */
+export function encodeCircuit(circuit: Circuit): CircuitData {
+  const { qubitCount, clbitCount, quantumRegisters, classicalRegisters, variables } = circuit;
+  const instructions: Record<string, unknown>[] = [];
+  circuit.forEach((instruction) => {
+    instructions.push(encodeRecord(instruction));
+  });
+  return {
+    format: 'qedge-circuit',
+    version: 2,
+    qubitCount,
+    clbitCount,
+    ...(quantumRegisters.length > 0 ? { quantumRegisters: [...quantumRegisters] } : {}),
+    ...(classicalRegisters.length > 0 ? { classicalRegisters: [...classicalRegisters] } : {}),
+    ...(variables.length > 0 ? { variables: variables.map(encodeRecord) } : {}),
+    instructions,
+  };
+}
+
 /** An instruction or a variable as plain data. */
 export function encodeRecord(record: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, encode(value)]));

@@ -8,7 +8,7 @@ import {
   listOf,
   recordOf,
 } from './check-instruction.ts';
-import { type CircuitData, decodeRecord, encodeRecord } from './circuit-data.ts';
+import { type CircuitData, decodeRecord, encodeCircuit, encodeRecord } from './circuit-data.ts';
 import { type InstructionFilter, measureDepth } from './circuit-depth.ts';
 import { checkBinding, collectParameterNames } from './circuit-parameters.ts';
 import { appendControlled, appendInverse, appendPlaced, appendPower } from './circuit-transform.ts';
@@ -351,10 +351,7 @@ export class Circuit extends InstructionBuilder {
 
   /** True for the same sizes, registers, variables and instructions, number for number. */
   equals(other: Circuit): boolean {
-    const frame = (circuit: Circuit) => {
-      const { instructions, ...rest } = circuit.emptyCopy().toJSON();
-      return JSON.stringify(rest);
-    };
+    const frame = (circuit: Circuit) => JSON.stringify(circuit.emptyCopy());
     const spell = (instruction: Instruction) => JSON.stringify(encodeRecord(instruction));
     return frame(this) === frame(other) && this.#store.equals(other.#store, (a, b) => spell(a) === spell(b));
   }
@@ -384,21 +381,7 @@ export class Circuit extends InstructionBuilder {
 
   /** The record that `Circuit.fromJSON` reads; `JSON.stringify` uses it. */
   toJSON(): CircuitData {
-    const [quantumRegisters, classicalRegisters] = [this.#quantumRegisters, this.#classicalRegisters];
-    const instructions: Record<string, unknown>[] = [];
-    this.forEach((instruction) => {
-      instructions.push(encodeRecord(instruction));
-    });
-    return {
-      format: 'qedge-circuit',
-      version: 2,
-      qubitCount: this.#qubitCount,
-      clbitCount: this.#clbitCount,
-      ...(quantumRegisters.length > 0 ? { quantumRegisters: [...quantumRegisters] } : {}),
-      ...(classicalRegisters.length > 0 ? { classicalRegisters: [...classicalRegisters] } : {}),
-      ...(this.#variables.length > 0 ? { variables: this.#variables.map(encodeRecord) } : {}),
-      instructions,
-    };
+    return encodeCircuit(this);
   }
 }
 
