@@ -148,9 +148,9 @@ class Arrangement {
   #placeFlow(text: string, qubits: readonly number[], classical: readonly number[]): void {
     const wires = qubits.length > 0 ? qubits : classical.slice(0, 1);
     if (wires.length === 0) return;
-    const [first, last] = [Math.min(...wires), Math.max(...wires)];
+    const [first, last] = spanOf(wires);
     const below = classical.filter((wire) => wire > last);
-    const end = Math.max(last, ...below);
+    const end = below.at(-1) ?? last;
     this.#place({
       first,
       last: end,
@@ -259,7 +259,7 @@ function shapeOf(instruction: UnitaryKind): Shape {
 
 function unitaryElement({ controls, targets, style, label }: Shape): DrawnElement {
   const wires = [...controls.map(({ qubit }) => qubit), ...targets];
-  const [first, last] = [Math.min(...wires), Math.max(...wires)];
+  const [first, last] = spanOf(wires);
   const marks = new Map<number, Mark>();
   for (const { qubit, open } of controls) marks.set(qubit, { kind: 'control', open });
   if (style === 'swap') for (const qubit of targets) marks.set(qubit, { kind: 'swap' });
@@ -280,10 +280,11 @@ function unitaryElement({ controls, targets, style, label }: Shape): DrawnElemen
 }
 
 function boxOf(label: string, targets: readonly number[]): DrawnBox {
+  const [first, last] = spanOf(targets);
   return {
     kind: 'gate',
-    first: Math.min(...targets),
-    last: Math.max(...targets),
+    first,
+    last,
     label,
     operands: new Map(targets.length > 1 ? targets.map((wire, index) => [wire, String(index)]) : []),
   };
@@ -295,12 +296,23 @@ function boxElement(label: string, wires: readonly number[]): DrawnElement {
 }
 
 function barrierElement(qubits: readonly number[]): DrawnElement {
+  const [first, last] = spanOf(qubits);
   return {
-    first: Math.min(...qubits),
-    last: Math.max(...qubits),
+    first,
+    last,
     box: null,
     marks: new Map(qubits.map((qubit): [number, Mark] => [qubit, { kind: 'barrier' }])),
     link: null,
     doubleLink: null,
   };
+}
+
+/** The smallest and the largest; without spreading, since there may be a million. */
+function spanOf(wires: readonly number[]): [number, number] {
+  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const wire of wires) {
+    first = Math.min(first, wire);
+    last = Math.max(last, wire);
+  }
+  return [first, last];
 }

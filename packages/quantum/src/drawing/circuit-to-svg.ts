@@ -1,7 +1,14 @@
 import { InvalidArgumentError } from '@qedge/core';
 import type { Circuit } from '../circuit/circuit.ts';
 import { arrangeCircuit } from './arrange-circuit.ts';
-import type { CircuitLayout, Column, DrawnBox, DrawnElement, Mark } from './drawn-element.ts';
+import {
+  type CircuitLayout,
+  type Column,
+  type DrawnBox,
+  type DrawnElement,
+  largestOf,
+  type Mark,
+} from './drawn-element.ts';
 
 /** How a circuit is drawn as SVG. */
 export interface SvgOptions {
@@ -47,12 +54,12 @@ export function circuitToSvg(circuit: Circuit, options: SvgOptions = {}): string
     throw new InvalidArgumentError('A drawing needs room', { expected: 'maxWidth >= 1', actual: maxWidth });
   }
   const layout = arrangeCircuit(circuit);
-  const labelWidth = Math.max(0, ...layout.wires.map(({ label }) => textWidth(label)));
+  const labelWidth = largestOf(layout.wires, ({ label }) => textWidth(label));
   const rows = foldColumns(layout.columns, labelWidth, maxWidth);
   const top = layout.heading === '' ? MARGIN : MARGIN + 22;
   const rowHeight = layout.wires.length * WIRE_STEP + GAP;
-  const widths = rows.map((row) => row.reduce((sum, column) => sum + columnWidth(column), 0));
-  const width = Math.ceil(2 * MARGIN + labelWidth + Math.max(GAP, ...widths));
+  const widest = largestOf(rows, (row) => row.reduce((sum, column) => sum + columnWidth(column), 0));
+  const width = Math.ceil(2 * MARGIN + labelWidth + Math.max(GAP, widest));
   const height = Math.ceil(top + rows.length * rowHeight + MARGIN);
   const body = rows.map((row, index) =>
     drawRow(layout, row, { left: MARGIN, labelWidth, right: width - MARGIN, top: top + index * rowHeight }),
@@ -93,12 +100,12 @@ const textWidth = (text: string) => [...text].length * CHARACTER;
 const round = (value: number) => Math.round(value * 10) / 10;
 
 function boxWidth(box: DrawnBox): number {
-  const operands = Math.max(0, ...[...box.operands.values()].map(textWidth));
+  const operands = largestOf(box.operands.values(), textWidth);
   return Math.max(BOX_HEIGHT, textWidth(box.label) + 14 + 2 * operands);
 }
 
 function columnWidth(column: Column): number {
-  return Math.max(...column.map(({ box }) => (box ? boxWidth(box) : 18))) + GAP;
+  return largestOf(column, ({ box }) => (box ? boxWidth(box) : 18)) + GAP;
 }
 
 function foldColumns(columns: readonly Column[], labelWidth: number, maxWidth: number): Column[][] {

@@ -1,7 +1,14 @@
 import { InvalidArgumentError } from '@qedge/core';
 import type { Circuit } from '../circuit/circuit.ts';
 import { arrangeCircuit } from './arrange-circuit.ts';
-import type { Column, DrawnBox, DrawnElement, Mark, Wire } from './drawn-element.ts';
+import {
+  type Column,
+  type DrawnBox,
+  type DrawnElement,
+  largestOf,
+  type Mark,
+  type Wire,
+} from './drawn-element.ts';
 
 /** How a circuit is drawn as text. */
 export interface DrawingOptions {
@@ -36,7 +43,7 @@ export function drawCircuit(circuit: Circuit, options: DrawingOptions = {}): str
     throw new InvalidArgumentError('A drawing needs room', { expected: 'maxWidth >= 1', actual: maxWidth });
   }
   const { wires, columns, heading } = arrangeCircuit(circuit);
-  const labelWidth = Math.max(0, ...wires.map(({ label }) => widthOf(label)));
+  const labelWidth = largestOf(wires, ({ label }) => widthOf(label));
   const labels = wires.map(({ label }) => ' '.repeat(labelWidth - widthOf(label)) + label);
   const drawn = columns.map((column) => drawColumn(column, wires));
   const folds = foldColumns(drawn, labelWidth, maxWidth);
@@ -46,7 +53,7 @@ export function drawCircuit(circuit: Circuit, options: DrawingOptions = {}): str
     return drawFold(wires, fold, begin, first ? ' ' : '«', folds.length > 1 && index + 1 < folds.length);
   });
   if (heading !== '') lines.unshift(heading);
-  const width = Math.max(0, ...lines.map(widthOf));
+  const width = largestOf(lines, widthOf);
   return lines.map((line) => line + ' '.repeat(width - widthOf(line))).join('\n');
 }
 
@@ -114,7 +121,7 @@ function mergeLines(above: string, below: string): string | null {
 
 function drawColumn(column: Column, wires: readonly Wire[]): Cell[] {
   const cells: (Cell | undefined)[] = wires.map(() => undefined);
-  const width = Math.max(...column.map(elementWidth));
+  const width = largestOf(column, elementWidth);
   for (const element of column) drawElement(element, wires, cells, elementWidth(element));
   return wires.map(({ kind }, index) => {
     const fill = kind === 'qubit' ? '─' : '═';
@@ -135,7 +142,7 @@ function elementWidth({ box, marks }: DrawnElement): number {
 }
 
 function operandWidth({ operands }: DrawnBox): number {
-  return Math.max(...[...operands.values()].map(widthOf));
+  return largestOf(operands.values(), widthOf);
 }
 
 function drawElement(

@@ -47,3 +47,10 @@ export interface CircuitLayout {
   /** What stands above the wires: the global phase. Empty for nothing. */
   readonly heading: string;
 }
+
+/** The largest size of some parts, 0 where there are none; without spreading, since there may be a million. */
+export function largestOf<Part>(parts: Iterable<Part>, size: (part: Part) => number): number {
+  let largest = 0;
+  for (const part of parts) largest = Math.max(largest, size(part));
+  return largest;
+}
