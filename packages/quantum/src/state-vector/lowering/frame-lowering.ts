@@ -326,12 +326,12 @@ export class FrameLowering {
     }
     return {
       count: this.#kinds.length,
-      kinds: Uint8Array.from(this.#kinds),
-      masks: Int32Array.from(this.#masks),
-      controls: Int32Array.from(this.#controls),
-      rotatable: Uint8Array.from(this.#rotatable),
-      certain: Int32Array.from(this.#certain),
-      certainBits: Int32Array.from(this.#certainBits),
+      kinds: new Uint8Array(this.#kinds),
+      masks: new Int32Array(this.#masks),
+      controls: new Int32Array(this.#controls),
+      rotatable: new Uint8Array(this.#rotatable),
+      certain: new Int32Array(this.#certain),
+      certainBits: new Int32Array(this.#certainBits),
       wires: this.#wires,
     };
   }

@@ -56,7 +56,7 @@ function findActiveQubits(
   }
   const active: number[] = [];
   for (let qubit = 0; qubit < qubitCount; qubit++) if (touched[qubit] === 1) active.push(qubit);
-  return Int32Array.from(active);
+  return new Int32Array(active);
 }
 
 class CircuitLowering implements NotSink {
@@ -298,7 +298,7 @@ class CircuitLowering implements NotSink {
       activeQubits: this.#activeQubits,
       finalPlaces: Int32Array.from(this.#wireOf, (wire) => (wire < 0 ? -1 : this.#activeQubits[wire]!)),
       operations,
-      tape: Int32Array.from(this.#frame.tape),
+      tape: new Int32Array(this.#frame.tape),
       units,
       constants: this.#frame.constants,
       parameterNames: units.parameterNames,

@@ -31,7 +31,10 @@ export class UnitList {
   readonly #real: number[] = [];
   readonly #imaginary: number[] = [];
   readonly #places = new Map<string, number>();
-  readonly #linear: [unit: number, parameter: number, coefficient: number, offset: number][] = [];
+  readonly #linearUnits: number[] = [];
+  readonly #linearParameters: number[] = [];
+  readonly #coefficients: number[] = [];
+  readonly #offsets: number[] = [];
   readonly #general: [unit: number, factor: number, expression: ParameterExpression][] = [];
 
   /** `e^(i factor value)`; returns its number. */
@@ -44,31 +47,38 @@ export class UnitList {
     }
     this.#real.push(1);
     this.#imaginary.push(0);
-    for (const name of value.names) {
-      if (!this.#places.has(name)) this.#places.set(name, this.#places.size);
-    }
     const form = value.linear;
     if (form?.terms.length === 1) {
       const [name, coefficient] = form.terms[0]!;
-      this.#linear.push([unit, this.#places.get(name)!, factor * coefficient, factor * form.constant]);
+      this.#linearUnits.push(unit);
+      this.#linearParameters.push(this.#placeOf(name));
+      this.#coefficients.push(factor * coefficient);
+      this.#offsets.push(factor * form.constant);
     } else {
+      for (const name of value.names) this.#placeOf(name);
       this.#general.push([unit, factor, value]);
     }
     return unit;
   }
 
+  #placeOf(name: string): number {
+    const known = this.#places.get(name);
+    if (known !== undefined) return known;
+    this.#places.set(name, this.#places.size);
+    return this.#places.size - 1;
+  }
+
   finish(): Units {
     const parameterNames = [...this.#places.keys()];
-    const linear = this.#linear;
     return {
       count: this.#real.length,
-      real: Float64Array.from(this.#real),
-      imaginary: Float64Array.from(this.#imaginary),
+      real: new Float64Array(this.#real),
+      imaginary: new Float64Array(this.#imaginary),
       linear: {
-        units: Int32Array.from(linear, (entry) => entry[0]),
-        parameters: Int32Array.from(linear, (entry) => entry[1]),
-        coefficients: Float64Array.from(linear, (entry) => entry[2]),
-        offsets: Float64Array.from(linear, (entry) => entry[3]),
+        units: new Int32Array(this.#linearUnits),
+        parameters: new Int32Array(this.#linearParameters),
+        coefficients: new Float64Array(this.#coefficients),
+        offsets: new Float64Array(this.#offsets),
       },
       general: this.#general.map(([unit, factor, expression]) => ({
         unit,

@@ -62,8 +62,11 @@ export class KernelEmitter {
         case StepKind.phaseAlone:
           this.#rotatePhase(operation);
           break;
-        default:
-          this.emitPhases(Array.from(scan.taken.subarray(from, to)));
+        default: {
+          const terms: number[] = [];
+          for (let i = from; i < to; i++) terms.push(scan.taken[i]!);
+          this.emitPhases(terms);
+        }
       }
       from = to;
     }

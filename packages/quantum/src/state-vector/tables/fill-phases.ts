@@ -16,14 +16,16 @@ export interface PhaseScratch {
 export function createPhaseScratch(fills: readonly PhaseFill[]): PhaseScratch {
   let bits = 0;
   for (const fill of fills) bits = Math.max(bits, fill.localWires.length);
-  const array = () => new Float64Array(2 ** bits);
+  const size = 2 ** bits;
+  const memory = new Float64Array(6 * size);
+  const array = (index: number) => memory.subarray(index * size, (index + 1) * size);
   return {
-    real: array(),
-    imaginary: array(),
-    clearReal: array(),
-    clearImaginary: array(),
-    setReal: array(),
-    setImaginary: array(),
+    real: array(0),
+    imaginary: array(1),
+    clearReal: array(2),
+    clearImaginary: array(3),
+    setReal: array(4),
+    setImaginary: array(5),
   };
 }
 
