@@ -10,16 +10,17 @@ export { clbitsOf } from './circuit/check-control-flow.ts';
 export { Circuit } from './circuit/circuit.ts';
 export type { CircuitData } from './circuit/circuit-data.ts';
 export type { InstructionFilter } from './circuit/circuit-depth.ts';
-export type {
-  BinaryOperator,
-  ClassicalExpression,
-  ClassicalFunction,
-  ClassicalTarget,
-  ClassicalType,
-  ClassicalValue,
-  ClassicalVariable,
-  Register,
-  UnaryOperator,
+export {
+  type BinaryOperator,
+  bitsEqual,
+  type ClassicalExpression,
+  type ClassicalFunction,
+  type ClassicalTarget,
+  type ClassicalType,
+  type ClassicalValue,
+  type ClassicalVariable,
+  type Register,
+  type UnaryOperator,
 } from './circuit/classical-expression.ts';
 export { ClassicalMemory } from './circuit/classical-memory.ts';
 export { typeOfExpression } from './circuit/classical-type.ts';

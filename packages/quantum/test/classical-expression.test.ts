@@ -1,5 +1,6 @@
 import {
   type BinaryOperator,
+  bitsEqual,
   Circuit,
   type ClassicalExpression,
   ClassicalMemory,
@@ -208,6 +209,19 @@ describe('control flow', () => {
     expect(circuit.instructions[0]).toMatchObject({ kind: 'if', qubits: [0, 1, 3, 4], clbits: [0, 1, 2] });
     expect(circuit.depth()).toBe(1);
     expect(circuit.measure(2, 2).depth()).toBe(2);
+  });
+
+  it('compares bits and registers with numbers', () => {
+    const circuit = new Circuit(1, 1);
+    const register = circuit.addClassicalRegister('c', 3);
+    const scope = new ClassicalMemory(4);
+    scope.bits.set([1, 0, 1, 1]);
+    const isTrue = (expression: ClassicalExpression) => evaluateClassical(expression, scope).value;
+    expect([5, 6, -2].map((value) => isTrue(bitsEqual(register, value)))).toEqual([false, true, false]);
+    expect([0, 1].map((value) => isTrue(bitsEqual(0, value)))).toEqual([false, true]);
+    expect(circuit.ifTest(bitsEqual(register, 6), (body) => body.x(0)).instructions[0]).toMatchObject({
+      clbits: [1, 2, 3],
+    });
   });
 
   it('gives bodies the registers and variables around them, and loops their variable', () => {

@@ -114,3 +114,24 @@ export interface ClassicalVariable {
   readonly type: ClassicalType;
   readonly initial?: ClassicalExpression;
 }
+
+/**
+ * The condition of most branches: a classical bit, or a classical register as a number with bit 0 the least significant, equals a
+ * value.
+ *
+ * @example
+ * const c = circuit.addClassicalRegister('c', 2);
+ * circuit.ifTest(bitsEqual(c, 3), (body) => body.x(0));
+ */
+export function bitsEqual(bits: number | Register, value: number): ClassicalExpression {
+  const left: ClassicalExpression =
+    typeof bits === 'number'
+      ? { kind: 'bit', clbit: bits }
+      : { kind: 'bits', clbits: Array.from({ length: bits.size }, (_, i) => bits.start + i) };
+  const right: ClassicalExpression = {
+    kind: 'literal',
+    type: { kind: 'int', size: 64 },
+    value: BigInt(value),
+  };
+  return { kind: 'binary', operator: '==', left, right };
+}
