@@ -13,8 +13,9 @@ const MAX_STEPS = 5_000_000;
 /** What other work counts: a classical operation takes about as long as so many gates, a loop that is read twice longer. */
 export const CLASSICAL_STEPS = 5;
 export const RETRY_STEPS = 500;
-/** Statements, calls and expressions within one another. */
+/** Operations, blocks and calls within one another, each by what it takes of the stack. */
 const MAX_DEPTH = 600;
+const DEPTHS = { operation: 1, block: 2, call: 3 } as const;
 /** Qubits, and classical bits, of one program: a statement on a whole register takes memory for each. */
 export const MAX_BITS = 1_000_000;
 
@@ -106,15 +107,14 @@ export class Analysis {
   }
 
   /** Counts a level of recursion; `leave` undoes it. */
-  enter(start: number): void {
-    if (++this.#depth > MAX_DEPTH) {
-      this.#depth = 0;
-      this.fail(start, `at most ${MAX_DEPTH} calls and blocks within one another`, 'more');
-    }
+  enter(level: keyof typeof DEPTHS, start: number): void {
+    this.#depth += DEPTHS[level];
+    if (this.#depth > MAX_DEPTH)
+      this.fail(start, `at most ${MAX_DEPTH / DEPTHS[level]} ${level}s within one another`, 'more');
   }
 
-  leave(): void {
-    this.#depth--;
+  leave(level: keyof typeof DEPTHS): void {
+    this.#depth -= DEPTHS[level];
   }
 
   /** Runs a function with a new scope, and forgets the variables that it declares. */

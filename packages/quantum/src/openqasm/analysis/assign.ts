@@ -177,15 +177,24 @@ function variableBit(analysis: Analysis, slot: Slot, bit: number): ClassicalTarg
 export function writeBits(analysis: Analysis, target: BitReference, value: Value, start: number): void {
   const { bits } = target;
   const cast = castClassical(analysis, value, { kind: 'bit', size: bits.length }, start);
-  if (typeof cast === 'object' && 'kind' in cast && cast.kind === 'literal') {
+  const isTracked = bits.every(({ slot }) => isTrackedSlot(slot));
+  if (isTracked && typeof cast === 'object' && 'kind' in cast && cast.kind === 'literal') {
     writeKnownBits(analysis, bits, BigInt(cast.value), start);
     return;
   }
   prepareBits(analysis, bits, start);
+  analysis.count(bits.length, start);
   const clbits = analysis.storages.clbits(bits);
   const place: ClassicalTarget =
     clbits.length === 1 ? { kind: 'bit', clbit: clbits[0]! } : { kind: 'bits', clbits };
   analysis.emit({ kind: 'assign', target: place, value: toClassical(cast)! });
+}
+
+/** The values of larger registers are left to the running program. */
+const MOST_TRACKED_BITS = 4096;
+
+export function isTrackedSlot({ type }: Slot): boolean {
+  return type?.kind !== 'bit' || type.size <= MOST_TRACKED_BITS;
 }
 
 function writeKnownBits(analysis: Analysis, bits: readonly SlotBit[], value: bigint, start: number): void {

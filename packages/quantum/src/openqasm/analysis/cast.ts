@@ -11,6 +11,9 @@ import { describeType, describeValue, type LiteralValue, literal, toClassical, t
 /** Literals need none. */
 const NO_MEMORY = new ClassicalMemory(0);
 
+/** Bits that one step computes with. */
+const BITS_PER_STEP = 256;
+
 /** Evaluates an operation whose operands are literals; any other one is kept for the running program. */
 export function foldClassical(analysis: Analysis, expression: ClassicalExpression, start: number): Value {
   try {
@@ -20,6 +23,8 @@ export function foldClassical(analysis: Analysis, expression: ClassicalExpressio
       return expression;
     }
     const { type, value } = evaluateClassical(expression, NO_MEMORY);
+    if ('size' in type && type.size > BITS_PER_STEP)
+      analysis.count(Math.ceil(type.size / BITS_PER_STEP), start);
     return fromLiteral(literal(type, value));
   } catch (error) {
     if (!(error instanceof QedgeError)) throw error;

@@ -98,6 +98,7 @@ function unrollOrKeep(
   const outer = analysis.loop;
   const { runtimeDepth } = analysis;
   const frame: LoopFrame = { form: 'unrolled', runtimeDepth };
+  analysis.count(1 + analysis.slots.length, start);
   const restore = analysis.checkpoint();
   analysis.loop = frame;
   try {

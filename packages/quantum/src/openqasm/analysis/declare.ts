@@ -3,7 +3,7 @@ import { ParameterExpression } from '../../circuit/parameter.ts';
 import type { Expression, StatementOf } from '../syntax/syntax-tree.ts';
 import { type Analysis, MAX_BITS } from './analysis.ts';
 import { evaluateArrayLiteral, zeroArray, zeroOf } from './array.ts';
-import { evaluateRightSide, measureBits, writeBits, writeSlot } from './assign.ts';
+import { evaluateRightSide, isTrackedSlot, measureBits, writeBits, writeSlot } from './assign.ts';
 import { castValue } from './cast.ts';
 import { inputValue } from './input.ts';
 import { nameAndIndices, resolveBits, resolveQubits } from './read-reference.ts';
@@ -89,6 +89,10 @@ export function declareVariable(
 ): Slot {
   const known = zeroValue(type) as KnownValue;
   const slot = analysis.storages.createSlot(declaration, name, classicalOf(type), known);
+  if (!isTrackedSlot(slot)) {
+    if (analysis.atTop) takePlace(analysis, slot, true);
+    else analysis.storages.forget(slot, start);
+  }
   if (type.kind === 'classical' && type.type.kind === 'bit') {
     const bits = Array.from({ length: type.type.size }, (_, bit): SlotBit => ({ slot, bit }));
     analysis.declare(name, { kind: 'bits', bits, single: bits.length === 1 }, start);
@@ -122,7 +126,7 @@ function declareBits(
 function takePlace(analysis: Analysis, slot: Slot, unset: boolean): void {
   analysis.storages.place(slot);
   slot.synced = true;
-  if (unset) slot.known = null;
+  if (unset || !isTrackedSlot(slot)) slot.known = null;
 }
 
 /** Executes `creg name[n];`. */
@@ -154,6 +158,7 @@ export function executeAlias(analysis: Analysis, statement: StatementOf<'alias'>
     const parts = value.parts.map((part) => resolveQubits(analysis, part));
     const qubits = parts.flatMap((part) => part.qubits);
     const single = parts.length === 1 && parts[0]!.single;
+    analysis.count(qubits.length, start);
     analysis.declare(name, { kind: 'qubits', qubits, single }, start);
     return;
   }
@@ -163,6 +168,7 @@ export function executeAlias(analysis: Analysis, statement: StatementOf<'alias'>
     return bits ?? analysis.fail(part.start, 'a register or a part of one', 'something else');
   });
   const bits = parts.flatMap((part) => part.bits);
+  analysis.count(bits.length, start);
   // Several registers under one name are read together, by the running program.
   if (parts.length > 1) {
     for (const slot of new Set(bits.map((bit) => bit.slot))) analysis.storages.forget(slot, start);

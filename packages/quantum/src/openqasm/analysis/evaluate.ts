@@ -93,10 +93,10 @@ export function evaluate(analysis: Analysis, expression: Expression): Value {
 type NestedExpression = Extract<Expression, { kind: 'unary' | 'binary' | 'call' | 'cast' | 'index' }>;
 
 function evaluateNested(analysis: Analysis, expression: NestedExpression): Value {
-  analysis.enter(expression.start);
+  analysis.enter('operation', expression.start);
   if (analysis.source.version === 3) analysis.count(CLASSICAL_STEPS, expression.start);
   const value = evaluateParts(analysis, expression);
-  analysis.leave();
+  analysis.leave('operation');
   return value;
 }
 

@@ -260,7 +260,7 @@ function applyDefined(
   start: number,
 ): void {
   const { statement, source, order, scope: outer, size } = entity;
-  analysis.enter(start);
+  analysis.enter('call', start);
   analysis.checkRoom(size, start);
   analysis.count(1, start);
   const scope = new Scope(outer, order);
@@ -278,5 +278,5 @@ function applyDefined(
   }, scope);
   analysis.source = caller;
   analysis.loop = loop;
-  analysis.leave();
+  analysis.leave('call');
 }

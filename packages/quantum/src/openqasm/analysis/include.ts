@@ -34,7 +34,7 @@ export function executeInclude(analysis: Analysis, { path, start }: StatementOf<
       'Give its text through the option "resolve", or put the definitions into the program',
     );
   }
-  analysis.enter(start);
+  analysis.enter('call', start);
   analysis.count(1, start);
   const { source: outer } = analysis;
   const source = new SourceText(resolved, version, path);
@@ -42,5 +42,5 @@ export function executeInclude(analysis: Analysis, { path, start }: StatementOf<
   analysis.source = source;
   executeStatements(analysis, statements);
   analysis.source = outer;
-  analysis.leave();
+  analysis.leave('call');
 }

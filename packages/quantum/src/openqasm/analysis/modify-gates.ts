@@ -19,8 +19,8 @@ export interface ResolvedModifier {
   readonly start: number;
 }
 
-/** A matrix of 2^8 rows takes about a second to diagonalise. */
-const MAX_POWER_QUBITS = 8;
+/** Diagonalising a matrix takes the cube of its size, many times. */
+const MAX_POWER_QUBITS = 6;
 
 /**
  * What modifiers make of a gate, the one next to the gate first.

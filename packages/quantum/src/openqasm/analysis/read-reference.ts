@@ -98,6 +98,7 @@ export function readBits(analysis: Analysis, bits: readonly SlotBit[]): Value {
     const { known } = slot;
     if (known === null || typeof known === 'number' || !('kind' in known) || known.kind !== 'literal') {
       const clbits = analysis.storages.clbits(bits);
+      analysis.count(bits.length, 0);
       return clbits.length === 1 ? { kind: 'bit', clbit: clbits[0]! } : { kind: 'bits', clbits };
     }
     if (((BigInt(known.value) >> BigInt(bit)) & 1n) === 1n) value |= 1n << BigInt(index);

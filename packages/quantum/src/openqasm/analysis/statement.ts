@@ -67,10 +67,10 @@ export function executeStatement(analysis: Analysis, statement: Statement): Comp
 type BlockStatement = StatementOf<'scope' | 'if' | 'for' | 'while' | 'switch' | 'box'>;
 
 function executeBlock(analysis: Analysis, statement: BlockStatement): Completion {
-  analysis.enter(statement.start);
+  analysis.enter('block', statement.start);
   analysis.count(1, statement.start);
   const completion = executeBlockKind(analysis, statement);
-  analysis.leave();
+  analysis.leave('block');
   return completion;
 }
 

@@ -4,6 +4,9 @@ import { type Analysis, MAX_BITS } from './analysis.ts';
 import type { Slot, SlotBit, Storage } from './slot.ts';
 import { describeValue, type KnownValue, toClassical } from './value.ts';
 
+/** Registers and variables of one program. */
+const MAX_NAMES = 10_000;
+
 /** The memory of the running program, and when values have to be there. */
 export class Storages {
   readonly classicalRegisters: Register[] = [];
@@ -26,6 +29,9 @@ export class Storages {
       this.#names.has(candidate) || candidate === 'pi' || Object.hasOwn(EXPRESSION_FUNCTIONS, candidate);
     for (let count = 1; isTaken(unique); count++) unique = `${name}_${count}`;
     this.#names.add(unique);
+    if (this.#names.size > MAX_NAMES) {
+      this.#analysis.fail(0, `at most ${MAX_NAMES} registers and variables`, 'more');
+    }
     return unique;
   }
 

@@ -86,7 +86,7 @@ function inline(
   use: ResultUse,
 ): Value | null {
   const { statement, source, order, scope: outer } = entity;
-  analysis.enter(start);
+  analysis.enter('call', start);
   analysis.count(1, start);
   const scope = new Scope(outer, order);
   const { source: caller, loop, call } = analysis;
@@ -116,7 +116,7 @@ function inline(
     }
   }, scope);
   Object.assign(analysis, { source: caller, loop, call });
-  analysis.leave();
+  analysis.leave('call');
   if (result === null && returns !== null) {
     analysis.fail(start, `a value from "${statement.name}"`, 'no "return" that is reached');
   }
