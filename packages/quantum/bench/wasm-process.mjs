@@ -24,10 +24,7 @@ const CALLS = {
   },
   amplitudes({ indices }) {
     using state = compiled.run();
-    return indices.map((index) => {
-      const { re, im } = state.amplitude(index);
-      return [re, im];
-    });
+    return indices.map((index) => state.amplitude(index));
   },
 };
 
