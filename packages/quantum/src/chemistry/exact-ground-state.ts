@@ -1,5 +1,5 @@
 import { ConvergenceError, InvalidArgumentError, Random } from '@qedge/core';
-import { parity, popCount } from '../operator/amplitude-operator.ts';
+import { parity, popCount } from '../operator/bit-counts.ts';
 import type { MaskedPauli, PauliSum } from '../operator/pauli-sum.ts';
 import type { QuantumState } from '../simulation/quantum-state.ts';
 import { createReferenceSimulator } from '../simulation/state-simulator.ts';

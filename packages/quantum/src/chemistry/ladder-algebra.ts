@@ -2,7 +2,7 @@
  * @file Products of fermionic ladder operators as Pauli strings, by the Jordan-Wigner mapping
  * `a_j = Z_0 ... Z_(j-1) (X_j + i Y_j) / 2`.
  */
-import { parity, popCount } from '../operator/amplitude-operator.ts';
+import { parity, popCount } from '../operator/bit-counts.ts';
 
 /** Complex coefficients of Pauli strings; the key packs the masks x and z (each below 2^26) as `x * 2^26 + z`. */
 export type ComplexPauliSum = Map<number, [re: number, im: number]>;

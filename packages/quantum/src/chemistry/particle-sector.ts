@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '@qedge/core';
-import { popCount } from '../operator/amplitude-operator.ts';
+import { popCount } from '../operator/bit-counts.ts';
 
 /** Which part of Fock space is meant, with interleaved spin orbitals (even qubits alpha, odd qubits beta). */
 export interface ParticleSector {

@@ -1,5 +1,4 @@
 import { InvalidArgumentError, ShapeMismatchError, UnsupportedError } from '@qedge/core';
-import { type AmplitudeOperator, groupTerms } from './amplitude-operator.ts';
 
 /** A Pauli string with its coefficient; character `i` acts on qubit `i`, so qubit 0 is leftmost. */
 export type PauliTerm = readonly [pauliString: string, coefficient: number];
@@ -24,21 +23,30 @@ export class PauliSum {
   readonly qubitCount: number;
   /** Merged, in ascending order of their strings. */
   readonly terms: readonly PauliTerm[];
-  /** The same terms as bit masks, in the same order. */
-  readonly masks: readonly MaskedPauli[];
-  #operator: AmplitudeOperator | null = null;
+  #masks: readonly MaskedPauli[] | null = null;
 
   private constructor(qubitCount: number, terms: readonly PauliTerm[]) {
     this.qubitCount = qubitCount;
     this.terms = terms;
-    this.masks = terms.map(([string, coefficient]) => maskString(string, coefficient));
+  }
+
+  /** The same terms as bit masks, in the same order. @throws UnsupportedError for more than 30 qubits. */
+  get masks(): readonly MaskedPauli[] {
+    if (this.qubitCount > MAX_MASKED_QUBITS) {
+      throw new UnsupportedError('The Pauli strings are too long for masks', {
+        expected: `at most ${MAX_MASKED_QUBITS} qubits`,
+        actual: this.qubitCount,
+      });
+    }
+    this.#masks ??= this.terms.map(([string, coefficient]) => maskString(string, coefficient));
+    return this.#masks;
   }
 
   /**
    * Makes a sum from strings; needs at least one to know the number of qubits.
    *
    * @throws InvalidArgumentError for strings of different length, other characters than I, X, Y, Z, or coefficients that are
-   *   not finite; UnsupportedError for more than 30 qubits.
+   *   not finite.
    */
   static fromTerms(terms: Iterable<PauliTerm>): PauliSum {
     const merged = new Map<string, number>();
@@ -83,53 +91,20 @@ export class PauliSum {
   /** The sum of the coefficients' magnitudes without the identity: a bound on the spread of the spectrum. */
   oneNorm(): number {
     let norm = 0;
-    for (const { x, z, coefficient } of this.masks) if (x !== 0 || z !== 0) norm += Math.abs(coefficient);
+    for (const [string, coefficient] of this.terms) if (/[XYZ]/.test(string)) norm += Math.abs(coefficient);
     return norm;
-  }
-
-  /**
-   * `out = this |state>`. Overwrites `outRe` and `outIm`, which must not be `re` or `im`.
-   *
-   * @throws ShapeMismatchError unless all four have `2^qubitCount` entries.
-   */
-  apply(re: Float64Array, im: Float64Array, outRe: Float64Array, outIm: Float64Array): void {
-    for (const { length } of [re, im, outRe, outIm]) this.#checkLength(length);
-    this.#amplitudeOperator().apply(re, im, outRe, outIm);
-  }
-
-  /** `<state| this |state>` (real). @throws ShapeMismatchError when the lengths do not fit. */
-  expectation(re: Float64Array, im: Float64Array): number {
-    this.#checkLength(re.length);
-    this.#checkLength(im.length);
-    return this.#amplitudeOperator().expectation(re, im);
   }
 
   /** The record `[pauliString, coefficient][]`. */
   toJSON(): readonly PauliTerm[] {
     return this.terms;
   }
-
-  #checkLength(length: number): void {
-    const expected = 2 ** this.qubitCount;
-    if (length === expected) return;
-    throw new ShapeMismatchError('A state does not fit the operator', { expected, actual: length });
-  }
-
-  #amplitudeOperator(): AmplitudeOperator {
-    this.#operator ??= groupTerms(this.masks, this.qubitCount);
-    return this.#operator;
-  }
 }
 
-const MAX_QUBITS = 30;
+/** Masks are 31-bit integers. */
+const MAX_MASKED_QUBITS = 30;
 
 function checkTerm(string: string, coefficient: number, qubitCount: number): void {
-  if (string.length > MAX_QUBITS) {
-    throw new UnsupportedError('A Pauli string is too long', {
-      expected: `at most ${MAX_QUBITS} qubits`,
-      actual: string.length,
-    });
-  }
   if (string.length !== qubitCount || !/^[IXYZ]*$/.test(string)) {
     throw new InvalidArgumentError('A Pauli string does not fit', {
       expected: `${qubitCount} characters of I, X, Y, Z`,

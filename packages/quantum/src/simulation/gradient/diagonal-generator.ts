@@ -1,4 +1,4 @@
-import { parity } from '../../operator/amplitude-operator.ts';
+import { parity } from '../../operator/bit-counts.ts';
 import { flipMask, type StateFrame, type StoredState } from '../amplitudes/stored-state.ts';
 import {
   type AmplitudeSums,

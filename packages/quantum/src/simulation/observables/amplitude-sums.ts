@@ -1,4 +1,4 @@
-import { parity } from '../../operator/amplitude-operator.ts';
+import { parity } from '../../operator/bit-counts.ts';
 import type { AmplitudeArray, StoredState } from '../amplitudes/stored-state.ts';
 import { canFold, foldAmplitudeProducts } from './folded-sums.ts';
 import { addSignSums, planSignSums, type SignPlan } from './sign-sums.ts';

@@ -1,4 +1,4 @@
-import { parity } from '../../operator/amplitude-operator.ts';
+import { parity } from '../../operator/bit-counts.ts';
 import type { ProductFold, StateArithmetic } from '../../state-vector/state-machine.ts';
 import type { StoredState } from '../amplitudes/stored-state.ts';
 import { addSignSums, planSignSums, type SignPlan } from './sign-sums.ts';

@@ -1,4 +1,4 @@
-import { parity } from '../../operator/amplitude-operator.ts';
+import { parity } from '../../operator/bit-counts.ts';
 import type { PauliSum } from '../../operator/pauli-sum.ts';
 
 /** A Pauli string on physical qubits, without its X part: `coefficient * (-1)^(|s & z|)` for the amplitude at `s`. */

@@ -31,7 +31,8 @@ export function layOutProgram(circuit: Circuit, initial: InitialState | undefine
 }
 
 /** The frame of a circuit's qubits, from that of the dense ones. */
-export function circuitFrame({ places }: ProgramLayout, dense: StateFrame): StateFrame {
+export function circuitFrame({ places, activeCount }: ProgramLayout, dense: StateFrame): StateFrame {
+  if (activeCount === places.length) return dense;
   return {
     qubits: Int32Array.from(places, (place) => (place < 0 ? -1 : dense.qubits[place]!)),
     flips: dense.flips,
