@@ -2,6 +2,7 @@ import { CapabilityUnavailableError, InvalidArgumentError, Random } from '@qedge
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { UnitaryKind } from '../../src/circuit/instruction.ts';
+import { parameter } from '../../src/circuit/parameter.ts';
 import { lowerCircuit } from '../../src/state-vector/lowering/lower-circuit.ts';
 import {
   type LoweredCircuit,
@@ -148,6 +149,11 @@ describe('planSweeps', () => {
     );
     const wide = Array.from({ length: 33 }, (_, qubit) => gate('h', [qubit]));
     expect(() => lowerCircuit(wide, 33)).toThrow(CapabilityUnavailableError);
+    const symbolic: UnitaryKind = { kind: 'gate', name: 'ry', qubits: [0], parameters: [parameter('t')] };
+    const bound = planSweeps(lowerCircuit([symbolic], 1), layoutFor(1, shape), shape);
+    const tables = new Float64Array(bound.program.tableLength);
+    expect(() => bound.bind([], tables)).toThrow(InvalidArgumentError);
+    expect(() => bound.bind([1], tables.subarray(1))).toThrow(InvalidArgumentError);
     expect(() => lowerCircuit([{ kind: 'reset', qubits: [0] }], 1)).toThrow(InvalidArgumentError);
   });
 

@@ -38,8 +38,9 @@ export interface PlannedCircuit {
   readonly statistics: PlanStatistics;
   /**
    * Fills the tables for parameters in the order of `lowered.parameterNames`, and returns how to read the state that the program
-   * leaves.
+   * leaves. For many sets of parameters call it with a part of a larger array each.
    *
+   * @throws InvalidArgumentError for too few values or numbers in the tables.
    * @param start flips (per physical qubit) and phase that are pending where the program begins.
    */
   bind(values: ArrayLike<number>, tables: Float32Array | Float64Array, start?: FrameStart): BoundFrame;

@@ -22,6 +22,8 @@ export class TableBuilder {
   readonly #wireOf: Int32Array;
   /** Seven numbers per tangent, in the order of {@link TangentFills}. */
   readonly #tangents: number[] = [];
+  readonly #signs: number[] = [];
+  readonly #signPlaces = new Map<number, number>();
   readonly #phases: PhaseFill[] = [];
   readonly #selected: SelectedFill[] = [];
   readonly #matrices: MatrixFill[] = [];
@@ -72,7 +74,8 @@ export class TableBuilder {
   ): TableReference {
     const entries = outer.length > 0 ? 2 : 1;
     const start = this.#allocate(entries * width);
-    this.#tangents.push(operation, source, start, entries, width, laneSigns, this.#group);
+    const signs = this.#placeSigns(laneSigns, width);
+    this.#tangents.push(operation, source, start, entries, width, signs, this.#group);
     this.#deferred++;
     return { start, indexQubits: outer, parity: entries === 2, entryLength: width };
   }
@@ -216,6 +219,17 @@ export class TableBuilder {
     };
   }
 
+  /** Patterns of signs are few: one copy of each. All vectors of a program are of one width. */
+  #placeSigns(laneSigns: number, width: number): number {
+    if (width === 1) return 0;
+    const known = this.#signPlaces.get(laneSigns);
+    if (known !== undefined) return known;
+    const place = this.#signs.length;
+    this.#signPlaces.set(laneSigns, place);
+    for (let lane = 0; lane < width; lane++) this.#signs.push(((laneSigns >>> lane) & 1) === 1 ? -1 : 1);
+    return place;
+  }
+
   #finishTangents(): TangentFills {
     const rows = this.#tangents;
     const count = rows.length / 7;
@@ -226,7 +240,8 @@ export class TableBuilder {
       starts: new Int32Array(count),
       entries: new Uint8Array(count),
       widths: new Uint8Array(count),
-      laneSigns: new Int32Array(count),
+      signStarts: new Int32Array(count),
+      signs: new Float64Array(this.#signs),
       scaleGroups: new Int32Array(count),
     };
     for (let i = 0; i < count; i++) {
@@ -235,7 +250,7 @@ export class TableBuilder {
       fills.starts[i] = rows[7 * i + 2]!;
       fills.entries[i] = rows[7 * i + 3]!;
       fills.widths[i] = rows[7 * i + 4]!;
-      fills.laneSigns[i] = rows[7 * i + 5]!;
+      fills.signStarts[i] = rows[7 * i + 5]!;
       const group = rows[7 * i + 6]!;
       // What nothing takes in afterwards the last table takes in ahead.
       fills.scaleGroups[i] = group === this.#group ? this.#absorbed : group;

@@ -20,8 +20,9 @@ export interface TangentFills {
   readonly entries: Uint8Array;
   /** Numbers per entry. */
   readonly widths: Uint8Array;
-  /** Bit `l`: the number of lane `l` is taken with the other sign in entry 0. */
-  readonly laneSigns: Int32Array;
+  /** Where the signs of the lanes in entry 0, 1 or -1 each, begin in `signs`. */
+  readonly signStarts: Int32Array;
+  readonly signs: Float64Array;
   /** Where the cosine goes. */
   readonly scaleGroups: Int32Array;
 }

@@ -8,7 +8,7 @@ export function fillTangents(
   scales: Float64Array,
   tables: Float32Array | Float64Array,
 ): void {
-  const { operations, sources, starts, entries, widths, laneSigns, scaleGroups } = fills;
+  const { operations, sources, starts, entries, widths, signStarts, signs, scaleGroups } = fills;
   for (let i = 0; i < fills.count; i++) {
     const operation = operations[i]!;
     const real = values.real[operation]!;
@@ -32,23 +32,14 @@ export function fillTangents(
     scales[scaleGroups[i]!]! *= square;
     const start = starts[i]!;
     const width = widths[i]!;
-    if (width === 1) tables[start] = tangent;
-    else writeLanes(tables, start, width, laneSigns[i]!, tangent);
+    if (width === 1) {
+      tables[start] = tangent;
+      if (entries[i] === 2) tables[start + 1] = -tangent;
+      continue;
+    }
+    const from = signStarts[i]!;
+    for (let lane = 0; lane < width; lane++) tables[start + lane] = tangent * signs[from + lane]!;
     if (entries[i] === 1) continue;
-    if (width === 1) tables[start + 1] = -tangent;
-    else writeLanes(tables, start + width, width, laneSigns[i]!, -tangent);
-  }
-}
-
-function writeLanes(
-  tables: Float32Array | Float64Array,
-  start: number,
-  width: number,
-  signs: number,
-  tangent: number,
-): void {
-  for (let lane = 0; lane < width; lane++) {
-    // 1 or -1
-    tables[start + lane] = tangent * (1 - (((signs >>> lane) & 1) << 1));
+    for (let lane = 0; lane < width; lane++) tables[start + width + lane] = -tangent * signs[from + lane]!;
   }
 }

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from '@qedge/core';
 import type { LoweredCircuit } from '../lowering/lowered-circuit.ts';
 import type { TablePlan } from '../planner/table-plan.ts';
 import { fillMatrix } from './fill-matrix.ts';
@@ -54,6 +55,7 @@ export class ProgramBinder {
   ): BoundFrame {
     const state = this.#values;
     const plan = this.#plan;
+    this.#check(values, tables);
     const physicalOf = this.#physicalOf;
     state.frameFlips = 0;
     state.frameSigns = 0;
@@ -82,5 +84,21 @@ export class ProgramBinder {
     for (let wire = 0; wire < physicalOf.length; wire++)
       flips[physicalOf[wire]!] = (state.frameFlips >>> wire) & 1;
     return { qubits: this.#qubits, flips, phase: Math.atan2(state.phaseImaginary, state.phaseReal) };
+  }
+
+  #check(values: ArrayLike<number>, tables: Float32Array | Float64Array): void {
+    const parameters = this.#lowered.parameterNames.length;
+    if (values.length < parameters) {
+      throw new InvalidArgumentError('Parameters are missing', {
+        expected: parameters,
+        actual: values.length,
+      });
+    }
+    if (tables.length < this.#plan.length) {
+      throw new InvalidArgumentError('The tables are those of another program', {
+        expected: `at least ${this.#plan.length} numbers`,
+        actual: tables.length,
+      });
+    }
   }
 }
