@@ -36,6 +36,12 @@ export function supportsAvx512(features: X64Features): boolean {
 const SCRATCH_MASK = maskRegister(7);
 const TAIL_MASKS = 6;
 
+/**
+ * Tails that are vectors themselves: loads clear what lies above, and what such a store has written can be loaded again at once, which is
+ * not so after a store with a mask.
+ */
+const SHORTER_VECTORS: Readonly<Record<number, VectorLength>> = { 4: 16, 8: 32 };
+
 /** Predicates of `vcmpps`. */
 const ORDERED = 7;
 const UNORDERED = 3;
@@ -115,11 +121,17 @@ export class Avx512Target extends X64Target {
   }
 
   protected loadTail(destination: VectorRegister, memory: MemoryOperand, lanes: number): void {
-    this.assembler.rm(I.vmovups, 64, destination, memoryOf(memory), zeroing(this.#tailMask(lanes)));
+    const { assembler } = this;
+    const shorter = SHORTER_VECTORS[lanes];
+    if (shorter !== undefined) assembler.rm(I.vmovups, shorter, destination, memoryOf(memory));
+    else assembler.rm(I.vmovups, 64, destination, memoryOf(memory), zeroing(this.#tailMask(lanes)));
   }
 
   protected storeTail(source: VectorRegister, memory: MemoryOperand, lanes: number): void {
-    this.assembler.mr(I.vmovupsStore, 64, memoryOf(memory), source, merging(this.#tailMask(lanes)));
+    const { assembler } = this;
+    const shorter = SHORTER_VECTORS[lanes];
+    if (shorter !== undefined) assembler.mr(I.vmovupsStore, shorter, memoryOf(memory), source);
+    else assembler.mr(I.vmovupsStore, 64, memoryOf(memory), source, merging(this.#tailMask(lanes)));
   }
 
   protected loadWidened(
