@@ -9,19 +9,19 @@ if (reason) console.warn(`SKIPPED: the packed packages; ${reason}`);
 
 const ESM = `
 import { Random } from '@qedge/core';
-import { Circuit, StateVectorSimulator } from '@qedge/quantum';
+import { Circuit, createReferenceSimulator } from '@qedge/quantum';
 import { AdaptivePrecisionController } from '@qedge/power';
-const simulator = new StateVectorSimulator();
+const simulator = createReferenceSimulator();
 const bell = new Circuit(2).h(0).cx(0, 1);
 const state = simulator.run(bell);
 console.log(JSON.stringify([typeof AdaptivePrecisionController, new Random(1).uint32() > 0, Array.from(state.probabilities())]));
 `;
 
 const CJS = `
-const { Circuit, StateVectorSimulator } = require('@qedge/quantum');
+const { Circuit, createReferenceSimulator } = require('@qedge/quantum');
 const { AdaptivePrecisionController } = require('@qedge/power');
 const { Random } = require('@qedge/core');
-const state = new StateVectorSimulator().run(new Circuit(2).h(0).cx(0, 1));
+const state = createReferenceSimulator().run(new Circuit(2).h(0).cx(0, 1));
 console.log(JSON.stringify([typeof AdaptivePrecisionController, new Random(1).uint32() > 0, Array.from(state.probabilities())]));
 `;
 

@@ -3,6 +3,7 @@ import type { PauliSum } from '../operator/pauli-sum.ts';
 import { orderParameterValues } from '../simulation/program/parameter-values.ts';
 import type { QuantumState } from '../simulation/quantum-state.ts';
 import type { ParameterValues, Simulator } from '../simulation/simulator.ts';
+import { createReferenceSimulator } from '../simulation/state-simulator.ts';
 import { createStateVectorSimulator } from '../simulation/state-vector-simulator.ts';
 import type { Ansatz } from './ansatz.ts';
 import { ExpectationFunction } from './expectation-function.ts';
@@ -25,7 +26,7 @@ export interface VqeOptions {
   readonly optimizer?: VqeOptimizer;
   /** Default `adjoint`. */
   readonly gradient?: VqeGradient;
-  /** Borrowed; default a state-vector simulator in double precision. */
+  /** Borrowed; default one in double precision: the reference for up to 8 qubits, a state-vector simulator for more. */
   readonly simulator?: Simulator;
   /** The first point, by position or by name; default the ansatz's own, else random angles from `seed`. */
   readonly initial?: ParameterValues;
@@ -95,7 +96,7 @@ export interface VqeResult {
 export async function vqe(options: VqeOptions): Promise<VqeResult> {
   checkOptions(options);
   const { ansatz, hamiltonian } = options;
-  const own = options.simulator ? null : await createStateVectorSimulator({ precision: 'f64' });
+  const own = options.simulator ? null : await makeSimulator(ansatz.circuit.qubitCount);
   try {
     const simulator = options.simulator ?? own!;
     using expectation = new ExpectationFunction(simulator, ansatz.circuit, hamiltonian, options.cacheEntries);
@@ -103,6 +104,14 @@ export async function vqe(options: VqeOptions): Promise<VqeResult> {
   } finally {
     own?.dispose();
   }
+}
+
+/** Up to these, generating code takes longer than plain loops do for a whole optimisation. */
+const FEW_QUBITS = 8;
+
+async function makeSimulator(qubitCount: number): Promise<Simulator> {
+  if (qubitCount <= FEW_QUBITS) return createReferenceSimulator();
+  return await createStateVectorSimulator({ precision: 'f64' });
 }
 
 async function minimize(options: VqeOptions, expectation: ExpectationFunction): Promise<VqeResult> {
