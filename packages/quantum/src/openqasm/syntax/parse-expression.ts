@@ -1,10 +1,10 @@
+import type { BinaryOperator, UnaryOperator } from '../../circuit/classical-expression.ts';
 import type { Cursor } from './cursor.ts';
 import { parseScope } from './parse-statement.ts';
 import { atType, parseScalarOrArrayType } from './parse-type.ts';
 import type {
   AliasExpression,
   ArrayLiteral,
-  BinaryOperatorToken,
   Expression,
   GateOperand,
   IndexedIdentifier,
@@ -14,12 +14,11 @@ import type {
   RangeExpression,
   SetExpression,
   TimeUnit,
-  UnaryOperatorToken,
   Value,
 } from './syntax-tree.ts';
 
 interface Operator {
-  readonly token: BinaryOperatorToken;
+  readonly token: BinaryOperator;
   /** A larger number binds tighter. */
   readonly precedence: number;
 }
@@ -28,7 +27,7 @@ const UNARY_PRECEDENCE = 11;
 const POWER_PRECEDENCE = 12;
 
 /** From the loosest to the tightest; the unary operators stand between the last two. */
-const LEVELS: readonly (readonly BinaryOperatorToken[])[] = [
+const LEVELS: readonly (readonly BinaryOperator[])[] = [
   ['||'],
   ['&&'],
   ['|'],
@@ -101,7 +100,7 @@ function parseUnary(cursor: Cursor): Expression {
   cursor.leave();
   if (text === '+') return operand;
   cursor.grow(cursor.expressionHeight + 1);
-  return { kind: 'unary', operator: text as UnaryOperatorToken, operand, start };
+  return { kind: 'unary', operator: text as UnaryOperator, operand, start };
 }
 
 function parsePostfix(cursor: Cursor): Expression {

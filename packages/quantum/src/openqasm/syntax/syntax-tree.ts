@@ -2,6 +2,7 @@
  * @file The syntax tree of OpenQASM 2 and 3, node by node as in the grammar of the OpenQASM 3.1 specification. Every node has
  * `start`, the offset of its first character. OpenQASM 2's `^` is the operator `**`.
  */
+import type { BinaryOperator, UnaryOperator } from '../../circuit/classical-expression.ts';
 
 interface Node {
   readonly start: number;
@@ -58,39 +59,16 @@ export interface HardwareQubit extends Node {
   readonly index: number;
 }
 
-export type UnaryOperatorToken = '-' | '~' | '!';
-
-export type BinaryOperatorToken =
-  | '**'
-  | '*'
-  | '/'
-  | '%'
-  | '+'
-  | '-'
-  | '<<'
-  | '>>'
-  | '<'
-  | '<='
-  | '>'
-  | '>='
-  | '=='
-  | '!='
-  | '&'
-  | '^'
-  | '|'
-  | '&&'
-  | '||';
-
 export interface UnaryExpression extends Node {
   readonly kind: 'unary';
-  readonly operator: UnaryOperatorToken;
+  readonly operator: UnaryOperator;
   readonly operand: Expression;
 }
 
 /** `start` is that of the left operand, `at` that of the operator. */
 export interface BinaryExpression extends Node {
   readonly kind: 'binary';
-  readonly operator: BinaryOperatorToken;
+  readonly operator: BinaryOperator;
   readonly left: Expression;
   readonly right: Expression;
   readonly at: number;
@@ -290,17 +268,7 @@ export interface SwitchCase extends Node {
 
 export type AssignmentOperator =
   | '='
-  | '+='
-  | '-='
-  | '*='
-  | '/='
-  | '&='
-  | '|='
-  | '^='
-  | '<<='
-  | '>>='
-  | '%='
-  | '**=';
+  | `${'+' | '-' | '*' | '/' | '&' | '|' | '^' | '<<' | '>>' | '%' | '**'}=`;
 
 type StatementBody =
   | Scope
