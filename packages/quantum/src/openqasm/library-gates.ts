@@ -32,7 +32,7 @@ const u2: NativeGate = {
 const negativeMean = (a: ParameterValue, b: ParameterValue) => scaleAngle(addAngles(a, b), -0.5);
 
 /** OpenQASM 3's built-in gate is `e^(i theta / 2)` times the usual one. */
-export const BUILT_IN_U: NativeGate = { ...nativeGate('u'), phase: ([theta]) => scaleAngle(theta!, 0.5) };
+const BUILT_IN_U: NativeGate = { ...nativeGate('u'), phase: ([theta]) => scaleAngle(theta!, 0.5) };
 
 const named = (names: readonly GateName[]): [string, NativeGate][] =>
   names.map((name) => [name, nativeGate(name)]);

@@ -51,7 +51,7 @@ export function evaluateArrayLiteral(
 }
 
 /** Elements must be known: the running program has no arrays. */
-export function checkElement(analysis: Analysis, value: Value, start: number): Value {
+function checkElement(analysis: Analysis, value: Value, start: number): Value {
   if (isKnown(value)) return value;
   return analysis.refuse(start, 'arrays of values that only the running program knows are not supported');
 }
@@ -63,7 +63,7 @@ interface View {
 }
 
 /** Which elements a chain of index operators means. */
-export function viewArray(
+function viewArray(
   analysis: Analysis,
   shape: readonly number[],
   indices: readonly IndexOperator[],

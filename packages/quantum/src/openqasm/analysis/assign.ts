@@ -225,7 +225,7 @@ function emitBit(analysis: Analysis, bit: SlotBit, value: bigint): void {
 }
 
 /** Makes registers ready for the running program to write some of their bits. */
-export function prepareBits(analysis: Analysis, bits: readonly SlotBit[], start: number): void {
+function prepareBits(analysis: Analysis, bits: readonly SlotBit[], start: number): void {
   for (const slot of new Set(bits.map(({ slot }) => slot))) {
     if (slot.known === null) continue;
     const size = slot.type?.kind === 'bit' ? slot.type.size : 0;

@@ -177,7 +177,7 @@ export function executeAlias(analysis: Analysis, statement: StatementOf<'alias'>
 }
 
 /** True for an expression that names qubits. */
-export function isQuantum(analysis: Analysis, expression: Expression): boolean {
+function isQuantum(analysis: Analysis, expression: Expression): boolean {
   if (expression.kind === 'hardware-qubit') return true;
   const reference = nameAndIndices(expression);
   return reference !== null && analysis.scope.find(reference.name)?.kind === 'qubits';

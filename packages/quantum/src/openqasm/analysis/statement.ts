@@ -167,7 +167,7 @@ function executeReset(analysis: Analysis, { operand, start }: StatementOf<'reset
 }
 
 /** Without operands a barrier stands across all qubits declared so far. */
-export function executeBarrier(analysis: Analysis, operands: readonly GateOperand[]): void {
+function executeBarrier(analysis: Analysis, operands: readonly GateOperand[]): void {
   const named = operands.flatMap((operand) => resolveQubits(analysis, operand).qubits);
   const all = () => Array.from({ length: analysis.qubitCount }, (_, qubit) => qubit);
   const qubits = operands.length === 0 ? all() : [...new Set(named)];

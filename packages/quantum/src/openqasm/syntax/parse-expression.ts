@@ -237,7 +237,7 @@ function parseKeywordExpression(cursor: Cursor): Expression {
 }
 
 /** Reads what stands in one pair of brackets, the brackets included. */
-export function parseIndexOperator(cursor: Cursor): IndexOperator {
+function parseIndexOperator(cursor: Cursor): IndexOperator {
   const { start } = cursor.lexer;
   cursor.expect('[');
   cursor.enter();

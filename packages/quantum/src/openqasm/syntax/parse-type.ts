@@ -51,7 +51,7 @@ export function parseScalarOrArrayType(cursor: Cursor): ScalarType | ArrayType {
   return { kind: 'array-type', base, dimensions, start };
 }
 
-export function parseArrayReferenceType(cursor: Cursor): ArrayReferenceType {
+function parseArrayReferenceType(cursor: Cursor): ArrayReferenceType {
   const { start, text } = cursor.lexer;
   if (!cursor.accept('readonly')) cursor.expect('mutable');
   cursor.expect('array');
