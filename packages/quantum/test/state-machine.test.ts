@@ -192,6 +192,13 @@ describe('a state machine', () => {
     }
   });
 
+  it('interprets on one thread, however many were asked for', async () => {
+    using machine = await createStateMachine({ element: 'float32', isa: 'interpreter', threads: 2 });
+    expect(machine.threads).toBe(1);
+    using state = runRandom(machine, 3, 12);
+    expect(state.layout.qubitCount).toBe(12);
+  });
+
   it('refuses what was disposed and what belongs to another machine', async () => {
     using machine = await createStateMachine({ element: 'float32' });
     const other = await createStateMachine({ element: 'float32' });

@@ -1,4 +1,4 @@
-import { availableParallelism, freemem } from 'node:os';
+import { freemem } from 'node:os';
 import type { KernelHost } from '@qedge/codegen';
 import {
   createKernelHost,
@@ -25,20 +25,25 @@ import { VectorMachine } from './vector-machine.ts';
  */
 export async function createStateMachine(options: StateMachineOptions): Promise<StateMachine> {
   const { element, threads } = requireOptions(options);
-  const team = await createNodeTeam(Math.min(threads, Math.max(threads, availableParallelism())));
-  const { host } = createKernelHost({ ...options, shared: team.size > 1 });
-  const traits = host.traitsOf(element);
-  const machine = new VectorMachine({
-    host,
-    element,
-    shape: sweepShapeOf(traits, host.isa, element, levelTwoBytes(host)),
-    team,
-    regions: regionsOf(host, team.size > 1),
-    paddingBytes: PADDING_BYTES,
-    compile: host.isa === 'wasm-256' ? withRevectorizer : (work) => work(),
-  });
-  selfCheck(machine);
-  return machine;
+  const team = await createNodeTeam(threads);
+  try {
+    const { host } = createKernelHost({ ...options, shared: team.size > 1 });
+    const traits = host.traitsOf(element);
+    const machine = new VectorMachine({
+      host,
+      element,
+      shape: sweepShapeOf(traits, host.isa, element, levelTwoBytes(host)),
+      team,
+      regions: regionsOf(host, team.size > 1),
+      paddingBytes: PADDING_BYTES,
+      compile: host.isa === 'wasm-256' ? withRevectorizer : (work) => work(),
+    });
+    selfCheck(machine);
+    return machine;
+  } catch (error) {
+    team.dispose();
+    throw error;
+  }
 }
 
 function isMachineCode(host: KernelHost): host is MachineCodeHost {

@@ -29,17 +29,22 @@ export async function createStateMachine(options: StateMachineOptions): Promise<
   const { element, threads } = requireOptions(options);
   const team: ThreadTeam = await createBrowserTeam(threads);
   const shared = team.size > 1;
-  const { host } = createKernelHost({ ...options, shared });
-  const traits = host.traitsOf(element);
-  const machine = new VectorMachine({
-    host,
-    element,
-    shape: sweepShapeOf(traits, host.isa, element, null),
-    team,
-    regions: createSharedRegions(host, shared),
-    paddingBytes: PADDING_BYTES,
-    compile: (work) => work(),
-  });
-  selfCheck(machine);
-  return machine;
+  try {
+    const { host } = createKernelHost({ ...options, shared });
+    const traits = host.traitsOf(element);
+    const machine = new VectorMachine({
+      host,
+      element,
+      shape: sweepShapeOf(traits, host.isa, element, null),
+      team,
+      regions: createSharedRegions(host, shared),
+      paddingBytes: PADDING_BYTES,
+      compile: (work) => work(),
+    });
+    selfCheck(machine);
+    return machine;
+  } catch (error) {
+    team.dispose();
+    throw error;
+  }
 }

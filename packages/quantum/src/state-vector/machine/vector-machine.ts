@@ -42,7 +42,8 @@ export class VectorMachine implements StateMachine {
     this.#parts = parts;
     this.isa = parts.host.isa;
     this.element = parts.element;
-    this.threads = parts.team.size;
+    // Interpreted steps cannot move to other threads.
+    this.threads = parts.host.isa === 'interpreter' ? 1 : parts.team.size;
     this.shape = parts.shape;
     const { host, element, regions, compile } = parts;
     const { laneQubits } = parts.shape;
@@ -95,9 +96,9 @@ export class VectorMachine implements StateMachine {
 
   /** All threads where they save more time than it costs to hand work to them. */
   #threadsFor(program: VectorProgram): number {
-    const { size, handoffMicroseconds } = this.#parts.team;
-    const saved = estimateMicroseconds(program) * (1 - 1 / size);
-    return saved > handoffMicroseconds * program.sweeps.length ? size : 1;
+    const { handoffMicroseconds } = this.#parts.team;
+    const saved = estimateMicroseconds(program) * (1 - 1 / this.threads);
+    return saved > handoffMicroseconds * program.sweeps.length ? this.threads : 1;
   }
 
   /** Scratch memory of every thread; allocated anew when a program has larger tiles than those before it. */
