@@ -1,0 +1,114 @@
+import { Random } from '@qedge/core';
+import { describe, expect, it } from 'vitest';
+import { parity } from '../src/operator/bit-counts.ts';
+import type { MachineState } from '../src/state-vector/state-machine.ts';
+import { forAmplitudes, stateMachines } from './state-machines.ts';
+
+const machines = await stateMachines();
+
+/** Real and imaginary parts in the order of physical indices. */
+function amplitudesOf(state: MachineState): { re: Float64Array; im: Float64Array } {
+  const size = 2 ** state.layout.qubitCount;
+  const [re, im] = [new Float64Array(size), new Float64Array(size)];
+  forAmplitudes(state, (index, numbers, real, imaginary) => {
+    re[index] = numbers[real]!;
+    im[index] = numbers[imaginary]!;
+  });
+  return { re, im };
+}
+
+function fillRandomly(state: MachineState, random: Random): void {
+  const scale = 2 ** (-state.layout.qubitCount / 2);
+  forAmplitudes(state, (_, numbers, real, imaginary) => {
+    numbers[real] = scale * random.normal();
+    numbers[imaginary] = scale * random.normal();
+  });
+}
+
+const isOdd = (bits: number) => parity(bits) === 1;
+
+describe.each(machines)('the arithmetic of $name', ({ isa, create }) => {
+  // Beyond 12 qubits above the lanes there are several tiles.
+  const sizes = isa === 'interpreter' ? [6] : [5, 9, 17];
+  const tolerance = (element: string) => (element === 'float32' ? 1e-6 : 1e-14);
+
+  it('adds Pauli strings to states as their definition says', async () => {
+    using machine = await create();
+    const random = new Random(1);
+    for (const qubits of sizes) {
+      using state = machine.createState(qubits);
+      using out = machine.createState(qubits);
+      fillRandomly(state, random);
+      fillRandomly(out, random);
+      const { re, im } = amplitudesOf(state);
+      const expected = amplitudesOf(out);
+      const size = re.length;
+      for (let trial = 0; trial < 6; trial++) {
+        const [x, z, coefficient] = [random.integer(size), random.integer(size), random.normal()];
+        const isImaginary = trial % 2 === 1;
+        machine.arithmetic.addPauli(out, state, { x, z, coefficient, isImaginary });
+        for (let s = 0; s < size; s++) {
+          const factor = isOdd(s & z) ? -coefficient : coefficient;
+          const [addRe, addIm] = isImaginary
+            ? [-factor * im[s]!, factor * re[s]!]
+            : [factor * re[s]!, factor * im[s]!];
+          expected.re[s ^ x]! += addRe;
+          expected.im[s ^ x]! += addIm;
+        }
+      }
+      const found = amplitudesOf(out);
+      let worst = 0;
+      for (let i = 0; i < size; i++) {
+        worst = Math.max(
+          worst,
+          Math.abs(found.re[i]! - expected.re[i]!),
+          Math.abs(found.im[i]! - expected.im[i]!),
+        );
+      }
+      // Numbers near 2^(-n/2), six sums each.
+      expect(worst).toBeLessThan(20 * tolerance(machine.element) * 2 ** (-qubits / 2) + 1e-16);
+    }
+  });
+
+  it('folds products of amplitudes with any signs of the row qubits', async () => {
+    using machine = await create();
+    const random = new Random(2);
+    const { laneQubits, rowQubits } = machine.arithmetic;
+    for (const qubits of sizes) {
+      if (qubits < laneQubits + rowQubits) continue;
+      using left = machine.createState(qubits);
+      using right = machine.createState(qubits);
+      fillRandomly(left, random);
+      fillRandomly(right, random);
+      const [a, b] = [amplitudesOf(left), amplitudesOf(right)];
+      for (const part of ['real', 'imaginary'] as const) {
+        const masks = Array.from({ length: 2 ** rowQubits }, (_, mask) => mask);
+        const arrays = masks.filter((mask) => mask % 3 === 0);
+        const totals = masks.filter((mask) => mask % 3 !== 0);
+        const expected = masks.map((mask) => {
+          let sum = 0;
+          for (let s = 0; s < a.re.length; s++) {
+            const product =
+              part === 'real'
+                ? a.re[s]! * b.re[s]! + a.im[s]! * b.im[s]!
+                : a.re[s]! * b.im[s]! - a.im[s]! * b.re[s]!;
+            sum += isOdd((s >> laneQubits) & mask) ? -product : product;
+          }
+          return sum;
+        });
+        const found = new Float64Array(masks.length);
+        machine.arithmetic.foldProducts({ part, arrays, totals }, left, right, (_, sums, whole) => {
+          arrays.forEach((mask, index) => {
+            for (const value of sums[index]!) found[mask]! += value;
+          });
+          totals.forEach((mask, index) => {
+            found[mask]! += whole[index]!;
+          });
+        });
+        for (const mask of masks) {
+          expect(Math.abs(found[mask]! - expected[mask]!)).toBeLessThan(20 * tolerance(machine.element));
+        }
+      }
+    }
+  });
+});
