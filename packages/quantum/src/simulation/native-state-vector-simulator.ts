@@ -24,7 +24,7 @@ export async function createStateVectorSimulator(options: StateVectorOptions = {
   const limit = isNative ? rememberFor(availableMemory, 50) : () => memoryLimitOf(machine.isa);
   return new StateSimulator(
     createMachineEngine(machine, {
-      reason: options.isa ? 'asked for' : 'the fastest code that this host can run',
+      isAskedFor: options.isa !== undefined,
       availableBytes: () => Math.min(maxBytes ?? Number.POSITIVE_INFINITY, limit()),
     }),
   );

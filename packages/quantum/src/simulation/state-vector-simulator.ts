@@ -39,7 +39,7 @@ export async function createStateVectorSimulator(options: StateVectorOptions = {
   const machine = await createStateMachine({ ...rest, element: precision === 'f32' ? 'float32' : 'float64' });
   return new StateSimulator(
     createMachineEngine(machine, {
-      reason: options.isa ? 'asked for' : 'the fastest code that this host can run',
+      isAskedFor: options.isa !== undefined,
       availableBytes: () => Math.min(maxBytes ?? Number.POSITIVE_INFINITY, memoryLimitOf(machine.isa)),
     }),
   );

@@ -1,4 +1,5 @@
 import type { Isa } from '@qedge/codegen';
+import type { Fallback } from '@qedge/core';
 import type { AmplitudeElement, StateLayout, SweepShape, VectorProgram } from './vector-program.ts';
 
 /**
@@ -18,6 +19,8 @@ export interface StateMachine extends Disposable {
    * @throws CapabilityUnavailableError, with the bytes needed, when there is not enough memory.
    */
   createState(qubitCount: number): MachineState;
+  /** Faster ways of execution that were wanted but are not there. */
+  readonly fallbacks: readonly Fallback[];
   /** Sums over states of this machine. */
   readonly arithmetic: StateArithmetic;
   /** Generates code for a program whose layout is `layoutOf(...)`. */

@@ -10,7 +10,8 @@ const MAX_QUBITS = 31;
 
 /** What a machine does not say of itself. */
 export interface MachineEngineFacts {
-  readonly reason: string;
+  /** True where exactly this code was asked for. */
+  readonly isAskedFor: boolean;
   /** Bytes that can be had for states. */
   readonly availableBytes: () => number;
 }
@@ -21,7 +22,7 @@ export function createMachineEngine(machine: StateMachine, facts: MachineEngineF
   return {
     name: 'state-vector',
     target: machine.isa,
-    reason: facts.reason,
+    reason: reasonOf(machine, facts),
     precision: machine.element === 'float32' ? 'f32' : 'f64',
     threads: machine.threads,
     maxQubits: MAX_QUBITS,
@@ -34,6 +35,12 @@ export function createMachineEngine(machine: StateMachine, facts: MachineEngineF
     dispose,
     [Symbol.dispose]: dispose,
   };
+}
+
+function reasonOf({ fallbacks }: StateMachine, { isAskedFor }: MachineEngineFacts): string {
+  if (isAskedFor) return 'asked for';
+  if (fallbacks.length === 0) return 'the fastest code for this host, unless QEDGE_ISA names another';
+  return fallbacks.map(({ from, why }) => `no ${from}: ${why}`).join('; ');
 }
 
 function compileForMachine(

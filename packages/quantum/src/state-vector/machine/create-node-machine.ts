@@ -27,10 +27,11 @@ export async function createStateMachine(options: StateMachineOptions): Promise<
   const { element, threads } = requireOptions(options);
   const team = await createNodeTeam(threads);
   try {
-    const { host } = createKernelHost({ ...options, shared: team.size > 1 });
+    const { host, fallbacks } = createKernelHost({ ...options, shared: team.size > 1 });
     const traits = host.traitsOf(element);
     const machine = new VectorMachine({
       host,
+      fallbacks,
       element,
       shape: sweepShapeOf(traits, host.isa, element, levelTwoBytes(host)),
       team,

@@ -30,10 +30,11 @@ export async function createStateMachine(options: StateMachineOptions): Promise<
   const team: ThreadTeam = await createBrowserTeam(threads);
   const shared = team.size > 1;
   try {
-    const { host } = createKernelHost({ ...options, shared });
+    const { host, fallbacks } = createKernelHost({ ...options, shared });
     const traits = host.traitsOf(element);
     const machine = new VectorMachine({
       host,
+      fallbacks,
       element,
       shape: sweepShapeOf(traits, host.isa, element, null),
       team,

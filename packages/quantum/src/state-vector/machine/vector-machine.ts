@@ -1,5 +1,5 @@
 import type { Isa, KernelHost, ThreadTeam } from '@qedge/codegen';
-import { InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
+import { type Fallback, InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
 import type { LoadedProgram, MachineState, StateMachine } from '../state-machine.ts';
 import type { AmplitudeElement, StateLayout, SweepShape, VectorProgram } from '../vector-program.ts';
 import { requireProgram } from './check-program.ts';
@@ -22,6 +22,8 @@ export interface MachineParts {
   readonly regions: RegionSource;
   readonly paddingBytes: number;
   readonly compile: <Result>(work: () => Result) => Result;
+  /** Faster ways of execution that were not there. */
+  readonly fallbacks: readonly Fallback[];
 }
 
 /** Runs programs as code of a kernel host, on the threads of a team. */
@@ -30,6 +32,7 @@ export class VectorMachine implements StateMachine {
   readonly element: AmplitudeElement;
   readonly threads: number;
   readonly shape: SweepShape;
+  readonly fallbacks: readonly Fallback[];
   readonly #parts: MachineParts;
   readonly #support: ProgramSupport;
   readonly arithmetic: VectorArithmetic;
@@ -45,6 +48,7 @@ export class VectorMachine implements StateMachine {
     // Interpreted steps cannot move to other threads.
     this.threads = parts.host.isa === 'interpreter' ? 1 : parts.team.size;
     this.shape = parts.shape;
+    this.fallbacks = parts.fallbacks;
     const { host, element, regions, compile } = parts;
     const { laneQubits } = parts.shape;
     this.arithmetic = new VectorArithmetic({ host, element, regions, compile, laneQubits });
