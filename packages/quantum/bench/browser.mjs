@@ -231,14 +231,14 @@ function print({ browser, results, absent }) {
       console.log(`  ${target}, ${threads} thread(s): ${(1000 * seconds).toFixed(3)} ms (${first})`);
     }
     for (const { name, seconds, stoppedAfterSeconds, ratios, met } of peers) {
-      const stopped =
-        stoppedAfterSeconds === null
-          ? 'not run: stopped at a smaller size'
-          : `stopped after ${stoppedAfterSeconds} s`;
-      const time = seconds === null ? stopped : `${seconds.toFixed(4)} s`;
-      const least = seconds === null ? '>' : '';
-      const text = ratios.map((ratio, i) =>
-        ratio === null ? '' : `${least}${ratio.toFixed(0)}${met[i] ? '' : ' (below the goal)'}`,
+      if (seconds === null && stoppedAfterSeconds === null) {
+        console.log(`  ${name}: not run, it was stopped at a smaller size`);
+        continue;
+      }
+      const isStopped = seconds === null;
+      const time = isStopped ? `stopped after ${stoppedAfterSeconds} s` : `${seconds.toFixed(4)} s`;
+      const text = ratios.map(
+        (ratio, i) => `${isStopped ? '>' : ''}${ratio.toFixed(0)}${met[i] ? '' : ' (below the goal)'}`,
       );
       console.log(`  ${name}: ${time}; ratios ${text.join(', ')}`);
     }
