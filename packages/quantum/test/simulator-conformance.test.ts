@@ -1,6 +1,10 @@
 import './relaxed-simd.ts';
 import { Random } from '@qedge/core';
-import { createStateVectorSimulator as createPortable, createReferenceSimulator } from '@qedge/quantum';
+import {
+  Circuit,
+  createStateVectorSimulator as createPortable,
+  createReferenceSimulator,
+} from '@qedge/quantum';
 import { createStateVectorSimulator } from '@qedge/quantum/node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { describeSimulatorConformance, randomCircuit } from '../src/testing/index.ts';
@@ -41,6 +45,44 @@ describe('strict simulators', () => {
     for (const other of others) {
       const difference = one!.reduce((most, value, i) => Math.max(most, Math.abs(value - other[i]!)), 0);
       expect(difference).toBeLessThan(1e-13);
+    }
+  });
+});
+
+/** Gates, measurements, resets, preparations, branches and loops in random order. */
+function randomDynamicCircuit(random: Random): Circuit {
+  const qubits = 2 + random.integer(5);
+  const circuit = new Circuit(qubits, 4);
+  const appendGates = (target: Circuit) => {
+    for (const instruction of randomCircuit(random, qubits, 5).instructions) target.append(instruction);
+  };
+  for (let round = 0; round < 4; round++) {
+    appendGates(circuit);
+    const [qubit, clbit] = [random.integer(qubits), random.integer(4)];
+    const kind = random.integer(5);
+    if (kind === 0) circuit.measure(qubit, clbit);
+    else if (kind === 1) circuit.reset(qubit);
+    else if (kind === 2)
+      circuit.measure(qubit, clbit).ifTest({ kind: 'bit', clbit }, appendGates, appendGates);
+    else if (kind === 3) circuit.forLoop(null, [1, 2], (body) => appendGates(body.measure(qubit, clbit)));
+    else circuit.initialize([0.6, 0, 0, 0.8], [qubit]);
+  }
+  appendGates(circuit);
+  return circuit;
+}
+
+describe('dynamic circuits', () => {
+  it('end in the same states on plain loops and on generated code, by seed', async () => {
+    using reference = createReferenceSimulator();
+    using native = await createStateVectorSimulator({ precision: 'f64' });
+    for (let seed = 0; seed < 40; seed++) {
+      const circuit = randomDynamicCircuit(new Random(seed));
+      using expected = reference.run(circuit, { seed });
+      using actual = native.run(circuit, { seed });
+      expect(actual.clbits).toEqual(expected.clbits);
+      const [a, b] = [actual.amplitudes(), expected.amplitudes()];
+      // Dozens of gates, and norms restored after measurements.
+      expect(a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0)).toBeLessThan(1e-12);
     }
   });
 });

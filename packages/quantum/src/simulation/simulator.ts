@@ -24,7 +24,7 @@ export interface RunOptions {
   readonly parameters?: ParameterValues;
   /** Default all qubits |0>. */
   readonly initial?: InitialState;
-  /** Decides measurements and resets in the middle of a circuit; default 0. Equal seeds give equal results everywhere. */
+  /** Decides measurements and resets in the middle of a circuit; default 0. Equal seeds give equal results on every host, but for rounding. */
   readonly seed?: number;
   /** Most rounds of any one loop; default 1,000,000. */
   readonly maxLoopRounds?: number;

@@ -176,6 +176,9 @@ const resets: SimulatorConformanceCase = {
       checkClose(state.probabilities([0])[0]!, 1, 10 * amplitudeTolerance(simulator), 'A reset qubit');
       checkClose(state.purity([0]), 1, 20 * amplitudeTolerance(simulator), 'The purity of a reset qubit');
     }
+    using reused = simulator.run(new Circuit(2).x(0).x(1).reset(0).ry(0.4, 0).cx(1, 0));
+    const expected = [0, 0, 0, 0, Math.sin(0.2), 0, Math.cos(0.2), 0];
+    checkAllClose(reused.amplitudes(), expected, 10 * amplitudeTolerance(simulator), 'Gates after a reset');
     const half = await simulator.sample(new Circuit(2).h(0).cx(0, 1).reset(0), 4000, { seed: 3 });
     checkCounts(half.counts, [0.5, 0, 0.5, 0], 2, 'Half of a Bell pair reset');
     const twice = new Circuit(1, 2).h(0).measure(0, 0).reset(0).h(0).measure(0, 1);

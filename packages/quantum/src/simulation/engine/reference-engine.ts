@@ -3,7 +3,7 @@ import { gateDefinition } from '../../circuit/gate-definition.ts';
 import type { UnitaryKind } from '../../circuit/instruction.ts';
 import type { ParameterValue } from '../../circuit/parameter.ts';
 import type { MachineState } from '../../state-vector/state-machine.ts';
-import { copyFrame } from '../amplitudes/stored-state.ts';
+import type { StateFrame } from '../amplitudes/stored-state.ts';
 import { expandFully } from '../program/expand-fully.ts';
 import {
   applyDiagonal,
@@ -66,8 +66,8 @@ function compileReference({ instructions, qubitCount, angleCount }: ProgramReque
     codeBytes: 0,
     bind(angles, frame) {
       const values = angles.slice();
-      actions = makers.map((make) => make(values));
-      return copyFrame(frame);
+      actions = [...turnBack(frame), ...makers.map((make) => make(values))];
+      return { ...frame, flips: new Uint8Array(frame.flips.length) };
     },
     run(state) {
       const numbers = state.regions[0] as Float64Array;
@@ -77,6 +77,12 @@ function compileReference({ instructions, qubitCount, angleCount }: ProgramReque
     dispose,
     [Symbol.dispose]: dispose,
   };
+}
+
+/** Exchanges the amplitudes of every bit that is stored inverted. */
+function turnBack({ flips }: StateFrame): Action[] {
+  const X = Float64Array.of(0, 0, 1, 0, 1, 0, 0, 0);
+  return Array.from(flips).flatMap((flip, qubit) => (flip === 1 ? [actionOf(X, [qubit], 0)] : []));
 }
 
 /** A function from angles to the action of an elementary instruction. */
