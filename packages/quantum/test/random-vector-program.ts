@@ -1,6 +1,7 @@
 import { Random } from '@qedge/core';
 import type {
   RegisterKernel,
+  RotationAxis,
   StateLayout,
   Sweep,
   SweepShape,
@@ -50,6 +51,10 @@ class ProgramMaker {
 
   #below(count: number): number {
     return this.#random.uint32() % count;
+  }
+
+  #axis(): RotationAxis {
+    return this.#below(2) === 0 ? 'x' : 'y';
   }
 
   #some(values: readonly number[], most: number): number[] {
@@ -115,11 +120,13 @@ class ProgramMaker {
       case 'rotate-rows': {
         if (blockQubits.length === 0) return null;
         const position = this.#below(blockQubits.length);
-        return { kind, position, table: this.#table(blockQubits, widthNumbers, tangent), width, signs };
+        const table = this.#table(blockQubits, widthNumbers, tangent);
+        return { kind, axis: this.#axis(), position, table, width, signs };
       }
       case 'rotate-lanes':
         return {
           kind,
+          axis: this.#axis(),
           lane: this.#below(this.#layout.laneQubits),
           table: this.#table(blockQubits, lanes, tangent),
           signs,

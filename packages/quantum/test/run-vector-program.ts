@@ -77,13 +77,16 @@ function amplitude(
     case 'rotate-rows': {
       const qubit = kernel.blockQubits[operation.position]!;
       const t = tables[entryAt(operation.table, index) + (operation.width === 'vector' ? lane : 0)]! * sign;
-      const direction = bitOf(index, qubit) === 1 ? t : -t;
       const other = bitOf(index, qubit) === 1 ? index - 2 ** qubit : index + 2 ** qubit;
+      // -i t (re + i im) = t im - i t re
+      if (operation.axis === 'x') return [x + t * im[other]!, y - t * re[other]!];
+      const direction = bitOf(index, qubit) === 1 ? t : -t;
       return [x + direction * re[other]!, y + direction * im[other]!];
     }
     case 'rotate-lanes': {
       const t = tables[entryAt(operation.table, index) + lane]! * sign;
       const other = index + (1 - 2 * bitOf(index, operation.lane)) * 2 ** operation.lane;
+      if (operation.axis === 'x') return [x + t * im[other]!, y - t * re[other]!];
       return [x + t * re[other]!, y + t * im[other]!];
     }
     case 'rotate-phase': {

@@ -156,7 +156,7 @@ function rowRotations(machine: StateMachine) {
     const table: TableReference = { start: 16 * index, indexQubits: [], parity: false, entryLength: 1 };
     return {
       blockQubits: [qubit],
-      operations: [{ kind: 'rotate-rows', position: 0, table, width: 'splat', signs: 2 }],
+      operations: [{ kind: 'rotate-rows', axis: 'y', position: 0, table, width: 'splat', signs: 2 }],
     };
   });
   const program: VectorProgram = {
@@ -244,7 +244,9 @@ describe('programs that would read or write memory of others', () => {
   };
   const rotation = (table: TableReference, position = 0): RegisterKernel => ({
     blockQubits: [6],
-    operations: [{ kind: 'rotate-rows', position, table, width: 'splat', signs: 0 }],
+    operations: [
+      { kind: 'rotate-rows', axis: position === 1 ? 'x' : 'y', position, table, width: 'splat', signs: 0 },
+    ],
   });
   const kernels: readonly (readonly [string, RegisterKernel])[] = [
     ['a table behind the end', rotation(reference({ start: 32 }))],
@@ -307,7 +309,7 @@ describe.skipIf(process.env.QEDGE_FULL !== '1')('states of 512 MiB', () => {
       operations: qubits.map((qubit, position) => {
         const table = { start: tables.length, indexQubits: [], parity: false, entryLength: 1 };
         tables.push(tangent(qubit), ...new Array<number>(15).fill(0));
-        return { kind: 'rotate-rows', position, table, width: 'splat', signs: 0 } as const;
+        return { kind: 'rotate-rows', axis: 'y', position, table, width: 'splat', signs: 0 } as const;
       }),
     });
     const range = (start: number, end: number) => Array.from({ length: end - start }, (_, i) => start + i);

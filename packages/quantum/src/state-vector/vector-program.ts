@@ -97,12 +97,16 @@ export type VectorOperation =
   | MultiplyMatrix
   | Scale;
 
+/** What a rotation turns about: Y, which mixes real with real parts, or X, which mixes real with imaginary ones. */
+export type RotationAxis = 'x' | 'y';
+
 /**
- * `Ry` on a block qubit with its cosine left out: for rows `a` (bit clear) and `b` (bit set) of a pair
- * `a' = a - s_a t b`, `b' = b + s_b t a`, real and imaginary parts alike. An entry holds `t`.
+ * A rotation on a block qubit with its cosine left out; an entry holds `t`. For rows `a` (bit clear) and `b` (bit set) of a pair
+ * `Ry` is `a' = a - s_a t b`, `b' = b + s_b t a`, real and imaginary parts alike, and `Rx` is `a' = a - i s_a t b`, `b' = b - i s_b t a`.
  */
 export interface RotateRows {
   readonly kind: 'rotate-rows';
+  readonly axis: RotationAxis;
   /** Index into `blockQubits`. */
   readonly position: number;
   readonly table: TableReference;
@@ -110,9 +114,13 @@ export interface RotateRows {
   readonly signs: number;
 }
 
-/** `Ry` on a lane qubit with its cosine left out: `v' = v + s t exchange(v, 1 << lane)`; an entry holds `t` per lane, sign included. */
+/**
+ * A rotation on a lane qubit with its cosine left out: `Ry` is `v' = v + s t exchange(v, 1 << lane)`, `Rx` is `v' = v - i s t exchange(v, 1 << lane)`.
+ * An entry holds `t` per lane, sign included.
+ */
 export interface RotateLanes {
   readonly kind: 'rotate-lanes';
+  readonly axis: RotationAxis;
   readonly lane: number;
   readonly table: TableReference;
   readonly signs: number;

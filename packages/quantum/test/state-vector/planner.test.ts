@@ -55,6 +55,35 @@ describe('planSweeps', () => {
     );
   });
 
+  test('gives the amplitudes of rotations about X among signs, flips, phases and other rotations', () => {
+    fc.assert(
+      fc.property(shapes, fc.integer({ min: 2, max: 8 }), fc.nat(), (shape, qubitCount, seed) => {
+        const instructions = randomRotationsAboutX(seed, qubitCount, 50);
+        const planned = runPlan(instructions, qubitCount, shape);
+        expect(largestDifference(planned, simulatePlainly(instructions, qubitCount))).toBeLessThan(TOLERANCE);
+      }),
+      { seed: 10, numRuns: process.env.QEDGE_FULL === '1' ? 2000 : 150 },
+    );
+  });
+
+  test('turns runs about X alone in one operation each, without phases', () => {
+    const run = (q: number) => [
+      gate('rx', [q], [0.3]),
+      gate('x', [q]),
+      gate('sx', [q]),
+      gate('rx', [q], [4]),
+      gate('sxdg', [q]),
+    ];
+    const layer = [0, 1, 2, 3, 4, 5].flatMap(run);
+    const pairs = [0, 1, 2, 3, 4].map((q) => gate('cz', [q, q + 1]));
+    const { operations } = lowerCircuit([...layer, ...pairs, ...layer], 6);
+    expect([...operations.kinds].filter((kind) => kind === OperationKind.rotationX)).toHaveLength(12);
+    // Nothing else but what is left at the end: the CZ and a sign on each qubit.
+    expect(operations.count).toBe(12 + 5 + 6);
+    const mixed = lowerCircuit([gate('rx', [0], [1]), gate('ry', [0], [1])], 1).operations;
+    expect([...mixed.kinds]).not.toContain(OperationKind.rotationX);
+  });
+
   test('gives the amplitudes of larger circuits, whose tiles are scattered', () => {
     fc.assert(
       fc.property(shapes, fc.integer({ min: 10, max: 12 }), fc.nat(), (shape, qubitCount, seed) => {
@@ -170,6 +199,20 @@ describe('planSweeps', () => {
   });
 });
 
+function randomRotationsAboutX(seed: number, qubitCount: number, length: number): UnitaryKind[] {
+  const random = new Random(seed);
+  const angle = () =>
+    random.integer(3) === 0 ? (random.integer(17) - 8) * (Math.PI / 4) : 9 * random.uniform() - 4;
+  const names = ['rx', 'rx', 'rx', 'x', 'sx', 'sxdg', 'z', 'h', 'ry', 'rz', 'cz', 'cz', 'rzz', 'cx', 'rxx'];
+  return Array.from({ length }, () => {
+    const name = names[random.integer(names.length)]!;
+    const first = random.integer(qubitCount);
+    const second = (first + 1 + random.integer(qubitCount - 1)) % qubitCount;
+    const angles = name.startsWith('r') ? [angle()] : [];
+    return gate(name, ['cz', 'rzz', 'cx', 'rxx'].includes(name) ? [first, second] : [first], angles);
+  });
+}
+
 function brickworkCircuit(qubitCount: number, depth: number): UnitaryKind[] {
   const random = new Random(1);
   const angle = () => 6 * random.uniform();
@@ -212,7 +255,8 @@ function expectOrder(lowered: LoweredCircuit, shape: SweepShape): void {
 /** Diagonal operations commute, a rotation with all that does not act on its qubit but as a control. */
 function commute(operations: LoweredOperations, a: number, b: number): boolean {
   const { kinds, masks, controls } = operations;
-  const diagonal = (kind: number) => kind !== OperationKind.rotation && kind !== OperationKind.matrix;
+  const { rotationX, rotationY, matrix } = OperationKind;
+  const diagonal = (kind: number) => kind !== rotationX && kind !== rotationY && kind !== matrix;
   if (diagonal(kinds[a]!) && diagonal(kinds[b]!)) return true;
   if ((masks[a]! & masks[b]!) !== 0) return false;
   const changed = (operation: number) => (diagonal(kinds[operation]!) ? 0 : masks[operation]!);

@@ -138,7 +138,7 @@ function forEachAmplitude(block: Block, visit: (index: number, row: number, lane
 const signOf = (signs: number, row: number) => (((signs >>> row) & 1) === 1 ? -1 : 1);
 
 function rotateRows(
-  { position, width, signs }: RotateRows,
+  { axis, position, width, signs }: RotateRows,
   at: number,
   block: Block,
   tables: ArrayLike<number>,
@@ -152,6 +152,11 @@ function rotateRows(
       const t = tables[at + (width === 'vector' ? lane : 0)]!;
       const ta = t * signOf(signs, row);
       const tb = t * signOf(signs, row + 2 ** position);
+      if (axis === 'x') {
+        [real[a], imaginary[b]] = [real[a]! + ta * imaginary[b]!, imaginary[b]! - tb * real[a]!];
+        [real[b], imaginary[a]] = [real[b]! + tb * imaginary[a]!, imaginary[a]! - ta * real[b]!];
+        continue;
+      }
       for (const part of [real, imaginary])
         [part[a], part[b]] = [part[a]! - ta * part[b]!, part[b]! + tb * part[a]!];
     }
@@ -159,7 +164,7 @@ function rotateRows(
 }
 
 function rotateLanes(
-  { lane: qubit, signs }: RotateLanes,
+  { axis, lane: qubit, signs }: RotateLanes,
   at: number,
   block: Block,
   tables: ArrayLike<number>,
@@ -167,11 +172,13 @@ function rotateLanes(
 ): void {
   block.rowOffsets.forEach((offset, row) => {
     const from = block.base + offset;
-    for (const part of [real, imaginary]) {
-      const old = part.slice(from, from + block.lanes);
-      for (let lane = 0; lane < block.lanes; lane++) {
-        part[from + lane] = old[lane]! + signOf(signs, row) * tables[at + lane]! * old[lane ^ (1 << qubit)]!;
-      }
+    const end = from + block.lanes;
+    const [oldReal, oldImaginary] = [real.slice(from, end), imaginary.slice(from, end)];
+    for (let lane = 0; lane < block.lanes; lane++) {
+      const t = signOf(signs, row) * tables[at + lane]!;
+      const [x, y] = [oldReal[lane ^ (1 << qubit)]!, oldImaginary[lane ^ (1 << qubit)]!];
+      real[from + lane] = oldReal[lane]! + t * (axis === 'x' ? y : x);
+      imaginary[from + lane] = oldImaginary[lane]! + t * (axis === 'x' ? -x : y);
     }
   });
 }

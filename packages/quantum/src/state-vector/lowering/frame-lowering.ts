@@ -9,6 +9,8 @@ const BEFORE = 2;
 const AFTER = 4;
 /** It is one Hadamard gate: a flip and a rotation, without a sign. */
 const HADAMARD = 8;
+/** All of it turns about X: no phases, though as a rotation about Y it would need both. */
+const ABOUT_X = 16;
 
 const bit = (wire: number) => 1 << wire;
 
@@ -83,8 +85,11 @@ export class FrameLowering {
     const run = this.#runs[wire]!;
     this.tape.push(TapeCode.run, wire, gate, unit, run === 0 ? 1 : 0);
     if (run === 0) this.#runs[wire] = RUN | flags;
-    else if ((run & AFTER) !== 0 || (flags & BEFORE) !== 0) this.#runs[wire] = RUN | BEFORE | AFTER;
-    else this.#runs[wire] = RUN | (run & BEFORE) | (flags & AFTER);
+    else {
+      const phases =
+        (run & AFTER) !== 0 || (flags & BEFORE) !== 0 ? BEFORE | AFTER : (run & BEFORE) | (flags & AFTER);
+      this.#runs[wire] = RUN | phases | (run & flags & ABOUT_X);
+    }
   }
 
   /** `diag(1, e^(i angle))`. */
@@ -126,7 +131,7 @@ export class FrameLowering {
 
   pauliX(wire: number): void {
     if (this.#collects(wire)) {
-      this.#multiply(wire, RunGate.x, 0, 0);
+      this.#multiply(wire, RunGate.x, 0, ABOUT_X);
       this.#globalEighths += 2;
       return;
     }
@@ -164,7 +169,7 @@ export class FrameLowering {
   }
 
   rotateX(wire: number, angle: ParameterValue): void {
-    this.#multiply(wire, RunGate.rx, this.units.add(angle, 0.5), BEFORE | AFTER);
+    this.#multiply(wire, RunGate.rx, this.units.add(angle, 0.5), BEFORE | AFTER | ABOUT_X);
   }
 
   squareRootOfX(wire: number, inverse: boolean): void {
@@ -203,15 +208,32 @@ export class FrameLowering {
     const run = this.#runs[wire]!;
     if (run === 0) return;
     this.#runs[wire] = 0;
+    if ((run & ABOUT_X) !== 0) {
+      this.#rotateAboutX(wire);
+      return;
+    }
     const before = (run & BEFORE) !== 0 ? this.#slot(wire) : this.#slots[wire]!;
     if (before >= 0) this.#rotatable[before] = 1;
-    const rotation = this.#add(OperationKind.rotation, bit(wire), this.#partners[wire]!);
+    const rotation = this.#add(OperationKind.rotationY, bit(wire), this.#partners[wire]!);
     this.#slots[wire] = -1;
     const after = (run & AFTER) !== 0 ? this.#slot(wire) : -1;
     this.tape.push(TapeCode.flush, wire, rotation, before, after);
     if (run === (RUN | HADAMARD)) this.#flips ^= bit(wire);
     else this.#uncertain |= bit(wire);
     if (run !== (RUN | HADAMARD) || before >= 0) this.#signs |= bit(wire);
+  }
+
+  /** Flips commute with it: signs alone turn it round. */
+  #rotateAboutX(wire: number): void {
+    const before = this.#slots[wire]!;
+    if (before >= 0) {
+      this.#rotatable[before] = 1;
+      this.#signs |= bit(wire);
+    }
+    const rotation = this.#add(OperationKind.rotationX, bit(wire), this.#partners[wire]!);
+    this.#slots[wire] = -1;
+    this.tape.push(TapeCode.flushX, wire, rotation, before);
+    this.#uncertain |= bit(wire);
   }
 
   #flushAll(mask: number): void {

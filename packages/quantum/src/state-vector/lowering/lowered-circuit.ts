@@ -6,7 +6,7 @@ import type { Units } from './unit-list.ts';
  */
 export const OperationKind = {
   /** `Ry` without its cosine on one wire; each wire of `controls` that is 1 turns it round. */
-  rotation: 0,
+  rotationY: 0,
   /** A phase where all wires of the mask are 1 (after the frame's flips). */
   phase: 1,
   /** `exp(-i h (-1)^parity)` of the wires of the mask. */
@@ -15,6 +15,8 @@ export const OperationKind = {
   diagonal: 3,
   /** A dense matrix on two wires. */
   matrix: 4,
+  /** `Rx` in the form of {@link OperationKind.rotationY}. */
+  rotationX: 5,
 } as const;
 
 /** Steps that compute the numbers of the operations, in circuit order. Operands follow each code in the tape. */
@@ -51,6 +53,8 @@ export const TapeCode = {
   matrixMultiply: 14,
   /** operation, has run, has run, last: takes in the runs after it; the last one ends it. */
   matrixEnd: 15,
+  /** wire, rotation, slot before it or -1: turns a run about X alone into one rotation. */
+  flushX: 16,
 } as const;
 
 /** Gates that a run is made of, each of determinant 1: what is over counts as a global phase. */

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '@qedge/core';
 import type {
   RegisterKernel,
+  RotationAxis,
   StateLayout,
   Sweep,
   TableReference,
@@ -94,10 +95,12 @@ function checkOperation(
   const widthOf = (width: TableWidth) => (width === 'vector' ? lanes : 1);
   switch (operation.kind) {
     case 'rotate-rows':
+      checkAxis(operation.axis);
       checkPosition(operation.position, kernel.blockQubits.length);
       check(operation.table, widthOf(operation.width));
       break;
     case 'rotate-lanes':
+      checkAxis(operation.axis);
       checkPosition(operation.lane, limits.layout.laneQubits);
       check(operation.table, lanes);
       break;
@@ -138,6 +141,10 @@ function checkMatrix(
   }
   const width = lanes.length > 0 ? 2 ** layout.laneQubits : 1;
   check(table, 4 ** positions.length * 2 ** lanes.length * 2 * width);
+}
+
+function checkAxis(axis: RotationAxis): void {
+  if (axis !== 'x' && axis !== 'y') refuse('rotates about an axis that is not known', "'x' or 'y'", axis);
 }
 
 function checkPosition(position: number, count: number): void {

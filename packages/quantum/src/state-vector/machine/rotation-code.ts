@@ -36,35 +36,44 @@ function loadFactor(code: KernelCode, reference: TableReference, width: TableWid
   return factor;
 }
 
-export function emitRotateRows(code: KernelCode, { position, table, width, signs }: RotateRows): void {
+export function emitRotateRows(code: KernelCode, { axis, position, table, width, signs }: RotateRows): void {
   const { target, registers, rowCount } = code;
   const factor = loadFactor(code, table, width);
-  code.fragment(`rotate-rows ${position} ${signs}`, () => {
+  code.fragment(`rotate-rows ${axis} ${position} ${signs}`, () => {
     const free = new Rotation(registers.temporaries.slice(1));
     const bit = 1 << position;
     for (let row = 0; row < rowCount; row++) {
       if (row & bit) continue;
       for (const part of [0, 1] as const) {
-        const [a, b] = [registers.parts(row)[part], registers.parts(row | bit)[part]];
+        // Parts of the same name are mixed by Y, of different names by X, where a real part always adds and an imaginary one subtracts.
+        const other = axis === 'y' ? part : 1 - part;
+        const [a, b] = [registers.parts(row)[part], registers.parts(row | bit)[other]!];
+        const subtracts = axis === 'y' || part === 1;
         const before = free.next();
         target.copy(before, a);
-        addProduct(target, ~signs, row, a, factor, b);
-        addProduct(target, signs, row | bit, b, factor, before);
+        addProduct(target, subtracts ? ~signs : signs, row, a, factor, b);
+        addProduct(target, axis === 'y' || other === 0 ? signs : ~signs, row | bit, b, factor, before);
       }
     }
   });
 }
 
-export function emitRotateLanes(code: KernelCode, { lane, table, signs }: RotateLanes): void {
+export function emitRotateLanes(code: KernelCode, { axis, lane, table, signs }: RotateLanes): void {
   const { target, registers, rowCount } = code;
   const factor = loadFactor(code, table, 'vector');
-  code.fragment(`rotate-lanes ${lane} ${signs}`, () => {
+  code.fragment(`rotate-lanes ${axis} ${lane} ${signs}`, () => {
     const free = new Rotation(registers.temporaries.slice(1));
     for (let row = 0; row < rowCount; row++) {
-      registers.parts(row).forEach((vector, part) => {
-        const exchanged = free.next();
-        target.exchange(exchanged, vector, 1 << lane, registers.workspace(2 * row + part));
-        addProduct(target, signs, row, vector, factor, exchanged);
+      const parts = registers.parts(row);
+      const exchanged = parts.map((vector, part) => {
+        const copy = free.next();
+        target.exchange(copy, vector, 1 << lane, registers.workspace(2 * row + part));
+        return copy;
+      });
+      parts.forEach((vector, part) => {
+        const subtracts = axis === 'x' && part === 1;
+        const other = axis === 'y' ? part : 1 - part;
+        addProduct(target, subtracts ? ~signs : signs, row, vector, factor, exchanged[other]!);
       });
     }
   });

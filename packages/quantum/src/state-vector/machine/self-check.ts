@@ -2,6 +2,7 @@ import { VerificationError } from '@qedge/core';
 import type { StateMachine } from '../state-machine.ts';
 import type {
   RegisterKernel,
+  RotationAxis,
   Sweep,
   TableReference,
   VectorOperation,
@@ -117,24 +118,30 @@ class CheckedProgram {
     return { start, indexQubits, parity, entryLength: values.length / entries };
   }
 
-  /** The product of the tangents of the bits that are set. */
+  /** The product of the tangents of the bits that are set, times `-i` for each rotation about X. */
   #tangent(qubit: number): number {
     const tangent = 1 - qubit / 16;
-    this.#factors.push((index) => [(index >> qubit) & 1 ? tangent : 1, 0]);
+    const image = this.#axisOf(qubit) === 'y' ? ([tangent, 0] as const) : ([0, -tangent] as const);
+    this.#factors.push((index) => ((index >> qubit) & 1 ? image : [1, 0]));
     return tangent;
+  }
+
+  #axisOf(qubit: number): RotationAxis {
+    return qubit % 2 === 0 ? 'y' : 'x';
   }
 
   #rotateLanes(lane: number): VectorOperation {
     const tangent = this.#tangent(lane);
+    const axis = this.#axisOf(lane);
     const values = Array.from({ length: this.#lanes }, (_, index) =>
-      (index >> lane) & 1 ? tangent : -tangent,
+      axis === 'x' || (index >> lane) & 1 ? tangent : -tangent,
     );
-    return { kind: 'rotate-lanes', lane, table: this.#table(values), signs: 0 };
+    return { kind: 'rotate-lanes', axis, lane, table: this.#table(values), signs: 0 };
   }
 
   #rotateRows(qubit: number, position: number): VectorOperation {
     const table = this.#table([this.#tangent(qubit)]);
-    return { kind: 'rotate-rows', position, table, width: 'splat', signs: 0 };
+    return { kind: 'rotate-rows', axis: this.#axisOf(qubit), position, table, width: 'splat', signs: 0 };
   }
 
   /** Phases of lanes, rows, a qubit of the tile and one outside. */

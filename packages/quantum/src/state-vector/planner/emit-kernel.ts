@@ -99,8 +99,9 @@ export class KernelEmitter {
   }
 
   #rotate(operation: number): void {
-    const { masks, controls, laneQubits, tables } = this.#context;
+    const { masks, controls, laneQubits, tables, operations } = this.#context;
     this.#scaleWhereFull();
+    const axis = operations.kinds[operation] === OperationKind.rotationX ? 'x' : 'y';
     const qubit = 31 - Math.clz32(masks[operation]!);
     const control = controls[operation]!;
     const outer = listBits(this.#outerOf(control));
@@ -108,10 +109,10 @@ export class KernelEmitter {
     const laneSigns = oddLanes(control & this.#laneMask, laneQubits);
     const all = 2 ** laneQubits;
     if (qubit < laneQubits) {
-      // Lanes with the bit clear subtract.
-      const clear = ~oddLanes(1 << qubit, laneQubits) & lowBits(all);
+      // About Y, lanes with the bit clear subtract.
+      const clear = axis === 'y' ? ~oddLanes(1 << qubit, laneQubits) & lowBits(all) : 0;
       const table = tables.addTangent(operation, all, laneSigns ^ clear, outer, TangentSource.rotation);
-      this.#operations.push({ kind: 'rotate-lanes', lane: qubit, table, signs });
+      this.#operations.push({ kind: 'rotate-lanes', axis, lane: qubit, table, signs });
       return;
     }
     const vector = (control & this.#laneMask) !== 0;
@@ -125,6 +126,7 @@ export class KernelEmitter {
     const position = this.#block.indexOf(qubit);
     this.#operations.push({
       kind: 'rotate-rows',
+      axis,
       position,
       table,
       width: vector ? 'vector' : 'splat',

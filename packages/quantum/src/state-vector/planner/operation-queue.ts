@@ -33,7 +33,7 @@ export function createOperationQueue(operations: LoweredOperations, physicalOf: 
   for (let i = 0; i < count; i++) {
     const kind = operations.kinds[i];
     order[i] = i;
-    if (kind === OperationKind.rotation) kinds[i] = QueueKind.rotation;
+    if (kind === OperationKind.rotationY || kind === OperationKind.rotationX) kinds[i] = QueueKind.rotation;
     else if (kind === OperationKind.matrix) kinds[i] = QueueKind.matrix;
     if (kinds[i] !== QueueKind.diagonal) branching++;
   }

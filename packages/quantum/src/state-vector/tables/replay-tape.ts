@@ -40,6 +40,10 @@ export function replayTape(lowered: LoweredCircuit, values: OperationValues): vo
         flushRun(values, first, tape[at + 2]!, tape[at + 3]!, tape[at + 4]!);
         at += 5;
         break;
+      case TapeCode.flushX:
+        flushRunX(values, first, tape[at + 2]!, tape[at + 3]!);
+        at += 4;
+        break;
       case TapeCode.controlledZ:
         controlledZ(values, first, tape[at + 2]!);
         at += 3;
@@ -226,6 +230,23 @@ function flushRun(
   values.imaginary[rotation] = (flip ? sSquared : cSquared) / (cSquared + sSquared);
   addPhaseOrSign(values, wire, after, hr * gr + hi * gi, hi * gr - hr * gi);
   if (flip) values.frameFlips ^= 1 << wire;
+}
+
+/** A run `cos h - i sin h X`: beyond a quarter turn `X` goes to the frame, as in {@link reduceParity}. */
+function flushRunX(values: OperationValues, wire: number, rotation: number, before: number): void {
+  if (before >= 0) reduceSlot(values, wire, before);
+  let c = values.runs[4 * wire]!;
+  let s = -values.runs[4 * wire + 3]!;
+  if (Math.abs(s) > Math.abs(c)) {
+    // e^(-i h X) = (-i X) e^(-i (h - pi/2) X)
+    [c, s] = [s, -c];
+    multiplyPhase(values, 0, -1);
+    values.frameFlips ^= 1 << wire;
+  }
+  if (c < 0) multiplyPhase(values, -1, 0);
+  const tangent = s / c;
+  values.real[rotation] = ((values.frameSigns >>> wire) & 1) === 1 ? -tangent : tangent;
+  values.imaginary[rotation] = (c * c) / (c * c + s * s);
 }
 
 /** Where there is no slot the phase is +-1 by the types of the gates. */
