@@ -8,8 +8,8 @@
  * Needs Chromium (`QEDGE_CHROMIUM`, default /usr/bin/chromium); peers come from tooling/peers. Every contender is a worker of its own;
  * they take turns. Seconds of one run from |0...0> to the state: those of `@qedge/quantum` are of a circuit that was compiled before
  * (`first` tells how long compiling it and the first run took together), those of quantum-circuit of `run()`, those of qsharp-lang of a
- * shot of a program that was compiled before. A peer that takes longer than `--limit` seconds for a size is stopped, and asked for no
- * larger one. Amplitudes are compared up to 12 qubits.
+ * shot of a program that was compiled before. A peer that takes longer than `--limit` seconds for a size (qsharp-lang with the compilation of its
+ * program, about one) is stopped, and asked for no larger one. Amplitudes are compared up to 12 qubits.
  */
 
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
