@@ -109,15 +109,28 @@ function nameSkipped(files) {
   }
 }
 
-/**
- * What a second version of Node can change: packages. The apps put them together, and the rest runs in a browser, reads damaged
- * files and graphs, starts both versions itself, or is arithmetic in plain JavaScript.
- */
+/** Tests that read damaged files, run in a browser or start both versions of Node themselves. */
+const LIKE_BEFORE = ['browser', 'fuzz', 'hostile', 'mutants', 'onnx', 'operators'];
+/** Arithmetic and texts in plain JavaScript. */
+const PLAIN_JAVASCRIPT = [
+  ...[
+    'chemistry',
+    'circuit',
+    'classical',
+    'drawing',
+    'estimate',
+    'expand',
+    'expectation',
+    'gate-',
+    'lanczos',
+  ],
+  ...['line-search', 'maxcut', 'openqasm', 'parameter', 'pauli', 'planner', 'qasm', 'transpile', 'vqe'],
+];
+
+/** What a second version of Node can change: packages (the apps put them together), and of these what generates code or uses Node. */
 const DEPENDS_ON_NODE = [
-  ...['browser', 'fuzz', 'hostile', 'mutants', 'onnx', 'operators'].map(
-    (kind) => `--exclude=**/*${kind}*.test.ts`,
-  ),
-  ...['core', 'codegen', 'memory', 'kernels', 'compression', 'power', 'monitor', 'bench'].map(
+  ...[...LIKE_BEFORE, ...PLAIN_JAVASCRIPT].map((kind) => `--exclude=**/*${kind}*.test.ts`),
+  ...['core', 'codegen', 'memory', 'kernels', 'quantum', 'compression', 'power', 'monitor', 'bench'].map(
     (name) => `--project=packages/${name}`,
   ),
 ];
