@@ -17,6 +17,17 @@ export function lowBits(count: number): number {
   return count >= 32 ? -1 : (1 << count) - 1;
 }
 
+/** Sets the lowest bits, from `first` on, that a word lacks, until it has `size`. */
+export function fillWithLowest(word: number, size: number, first: number): number {
+  let filled = word;
+  for (let bit = first, room = size - countBits(word); room > 0; bit++) {
+    if (((filled >>> bit) & 1) !== 0) continue;
+    filled |= 1 << bit;
+    room--;
+  }
+  return filled;
+}
+
 /** True for an odd number of bits. */
 export function isOdd(word: number): boolean {
   let x = word ^ (word >>> 16);

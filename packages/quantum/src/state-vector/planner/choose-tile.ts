@@ -1,4 +1,4 @@
-import { lowBits } from './bits.ts';
+import { fillWithLowest, lowBits } from './bits.ts';
 import { coveredWeight, type Demands, gainsOf } from './cover-qubits.ts';
 
 /** For {@link gainsOf}: the best of several over random, regular and dense circuits. */
@@ -6,7 +6,8 @@ const PROMISE = 0.6;
 
 /**
  * The mask of the next tile of `tileQubits` out of `qubitCount`, among them the lowest `lowQubits`: the best run of neighbours, or
- * the qubits that greedy growth adds one by one.
+ * the qubits that greedy growth adds one by one. Qubits that would be idle give way to the lowest ones, so that memory is touched in runs
+ * as long as possible.
  *
  * @param demands what the rotations that are left require besides the lowest qubits.
  */
@@ -38,5 +39,10 @@ export function chooseTile(
     }
     grown |= 1 << next;
   }
-  return coveredWeight(demands, grown) > best ? grown : bestTile;
+  const chosen = coveredWeight(demands, grown) > best ? grown : bestTile;
+  let used = low;
+  for (let i = 0; i < demands.count; i++) {
+    if ((demands.masks[i]! & ~chosen) === 0) used |= demands.masks[i]!;
+  }
+  return fillWithLowest(used, tileQubits, 0);
 }

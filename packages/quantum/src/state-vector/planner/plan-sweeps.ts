@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '@qedge/core';
 import type { LoweredCircuit } from '../lowering/lowered-circuit.ts';
 import { type BoundFrame, ProgramBinder } from '../tables/program-binder.ts';
 import type { RegisterKernel, StateLayout, Sweep, SweepShape, VectorProgram } from '../vector-program.ts';
-import { listBits, lowBits } from './bits.ts';
+import { countBits, fillWithLowest, listBits, lowBits } from './bits.ts';
 import { chooseBlock, createBlockSearch } from './choose-block.ts';
 import { chooseTile } from './choose-tile.ts';
 import { collectDemands, createDemands, type Demands } from './cover-qubits.ts';
@@ -16,6 +16,7 @@ import {
 } from './operation-queue.ts';
 import { measurePlan, type PlanStatistics } from './plan-statistics.ts';
 import { computeRequirements } from './requirements.ts';
+import { chooseStreamingBlock, requiredQubits } from './streaming-block.ts';
 import { TableBuilder } from './table-builder.ts';
 
 /** Up to so many qubits, filling a table takes longer than several multiplications of the state. */
@@ -141,16 +142,23 @@ function planAll(
   const drafts: { tile: number; kernels: KernelEmitter[] }[] = [];
   while (queue.branching > 0) {
     computeRequirements(queue, scan.requirements);
-    const tile = pickTile(queue, scan, demands, qubitCount, tileQubits, lowQubits);
+    let tile = pickTile(queue, scan, demands, qubitCount, tileQubits, lowQubits);
     scan.queue = selectExecutable(queue, scan.requirements.masks, tile);
-    const kernels = planKernels(scan, demands, context, tile, shape, onPlanned);
+    const required = requiredQubits(scan.queue, scan.requirements, scan.lanes);
+    let first = -1;
+    if (tileQubits < qubitCount && countBits(required) <= shape.blockQubits) {
+      first = chooseStreamingBlock(required, qubitCount, shape.laneQubits, shape.blockQubits);
+      tile = fillWithLowest(first, tileQubits, 0);
+      scan.queue = selectExecutable(queue, scan.requirements.masks, tile);
+    }
+    const kernels = planKernels(scan, demands, context, tile, shape, first, onPlanned);
     compactQueue(queue);
     const last = drafts.at(-1);
     if (last?.tile === tile) last.kernels.push(...kernels);
     else drafts.push({ tile, kernels });
   }
   const left = Array.from(queue.order.subarray(0, queue.total));
-  finishPhases(left, context, drafts, tileQubits, shape);
+  finishPhases(left, context, drafts, qubitCount, tileQubits, shape);
   if (onPlanned !== undefined) left.forEach(onPlanned);
   return drafts.map(({ tile, kernels }) => ({
     tileQubits: listBits(tile),
@@ -178,6 +186,8 @@ function planKernels(
   context: EmissionContext,
   tile: number,
   shape: SweepShape,
+  /** The block of the first kernel where it is known; else -1. */
+  first: number,
   onPlanned: PlanOptions['onPlanned'],
 ): KernelEmitter[] {
   const { queue } = scan;
@@ -188,7 +198,8 @@ function planKernels(
   while (queue.branching > 0) {
     computeRequirements(queue, scan.requirements);
     collectDemands(queue, scan.requirements, scan.lanes, size, demands);
-    const block = chooseBlock(scan, demands, candidates, size, search);
+    const isKnown = kernels.length === 0 && first !== -1;
+    const block = isKnown ? first : chooseBlock(scan, demands, candidates, size, search);
     if (block === -1) break;
     scanKernel(scan, scan.lanes | block, true);
     const kernel = new KernelEmitter(context, block);
@@ -210,14 +221,14 @@ function finishPhases(
   terms: readonly number[],
   context: EmissionContext,
   drafts: { tile: number; kernels: KernelEmitter[] }[],
+  qubitCount: number,
   tileQubits: number,
   shape: SweepShape,
 ): void {
   if (terms.length > 0 && drafts.length === 0) {
-    const tile = lowBits(tileQubits);
-    const block = listBits(tile & ~lowBits(shape.laneQubits)).slice(0, shape.blockQubits);
-    const mask = block.reduce((sum, qubit) => sum | (1 << qubit), 0);
-    drafts.push({ tile, kernels: [new KernelEmitter(context, mask)] });
+    const block = chooseStreamingBlock(0, qubitCount, shape.laneQubits, shape.blockQubits);
+    const tile = fillWithLowest(block, tileQubits, 0);
+    drafts.push({ tile, kernels: [new KernelEmitter(context, block)] });
   }
   const last = drafts.at(-1)?.kernels.at(-1);
   if (terms.length > 0) last!.emitPhases(terms);
