@@ -30,8 +30,8 @@ const REPEATS = 5;
 const TOLERANCE = 1e-5;
 const MOST_CHECKED_QUBITS = 12;
 const PEER_WORKERS = {
-  'quantum-circuit': 'browser-quantum-circuit.mjs',
-  'qsharp-lang': 'browser-qsharp.mjs',
+  'quantum-circuit': '../../../tooling/peers/quantum/browser-quantum-circuit.mjs',
+  'qsharp-lang': '../../../tooling/peers/quantum/browser-qsharp.mjs',
 };
 const CIRCUITS = ['qft', 'brickwork'];
 
@@ -117,8 +117,7 @@ async function bundleWorkers(folder, peers) {
   for (const peer of peers) {
     try {
       const home = dirname(require.resolve(peer));
-      const nodePaths = [join(PEERS, 'node_modules')];
-      files.set(`/${peer}.mjs`, await bundle(PEER_WORKERS[peer], folder, { platform: 'browser', nodePaths }));
+      files.set(`/${peer}.mjs`, await bundle(PEER_WORKERS[peer], folder, { platform: 'browser' }));
       if (peer === 'qsharp-lang') files.set('/qsharp.wasm', join(home, '../lib/web/qsc_wasm_bg.wasm'));
     } catch (error) {
       absent.set(peer, error.message.split('\n')[0]);

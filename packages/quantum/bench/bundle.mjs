@@ -3,13 +3,14 @@ import { basename, join } from 'node:path';
 import { build } from 'tsup';
 
 /**
- * Bundles a module of this folder with the sources of the packages that it uses, so that benchmarks need no build and may time what the
+ * Bundles a module with the sources of the packages that it uses, so that benchmarks need no build and may time what the
  * packages do not export.
  *
- * @param options `platform`: `browser` or `node`; `nodePaths`: folders of further modules.
+ * @param entry relative to this folder.
+ * @param options `platform`: `browser` or `node`.
  * @returns the path of the bundle in `folder`.
  */
-export async function bundle(entry, folder, { platform, nodePaths = [] }) {
+export async function bundle(entry, folder, { platform }) {
   const name = basename(entry, '.mjs');
   await build({
     config: false,
@@ -24,7 +25,6 @@ export async function bundle(entry, folder, { platform, nodePaths = [] }) {
     silent: true,
     esbuildOptions: (options) => {
       options.conditions = ['@qedge/source'];
-      options.nodePaths = nodePaths;
     },
   });
   return join(folder, `${name}.mjs`);
