@@ -17,6 +17,7 @@ export interface RandomProgram {
 }
 
 const KINDS = [
+  'set-rows',
   'rotate-rows',
   'rotate-lanes',
   'rotate-phase',
@@ -117,6 +118,8 @@ class ProgramMaker {
     const width = this.#below(2) === 0 ? 'vector' : 'splat';
     const widthNumbers = width === 'vector' ? lanes : 1;
     switch (kind) {
+      case 'set-rows':
+        return { kind, table: this.#table(blockQubits, 2 * lanes, tangent) };
       case 'rotate-rows': {
         if (blockQubits.length === 0) return null;
         const position = this.#below(blockQubits.length);

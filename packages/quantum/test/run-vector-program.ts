@@ -74,6 +74,10 @@ function amplitude(
   const [x, y] = [re[index]!, im[index]!];
   const sign = 'signs' in operation && (operation.signs >> row) & 1 ? -1 : 1;
   switch (operation.kind) {
+    case 'set-rows': {
+      const at = entryAt(operation.table, index) + lane;
+      return [tables[at]!, tables[at + 2 ** layout.laneQubits]!];
+    }
     case 'rotate-rows': {
       const qubit = kernel.blockQubits[operation.position]!;
       const t = tables[entryAt(operation.table, index) + (operation.width === 'vector' ? lane : 0)]! * sign;

@@ -126,7 +126,7 @@ export class CompiledStateCircuit implements CompiledCircuit {
       for (let index = 0; index * width < parameters.length; index++) {
         const values = parameters.subarray(index * width, (index + 1) * width);
         state.setBasisState();
-        const frame = runner ? runner.run(runner.evaluateAngles(values), state, start, true) : start;
+        const frame = runner ? runner.run(runner.evaluateAngles(values), state, start, 'zero') : start;
         visit(new StateVector(this.#engine, state, circuitFrame(this.#layout, frame)), index);
       }
     } finally {
@@ -234,8 +234,9 @@ export class CompiledStateCircuit implements CompiledCircuit {
       runSegment: (step, state, frame, memory) => {
         const runner = this.#runnerOf(step, layout);
         const all = runner.variables.length === 0 ? values : withVariables(values, runner.variables, memory);
-        const isPlain = step === program.steps[0];
-        return runner.run(runner.evaluateAngles(all), state, frame, isPlain);
+        const first = initial === undefined ? 'zero' : 'plain';
+        const known = step === program.steps[0] ? first : 'nothing';
+        return runner.run(runner.evaluateAngles(all), state, frame, known);
       },
     };
     return exploreBranches(program, shots, host, finish);
@@ -268,7 +269,7 @@ export class CompiledStateCircuit implements CompiledCircuit {
     const first = this.#layout.program.steps[0];
     if (first?.kind !== 'segment') return;
     const { activeCount } = this.#layout;
-    this.#runnerOf(first, this.#layout).compile(plainFrame(activeCount, 0), true);
+    this.#runnerOf(first, this.#layout).compile(plainFrame(activeCount, 0), 'zero');
   }
 
   readonly #count = ({ planSeconds, compileSeconds }: EngineProgram): void => {

@@ -89,6 +89,7 @@ export type TableWidth = 'vector' | 'splat';
  * taken with the other sign.
  */
 export type VectorOperation =
+  | SetRows
   | RotateRows
   | RotateLanes
   | RotatePhase
@@ -96,6 +97,15 @@ export type VectorOperation =
   | MultiplyFactors
   | MultiplyMatrix
   | Scale;
+
+/**
+ * Sets every row to the same complex number per lane, whatever it held; where it comes first, rows are not loaded. An entry holds the real
+ * parts, then the imaginary ones: `[2, lanes]`.
+ */
+export interface SetRows {
+  readonly kind: 'set-rows';
+  readonly table: TableReference;
+}
 
 /** What a rotation turns about: Y, which mixes real with real parts, or X, which mixes real with imaginary ones. */
 export type RotationAxis = 'x' | 'y';

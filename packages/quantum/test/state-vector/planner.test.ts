@@ -33,6 +33,8 @@ const shapes = fc
     return { laneQubits, blockQubits, lowQubits, tileQubits, tableQubits };
   });
 
+const IDENTITY = Float64Array.from({ length: 32 }, (_, i) => (i % 10 === 0 ? 1 : 0));
+
 const gate = (name: string, qubits: number[], parameters: number[] = []) =>
   ({ kind: 'gate', name, qubits, parameters }) as unknown as UnitaryKind;
 
@@ -46,7 +48,7 @@ describe('planSweeps', () => {
         fc.nat(),
         (shape, qubitCount, length, seed) => {
           const instructions = randomInstructions(seed, qubitCount, length);
-          const planned = runPlan(instructions, qubitCount, shape, PARAMETER_VALUES);
+          const planned = runPlan(instructions, qubitCount, shape, PARAMETER_VALUES, seed % 2 === 0);
           const plain = simulatePlainly(instructions, qubitCount, PARAMETER_VALUES);
           expect(largestDifference(planned, plain)).toBeLessThan(TOLERANCE);
         },
@@ -59,7 +61,7 @@ describe('planSweeps', () => {
     fc.assert(
       fc.property(shapes, fc.integer({ min: 2, max: 8 }), fc.nat(), (shape, qubitCount, seed) => {
         const instructions = randomRotationsAboutX(seed, qubitCount, 50);
-        const planned = runPlan(instructions, qubitCount, shape);
+        const planned = runPlan(instructions, qubitCount, shape, {}, seed % 2 === 0);
         expect(largestDifference(planned, simulatePlainly(instructions, qubitCount))).toBeLessThan(TOLERANCE);
       }),
       { seed: 10, numRuns: process.env.QEDGE_FULL === '1' ? 2000 : 150 },
@@ -84,11 +86,33 @@ describe('planSweeps', () => {
     expect([...mixed.kinds]).not.toContain(OperationKind.rotationX);
   });
 
+  test('begins with a product state where all starts from |0...0>, and executes nothing on what is known', () => {
+    const lower = (...instructions: UnitaryKind[]) => lowerCircuit(instructions, 4, { startsAtZero: true });
+    const product = lower(...[0, 1, 2].map((q) => gate('u', [q], [1, 2, 3])), gate('x', [3]));
+    expect([product.sets, product.operations.count]).toEqual([true, 0]);
+    const known = lower(gate('x', [0]), gate('rzz', [0, 1], [1]), gate('cx', [0, 1]), gate('cz', [1, 2]));
+    expect([known.sets, known.operations.count]).toEqual([false, 0]);
+    // With a known control the phase is one on the target, and part of its run.
+    const controlled = lower(gate('h', [1]), gate('x', [0]), gate('cp', [0, 1], [1]), gate('ry', [1], [1]));
+    expect([controlled.sets, controlled.operations.count]).toEqual([true, 0]);
+    // An angle decides nothing.
+    const rotated = lower(
+      gate('rx', [0], [0]),
+      gate('h', [1]),
+      gate('cp', [0, 1], [1]),
+      gate('rx', [0], [1]),
+    );
+    expect([...rotated.operations.kinds]).toEqual([OperationKind.phase, OperationKind.rotationX]);
+    // Matrices take the runs before them in.
+    const matrix = lower(gate('h', [0]), { kind: 'unitary', qubits: [0, 1], matrix: IDENTITY });
+    expect([matrix.sets, matrix.operations.count]).toEqual([false, 1]);
+  });
+
   test('gives the amplitudes of larger circuits, whose tiles are scattered', () => {
     fc.assert(
       fc.property(shapes, fc.integer({ min: 10, max: 12 }), fc.nat(), (shape, qubitCount, seed) => {
         const instructions = randomInstructions(seed, qubitCount, 80);
-        const planned = runPlan(instructions, qubitCount, shape, PARAMETER_VALUES);
+        const planned = runPlan(instructions, qubitCount, shape, PARAMETER_VALUES, seed % 2 === 0);
         const plain = simulatePlainly(instructions, qubitCount, PARAMETER_VALUES);
         expect(largestDifference(planned, plain)).toBeLessThan(TOLERANCE);
       }),

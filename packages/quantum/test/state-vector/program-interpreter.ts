@@ -101,6 +101,14 @@ function execute(
 ): void {
   const entry = (reference: TableReference) => entryOf(reference, kernel, block, program);
   switch (operation.kind) {
+    case 'set-rows': {
+      const at = entry(operation.table);
+      forEachAmplitude(block, (i, _row, lane) => {
+        state.real[i] = tables[at + lane]!;
+        state.imaginary[i] = tables[at + block.lanes + lane]!;
+      });
+      return;
+    }
     case 'rotate-rows':
       rotateRows(operation, entry(operation.table), block, tables, state);
       return;

@@ -42,8 +42,9 @@ export function runPlan(
   qubitCount: number,
   shape: SweepShape,
   values: Readonly<Record<string, number>> = {},
+  startsAtZero = false,
 ): PlainState {
-  const lowered = lowerCircuit(instructions, qubitCount);
+  const lowered = lowerCircuit(instructions, qubitCount, { startsAtZero });
   const layout = layoutFor(lowered.activeQubits.length, shape);
   const plan = planSweeps(lowered, layout, shape);
   const tables = new Float64Array(plan.program.tableLength);
@@ -52,6 +53,8 @@ export function runPlan(
     tables,
   );
   const stored = createPlainState(layout.qubitCount);
+  // Nothing of it may be read.
+  if (lowered.sets) stored.real.fill(Number.NaN);
   interpretProgram(plan.program, tables, stored);
   return readFrame(frame, stored, qubitCount);
 }

@@ -26,7 +26,7 @@ export function evolveState(
     });
   }
   const dense: StateFrame = { qubits: qubits.filter((physical) => physical >= 0), flips, phase };
-  const moved = runner.run(runner.evaluateAngles(values), state.stored, dense, false);
+  const moved = runner.run(runner.evaluateAngles(values), state.stored, dense, 'nothing');
   state.moveFrame({
     qubits: Int32Array.from(places, (place) => (place < 0 ? -1 : moved.qubits[place]!)),
     flips: moved.flips,

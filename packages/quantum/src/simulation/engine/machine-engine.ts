@@ -46,10 +46,14 @@ function reasonOf({ fallbacks }: StateMachine, { isAskedFor }: MachineEngineFact
 function compileForMachine(
   machine: StateMachine,
   { instructions, qubitCount, angleCount }: ProgramRequest,
-  { places, isPlain }: ProgramStart,
+  { places, known }: ProgramStart,
 ): EngineProgram {
   const startMs = systemClock.nowMs();
-  const lowered = lowerCircuit(instructions, qubitCount, { keep: 'all', continues: !isPlain });
+  const lowered = lowerCircuit(instructions, qubitCount, {
+    keep: 'all',
+    continues: known === 'nothing',
+    startsAtZero: known === 'zero',
+  });
   const planned = planSweeps(lowered, machine.layoutOf(qubitCount), machine.shape, { initialQubits: places });
   const planSeconds = (systemClock.nowMs() - startMs) / 1000;
   const loaded = machine.load(planned.program);

@@ -1,5 +1,5 @@
 import type { StateFrame } from '../amplitudes/stored-state.ts';
-import type { EngineProgram, ProgramRequest, StateEngine } from './state-engine.ts';
+import type { EngineProgram, ProgramRequest, StartKnowledge, StateEngine } from './state-engine.ts';
 import { StructureKeys } from './structure-keys.ts';
 
 /** Programs that a simulator remembers. */
@@ -9,7 +9,7 @@ const MOST_PROGRAMS = 256;
 export interface CachedProgram {
   readonly program: EngineProgram;
   readonly places: Int32Array;
-  readonly isPlain: boolean;
+  readonly known: StartKnowledge;
   /** False once the program was forgotten; it must be asked for again. */
   isAlive: boolean;
 }
@@ -25,11 +25,11 @@ export class ProgramCache {
     this.#engine = engine;
   }
 
-  /** The program for a request at the places of a frame (see `ProgramStart.isPlain`); `onCompile` is told of one that was made. */
+  /** The program for a request at the places of a frame of which so much is known; `onCompile` is told of one that was made. */
   get(
     request: ProgramRequest,
     frame: StateFrame,
-    isPlain: boolean,
+    known: StartKnowledge,
     onCompile: (program: EngineProgram) => void,
   ): CachedProgram {
     let own = this.#requestKeys.get(request);
@@ -37,17 +37,17 @@ export class ProgramCache {
       own = `${request.qubitCount}|${this.#keys.keyOf(request.instructions)}`;
       this.#requestKeys.set(request, own);
     }
-    const key = `${isPlain ? 'plain' : ''}|${frame.qubits.join()}|${own}`;
-    const known = this.#entries.get(key);
-    if (known !== undefined) {
+    const key = `${known}|${frame.qubits.join()}|${own}`;
+    const found = this.#entries.get(key);
+    if (found !== undefined) {
       this.#entries.delete(key);
-      this.#entries.set(key, known);
-      return known;
+      this.#entries.set(key, found);
+      return found;
     }
     const places = frame.qubits.slice();
-    const program = this.#engine.compile(request, { places, isPlain });
+    const program = this.#engine.compile(request, { places, known });
     onCompile(program);
-    const entry: CachedProgram = { program, places, isPlain, isAlive: true };
+    const entry: CachedProgram = { program, places, known, isAlive: true };
     this.#entries.set(key, entry);
     if (this.#entries.size > MOST_PROGRAMS) this.#forget(this.#entries.keys().next().value!);
     return entry;

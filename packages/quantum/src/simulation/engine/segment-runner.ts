@@ -3,7 +3,7 @@ import type { StateFrame, StoredState } from '../amplitudes/stored-state.ts';
 import { type AngleTable, prepareAngles } from '../program/angle-table.ts';
 import type { LiftedInstructions } from '../program/lift-angles.ts';
 import type { CachedProgram, ProgramCache } from './program-cache.ts';
-import type { EngineProgram, ProgramRequest } from './state-engine.ts';
+import type { EngineProgram, ProgramRequest, StartKnowledge } from './state-engine.ts';
 
 /** Runs sequences of gates on states, with programs from a cache. */
 export class SegmentRunner {
@@ -48,28 +48,28 @@ export class SegmentRunner {
   bind(
     angles: Float64Array,
     frame: StateFrame,
-    isPlain: boolean,
+    known: StartKnowledge,
   ): { readonly program: EngineProgram; readonly frame: StateFrame } {
-    const { program } = this.#find(frame, isPlain);
+    const { program } = this.#find(frame, known);
     return { program, frame: program.bind(angles, frame) };
   }
 
   /** Applies the gates. @returns the frame that they lead to. */
-  run(angles: Float64Array, state: StoredState, frame: StateFrame, isPlain: boolean): StateFrame {
-    const bound = this.bind(angles, frame, isPlain);
+  run(angles: Float64Array, state: StoredState, frame: StateFrame, known: StartKnowledge): StateFrame {
+    const bound = this.bind(angles, frame, known);
     bound.program.run(state);
     return bound.frame;
   }
 
   /** Plans and generates the code. */
-  compile(frame: StateFrame, isPlain: boolean): void {
-    this.#find(frame, isPlain);
+  compile(frame: StateFrame, known: StartKnowledge): void {
+    this.#find(frame, known);
   }
 
-  #find(frame: StateFrame, isPlain: boolean): CachedProgram {
+  #find(frame: StateFrame, known: StartKnowledge): CachedProgram {
     const last = this.#last;
-    if (last?.isAlive && last.isPlain === isPlain && samePlaces(last.places, frame.qubits)) return last;
-    this.#last = this.#cache.get(this.#request, frame, isPlain, this.#onCompile);
+    if (last?.isAlive && last.known === known && samePlaces(last.places, frame.qubits)) return last;
+    this.#last = this.#cache.get(this.#request, frame, known, this.#onCompile);
     return this.#last;
   }
 }

@@ -46,12 +46,17 @@ export interface ProgramRequest {
   readonly angleCount: number;
 }
 
+/**
+ * What is known of the states that a program runs on: they are |0...0>, which a program may then take for granted whatever the memory
+ * holds; no bits are stored inverted, whatever the angles of earlier programs; or nothing.
+ */
+export type StartKnowledge = 'zero' | 'plain' | 'nothing';
+
 /** What a program finds. */
 export interface ProgramStart {
   /** The physical qubit of each qubit; all have one. */
   readonly places: Int32Array;
-  /** True where no bits are stored inverted, whatever the angles of earlier programs. */
-  readonly isPlain: boolean;
+  readonly known: StartKnowledge;
 }
 
 /** A sequence of gates, ready to run on states of one size. */

@@ -29,7 +29,7 @@ export function adjointGradient(
     }
     const [value] = innerProduct(psi, lambda);
     for (const cut of sequence.cuts) {
-      const bound = cut.runner.bind(cut.runner.evaluateAngles(values), frame, false);
+      const bound = cut.runner.bind(cut.runner.evaluateAngles(values), frame, 'nothing');
       bound.program.run(psi);
       bound.program.run(lambda);
       frame = bound.frame;

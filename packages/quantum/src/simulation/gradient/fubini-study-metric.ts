@@ -54,7 +54,7 @@ function stepBack(
   frame: StateFrame,
   ...states: readonly StoredState[]
 ): StateFrame {
-  const bound = runner.bind(runner.evaluateAngles(values), frame, false);
+  const bound = runner.bind(runner.evaluateAngles(values), frame, 'nothing');
   for (const state of states) bound.program.run(state);
   return bound.frame;
 }

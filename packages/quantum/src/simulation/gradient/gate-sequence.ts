@@ -115,7 +115,7 @@ export class GateSequence {
   runFrom(runner: SegmentRunner, angles: Float64Array, state: StoredState): StateFrame {
     const frame = plainFrame(this.layout.activeCount, state.qubitCount);
     writeInitialState(this.initial, state, this.circuitFrame(frame));
-    return runner.run(angles, state, frame, true);
+    return runner.run(angles, state, frame, this.initial === undefined ? 'zero' : 'plain');
   }
 
   /** The frame of the circuit's qubits. */

@@ -1,16 +1,9 @@
-import type { ParameterValue } from '../../circuit/parameter.ts';
+import { type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
+import { isOdd } from '../planner/bits.ts';
+import { GlobalPhase } from './global-phase.ts';
 import { type LoweredOperations, OperationKind, RunGate, TapeCode } from './lowered-circuit.ts';
+import { ABOUT_X, AFTER, BEFORE, HADAMARD, RUN } from './run-flags.ts';
 import { UnitList } from './unit-list.ts';
-
-/** What is known of a run of one-qubit gates, whatever its angles. */
-const RUN = 1;
-/** It may need a phase before its rotation, or after it. */
-const BEFORE = 2;
-const AFTER = 4;
-/** It is one Hadamard gate: a flip and a rotation, without a sign. */
-const HADAMARD = 8;
-/** All of it turns about X: no phases, though as a rotation about Y it would need both. */
-const ABOUT_X = 16;
 
 const bit = (wire: number) => 1 << wire;
 
@@ -40,22 +33,27 @@ export class FrameLowering {
   /** Wires that have a flip pending, where that is certain; where it depends on angles; wires that may have a sign pending. */
   #flips = 0;
   #uncertain: number;
+  /** Wires that nothing but flips acted on so far: they are stored as |0>. */
+  #fresh: number;
+  /** True where a wire starts with the image of |0> under its first run. */
+  sets = false;
   #signs = 0;
-  /**
-   * Phases of everything that do not depend on parameters: a complex number, as a sum of many angles would round
-   * worse, and eighths of a turn.
-   */
-  #globalReal = 1;
-  #globalImaginary = 0;
-  #globalEighths = 0;
+  readonly #global = new GlobalPhase();
 
-  constructor(wireCount: number, initialFlips: boolean) {
+  constructor(wireCount: number, initialFlips: boolean, startsAtZero: boolean) {
     this.#runs = new Uint8Array(wireCount);
     this.#slots = new Int32Array(wireCount).fill(-1);
     this.#partners = new Int32Array(wireCount);
     this.#matrices = new Int32Array(wireCount).fill(-1);
     this.#matrixPartners = new Int32Array(wireCount);
     this.#uncertain = initialFlips ? -1 : 0;
+    this.#fresh = startsAtZero ? -1 : 0;
+  }
+
+  /** The value of a wire where that is known whatever the angles, else -1. */
+  knownBit(wire: number): number {
+    if ((this.#fresh & bit(wire)) === 0 || this.#collects(wire)) return -1;
+    return (this.#flips >>> wire) & 1;
   }
 
   #add(kind: number, mask: number, controls = 0): number {
@@ -98,11 +96,19 @@ export class FrameLowering {
       this.#diagonalRun(wire, this.#globalHalf(angle));
       return;
     }
+    const known = this.knownBit(wire);
+    if (known === 1) this.global(angle);
+    if (known >= 0) return;
     this.tape.push(TapeCode.phase, wire, this.#slot(wire), this.units.add(angle));
   }
 
   /** `diag(e^(-i angle/2), e^(i angle/2))`. */
   rotateZ(wire: number, angle: ParameterValue): void {
+    const known = this.knownBit(wire);
+    if (known >= 0) {
+      this.global(scaleAngle(angle, known - 0.5));
+      return;
+    }
     const unit = this.units.add(angle, 0.5);
     if (this.#collects(wire)) this.#diagonalRun(wire, unit);
     else this.tape.push(TapeCode.rotateZ, wire, this.#slot(wire), unit);
@@ -111,16 +117,9 @@ export class FrameLowering {
   /** A phase of half an angle on everything, which makes `p` of `rz`; its unit. */
   #globalHalf(angle: ParameterValue): number {
     const unit = this.units.add(angle, 0.5);
-    if (typeof angle === 'number') this.#turn(angle / 2);
+    if (typeof angle === 'number') this.#global.turn(angle / 2);
     else this.tape.push(TapeCode.global, unit);
     return unit;
-  }
-
-  /** A constant phase on everything. */
-  #turn(angle: number): void {
-    const [c, s, real] = [Math.cos(angle), Math.sin(angle), this.#globalReal];
-    this.#globalReal = real * c - this.#globalImaginary * s;
-    this.#globalImaginary = real * s + this.#globalImaginary * c;
   }
 
   #diagonalRun(wire: number, unit: number): void {
@@ -132,7 +131,7 @@ export class FrameLowering {
   pauliX(wire: number): void {
     if (this.#collects(wire)) {
       this.#multiply(wire, RunGate.x, 0, ABOUT_X);
-      this.#globalEighths += 2;
+      this.#global.turnEighths(2);
       return;
     }
     this.tape.push(TapeCode.flip, wire);
@@ -142,9 +141,12 @@ export class FrameLowering {
   pauliZ(wire: number): void {
     if (this.#collects(wire)) {
       this.#multiply(wire, RunGate.z, 0, 0);
-      this.#globalEighths += 2;
+      this.#global.turnEighths(2);
       return;
     }
+    const known = this.knownBit(wire);
+    if (known === 1) this.#global.turnEighths(4);
+    if (known >= 0) return;
     this.tape.push(TapeCode.sign, wire);
     this.#signs |= bit(wire);
   }
@@ -153,13 +155,13 @@ export class FrameLowering {
     // Y = i X Z
     this.pauliZ(wire);
     this.pauliX(wire);
-    this.#globalEighths += 2;
+    this.#global.turnEighths(2);
   }
 
   hadamard(wire: number): void {
     const alone = !this.#collects(wire);
     this.#multiply(wire, RunGate.h, 0, 0);
-    this.#globalEighths += 2;
+    this.#global.turnEighths(2);
     if (alone) this.#runs[wire] = RUN | HADAMARD;
   }
 
@@ -176,7 +178,7 @@ export class FrameLowering {
     // sx = e^(i pi/4) rx(pi/2)
     const angle = inverse ? -Math.PI / 2 : Math.PI / 2;
     this.rotateX(wire, angle);
-    this.#globalEighths += inverse ? 7 : 1;
+    this.#global.turnEighths(inverse ? 7 : 1);
   }
 
   u(wire: number, theta: ParameterValue, phi: ParameterValue, lambda: ParameterValue): void {
@@ -192,13 +194,13 @@ export class FrameLowering {
     const [cr, ci, dr, di] = [matrix[4]!, matrix[5]!, matrix[6]!, matrix[7]!];
     const half = Math.atan2(ar * di + ai * dr - br * ci - bi * cr, ar * dr - ai * di - br * cr + bi * ci) / 2;
     const [c, s] = [Math.cos(half), Math.sin(half)];
-    this.#turn(half);
+    this.#global.turn(half);
     this.constants.push(Float64Array.of(ar * c + ai * s, ai * c - ar * s, cr * c + ci * s, ci * c - cr * s));
     this.#multiply(wire, RunGate.matrix, this.constants.length - 1, BEFORE | AFTER);
   }
 
   global(angle: ParameterValue): void {
-    if (typeof angle === 'number') this.#turn(angle);
+    if (typeof angle === 'number') this.#global.turn(angle);
     else this.tape.push(TapeCode.global, this.units.add(angle));
   }
 
@@ -208,6 +210,12 @@ export class FrameLowering {
     const run = this.#runs[wire]!;
     if (run === 0) return;
     this.#runs[wire] = 0;
+    if ((this.#fresh & bit(wire)) !== 0) {
+      this.#fresh &= ~bit(wire);
+      this.sets = true;
+      this.tape.push(TapeCode.start, wire);
+      return;
+    }
     if ((run & ABOUT_X) !== 0) {
       this.#rotateAboutX(wire);
       return;
@@ -241,6 +249,14 @@ export class FrameLowering {
   }
 
   controlledZ(a: number, b: number): void {
+    for (const [known, other] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      const value = this.knownBit(known);
+      if (value === 1) this.pauliZ(other);
+      if (value >= 0) return;
+    }
     this.flush(a);
     this.flush(b);
     this.tape.push(TapeCode.controlledZ, a, b);
@@ -253,21 +269,45 @@ export class FrameLowering {
 
   /** A phase where all wires of the mask (two or more) are 1. */
   phaseTerm(mask: number, angle: ParameterValue): void {
-    this.#flushAll(mask);
-    this.tape.push(TapeCode.phaseTerm, this.#add(OperationKind.phase, mask), this.units.add(angle));
+    const known = this.#knownWires(mask);
+    if ((known & ~this.#flips) !== 0) return;
+    const rest = mask & ~known;
+    if (rest === 0) this.global(angle);
+    else if ((rest & (rest - 1)) === 0) this.phase(31 - Math.clz32(rest), angle);
+    else {
+      this.#flushAll(rest);
+      this.tape.push(TapeCode.phaseTerm, this.#add(OperationKind.phase, rest), this.units.add(angle));
+    }
   }
 
   /** `exp(-i angle/2 (-1)^parity)` of two wires or more. */
   parityTerm(mask: number, angle: ParameterValue): void {
-    this.#flushAll(mask);
-    this.tape.push(TapeCode.parityTerm, this.#add(OperationKind.parity, mask), this.units.add(angle, 0.5));
-    this.#signs |= mask;
+    const known = this.#knownWires(mask);
+    const rest = mask & ~known;
+    const signed = isOdd(known & this.#flips) ? scaleAngle(angle, -1) : angle;
+    if (rest === 0) this.global(scaleAngle(signed, -0.5));
+    else if ((rest & (rest - 1)) === 0) this.rotateZ(31 - Math.clz32(rest), signed);
+    else {
+      this.#flushAll(rest);
+      this.tape.push(TapeCode.parityTerm, this.#add(OperationKind.parity, rest), this.units.add(signed, 0.5));
+      this.#signs |= rest;
+    }
+  }
+
+  #knownWires(mask: number): number {
+    let known = 0;
+    for (let rest = mask & this.#fresh; rest !== 0; rest &= rest - 1) {
+      const wire = 31 - Math.clz32(rest & -rest);
+      if (this.knownBit(wire) >= 0) known |= bit(wire);
+    }
+    return known;
   }
 
   /** `[2^k]` angles, bit 0 of an index being that of the first wire. */
   diagonal(wires: readonly number[], phases: Float64Array): void {
     const mask = wires.reduce((sum, wire) => sum | bit(wire), 0);
     this.#flushAll(mask);
+    this.#fresh &= ~mask;
     const operation = this.#add(OperationKind.diagonal, mask);
     this.#wires.set(operation, wires);
     this.tape.push(TapeCode.diagonalTerm, operation, this.constants.push(phases) - 1);
@@ -283,6 +323,7 @@ export class FrameLowering {
   #beginMatrix(a: number, b: number): void {
     for (const wire of [a, b]) if (this.#matrices[wire]! >= 0) this.#endMatrix(wire);
     const both = bit(a) | bit(b);
+    this.#fresh &= ~both;
     for (const wire of [a, b]) {
       for (let rest = this.#partners[wire]! & ~both; rest !== 0; rest &= rest - 1) {
         this.#storeControlledZ(wire, 31 - Math.clz32(rest & -rest));
@@ -336,8 +377,7 @@ export class FrameLowering {
   /** Executes what is pending, but for flips. */
   finish(): LoweredOperations {
     const wireCount = this.#runs.length;
-    this.#turn((this.#globalEighths % 8) * (Math.PI / 4));
-    const globalAngle = Math.atan2(this.#globalImaginary, this.#globalReal);
+    const globalAngle = this.#global.finish();
     if (globalAngle !== 0) this.tape.push(TapeCode.global, this.units.add(globalAngle));
     for (let wire = 0; wire < wireCount; wire++) this.flush(wire);
     for (let wire = 0; wire < wireCount; wire++) {

@@ -19,6 +19,8 @@ export interface LoweringOptions {
   readonly keep?: 'active' | 'all';
   /** True where the program may begin on a state with flips pending, which is then no reason to bind otherwise. */
   readonly continues?: boolean;
+  /** True where the program always begins on |0...0>: gates on one qubit ahead of all others then give the state to begin with. */
+  readonly startsAtZero?: boolean;
 }
 
 /**
@@ -38,7 +40,7 @@ export function lowerCircuit(
       actual: activeQubits.length,
     });
   }
-  const lowering = new CircuitLowering(activeQubits, qubitCount, options.continues ?? false);
+  const lowering = new CircuitLowering(activeQubits, qubitCount, options);
   for (const instruction of instructions) lowering.add(instruction);
   return lowering.finish();
 }
@@ -67,12 +69,13 @@ class CircuitLowering implements NotSink {
   readonly #frame: FrameLowering;
   readonly #nots = new PendingNots(this);
 
-  constructor(activeQubits: Int32Array, qubitCount: number, continues: boolean) {
+  constructor(activeQubits: Int32Array, qubitCount: number, options: LoweringOptions) {
     this.#qubitCount = qubitCount;
     this.#activeQubits = activeQubits;
     this.#wireOf = new Int32Array(qubitCount).fill(-1);
     for (let wire = 0; wire < activeQubits.length; wire++) this.#wireOf[activeQubits[wire]!] = wire;
-    this.#frame = new FrameLowering(activeQubits.length, continues);
+    const { continues = false, startsAtZero = false } = options;
+    this.#frame = new FrameLowering(activeQubits.length, continues, startsAtZero);
   }
 
   add(instruction: Instruction): void {
@@ -229,6 +232,9 @@ class CircuitLowering implements NotSink {
   }
 
   executeNot(control: number, target: number): void {
+    const known = this.#frame.knownBit(control);
+    if (known === 1) this.#frame.pauliX(target);
+    if (known >= 0) return;
     this.#frame.hadamard(target);
     this.#frame.controlledZ(control, target);
     this.#frame.hadamard(target);
@@ -298,6 +304,7 @@ class CircuitLowering implements NotSink {
       activeQubits: this.#activeQubits,
       finalPlaces: Int32Array.from(this.#wireOf, (wire) => (wire < 0 ? -1 : this.#activeQubits[wire]!)),
       operations,
+      sets: this.#frame.sets,
       tape: new Int32Array(this.#frame.tape),
       units,
       constants: this.#frame.constants,

@@ -55,6 +55,8 @@ export const TapeCode = {
   matrixEnd: 15,
   /** wire, rotation, slot before it or -1: turns a run about X alone into one rotation. */
   flushX: 16,
+  /** wire: the run on |0> is how the wire starts. */
+  start: 17,
 } as const;
 
 /** Gates that a run is made of, each of determinant 1: what is over counts as a global phase. */
@@ -83,6 +85,8 @@ export interface LoweredCircuit {
   /** For each logical qubit the one at whose starting place it ends: swaps are names. */
   readonly finalPlaces: Int32Array;
   readonly operations: LoweredOperations;
+  /** True where the program begins with a product state of its own, whatever is in memory. */
+  readonly sets: boolean;
   readonly tape: Int32Array;
   readonly units: Units;
   /** Matrices and diagonals that the tape refers to. */

@@ -94,6 +94,9 @@ function checkOperation(
   };
   const widthOf = (width: TableWidth) => (width === 'vector' ? lanes : 1);
   switch (operation.kind) {
+    case 'set-rows':
+      check(operation.table, 2 * lanes);
+      break;
     case 'rotate-rows':
       checkAxis(operation.axis);
       checkPosition(operation.position, kernel.blockQubits.length);

@@ -5,6 +5,7 @@ import type {
   RotatePhase,
   RotateRows,
   Scale,
+  SetRows,
   TableReference,
   TableWidth,
 } from '../vector-program.ts';
@@ -34,6 +35,16 @@ function loadFactor(code: KernelCode, reference: TableReference, width: TableWid
   if (width === 'vector') target.load(factor, place);
   else target.splat(factor, place);
   return factor;
+}
+
+export function emitSetRows(code: KernelCode, { table }: SetRows): void {
+  const { target, registers, rowCount, vectorBytes } = code;
+  const { base, offset } = code.tables.entry(table);
+  for (let row = 0; row < rowCount; row++) {
+    registers.parts(row).forEach((vector, part) => {
+      target.load(vector, { base, offset: offset + part * vectorBytes });
+    });
+  }
 }
 
 export function emitRotateRows(code: KernelCode, { axis, position, table, width, signs }: RotateRows): void {

@@ -7,6 +7,7 @@ const INSTRUCTIONS_PER_KERNEL = 5;
 
 /** Vector instructions per row, about. */
 const INSTRUCTIONS_PER_ROW: Readonly<Record<VectorOperation['kind'], number>> = {
+  'set-rows': 2,
   'rotate-rows': 3,
   'rotate-lanes': 4,
   'rotate-phase': 3,

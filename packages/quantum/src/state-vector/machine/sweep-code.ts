@@ -16,6 +16,7 @@ import {
   emitRotatePhase,
   emitRotateRows,
   emitScale,
+  emitSetRows,
 } from './rotation-code.ts';
 import {
   amplitudeBytes,
@@ -173,7 +174,9 @@ class SweepCode {
     if (!(task.readsState && task.writesState)) {
       target.addPointers(registers.inScratch, registers.scratch, registers.local);
     }
-    this.#emitRows(code, task.readsState, task.readsState ? inState : inTile, 'load');
+    if (operations[0]?.kind !== 'set-rows') {
+      this.#emitRows(code, task.readsState, task.readsState ? inState : inTile, 'load');
+    }
     for (const operation of operations) emitOperation(code, operation);
     this.#emitRows(code, task.writesState, task.writesState ? inState : inTile, 'store');
   }
@@ -245,6 +248,7 @@ const EMITTERS: {
     operation: Extract<VectorOperation, { readonly kind: Kind }>,
   ) => void;
 } = {
+  'set-rows': emitSetRows,
   'rotate-rows': emitRotateRows,
   'rotate-lanes': emitRotateLanes,
   'rotate-phase': emitRotatePhase,

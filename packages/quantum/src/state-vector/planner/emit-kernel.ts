@@ -72,6 +72,21 @@ export class KernelEmitter {
     }
   }
 
+  /** Begins with a product state instead of what is in memory. */
+  emitStart(physicalCount: number): void {
+    const { tables, laneQubits } = this.#context;
+    const outer = listBits(this.#outerOf(lowBits(physicalCount)));
+    const groups: number[][] = [[]];
+    for (let i = 0; i < outer.length; i += FACTOR_QUBITS) {
+      groups[i / FACTOR_QUBITS] = outer.slice(i, i + FACTOR_QUBITS);
+    }
+    const { lanes, factors } = tables.addStart(listBits(lowBits(laneQubits)), this.#block, groups);
+    this.#operations.unshift(
+      { kind: 'set-rows', table: lanes },
+      { kind: 'multiply-factors', factors, selection: null, trivialRows: 0 },
+    );
+  }
+
   finish(): RegisterKernel {
     return { blockQubits: this.#block, operations: this.#operations };
   }

@@ -40,6 +40,8 @@ export function measurePlan(program: VectorProgram): PlanStatistics {
 function countInstructions(operation: VectorOperation, blockQubits: number): number {
   const rows = 2 ** blockQubits;
   switch (operation.kind) {
+    case 'set-rows':
+      return 0;
     case 'multiply-phases':
       return InstructionCost.table * (1 - countBits(operation.trivialRows) / rows);
     case 'multiply-factors':

@@ -82,7 +82,7 @@ export function planSweeps(
     laneQubits: shape.laneQubits,
     tableQubits: shape.tableQubits,
   };
-  const sweeps = planAll(queue, context, layout.qubitCount, shape, options.onPlanned);
+  const sweeps = planAll(queue, context, layout.qubitCount, shape, lowered.sets, options.onPlanned);
   const plan = tables.finish();
   const program: VectorProgram = { layout, sweeps, tableLength: plan.length };
   const finalQubits = Int32Array.from(lowered.finalPlaces, (place, qubit) => {
@@ -127,6 +127,7 @@ function planAll(
   context: EmissionContext,
   qubitCount: number,
   shape: SweepShape,
+  sets: boolean,
   onPlanned: PlanOptions['onPlanned'],
 ): Sweep[] {
   // Any two qubits must fit besides the lanes, or a matrix on them would never be executed.
@@ -158,7 +159,13 @@ function planAll(
     else drafts.push({ tile, kernels });
   }
   const left = Array.from(queue.order.subarray(0, queue.total));
-  finishPhases(left, context, drafts, qubitCount, tileQubits, shape);
+  if (drafts.length === 0 && (sets || left.length > 0)) {
+    const block = chooseStreamingBlock(0, qubitCount, shape.laneQubits, shape.blockQubits);
+    const tile = fillWithLowest(block, tileQubits, 0);
+    drafts.push({ tile, kernels: [new KernelEmitter(context, block)] });
+  }
+  finishPhases(left, context, drafts.at(-1)?.kernels.at(-1));
+  if (sets) drafts[0]!.kernels[0]!.emitStart(qubitCount);
   if (onPlanned !== undefined) left.forEach(onPlanned);
   return drafts.map(({ tile, kernels }) => ({
     tileQubits: listBits(tile),
@@ -220,17 +227,8 @@ function planKernels(
 function finishPhases(
   terms: readonly number[],
   context: EmissionContext,
-  drafts: { tile: number; kernels: KernelEmitter[] }[],
-  qubitCount: number,
-  tileQubits: number,
-  shape: SweepShape,
+  last: KernelEmitter | undefined,
 ): void {
-  if (terms.length > 0 && drafts.length === 0) {
-    const block = chooseStreamingBlock(0, qubitCount, shape.laneQubits, shape.blockQubits);
-    const tile = fillWithLowest(block, tileQubits, 0);
-    drafts.push({ tile, kernels: [new KernelEmitter(context, block)] });
-  }
-  const last = drafts.at(-1)?.kernels.at(-1);
   if (terms.length > 0) last!.emitPhases(terms);
   if (context.tables.needsFinalScale()) last!.emitScale();
 }

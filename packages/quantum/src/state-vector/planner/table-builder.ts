@@ -6,6 +6,7 @@ import type {
   PhaseFill,
   ScaleFill,
   SelectedFill,
+  StartFill,
   TablePlan,
   TableTerm,
   TangentFills,
@@ -30,6 +31,7 @@ export class TableBuilder {
   readonly #scales: ScaleFill[] = [];
   /** Scratch: where a physical qubit's bit is within the current table. */
   readonly #localOf = new Int32Array(32);
+  #start: StartFill | null = null;
   #length = 0;
   #group = 0;
   #deferred = 0;
@@ -170,6 +172,30 @@ export class TableBuilder {
     };
   }
 
+  /** A product state: its lanes, and factors on groups of outer qubits, the first one with the rows. */
+  addStart(
+    lanes: readonly number[],
+    rows: readonly number[],
+    groups: readonly (readonly number[])[],
+  ): { lanes: TableReference; factors: TableReference[] } {
+    const wires = (qubits: readonly number[]) => qubits.map((qubit) => this.#wireOf[qubit]!);
+    const entryLength = 2 * 2 ** rows.length;
+    const laneStart = this.#allocate(2 * 2 ** lanes.length);
+    const factors = groups.map((outer, index) => ({
+      start: this.#allocate(entryLength * 2 ** outer.length),
+      rowWires: index === 0 ? wires(rows) : [],
+      outerWires: wires(outer),
+    }));
+    this.#start = { laneStart, laneWires: wires(lanes), rowCount: 2 ** rows.length, factors };
+    const reference = { indexQubits: [], parity: false };
+    return {
+      lanes: { ...reference, start: laneStart, entryLength: 2 * 2 ** lanes.length },
+      factors: factors.map(({ start }, index) => {
+        return { ...reference, start, indexQubits: groups[index]!, entryLength };
+      }),
+    };
+  }
+
   /** A matrix whose wire `i` is a row position or a lane. */
   addMatrix(
     operation: number,
@@ -214,6 +240,7 @@ export class TableBuilder {
       selected: this.#selected,
       matrices: this.#matrices,
       scales: this.#scales,
+      start: this.#start,
       scaleGroups: this.#group + 1,
       length: this.#length,
     };

@@ -67,6 +67,17 @@ export interface SelectedFill {
   readonly laneWires: readonly number[];
 }
 
+/**
+ * A product state: an entry `[2, lanes]`, and factors `[2, rowCount]` for every combination of outer bits, those without row wires
+ * the same in all rows. Wire -1: |0>.
+ */
+export interface StartFill {
+  readonly laneStart: number;
+  readonly laneWires: readonly number[];
+  readonly rowCount: number;
+  readonly factors: SelectedFill['factors'];
+}
+
 /** A dense matrix. For bit `i` of its index (a wire): the bit of `r` or of `m` that it is. */
 export interface MatrixFill {
   readonly operation: number;
@@ -91,6 +102,8 @@ export interface TablePlan {
   readonly selected: readonly SelectedFill[];
   readonly matrices: readonly MatrixFill[];
   readonly scales: readonly ScaleFill[];
+  /** Where the program does not begin with what is in memory. */
+  readonly start: StartFill | null;
   readonly scaleGroups: number;
   readonly length: number;
 }

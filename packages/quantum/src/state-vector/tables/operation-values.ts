@@ -19,6 +19,8 @@ export interface OperationValues {
   readonly matrices: Float64Array;
   /** `[wires, 2, 2]`: images of |0> under runs of one-qubit gates that are being collected. */
   readonly runs: Float64Array;
+  /** `[wires, 2, 2]`: amplitudes of |0> and |1> that wires start with, as they are stored. */
+  readonly starts: Float64Array;
   /** The frame: pending flips and signs, a bit per wire, and the phase of everything. */
   frameFlips: number;
   frameSigns: number;
@@ -45,6 +47,7 @@ export function createOperationValues(lowered: LoweredCircuit): OperationValues 
     places,
     matrices: new Float64Array(matrixLength),
     runs: new Float64Array(4 * lowered.activeQubits.length),
+    starts: new Float64Array(4 * lowered.activeQubits.length),
     frameFlips: 0,
     frameSigns: 0,
     phaseReal: 1,

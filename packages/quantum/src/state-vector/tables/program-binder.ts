@@ -3,6 +3,7 @@ import type { LoweredCircuit } from '../lowering/lowered-circuit.ts';
 import type { TablePlan } from '../planner/table-plan.ts';
 import { fillMatrix } from './fill-matrix.ts';
 import { createPhaseScratch, fillPhases, fillSelected, type PhaseScratch } from './fill-phases.ts';
+import { fillStart } from './fill-start.ts';
 import { fillTangents } from './fill-tangents.ts';
 import { createOperationValues, evaluateUnits, type OperationValues } from './operation-values.ts';
 import { replayTape } from './replay-tape.ts';
@@ -79,6 +80,7 @@ export class ProgramBinder {
     }
     for (const fill of plan.selected) fillSelected(fill, state, tables);
     for (const fill of plan.matrices) fillMatrix(fill, state, scales[fill.scaleGroup]!, tables);
+    if (plan.start !== null) fillStart(plan.start, state.starts, tables);
     for (const fill of plan.scales) tables[fill.start] = scales[fill.scaleGroup]!;
     const flips = start === undefined ? new Uint8Array(this.#physicalCount) : start.flips.slice();
     for (let wire = 0; wire < physicalOf.length; wire++)

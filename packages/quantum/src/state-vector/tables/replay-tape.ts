@@ -16,6 +16,8 @@ export function replayTape(lowered: LoweredCircuit, values: OperationValues): vo
   const { unitReal, unitImaginary, runs } = values;
   values.real.fill(1);
   values.imaginary.fill(0);
+  values.starts.fill(0);
+  for (let at = 0; at < values.starts.length; at += 4) values.starts[at] = 1;
   let at = 0;
   while (at < tape.length) {
     const code = tape[at]!;
@@ -43,6 +45,10 @@ export function replayTape(lowered: LoweredCircuit, values: OperationValues): vo
       case TapeCode.flushX:
         flushRunX(values, first, tape[at + 2]!, tape[at + 3]!);
         at += 4;
+        break;
+      case TapeCode.start:
+        startWire(values, first);
+        at += 2;
         break;
       case TapeCode.controlledZ:
         controlledZ(values, first, tape[at + 2]!);
@@ -230,6 +236,20 @@ function flushRun(
   values.imaginary[rotation] = (flip ? sSquared : cSquared) / (cSquared + sSquared);
   addPhaseOrSign(values, wire, after, hr * gr + hi * gi, hi * gr - hr * gi);
   if (flip) values.frameFlips ^= 1 << wire;
+}
+
+/** The image of the wire's value under a run, as it is stored behind the frame's flip: both are its first column, or both its second. */
+function startWire(values: OperationValues, wire: number): void {
+  const at = 4 * wire;
+  const [a, b, c, d] = values.runs.subarray(at, at + 4) as unknown as readonly [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const flipped = ((values.frameFlips >>> wire) & 1) === 1;
+  // The second column is [-conj(q), conj(p)], which the flip turns round.
+  values.starts.set(flipped ? [a, -b, -c, d] : [a, b, c, d], at);
 }
 
 /** A run `cos h - i sin h X`: beyond a quarter turn `X` goes to the frame, as in {@link reduceParity}. */
