@@ -53,6 +53,8 @@ const ODDITIES: readonly unknown[] = [
     { kind: 'if' },
     { bigint: 'x' },
     { length: 5 },
+    { bigint: '7' },
+    { toString: 1, valueOf: 1 },
     Number.NaN,
     { format: 'qedge-circuit' },
   ],

@@ -45,7 +45,7 @@ describe('Circuit', () => {
     expect(joined.instructions).toEqual(new Circuit(4, 3).h(3).cx(3, 1).measure(1, 2).instructions);
     expect(outer.instructions).toHaveLength(1);
     expect(() => new Circuit(1).compose(inner)).toThrow(/out of range/);
-    expect(() => outer.compose(inner, [3])).toThrow(/out of range/);
+    expect(() => outer.compose(inner, [3])).toThrow(/too few: .* 2, got 1/);
   });
 
   it('binds some parameters and keeps the others', () => {

@@ -12,6 +12,7 @@ import {
   type Instruction,
   type SwitchInstruction,
 } from './instruction.ts';
+import { copyExpression, replaceBodies } from './place-instruction.ts';
 import { checkName } from './register.ts';
 
 /** What control flow must fit. */
@@ -19,20 +20,27 @@ export interface ControlFlowContext extends InstructionContext {
   readonly variables: readonly ClassicalVariable[];
 }
 
-/** Checks control flow. @returns it rebuilt, with the qubits and classical bits that it touches. */
+/**
+ * Checks control flow.
+ *
+ * @param copyBody makes a body that nobody else can append to; thus no circuit contains itself.
+ * @returns it rebuilt from copies, with the qubits and classical bits that it touches.
+ */
 export function checkControlFlow(
-  value: ControlFlowInstruction,
+  given: ControlFlowInstruction,
   context: ControlFlowContext,
+  copyBody: (body: Circuit) => Circuit,
 ): ControlFlowInstruction {
-  if (value.kind === 'switch') checkPairs(value.cases);
-  for (const body of bodiesOf(value)) checkBody(body, context);
+  if (given.kind === 'switch') checkPairs(given.cases);
+  for (const body of bodiesOf(given)) checkBody(body, context);
+  const value = replaceBodies(given, copyBody);
   const check = (expression: ClassicalExpression) => checkExpression(expression, context);
   switch (value.kind) {
     case 'if':
       checkCast(check(value.condition), BOOL);
       return withWires({
         kind: 'if',
-        condition: value.condition,
+        condition: copyExpression(value.condition),
         // biome-ignore lint/suspicious/noThenProperty: the instruction is data, and "then" is what its branch is called.
         then: value.then,
         ...(value.otherwise ? { otherwise: value.otherwise } : {}),
@@ -40,7 +48,12 @@ export function checkControlFlow(
       });
     case 'while':
       checkCast(check(value.condition), BOOL);
-      return withWires({ kind: 'while', condition: value.condition, body: value.body, ...NO_WIRES });
+      return withWires({
+        kind: 'while',
+        condition: copyExpression(value.condition),
+        body: value.body,
+        ...NO_WIRES,
+      });
     case 'for':
       return withWires(checkFor(value, context));
     case 'switch':
@@ -48,11 +61,23 @@ export function checkControlFlow(
   }
 }
 
-const NO_NAMES = { quantumRegisters: [], classicalRegisters: [], variables: [] };
+const NO_NAMES: ReadonlySet<string> = new Set();
+/** OpenQASM 3 programs have at most 200 blocks inside one another. */
+const DEEPEST_BODIES = 250;
+
+/** @throws InvalidArgumentError for more bodies inside one another than programs that walk through them can take. */
+export function checkNesting(nesting: number): number {
+  if (nesting <= DEEPEST_BODIES) return nesting;
+  throw new InvalidArgumentError('Bodies of control flow are nested too deeply', {
+    expected: `at most ${DEEPEST_BODIES} inside one another`,
+    actual: nesting,
+  });
+}
+
 const NO_WIRES = { qubits: [] as readonly number[], clbits: [] as readonly number[] };
 
 function checkBody(body: Circuit, context: ControlFlowContext): void {
-  // Anything with these sizes is a circuit: bodies may come from another copy of this package.
+  // Anything with these sizes may be a circuit from another copy of this package.
   const fits =
     typeof body?.forEach === 'function' &&
     body.qubitCount <= context.qubitCount &&
@@ -84,11 +109,16 @@ function checkFor(value: ForInstruction, context: ControlFlowContext): ForInstru
     }
     if (variable) checkCast(type, checkType(variable.type));
   }
+  const { body } = value;
+  const own = variable && { name: variable.name, type: checkType(variable.type) };
+  // A body that was made before its loop does not know the variable yet.
+  if (own && !body.variables.some(({ name }) => name === own.name)) body.declare(own);
+  const [first, second, third] = items.map(copyExpression);
   return {
     kind: 'for',
-    variable: variable && { name: variable.name, type: checkType(variable.type) },
-    values: isList(values) ? [...values] : { start: values.start, stop: values.stop, step: values.step },
-    body: value.body,
+    variable: own,
+    values: isList(values) ? values.map(copyExpression) : { start: first!, stop: second!, step: third! },
+    body,
     ...NO_WIRES,
   };
 }
@@ -119,18 +149,14 @@ function checkSwitch(value: SwitchInstruction, context: ControlFlowContext): Swi
     }
     return [labels === 'default' ? labels : [...labels], body] as const;
   });
-  return { kind: 'switch', subject: value.subject, cases, ...NO_WIRES };
+  return { kind: 'switch', subject: copyExpression(value.subject), cases, ...NO_WIRES };
 }
 
 /** Checks an assignment. */
 export function checkAssign(value: AssignInstruction, context: ControlFlowContext): AssignInstruction {
   const target = checkTarget(value.target, context);
-  checkCast(checkExpression(value.value, context), typeOfTarget(target));
-  return { kind: 'assign', target, value: value.value, qubits: [] };
-}
-
-function typeOfTarget(target: ClassicalTarget) {
-  return typeOfExpression(target);
+  checkCast(checkExpression(value.value, context), typeOfExpression(target));
+  return { kind: 'assign', target, value: copyExpression(value.value), qubits: [] };
 }
 
 function checkTarget(target: ClassicalTarget, context: ControlFlowContext): ClassicalTarget {
@@ -143,7 +169,7 @@ function checkTarget(target: ClassicalTarget, context: ControlFlowContext): Clas
     });
   }
   checkExpression(target, context);
-  return target;
+  return copyExpression(target) as ClassicalTarget;
 }
 
 /**

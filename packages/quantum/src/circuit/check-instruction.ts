@@ -30,7 +30,7 @@ const DELAY_UNITS: readonly string[] = ['dt', 'ns', 'us', 'ms', 's'] satisfies D
  * @throws InvalidArgumentError saying what does not fit.
  */
 export function checkPlainInstruction(value: Instruction, context: InstructionContext): Instruction {
-  const name = instructionName(value);
+  const name = nameOf(value);
   if (isUnitaryKind(value)) return checkUnitaryKind(value, context.qubitCount);
   const qubits = checkQubits(name, value.qubits, context.qubitCount);
   switch (value.kind) {
@@ -46,24 +46,37 @@ export function checkPlainInstruction(value: Instruction, context: InstructionCo
       checkLength(name, 'qubits', 1, qubits.length);
       return { kind: 'reset', qubits: [qubits[0]!] };
     case 'delay':
-      if (!(value.duration >= 0 && Number.isFinite(value.duration)) || !DELAY_UNITS.includes(value.unit)) {
+      if (!(Number.isFinite(value.duration) && value.duration >= 0) || !DELAY_UNITS.includes(value.unit)) {
         throw new InvalidArgumentError('A delay is not usable', {
           expected: `a duration >= 0 in ${DELAY_UNITS.join(', ')}`,
-          actual: `${value.duration} ${value.unit}`,
+          actual: [value.duration, value.unit],
         });
       }
       return { kind: 'delay', qubits, duration: value.duration + 0, unit: value.unit };
     default:
       throw new InvalidArgumentError('Unknown instruction', {
         expected: 'a kind of instruction',
-        actual: String((value as { kind?: unknown }).kind),
+        actual: (value as { kind?: unknown }).kind,
       });
   }
 }
 
+/** The name for messages; it may come from outside, and be anything. */
+function nameOf(value: Instruction): string {
+  const name: unknown = instructionName(value);
+  if (typeof name === 'string') return name;
+  throw new InvalidArgumentError('Unknown instruction', {
+    expected: 'a kind of instruction and, for gates, a name',
+    actual: name,
+  });
+}
+
+/** More controls around controls are a mistake. */
+const DEEPEST_CONTROLS = 100;
+
 /** Checks a unitary instruction. @throws InvalidArgumentError saying what does not fit. */
-export function checkUnitaryKind(value: UnitaryKind, qubitCount: number): UnitaryKind {
-  const name = instructionName(recordOf(value, 'The body of controlled'));
+export function checkUnitaryKind(value: UnitaryKind, qubitCount: number, depth = 0): UnitaryKind {
+  const name = nameOf(recordOf(value, 'The body of controlled'));
   const qubits = checkQubits(name, value.qubits, qubitCount);
   switch (value.kind) {
     case 'gate':
@@ -72,9 +85,13 @@ export function checkUnitaryKind(value: UnitaryKind, qubitCount: number): Unitar
       checkSize(name, qubits.length, MAX_MATRIX_QUBITS);
       const matrix = copyNumbers(value.matrix);
       checkUnitary(matrix, qubits.length);
-      return value.label === undefined
-        ? { kind: 'unitary', qubits, matrix }
-        : { kind: 'unitary', qubits, matrix, label: String(value.label) };
+      const { label } = value;
+      if (label === undefined) return { kind: 'unitary', qubits, matrix };
+      if (typeof label === 'string') return { kind: 'unitary', qubits, matrix, label };
+      throw new InvalidArgumentError('The label of unitary is not usable', {
+        expected: 'a text',
+        actual: label,
+      });
     }
     case 'diagonal': {
       checkSize(name, qubits.length, MAX_TABLE_QUBITS);
@@ -95,11 +112,11 @@ export function checkUnitaryKind(value: UnitaryKind, qubitCount: number): Unitar
     case 'pauli-evolution':
       return checkPauliEvolution(value, qubits);
     case 'controlled':
-      return checkControlled(value, qubits, qubitCount);
+      return checkControlled(value, qubits, qubitCount, depth);
     default:
       throw new InvalidArgumentError('Unknown unitary instruction', {
         expected: 'gate, unitary, diagonal, permutation, pauli-evolution or controlled',
-        actual: String((value as { kind?: unknown }).kind),
+        actual: (value as { kind?: unknown }).kind,
       });
   }
 }
@@ -108,9 +125,16 @@ function checkControlled(
   value: Extract<UnitaryKind, { kind: 'controlled' }>,
   qubits: readonly number[],
   qubitCount: number,
+  depth: number,
 ): UnitaryKind {
+  if (depth > DEEPEST_CONTROLS) {
+    throw new InvalidArgumentError('Controlled instructions are nested too deeply', {
+      expected: `at most ${DEEPEST_CONTROLS} inside one another`,
+      remedy: 'Give all controls to one of them',
+    });
+  }
   const controls = checkQubits('controlled', value.controls, qubitCount);
-  const body = checkUnitaryKind(value.body, qubitCount);
+  const body = checkUnitaryKind(value.body, qubitCount, depth + 1);
   const expected = [...controls, ...body.qubits];
   if (expected.length !== qubits.length || expected.some((qubit, i) => qubit !== qubits[i])) {
     throw new InvalidArgumentError('The qubits of controlled are its controls, then those of its body', {
@@ -176,6 +200,8 @@ export function checkGateShape(
   values: readonly ParameterValue[],
 ): GateName {
   const gate = gateDefinition(name);
+  listOf(qubits, `The qubits of ${name}`);
+  listOf(values, `The parameters of ${name}`);
   if (!gate.variadic || qubits.length < gate.qubitCount) {
     checkLength(name, 'qubits', gate.qubitCount, qubits.length);
   }
@@ -195,7 +221,7 @@ export function checkAngle(name: string, angle: ParameterValue | string): Parame
   }
   throw new InvalidArgumentError(`An angle of ${name} is not usable`, {
     expected: 'a finite number or a parameter expression',
-    actual: String(angle),
+    actual: angle,
   });
 }
 
@@ -208,25 +234,62 @@ export function checkQubits(name: string, values: readonly number[], qubitCount:
 
 /** More are compared by a set. */
 const FEW = 16;
+/** What a set can hold. */
+const MOST_OPERANDS = 2 ** 24 - 1;
 
-/** @throws InvalidArgumentError unless the qubits exist and differ. */
-export function checkDistinctQubits(name: string, qubits: readonly number[], qubitCount: number): void {
+/** All qubits of a circuit, for one instruction. @throws InvalidArgumentError for more than one instruction takes. */
+export function allQubits(qubitCount: number): number[] {
+  checkOperandCount(qubitCount);
+  return Array.from({ length: qubitCount }, (_, i) => i);
+}
+
+function checkOperandCount(count: number): void {
+  if (count <= MOST_OPERANDS) return;
+  throw new InvalidArgumentError('An instruction has too many operands', {
+    expected: `at most ${MOST_OPERANDS}`,
+    actual: count,
+  });
+}
+
+/** @throws InvalidArgumentError unless the qubits (or classical bits, as `what` says) exist and differ. */
+export function checkDistinctQubits(
+  name: string,
+  qubits: readonly number[],
+  qubitCount: number,
+  what: 'qubits' | 'classical bits' = 'qubits',
+): void {
   let differ = true;
+  checkOperandCount(qubits.length);
   for (let i = 0; i < qubits.length; i++) {
     const qubit = qubits[i]!;
     if (!Number.isInteger(qubit) || qubit < 0 || qubit >= qubitCount) {
-      checkIndex(qubit, qubitCount, `The qubit of ${name}`);
+      checkIndex(qubit, qubitCount, `The ${what.slice(0, -1)} of ${name}`);
     }
     if (qubits.length <= FEW) for (let j = 0; j < i; j++) differ &&= qubits[j] !== qubit;
   }
   if (!differ || (qubits.length > FEW && new Set(qubits).size !== qubits.length)) {
-    throw new InvalidArgumentError(`The qubits of ${name} must differ`, { actual: qubits });
+    throw new InvalidArgumentError(`The ${what} of ${name} must differ`, { actual: qubits });
   }
 }
 
-/** A copy whose zeros have no sign. */
-function copyNumbers(values: Float64Array): Float64Array {
-  return Float64Array.from(listOf(values, 'A matrix or table'), (value) => value + 0);
+/** A copy whose zeros have no sign. @throws InvalidArgumentError for anything but a flat list of numbers. */
+export function copyNumbers(values: ArrayLike<number>): Float64Array {
+  const isList = Array.isArray(values) || (ArrayBuffer.isView(values) && 'length' in values);
+  if (!isList) throw notNumbers(values);
+  const copy = new Float64Array(values.length);
+  for (let i = 0; i < copy.length; i++) {
+    const value: unknown = values[i];
+    if (typeof value !== 'number') throw notNumbers(value);
+    copy[i] = value + 0;
+  }
+  return copy;
+}
+
+function notNumbers(actual: unknown): InvalidArgumentError {
+  return new InvalidArgumentError('A matrix or table is not usable', {
+    expected: 'one list of numbers: row after row, a complex number as its real and its imaginary part',
+    actual,
+  });
 }
 
 /** @throws InvalidArgumentError for what is not a list. */
@@ -264,6 +327,12 @@ export function checkIndex(index: number, count: number, what: string): void {
       actual: index,
     });
   }
+}
+
+/** An integer as a bigint; true and false are 1 and 0. @throws InvalidArgumentError for any other value. */
+export function checkInteger(value: number, what: string): bigint {
+  if (Number.isSafeInteger(value) || typeof value === 'boolean') return BigInt(value);
+  throw new InvalidArgumentError(`${what} is not usable`, { expected: 'an integer', actual: value });
 }
 
 function notFinite(what: string, actual?: number): InvalidArgumentError {

@@ -1,7 +1,15 @@
 /** @file Circuits as plain data, the form that goes through JSON. */
+import { InvalidArgumentError } from '@qedge/core';
+import { listOf, recordOf } from './check-instruction.ts';
 import type { Circuit } from './circuit.ts';
-import type { Register } from './classical-expression.ts';
+import type { ClassicalVariable, Register } from './classical-expression.ts';
+import type { Instruction } from './instruction.ts';
 import { ParameterExpression } from './parameter.ts';
+
+/** Lists and records inside one another: 250 bodies of control flow with the longest expressions take less. */
+const DEEPEST_NESTING = 1500;
+/** Integers of 1,000,000 bits have as many digits. */
+const BIGINT_TEXT = /^-?\d{1,301030}$/;
 
 /** A circuit as plain data. Expressions are texts, matrices lists of numbers, integers of classical expressions `{ bigint: text }`. */
 export interface CircuitData {
@@ -53,18 +61,49 @@ function isCircuit(value: object): value is Circuit {
   return typeof (value as Circuit).toJSON === 'function';
 }
 
-/** The inverse of `encodeRecord`, but for expressions and lists of numbers, which circuits convert themselves. */
-export function decodeRecord(
-  record: Readonly<Record<string, unknown>>,
-  toCircuit: (data: CircuitData) => Circuit,
-): unknown {
-  const decode = (value: unknown): unknown => {
-    if (typeof value !== 'object' || value === null) return value;
-    if (Array.isArray(value)) return value.map(decode);
-    if ((value as CircuitData).format === 'qedge-circuit') return toCircuit(value as CircuitData);
-    const { bigint } = value as { bigint?: unknown };
-    if (typeof bigint === 'string' && /^-?\d+$/.test(bigint)) return BigInt(bigint);
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, decode(inner)]));
-  };
-  return decode(record);
+/** Makes an empty circuit of so many qubits and classical bits. */
+type MakeCircuit = (qubitCount: number, clbitCount: number) => Circuit;
+
+/** The inverse of `encodeCircuit`. @throws InvalidArgumentError naming what does not fit. */
+export function decodeCircuit(data: CircuitData, make: MakeCircuit, depth = 0): Circuit {
+  if (data?.format !== 'qedge-circuit' || data.version !== 2 || !Array.isArray(data.instructions)) {
+    throw new InvalidArgumentError('Not a circuit', {
+      expected: 'format "qedge-circuit", version 2, and a list of instructions',
+      actual: [data?.format, data?.version].map((part) => (typeof part === 'object' ? typeof part : part)),
+    });
+  }
+  const circuit = make(data.qubitCount, data.clbitCount);
+  for (const register of listOf(data.quantumRegisters ?? [], 'The registers')) {
+    const { name, start, size } = recordOf(register, 'A register');
+    circuit.nameQubits(name, start, size);
+  }
+  for (const register of listOf(data.classicalRegisters ?? [], 'The registers')) {
+    const { name, start, size } = recordOf(register, 'A register');
+    circuit.nameClbits(name, start, size);
+  }
+  for (const variable of listOf(data.variables ?? [], 'The variables')) {
+    circuit.declare(decodeValue(variable, make, depth + 1) as ClassicalVariable);
+  }
+  for (const instruction of data.instructions) {
+    circuit.append(decodeValue(instruction, make, depth + 1) as Instruction);
+  }
+  return circuit;
+}
+
+/** The inverse of `encode`, but for expressions and lists of numbers, which circuits convert themselves. */
+function decodeValue(value: unknown, make: MakeCircuit, depth: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth > DEEPEST_NESTING) {
+    throw new InvalidArgumentError('The data of a circuit are nested too deeply', {
+      expected: `at most ${DEEPEST_NESTING} lists and records inside one another`,
+    });
+  }
+  if (Array.isArray(value)) return value.map((item) => decodeValue(item, make, depth + 1));
+  if ((value as CircuitData).format === 'qedge-circuit') {
+    return decodeCircuit(value as CircuitData, make, depth + 1);
+  }
+  const { bigint } = value as { bigint?: unknown };
+  if (typeof bigint === 'string' && BIGINT_TEXT.test(bigint)) return BigInt(bigint);
+  const entries = Object.entries(value).map(([key, inner]) => [key, decodeValue(inner, make, depth + 1)]);
+  return Object.fromEntries(entries);
 }

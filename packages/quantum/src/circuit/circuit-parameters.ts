@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '@qedge/core';
+import { recordOf } from './check-instruction.ts';
 import { bodiesOf, type Instruction, isControlFlow } from './instruction.ts';
 import type { ParameterBinding, ParameterValue } from './parameter.ts';
 
@@ -17,6 +18,7 @@ export function collectParameterNames(instruction: Instruction, names: Set<strin
 
 /** @throws InvalidArgumentError for names that are not known and values that are not finite. */
 export function checkBinding(values: ParameterBinding, names: readonly string[]): void {
+  recordOf(values, 'The values of parameters');
   const known = new Set(names);
   for (const [name, value] of Object.entries(values)) {
     if (!known.has(name)) {

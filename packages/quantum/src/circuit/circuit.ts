@@ -1,27 +1,35 @@
 import { InvalidArgumentError } from '@qedge/core';
-import { checkAssign, checkControlFlow, checkExpression } from './check-control-flow.ts';
+import { checkAssign, checkControlFlow, checkExpression, checkNesting } from './check-control-flow.ts';
 import {
   checkAngle,
   checkDistinctQubits,
   checkGateShape,
   checkPlainInstruction,
-  listOf,
   recordOf,
 } from './check-instruction.ts';
-import { type CircuitData, decodeRecord, encodeCircuit, encodeRecord } from './circuit-data.ts';
+import { type CircuitData, decodeCircuit, encodeCircuit, encodeRecord } from './circuit-data.ts';
 import { type InstructionFilter, measureDepth } from './circuit-depth.ts';
 import { checkBinding, collectParameterNames } from './circuit-parameters.ts';
-import { appendControlled, appendInverse, appendPlaced, appendPower } from './circuit-transform.ts';
+import {
+  adoptVariables,
+  appendControlled,
+  appendInverse,
+  appendPlaced,
+  appendPower,
+  checkComposition,
+  checkControlCount,
+} from './circuit-transform.ts';
 import type { ClassicalTarget, ClassicalVariable, Register } from './classical-expression.ts';
 import { checkCast, checkType } from './classical-type.ts';
 import type { GateName } from './gate-definition.ts';
-import { type Instruction, isControlFlow, isUnitaryKind } from './instruction.ts';
+import { checkMatrixSize } from './gate-matrix.ts';
+import { bodiesOf, type Instruction, isControlFlow, isUnitaryKind } from './instruction.ts';
 import { InstructionBuilder } from './instruction-builder.ts';
 import { matrixOf } from './instruction-matrix.ts';
 import { InstructionStore } from './instruction-store.ts';
 import type { ParameterBinding, ParameterValue } from './parameter.ts';
-import { bindInstruction } from './place-instruction.ts';
-import { checkName, checkRegister } from './register.ts';
+import { bindInstruction, copyExpression, type Place } from './place-instruction.ts';
+import { checkCount, checkName, checkRegister, MAX_BITS } from './register.ts';
 
 /**
  * A quantum circuit: instructions in order of time on `qubitCount` qubits, all |0> at the start, and `clbitCount` classical bits.
@@ -47,45 +55,33 @@ export class Circuit extends InstructionBuilder {
   readonly #variables: ClassicalVariable[] = [];
   /** Names in expressions, variables included. */
   readonly #names = new Set<string>();
+  /** Names of registers and variables. */
+  readonly #taken = new Set<string>();
+  /** How many bodies stand inside one another. */
+  #nesting = 0;
 
   /** @throws InvalidArgumentError unless both counts are integers in 0..2^31 - 1. */
   constructor(qubitCount = 0, clbitCount = 0) {
     super();
-    if (!isCount(qubitCount) || !isCount(clbitCount)) {
-      throw new InvalidArgumentError('A circuit has an impossible size', {
-        expected: 'integers >= 0',
-        actual: [qubitCount, clbitCount],
-      });
-    }
+    for (const count of [qubitCount, clbitCount]) checkCount(count, 'A circuit has an impossible size');
     this.#qubitCount = qubitCount;
     this.#clbitCount = clbitCount;
   }
 
   /** Rebuilds a circuit from `toJSON`'s record. @throws InvalidArgumentError naming what does not fit. */
   static fromJSON(data: CircuitData): Circuit {
-    if (data?.format !== 'qedge-circuit' || data.version !== 2 || !Array.isArray(data.instructions)) {
-      throw new InvalidArgumentError('Not a circuit', {
-        expected: 'format "qedge-circuit", version 2',
-        actual: JSON.stringify([data?.format, data?.version]),
-      });
+    return decodeCircuit(data, (qubitCount, clbitCount) => new Circuit(qubitCount, clbitCount));
+  }
+
+  /** A circuit as one of this class: it may come from another copy of this package. @throws InvalidArgumentError for what is none. */
+  static #adopted(circuit: Circuit): Circuit {
+    if (typeof circuit === 'object' && circuit !== null) {
+      if (#store in circuit) return circuit;
+      if (typeof (circuit as Circuit).toJSON === 'function') {
+        return Circuit.fromJSON((circuit as Circuit).toJSON());
+      }
     }
-    const circuit = new Circuit(data.qubitCount, data.clbitCount);
-    for (const register of listOf(data.quantumRegisters ?? [], 'The registers')) {
-      const { name, start, size } = recordOf(register, 'A register');
-      circuit.nameQubits(name, start, size);
-    }
-    for (const register of listOf(data.classicalRegisters ?? [], 'The registers')) {
-      const { name, start, size } = recordOf(register, 'A register');
-      circuit.nameClbits(name, start, size);
-    }
-    const toCircuit = (body: CircuitData) => Circuit.fromJSON(body);
-    for (const variable of listOf(data.variables ?? [], 'The variables')) {
-      circuit.declare(decodeRecord(variable, toCircuit) as ClassicalVariable);
-    }
-    for (const instruction of data.instructions) {
-      circuit.append(decodeRecord(instruction, toCircuit) as Instruction);
-    }
-    return circuit;
+    throw new InvalidArgumentError('Not a circuit', { expected: 'a Circuit', actual: circuit });
   }
 
   get qubitCount(): number {
@@ -141,7 +137,7 @@ export class Circuit extends InstructionBuilder {
   /** Adds qubits under a name. @returns the register. @throws InvalidArgumentError for a name that is taken. */
   addQuantumRegister(name: string, size: number): Register {
     const start = this.#qubitCount;
-    checkRegister(this, { name, start, size }, Number.MAX_SAFE_INTEGER);
+    checkRegister(this.#taken, { name, start, size }, MAX_BITS);
     this.#qubitCount += size;
     return this.nameQubits(name, start, size);
   }
@@ -149,22 +145,24 @@ export class Circuit extends InstructionBuilder {
   /** Adds classical bits under a name. @returns the register. */
   addClassicalRegister(name: string, size: number): Register {
     const start = this.#clbitCount;
-    checkRegister(this, { name, start, size }, Number.MAX_SAFE_INTEGER);
+    checkRegister(this.#taken, { name, start, size }, MAX_BITS);
     this.#clbitCount += size;
     return this.nameClbits(name, start, size);
   }
 
   /** Names qubits `start..start + size - 1`. @throws InvalidArgumentError for a name that is taken or qubits that are not there. */
   nameQubits(name: string, start: number, size: number): Register {
-    const register = checkRegister(this, { name, start, size }, this.#qubitCount);
+    const register = checkRegister(this.#taken, { name, start, size }, this.#qubitCount);
     this.#quantumRegisters.push(register);
+    this.#taken.add(name);
     return register;
   }
 
   /** Names classical bits `start..start + size - 1`. */
   nameClbits(name: string, start: number, size: number): Register {
-    const register = checkRegister(this, { name, start, size }, this.#clbitCount);
+    const register = checkRegister(this.#taken, { name, start, size }, this.#clbitCount);
     this.#classicalRegisters.push(register);
+    this.#taken.add(name);
     return register;
   }
 
@@ -175,17 +173,27 @@ export class Circuit extends InstructionBuilder {
    */
   declare(variable: ClassicalVariable): Extract<ClassicalTarget, { kind: 'variable' }> {
     const { name, initial } = recordOf(variable, 'A variable');
-    checkName(this, name);
+    checkName(this.#taken, name);
     const type = checkType(variable.type);
     if (initial) checkCast(checkExpression(initial, this), type);
-    this.#variables.push(initial ? { name, type, initial } : { name, type });
+    this.#variables.push(initial ? { name, type, initial: copyExpression(initial) } : { name, type });
+    this.#taken.add(name);
     return { kind: 'variable', name, type };
   }
 
-  /** Appends an instruction after checking it. @throws InvalidArgumentError when it does not fit. */
+  /**
+   * Appends an instruction after checking it. Lists, expressions and bodies are copied.
+   *
+   * @throws InvalidArgumentError when it does not fit, or when more than 250 bodies stand inside one another.
+   */
   append(instruction: Instruction): this {
     recordOf(instruction, 'An instruction');
-    if (isControlFlow(instruction)) return this.#push(checkControlFlow(instruction, this));
+    if (isControlFlow(instruction)) {
+      const checked = checkControlFlow(instruction, this, (body) => Circuit.#adopted(body).clone());
+      const nesting = bodiesOf(checked).reduce((most, body) => Math.max(most, body.#nesting + 1), 1);
+      this.#nesting = Math.max(this.#nesting, checkNesting(nesting));
+      return this.#push(checked);
+    }
     switch (instruction.kind) {
       case 'assign':
         return this.#push(checkAssign(instruction, this));
@@ -229,9 +237,10 @@ export class Circuit extends InstructionBuilder {
   /** A circuit of the same qubits, classical bits, registers and variables, without instructions: what bodies begin as. */
   emptyCopy(): Circuit {
     const copy = new Circuit(this.#qubitCount, this.#clbitCount);
-    copy.#quantumRegisters.push(...this.#quantumRegisters);
-    copy.#classicalRegisters.push(...this.#classicalRegisters);
-    copy.#variables.push(...this.#variables);
+    for (const register of this.#quantumRegisters) copy.#quantumRegisters.push(register);
+    for (const register of this.#classicalRegisters) copy.#classicalRegisters.push(register);
+    for (const variable of this.#variables) copy.#variables.push(variable);
+    for (const name of this.#taken) copy.#taken.add(name);
     return copy;
   }
 
@@ -242,37 +251,33 @@ export class Circuit extends InstructionBuilder {
 
   #extend(other: Circuit): this {
     this.#store.append(other.#store);
+    this.#nesting = Math.max(this.#nesting, other.#nesting);
     for (const name of other.#names) this.#names.add(name);
     return this;
   }
 
   /**
    * This circuit followed by another one, whose qubit `i` becomes `qubits[i]` (default `i`) and whose classical bit `i` becomes
-   * `clbits[i]` (default `i`). Variables of the same name are the same variable.
+   * `clbits[i]` (default `i`). Parameters of the same name are the same parameter, variables the same variable.
    *
-   * @throws InvalidArgumentError when the other circuit does not fit.
+   * @throws InvalidArgumentError when the other circuit does not fit, or uses a name for a parameter that is a variable here.
    */
   compose(other: Circuit, qubits?: readonly number[], clbits?: readonly number[]): Circuit {
-    const composed = this.clone();
-    composed.adoptVariables(other);
-    const fits = other.qubitCount <= this.#qubitCount && other.clbitCount <= this.#clbitCount;
-    if (fits && !qubits && !clbits) return composed.#extend(other);
-    appendPlaced(composed, other, qubits, clbits);
-    return composed;
+    return this.clone().appendCircuit(other, qubits, clbits);
   }
 
-  /** Declares the variables of another circuit that are not here yet. @throws InvalidArgumentError where types differ. */
-  adoptVariables(other: Circuit): void {
-    for (const variable of other.variables) {
-      const own = this.#variables.find(({ name }) => name === variable.name);
-      if (own === undefined) this.declare(variable);
-      else if (JSON.stringify(own.type) !== JSON.stringify(variable.type)) {
-        throw new InvalidArgumentError(`Two variables are called "${own.name}"`, {
-          expected: own.type,
-          actual: variable.type,
-        });
-      }
+  /** Appends another circuit to this one, as {@link compose} does to a copy: for many small ones, which a copy each would slow. */
+  appendCircuit(other: Circuit, qubits?: readonly number[], clbits?: readonly number[]): this {
+    const source = other === this ? this.clone() : Circuit.#adopted(other);
+    checkComposition(this, source, qubits, clbits);
+    if (qubits || clbits) {
+      const placeClbit: Place = clbits ? (clbit) => clbits[clbit]! : (clbit) => clbit;
+      adoptVariables(this, source, placeClbit);
+      appendPlaced(this, source, qubits ? (qubit) => qubits[qubit]! : (qubit) => qubit, placeClbit);
+      return this;
     }
+    adoptVariables(this, source);
+    return this.#extend(source);
   }
 
   /** The circuit that undoes this one. @throws InvalidArgumentError when it has anything but unitary instructions and barriers. */
@@ -284,10 +289,12 @@ export class Circuit extends InstructionBuilder {
    * The circuit that acts where `count` further qubits have the given states (default: all 1). They become qubits `0..count - 1`,
    * the others move up; registers are not kept.
    *
-   * @throws InvalidArgumentError when the circuit has anything but unitary instructions and barriers.
+   * @throws InvalidArgumentError when the circuit has anything but unitary instructions and barriers, or for another number of
+   *   states than of controls.
    */
-  control(count = 1, state?: readonly (0 | 1)[]): Circuit {
-    const wide = new Circuit(this.#qubitCount + count, this.#clbitCount);
+  control(count = 1, state: readonly (0 | 1)[] = range(checkControlCount(count)).map(() => 1)): Circuit {
+    const wide = new Circuit(this.#qubitCount + checkControlCount(count), this.#clbitCount);
+    adoptVariables(wide, this);
     return appendControlled(wide, this, count, state);
   }
 
@@ -307,14 +314,10 @@ export class Circuit extends InstructionBuilder {
 
   /** The circuit so many times in a row. @throws InvalidArgumentError unless the count is an integer >= 0. */
   repeat(count: number): Circuit {
-    if (!isCount(count)) {
-      throw new InvalidArgumentError('A number of repetitions is not usable', {
-        expected: 'an integer >= 0',
-        actual: count,
-      });
-    }
+    checkCount(count, 'A number of repetitions is not usable');
+    this.#store.checkRepeated(count);
     const repeated = this.emptyCopy();
-    for (let i = 0; i < count; i++) repeated.#extend(this);
+    if (this.#store.count > 0) for (let i = 0; i < count; i++) repeated.#extend(this);
     return repeated;
   }
 
@@ -346,6 +349,7 @@ export class Circuit extends InstructionBuilder {
    * @throws InvalidArgumentError when it is not unitary, has free parameters, or more than 12 qubits.
    */
   toMatrix(): Float64Array {
+    checkMatrixSize(this.#qubitCount);
     return matrixOf(this.instructions, range(this.#qubitCount));
   }
 
@@ -353,7 +357,8 @@ export class Circuit extends InstructionBuilder {
   equals(other: Circuit): boolean {
     const frame = (circuit: Circuit) => JSON.stringify(circuit.emptyCopy());
     const spell = (instruction: Instruction) => JSON.stringify(encodeRecord(instruction));
-    return frame(this) === frame(other) && this.#store.equals(other.#store, (a, b) => spell(a) === spell(b));
+    const same = Circuit.#adopted(other);
+    return frame(this) === frame(same) && this.#store.equals(same.#store, (a, b) => spell(a) === spell(b));
   }
 
   /**
@@ -387,8 +392,4 @@ export class Circuit extends InstructionBuilder {
 
 function range(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i);
-}
-
-function isCount(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0 && value < 2 ** 31;
 }

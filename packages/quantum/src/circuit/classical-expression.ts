@@ -1,6 +1,7 @@
 /**
  * @file Classical values and expressions of dynamic circuits, with the meaning that OpenQASM 3 gives them. Plain data.
  */
+import { checkInteger } from './check-instruction.ts';
 
 /** The type of a classical value. */
 export type ClassicalType =
@@ -119,6 +120,7 @@ export interface ClassicalVariable {
  * The condition of most branches: a classical bit, or a classical register as a number with bit 0 the least significant, equals a
  * value.
  *
+ * @throws InvalidArgumentError for a value that is not an integer.
  * @example
  * const c = circuit.addClassicalRegister('c', 2);
  * circuit.ifTest(bitsEqual(c, 3), (body) => body.x(0));
@@ -131,7 +133,7 @@ export function bitsEqual(bits: number | Register, value: number): ClassicalExpr
   const right: ClassicalExpression = {
     kind: 'literal',
     type: { kind: 'int', size: 64 },
-    value: BigInt(value),
+    value: checkInteger(value, 'The number to compare with'),
   };
   return { kind: 'binary', operator: '==', left, right };
 }

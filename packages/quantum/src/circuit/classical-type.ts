@@ -17,6 +17,10 @@ export const COUNT: ClassicalType = { kind: 'uint', size: 32 };
 /** Wider values are a mistake. */
 const MAX_SIZE = 1_000_000;
 const DEEPEST_NESTING = 500;
+/** Parts of one expression: larger ones share parts that were put together again and again. */
+const MOST_PARTS = 100_000;
+/** Powers of wider integers take minutes. */
+const WIDEST_POWER = 4096;
 
 /** `uint[8]`, `bool`: the spelling of a type. */
 export function formatType(type: ClassicalType): string {
@@ -52,7 +56,9 @@ const isBits = ({ kind }: ClassicalType) =>
 const sizeOf = (type: ClassicalType) => (type.kind === 'bool' ? 1 : type.size);
 
 function refuse(what: string, ...types: ClassicalType[]): InvalidArgumentError {
-  return new InvalidArgumentError(`${what} does not take these types`, {
+  // An operator that comes from outside may be anything.
+  const name: string = typeof what === 'string' ? what : 'An operator';
+  return new InvalidArgumentError(`${name} does not take these types`, {
     expected: 'operands as in OpenQASM 3, or a cast',
     actual: types.map(formatType).join(' and '),
   });
@@ -166,6 +172,7 @@ function typeArithmetic(operator: string, a: ClassicalType, b: ClassicalType): B
   const type = arithmeticType(operator, a, b);
   if (operator === '%' && type.kind === 'float') throw refuse(operator, a, b);
   if (operator === '**' && isInteger(type)) {
+    if (sizeOf(type) > WIDEST_POWER) throw refuse(`A power of more than ${WIDEST_POWER} bits`, a, b);
     return { left: type, right: b.kind === 'bool' ? COUNT : b, result: type };
   }
   return both(type);
@@ -197,7 +204,7 @@ export const REAL_FUNCTIONS: Readonly<Partial<Record<ClassicalFunction, (value: 
 /** The type of a function's result. @throws InvalidArgumentError for arguments that it does not take. */
 export function typeCall(name: ClassicalFunction, types: readonly ClassicalType[]): ClassicalType {
   const [first, second] = types;
-  if (Object.hasOwn(REAL_FUNCTIONS, name)) {
+  if (typeof name === 'string' && Object.hasOwn(REAL_FUNCTIONS, name)) {
     const takesAngle = name === 'sin' || name === 'cos' || name === 'tan';
     if (types.length === 1 && (isNumber(first!) || (takesAngle && first!.kind === 'angle'))) return FLOAT64;
     throw refuse(name, ...types);
@@ -217,7 +224,7 @@ export function typeCall(name: ClassicalFunction, types: readonly ClassicalType[
       if (types.length === 2) return typeBinary('**', first!, second!).result;
       break;
     default:
-      throw new InvalidArgumentError('Unknown function', { actual: String(name) });
+      throw new InvalidArgumentError('Unknown function', { actual: name });
   }
   throw refuse(name, ...types);
 }
@@ -248,17 +255,22 @@ function checkLiteral(type: ClassicalType, value: unknown): ClassicalType {
  *
  * @throws InvalidArgumentError where operands do not fit their operators.
  */
-export function typeOfExpression(expression: ClassicalExpression, depth = 0): ClassicalType {
-  if (depth > DEEPEST_NESTING) {
+export function typeOfExpression(expression: ClassicalExpression): ClassicalType {
+  return typeOfPart(expression, 0, { left: MOST_PARTS });
+}
+
+function typeOfPart(expression: ClassicalExpression, depth: number, parts: { left: number }): ClassicalType {
+  if (depth > DEEPEST_NESTING || --parts.left < 0) {
     throw new InvalidArgumentError('A classical expression is nested too deeply', {
-      expected: `at most ${DEEPEST_NESTING} levels`,
+      expected: `at most ${DEEPEST_NESTING} levels and ${MOST_PARTS} parts`,
     });
   }
-  const typeOf = (child: ClassicalExpression) => typeOfExpression(child, depth + 1);
+  const typeOf = (child: ClassicalExpression) => typeOfPart(child, depth + 1, parts);
   switch (expression?.kind) {
     case 'literal':
       return checkLiteral(checkType(expression.type), expression.value);
     case 'variable':
+      if (typeof expression.name !== 'string') break;
       return checkType(expression.type);
     case 'bit':
       return BIT;
@@ -280,7 +292,6 @@ export function typeOfExpression(expression: ClassicalExpression, depth = 0): Cl
     }
     case 'call':
       return typeCall(expression.function, listOf(expression.arguments, 'Arguments').map(typeOf));
-    default:
-      throw new InvalidArgumentError('Not a classical expression', { actual: expression });
   }
+  throw new InvalidArgumentError('Not a classical expression', { actual: expression });
 }

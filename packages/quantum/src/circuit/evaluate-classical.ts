@@ -242,9 +242,12 @@ function powerModulo(base: bigint, exponent: bigint, size: number): bigint {
       actual: String(exponent),
     });
   }
+  const isLong = exponent >= BigInt(size);
+  if (isLong && base % 2n === 0n) return 0n;
   let result = 1n;
   let square = BigInt.asUintN(size, base);
-  for (let rest = exponent; rest > 0n; rest >>= 1n) {
+  // Odd numbers come back to 1 after 2^size multiplications, or after a divisor of that.
+  for (let rest = isLong ? BigInt.asUintN(size, exponent) : exponent; rest > 0n; rest >>= 1n) {
     if (rest & 1n) result = BigInt.asUintN(size, result * square);
     square = BigInt.asUintN(size, square * square);
   }

@@ -1,12 +1,24 @@
 import { InvalidArgumentError } from '@qedge/core';
 import { gateDefinition } from './gate-definition.ts';
 
+/** `[2^12, 2^12]` complex doubles are 256 MiB. */
+const MAX_MATRIX_QUBITS = 12;
+
+/** @throws InvalidArgumentError for more qubits than a dense matrix is made for. */
+export function checkMatrixSize(qubitCount: number): void {
+  if (qubitCount <= MAX_MATRIX_QUBITS) return;
+  throw new InvalidArgumentError('A matrix would be too large', {
+    expected: `at most ${MAX_MATRIX_QUBITS} qubits`,
+    actual: qubitCount,
+  });
+}
+
 /**
  * The whole unitary of a gate, its controls included: complex, row-major, interleaved `[2^k, 2^k, (re, im)]`. Bit `i` of an
  * index belongs to the gate's qubit number `i`, so the first qubit is the least significant, as in Qiskit.
  *
  * @param qubitCount for variadic gates, how many qubits; default the least.
- * @throws InvalidArgumentError for an unknown gate or a wrong number of parameters or qubits.
+ * @throws InvalidArgumentError for an unknown gate, a wrong number of parameters or qubits, or more than 12 qubits.
  */
 export function gateMatrix(
   name: string,
@@ -14,7 +26,8 @@ export function gateMatrix(
   qubitCount = gateDefinition(name).qubitCount,
 ): Float64Array {
   const gate = gateDefinition(name);
-  if (qubitCount !== gate.qubitCount && !(gate.variadic && qubitCount > gate.qubitCount)) {
+  const isLonger = gate.variadic && Number.isInteger(qubitCount) && qubitCount > gate.qubitCount;
+  if (qubitCount !== gate.qubitCount && !isLonger) {
     throw new InvalidArgumentError(`Gate ${name} takes other qubits`, {
       expected: gate.variadic ? `at least ${gate.qubitCount}` : gate.qubitCount,
       actual: qubitCount,
@@ -26,6 +39,7 @@ export function gateMatrix(
       actual: parameters.length,
     });
   }
+  checkMatrixSize(qubitCount);
   const base = gate.matrix(parameters);
   const controlCount = gate.controlCount + qubitCount - gate.qubitCount;
   const size = 1 << qubitCount;

@@ -1,3 +1,4 @@
+import { allQubits, checkInteger, copyNumbers, recordOf } from './check-instruction.ts';
 import type { Circuit } from './circuit.ts';
 import type { ClassicalExpression, ClassicalTarget, ClassicalType } from './classical-expression.ts';
 import { GateBuilder } from './gate-builder.ts';
@@ -15,8 +16,6 @@ export type LoopValues =
 /** The type that loop variables have unless another is given. */
 const LOOP_TYPE: ClassicalType = { kind: 'int', size: 64 };
 
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
-
 /** Methods for every kind of instruction. */
 export abstract class InstructionBuilder extends GateBuilder {
   abstract readonly qubitCount: number;
@@ -25,12 +24,12 @@ export abstract class InstructionBuilder extends GateBuilder {
 
   /** A matrix `[2^k, 2^k, 2]`, row-major and interleaved, bit 0 of an index for the first qubit. @throws InvalidArgumentError unless unitary. */
   unitary(matrix: ArrayLike<number>, qubits: readonly number[], label?: string): this {
-    const plain = { kind: 'unitary', qubits, matrix: Float64Array.from(matrix) } as const;
+    const plain = { kind: 'unitary', qubits, matrix: copyNumbers(matrix) } as const;
     return this.append(label === undefined ? plain : { ...plain, label });
   }
   /** `diag(e^(i phases[0]), ...)`, bit 0 of an index for the first qubit. */
   diagonal(phases: ArrayLike<number>, qubits: readonly number[]): this {
-    return this.append({ kind: 'diagonal', qubits, phases: Float64Array.from(phases) });
+    return this.append({ kind: 'diagonal', qubits, phases: copyNumbers(phases) });
   }
   /** What `qubits[i]` holds goes to `qubits[permutation[i]]`. */
   permute(permutation: readonly number[], qubits: readonly number[]): this {
@@ -40,17 +39,17 @@ export abstract class InstructionBuilder extends GateBuilder {
   pauliEvolution(
     terms: readonly (readonly [string, number])[],
     time: ParameterValue,
-    qubits: readonly number[] = range(this.qubitCount),
+    qubits: readonly number[] = allQubits(this.qubitCount),
   ): this {
     return this.append({ kind: 'pauli-evolution', qubits, terms, time });
   }
   /** Brings qubits to a state: amplitudes `[2^k, 2]` interleaved, of norm 1. */
-  initialize(amplitudes: ArrayLike<number>, qubits: readonly number[] = range(this.qubitCount)): this {
-    return this.append({ kind: 'initialize', qubits, amplitudes: Float64Array.from(amplitudes) });
+  initialize(amplitudes: ArrayLike<number>, qubits: readonly number[] = allQubits(this.qubitCount)): this {
+    return this.append({ kind: 'initialize', qubits, amplitudes: copyNumbers(amplitudes) });
   }
   /** Without qubits: across all of them. */
   barrier(...qubits: number[]): this {
-    return this.append({ kind: 'barrier', qubits: qubits.length > 0 ? qubits : range(this.qubitCount) });
+    return this.append({ kind: 'barrier', qubits: qubits.length > 0 ? qubits : allQubits(this.qubitCount) });
   }
   measure(qubit: number, clbit: number): this {
     return this.append({ kind: 'measure', qubits: [qubit], clbit });
@@ -100,8 +99,9 @@ export abstract class InstructionBuilder extends GateBuilder {
     const literal = (value: number): ClassicalExpression => ({
       kind: 'literal',
       type: LOOP_TYPE,
-      value: BigInt(value),
+      value: checkInteger(value, 'A value of a loop'),
     });
+    recordOf(values, 'The values of a loop');
     const items: ForInstruction['values'] = isRange(values)
       ? { start: literal(values.start), stop: literal(values.stop), step: literal(values.step ?? 1) }
       : values.map(literal);

@@ -1,12 +1,9 @@
 import { InvalidArgumentError } from '@qedge/core';
 import { applyToColumns, identityMatrix } from './complex-matrix.ts';
 import { expandInstruction } from './expand-instruction.ts';
-import { gateMatrix } from './gate-matrix.ts';
+import { checkMatrixSize, gateMatrix } from './gate-matrix.ts';
 import { type Instruction, instructionName, type UnitaryKind } from './instruction.ts';
 import type { ParameterValue } from './parameter.ts';
-
-/** `[2^12, 2^12]` complex doubles are 256 MiB. */
-const MAX_MATRIX_QUBITS = 12;
 
 /**
  * The matrix of a unitary instruction on its own qubits: `[2^k, 2^k, 2]` row-major, interleaved; bit `i` of an index belongs to
@@ -29,12 +26,7 @@ export function instructionMatrix(instruction: UnitaryKind): Float64Array {
  * @throws InvalidArgumentError for other instructions, free parameters or more than 12 qubits.
  */
 export function matrixOf(instructions: Iterable<Instruction>, qubits: readonly number[]): Float64Array {
-  if (qubits.length > MAX_MATRIX_QUBITS) {
-    throw new InvalidArgumentError('A matrix would be too large', {
-      expected: `at most ${MAX_MATRIX_QUBITS} qubits`,
-      actual: qubits.length,
-    });
-  }
+  checkMatrixSize(qubits.length);
   const places = new Map(qubits.map((qubit, index) => [qubit, index]));
   const matrix = identityMatrix(2 ** qubits.length);
   for (const instruction of instructions) applyInstruction(matrix, instruction, places);

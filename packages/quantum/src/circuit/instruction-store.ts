@@ -1,3 +1,4 @@
+import { BudgetExceededError } from '@qedge/core';
 import { GATE_NAMES, type GateName } from './gate-definition.ts';
 import type { Instruction } from './instruction.ts';
 import type { ParameterExpression, ParameterValue } from './parameter.ts';
@@ -13,9 +14,22 @@ const GATE_OPCODES: ReadonlyMap<string, number> = new Map(GATE_NAMES.map((name, 
 
 type NumberArray = Uint8Array | Uint32Array | Float64Array;
 
+/** Instructions, operands or angles of one circuit: more would take gigabytes. */
+const MOST_ENTRIES = 2 ** 28;
+
+function checkRoom(length: number): void {
+  if (length <= MOST_ENTRIES) return;
+  throw new BudgetExceededError('The circuit is too long', {
+    expected: `at most ${MOST_ENTRIES} instructions, operands and angles each`,
+    actual: length,
+    remedy: 'Put what repeats into a loop',
+  });
+}
+
 /** The same numbers in an array of at least `length`, at least twice as long as before where it must grow. */
 function withRoom<Values extends NumberArray>(values: Values, length: number): Values {
   if (length <= values.length) return values;
+  checkRoom(length);
   const Type = values.constructor as new (length: number) => Values;
   const grown = new Type(Math.max(length, 2 * values.length));
   grown.set(values as never);
@@ -144,6 +158,12 @@ export class InstructionStore {
       default:
         return GATE_NAMES[opcode]!;
     }
+  }
+
+  /** @throws BudgetExceededError when so many copies in a row are too long. */
+  checkRepeated(times: number): void {
+    const [operands, angles] = [this.#operandStarts[this.#count]!, this.#angleStarts[this.#count]!];
+    checkRoom(Math.max(this.#count, operands, angles) * times);
   }
 
   /** Appends everything of another store. */

@@ -3,7 +3,8 @@ import type { ClassicalExpression, ClassicalTarget } from './classical-expressio
 import type { ControlFlowInstruction, ForInstruction, Instruction, UnitaryKind } from './instruction.ts';
 import { type ParameterBinding, ParameterExpression, type ParameterValue } from './parameter.ts';
 
-type Place = (index: number) => number;
+/** Where a qubit or classical bit goes. */
+export type Place = (index: number) => number;
 
 /** The same unitary instruction on other qubits. */
 export function placeUnitary(instruction: UnitaryKind, placeQubit: Place): UnitaryKind {
@@ -93,13 +94,19 @@ export function replaceBodies(
   }
 }
 
+/** The same expression in records of its own. */
+export function copyExpression(expression: ClassicalExpression): ClassicalExpression {
+  return placeExpression(expression, (clbit) => clbit);
+}
+
 /** The same expression on other classical bits. */
-function placeExpression(expression: ClassicalExpression, placeClbit: Place): ClassicalExpression {
+export function placeExpression(expression: ClassicalExpression, placeClbit: Place): ClassicalExpression {
   const place = (inner: ClassicalExpression) => placeExpression(inner, placeClbit);
   switch (expression.kind) {
     case 'literal':
+      return { kind: 'literal', type: { ...expression.type }, value: expression.value };
     case 'variable':
-      return expression;
+      return { kind: 'variable', name: expression.name, type: { ...expression.type } };
     case 'bit':
       return { kind: 'bit', clbit: placeClbit(expression.clbit) };
     case 'bits':
@@ -107,12 +114,15 @@ function placeExpression(expression: ClassicalExpression, placeClbit: Place): Cl
     case 'index':
       return { kind: 'index', operand: place(expression.operand), index: place(expression.index) };
     case 'unary':
+      return { kind: 'unary', operator: expression.operator, operand: place(expression.operand) };
     case 'cast':
-      return { ...expression, operand: place(expression.operand) };
-    case 'binary':
-      return { ...expression, left: place(expression.left), right: place(expression.right) };
+      return { kind: 'cast', type: { ...expression.type }, operand: place(expression.operand) };
+    case 'binary': {
+      const [left, right] = [place(expression.left), place(expression.right)];
+      return { kind: 'binary', operator: expression.operator, left, right };
+    }
     case 'call':
-      return { ...expression, arguments: expression.arguments.map(place) };
+      return { kind: 'call', function: expression.function, arguments: expression.arguments.map(place) };
   }
 }
 

@@ -89,6 +89,15 @@ function familyOf(name: GateName, qubitCount: number): { family: Family; control
   return null;
 }
 
+/** @throws InvalidArgumentError for states that are not bits, or another number of them than of controls. */
+export function checkControlState(count: number, state: readonly (0 | 1)[]): void {
+  if (Array.isArray(state) && state.length === count && state.every((bit) => bit === 0 || bit === 1)) return;
+  throw new InvalidArgumentError('Control states do not fit the controls', {
+    expected: `${count} bits`,
+    actual: state,
+  });
+}
+
 /**
  * An instruction that acts where every control has its state (default: 1), as a gate of the library where there is one.
  *
@@ -99,12 +108,7 @@ export function controlInstruction(
   controls: readonly number[],
   controlState: readonly (0 | 1)[] = controls.map(() => 1),
 ): UnitaryKind {
-  if (controlState.length !== controls.length || controlState.some((bit) => bit !== 0 && bit !== 1)) {
-    throw new InvalidArgumentError('Control states do not fit the controls', {
-      expected: `${controls.length} bits`,
-      actual: controlState,
-    });
-  }
+  checkControlState(controls.length, controlState);
   if (controls.length === 0) return body;
   if (body.kind === 'gate' && !controlState.includes(0)) {
     const known = controlGate(body, controls);
@@ -162,12 +166,7 @@ const MAX_POWER_QUBITS = 8;
  *   instruction with free parameters elsewhere, or on more than 8 qubits.
  */
 export function powerInstruction(instruction: UnitaryKind, exponent: number): UnitaryKind[] {
-  if (!Number.isFinite(exponent)) {
-    throw new InvalidArgumentError('An exponent is not usable', {
-      expected: 'a finite number',
-      actual: exponent,
-    });
-  }
+  checkExponent(exponent);
   if (exponent === 0) return [];
   if (exponent === 1) return [instruction];
   const scaled = scaledPower(instruction, exponent);
@@ -182,6 +181,15 @@ export function powerInstruction(instruction: UnitaryKind, exponent: number): Un
     return Array.from({ length: Math.abs(exponent) }, () => once).flat();
   }
   return matrixPower(instruction, exponent);
+}
+
+/** @throws InvalidArgumentError for an exponent that is not finite. */
+export function checkExponent(exponent: number): void {
+  if (Number.isFinite(exponent)) return;
+  throw new InvalidArgumentError('An exponent is not usable', {
+    expected: 'a finite number',
+    actual: exponent,
+  });
 }
 
 function matrixPower(instruction: UnitaryKind, exponent: number): UnitaryKind[] {
@@ -215,6 +223,7 @@ function matrixPower(instruction: UnitaryKind, exponent: number): UnitaryKind[] 
 
 /** The power where only an angle changes, else null. */
 function scaledPower(instruction: UnitaryKind, exponent: number): UnitaryKind | null {
+  if (!Number.isInteger(exponent) && turnsAround(instruction)) return null;
   const scale = (angle: ParameterValue, turns: number) =>
     scaleAngle(
       typeof angle === 'number' && !Number.isInteger(exponent) ? principalAngle(angle, turns) : angle,
@@ -243,6 +252,13 @@ function scaledPower(instruction: UnitaryKind, exponent: number): UnitaryKind | 
     default:
       return null;
   }
+}
+
+/** True for a rotation by a whole turn, which is -1 on both eigenvalues: of that, half a rotation is not the principal root. */
+function turnsAround(instruction: UnitaryKind): boolean {
+  if (instruction.kind !== 'gate' || SCALED_TURNS[instruction.name] !== 2) return false;
+  const [angle] = instruction.parameters;
+  return typeof angle === 'number' && Math.abs(principalAngle(angle, 2) - 2 * Math.PI) < 1e-12;
 }
 
 /** Terms that commute evolve for the time times the exponent; a principal power only where no angle goes round. */

@@ -1,3 +1,4 @@
+import { UnsupportedError } from '@qedge/core';
 import { expressionsOf, visitExpression } from '../circuit/check-control-flow.ts';
 import type { Circuit } from '../circuit/circuit.ts';
 import { gateDefinition } from '../circuit/gate-definition.ts';
@@ -12,9 +13,26 @@ import { addAngles, type ParameterValue } from '../circuit/parameter.ts';
 import { formatAngle, formatClassical, formatClbit, gateLabel, shorten } from './drawing-label.ts';
 import type { CircuitLayout, Column, DrawnBox, DrawnElement, Mark, Wire } from './drawn-element.ts';
 
-/** Arranges a circuit in columns, each instruction as far left as its wires allow. */
+/** Wires times columns: a drawing takes some hundred bytes for each. */
+const MOST_CELLS = 10_000_000;
+
+/**
+ * Arranges a circuit in columns, each instruction as far left as its wires allow.
+ *
+ * @throws UnsupportedError for a circuit that is too large to be drawn.
+ */
 export function arrangeCircuit(circuit: Circuit): CircuitLayout {
+  checkCells(circuit.qubitCount, 1);
   return new Arrangement(circuit).run();
+}
+
+function checkCells(wires: number, columns: number): void {
+  if (wires * columns <= MOST_CELLS) return;
+  throw new UnsupportedError('The circuit is too large to be drawn', {
+    expected: `wires times columns of at most ${MOST_CELLS}`,
+    actual: `${wires} wires, ${columns} columns or more`,
+    remedy: 'Draw a part of it',
+  });
 }
 
 /** A unitary instruction taken apart for drawing. */
@@ -176,6 +194,7 @@ class Arrangement {
     if (!(element.first <= element.last)) return;
     let column = 0;
     for (let wire = element.first; wire <= element.last; wire++) column = Math.max(column, this.#next[wire]!);
+    checkCells(this.#wires.length, column + 1);
     while (this.#columns.length <= column) this.#columns.push([]);
     this.#columns[column]!.push(element);
     for (let wire = element.first; wire <= element.last; wire++) this.#next[wire] = column + 1;

@@ -46,7 +46,7 @@ font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
  * Draws a circuit as a self-contained SVG document with a title and a description for screen readers. The same arrangement as
  * {@link drawCircuit}.
  *
- * @throws InvalidArgumentError for a width below 1.
+ * @throws InvalidArgumentError for a width below 1; UnsupportedError for more than 10,000,000 wires times columns.
  */
 export function circuitToSvg(circuit: Circuit, options: SvgOptions = {}): string {
   const { maxWidth = 960, title = 'Quantum circuit', description = describe(circuit) } = options;

@@ -28,7 +28,7 @@ interface Cell {
  * register. `■` is a control on 1, `o` on 0, `X` an end of a swap, `M` a measurement, `░` a barrier. Blocks of control flow begin
  * and end with a box that carries their number. All lines have the same length.
  *
- * @throws InvalidArgumentError for a width below 1.
+ * @throws InvalidArgumentError for a width below 1; UnsupportedError for more than 10,000,000 wires times columns.
  * @example
  * drawCircuit(new Circuit(2).h(0).cx(0, 1));
  * //     ┌───┐
