@@ -1,12 +1,12 @@
 /** @file A brute-force simulator on dense matrices, written independently of the package, for tests only. */
-import type { Circuit, PauliSum } from '@qedge/quantum';
+import type { Circuit } from '@qedge/quantum';
 import { gateMatrix } from '@qedge/quantum';
 
-export type Complex = readonly [number, number];
-export type DenseMatrix = Complex[][];
+type Complex = readonly [number, number];
+type DenseMatrix = Complex[][];
 
 /** The `2^n x 2^n` matrix of a gate on given qubits, entry by entry. */
-export function embedGate(matrix: Float64Array, qubits: readonly number[], qubitCount: number): DenseMatrix {
+function embedGate(matrix: Float64Array, qubits: readonly number[], qubitCount: number): DenseMatrix {
   const size = 2 ** qubitCount;
   const small = 2 ** qubits.length;
   const local = (index: number) => qubits.reduce((sum, q, i) => sum + ((index >> q) & 1) * 2 ** i, 0);
@@ -20,7 +20,7 @@ export function embedGate(matrix: Float64Array, qubits: readonly number[], qubit
   );
 }
 
-export function multiplyVector(matrix: DenseMatrix, vector: readonly Complex[]): Complex[] {
+function multiplyVector(matrix: DenseMatrix, vector: readonly Complex[]): Complex[] {
   return matrix.map((row) =>
     row.reduce<Complex>(
       ([re, im], [a, b], i) => [
@@ -42,24 +42,4 @@ export function denseState(circuit: Circuit): Complex[] {
     state = multiplyVector(embedGate(matrix, instruction.qubits, circuit.qubitCount), state);
   }
   return state;
-}
-
-const PAULI: Record<string, Float64Array> = {
-  I: Float64Array.of(1, 0, 0, 0, 0, 0, 1, 0),
-  X: Float64Array.of(0, 0, 1, 0, 1, 0, 0, 0),
-  Y: Float64Array.of(0, 0, 0, -1, 0, 1, 0, 0),
-  Z: Float64Array.of(1, 0, 0, 0, 0, 0, -1, 0),
-};
-
-/** `<state|sum|state>` by dense matrices. */
-export function denseExpectation(sum: PauliSum, state: readonly Complex[]): number {
-  let total = 0;
-  for (const [string, coefficient] of sum.terms) {
-    let image = [...state];
-    for (let qubit = 0; qubit < string.length; qubit++) {
-      image = multiplyVector(embedGate(PAULI[string[qubit]!]!, [qubit], sum.qubitCount), image);
-    }
-    total += coefficient * image.reduce((inner, [a, b], i) => inner + state[i]![0] * a + state[i]![1] * b, 0);
-  }
-  return total;
 }

@@ -136,6 +136,7 @@ export class CompiledStateCircuit implements CompiledCircuit {
 
   async sample(shots: number, options: SampleOptions = {}): Promise<Sample> {
     checkShots(shots);
+    throwIfCancelled(options.signal, 'Sampling');
     const layout = this.#layoutFor(options.initial);
     const bitCount = layout.measures ? this.clbitCount : this.qubitCount;
     if (shots === 0) return Sample.fromOutcomes(bitCount, new Uint32Array(0), new Uint32Array(0));
@@ -218,6 +219,7 @@ export class CompiledStateCircuit implements CompiledCircuit {
     finish: (branch: Branch) => void,
   ): Generator<void, void> {
     this.#checkUsable();
+    checkLoopRounds(maxLoopRounds);
     const { program, activeCount } = layout;
     const { variables } = this.#circuit;
     const values = orderParameterValues(this.parameterNames, parameters);
@@ -227,11 +229,17 @@ export class CompiledStateCircuit implements CompiledCircuit {
       tryAllocate: () => tryAllocateState(this.#engine, activeCount),
       begin: () => {
         const state = allocateState(this.#engine, activeCount);
-        const frame = plainFrame(activeCount, state.qubitCount);
-        writeInitialState(initial, state, circuitFrame(layout, frame));
-        return { state, frame, memory: new ClassicalMemory(this.clbitCount, variables) };
+        try {
+          const frame = plainFrame(activeCount, state.qubitCount);
+          writeInitialState(initial, state, circuitFrame(layout, frame));
+          return { state, frame, memory: new ClassicalMemory(this.clbitCount, variables) };
+        } catch (error) {
+          state.dispose();
+          throw error;
+        }
       },
       runSegment: (step, state, frame, memory) => {
+        this.#checkUsable();
         const runner = this.#runnerOf(step, layout);
         const all = runner.variables.length === 0 ? values : withVariables(values, runner.variables, memory);
         const first = initial === undefined ? 'zero' : 'plain';
@@ -288,7 +296,21 @@ function withVariables(
   variables: readonly string[],
   memory: ClassicalMemory,
 ): Float64Array {
-  return Float64Array.of(...values, ...variables.map((name) => numberOf(memory.read(name))));
+  const all = new Float64Array(values.length + variables.length);
+  all.set(values);
+  variables.forEach((name, index) => {
+    all[values.length + index] = numberOf(memory.read(name));
+  });
+  return all;
+}
+
+/** @throws InvalidArgumentError unless a limit of rounds is one. */
+function checkLoopRounds(maxLoopRounds: number): void {
+  if (maxLoopRounds >= 0) return;
+  throw new InvalidArgumentError('A limit of rounds is out of range', {
+    expected: 'maxLoopRounds >= 0',
+    actual: maxLoopRounds,
+  });
 }
 
 /** @throws InvalidArgumentError for a batch that is not whole vectors of finite numbers. */

@@ -53,9 +53,14 @@ export class StateSimulator implements Simulator {
     checkInitialState(initial, qubitCount);
     checkStateMemory(this.#engine, qubitCount);
     const state = allocateState(this.#engine, qubitCount);
-    const frame = plainFrame(qubitCount, state.qubitCount);
-    writeInitialState(initial, state, frame);
-    return new StateVector(this.#engine, state, frame);
+    try {
+      const frame = plainFrame(qubitCount, state.qubitCount);
+      writeInitialState(initial, state, frame);
+      return new StateVector(this.#engine, state, frame);
+    } catch (error) {
+      state.dispose();
+      throw error;
+    }
   }
 
   /** Gives all programs and memory back; states that are still held with them. Harmless when repeated. */

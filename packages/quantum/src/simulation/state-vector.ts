@@ -5,7 +5,13 @@ import { innerProduct } from './amplitudes/inner-product.ts';
 import { marginalProbabilities } from './amplitudes/marginal.ts';
 import { squaredNorm } from './amplitudes/measure-bit.ts';
 import { reducedDensityMatrix } from './amplitudes/reduced-density-matrix.ts';
-import { copyFrame, type StateFrame, type StoredState } from './amplitudes/stored-state.ts';
+import {
+  copyFrame,
+  qubitsWithMemory,
+  type StateFrame,
+  type StoredState,
+  selectQubits,
+} from './amplitudes/stored-state.ts';
 import { allocateState, tryAllocateState } from './engine/allocate-state.ts';
 import type { StateEngine } from './engine/state-engine.ts';
 import { hermitianEigenvalues } from './observables/hermitian-eigenvalues.ts';
@@ -94,7 +100,7 @@ export class StateVector implements QuantumState {
 
   sample(shots: number, { seed = 0 }: { readonly seed?: number } = {}): Sample {
     checkShots(shots);
-    const drawn = drawIndices(this.stored, shots, new Random(seed));
+    const drawn = drawIndices(this.stored, this.frame, shots, new Random(seed));
     const bits = Array.from({ length: this.qubitCount }, (_, qubit) => [qubit]);
     const fixed = new Uint32Array(wordCount(this.qubitCount));
     const outcomes = mapOutcomes(drawn, this.frame, bits, this.qubitCount, fixed);
@@ -252,12 +258,16 @@ function sameFrame(a: StateVector, b: StateVector): boolean {
 const PIECE = 2 ** 16;
 
 function innerProductInPieces(a: StateVector, b: StateVector): [number, number] {
-  const count = Math.min(PIECE, 2 ** a.qubitCount);
+  // A qubit without memory in either state is |0> there, so that what the other state has at 1 adds nothing.
+  const shared = qubitsWithMemory(a.frame).filter((qubit) => b.frame.qubits[qubit]! >= 0);
+  const [leftFrame, rightFrame] = [selectQubits(a.frame, shared), selectQubits(b.frame, shared)];
+  const total = 2 ** shared.length;
+  const count = Math.min(PIECE, total);
   const [left, right] = [new Float64Array(2 * count), new Float64Array(2 * count)];
   let [re, im] = [0, 0];
-  for (let first = 0; first < 2 ** a.qubitCount; first += count) {
-    readAmplitudes(a.stored, a.frame, first, left);
-    readAmplitudes(b.stored, b.frame, first, right);
+  for (let first = 0; first < total; first += count) {
+    readAmplitudes(a.stored, leftFrame, first, left);
+    readAmplitudes(b.stored, rightFrame, first, right);
     const [pieceRe, pieceIm] = innerProductOfLists(left, right);
     re += pieceRe;
     im += pieceIm;

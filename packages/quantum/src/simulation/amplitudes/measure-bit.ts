@@ -71,8 +71,3 @@ export function projectBit(state: StoredState, qubit: number, bit: 0 | 1, factor
     }
   }
 }
-
-/** Multiplies every amplitude by a real number. */
-export function scaleState(state: StoredState, factor: number): void {
-  for (const region of state.regions) for (let i = 0; i < region.length; i++) region[i] = factor * region[i]!;
-}

@@ -121,6 +121,16 @@ export function copyFrame({ qubits, flips, phase }: StateFrame): StateFrame {
   return { qubits: qubits.slice(), flips: flips.slice(), phase };
 }
 
+/** The same state seen as one of some of its qubits, all others being 0. */
+export function selectQubits(frame: StateFrame, qubits: readonly number[]): StateFrame {
+  return { ...frame, qubits: Int32Array.from(qubits, (qubit) => frame.qubits[qubit]!) };
+}
+
+/** The qubits that have memory, ascending. */
+export function qubitsWithMemory({ qubits }: StateFrame): number[] {
+  return Array.from(qubits.keys()).filter((qubit) => qubits[qubit]! >= 0);
+}
+
 /** The flips as a number with a bit per physical qubit. */
 export function flipMask(flips: Uint8Array): number {
   let mask = 0;

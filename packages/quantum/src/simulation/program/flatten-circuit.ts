@@ -68,19 +68,22 @@ export interface FlatProgram {
 /**
  * @param instructions those of the circuit, or a part of them.
  * @param places the dense number of each qubit, -1 for those without memory.
+ * @param startsAtZero true when all qubits are |0> before the first step.
  */
 export function flattenInstructions(
   circuit: Circuit,
   instructions: readonly Instruction[],
   places: readonly number[],
+  startsAtZero: boolean,
 ): FlatProgram {
-  const flattener = new Flattener(circuit, places);
+  const flattener = new Flattener(circuit, places, startsAtZero);
   flattener.append(instructions);
   return flattener.finish();
 }
 
 class Flattener {
   readonly #places: readonly number[];
+  readonly #startsAtZero: boolean;
   readonly #steps: Step[] = [];
   #gates: UnitaryKind[] = [];
   #loopCount = 0;
@@ -90,8 +93,9 @@ class Flattener {
   /** Names of variables that exist already, of the bodies around and the circuit. */
   #known: ReadonlySet<string>;
 
-  constructor({ variables }: Circuit, places: readonly number[]) {
+  constructor({ variables }: Circuit, places: readonly number[], startsAtZero: boolean) {
     this.#places = places;
+    this.#startsAtZero = startsAtZero;
     this.#known = new Set(variables.map(({ name }) => name));
   }
 
@@ -151,8 +155,9 @@ class Flattener {
 
   #appendInitialize(instruction: InitializeInstruction): void {
     const qubits = instruction.qubits.map((qubit) => this.#places[qubit]!);
-    // All qubits are |0> before the first step.
-    if (this.#steps.length > 0) for (const qubit of qubits) this.#steps.push({ kind: 'reset', qubit });
+    if (!this.#startsAtZero || this.#steps.length > 0) {
+      for (const qubit of qubits) this.#steps.push({ kind: 'reset', qubit });
+    }
     this.#steps.push({ kind: 'prepare', qubits, amplitudes: instruction.amplitudes });
   }
 

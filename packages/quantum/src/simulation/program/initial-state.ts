@@ -1,6 +1,11 @@
 import { InvalidArgumentError, ShapeMismatchError } from '@qedge/core';
 import { physicalIndex, readAmplitudes, writeAmplitudes } from '../amplitudes/amplitude-access.ts';
-import type { StateFrame, StoredState } from '../amplitudes/stored-state.ts';
+import {
+  qubitsWithMemory,
+  type StateFrame,
+  type StoredState,
+  selectQubits,
+} from '../amplitudes/stored-state.ts';
 import type { InitialState } from '../simulator.ts';
 import { basisBits, StateVector } from '../state-vector.ts';
 
@@ -8,8 +13,16 @@ import { basisBits, StateVector } from '../state-vector.ts';
 export function markInitialQubits(initial: InitialState | undefined, active: boolean[]): void {
   if (initial === undefined) return;
   checkInitialState(initial, active.length);
-  const isSet = initial.kind === 'basis' ? basisBits(initial.basis, active.length) : () => true;
-  for (let qubit = 0; qubit < active.length; qubit++) if (isSet(qubit)) active[qubit] = true;
+  const isUsed = qubitsUsed(initial, active.length);
+  for (let qubit = 0; qubit < active.length; qubit++) if (isUsed(qubit)) active[qubit] = true;
+}
+
+/** Which qubits may be other than |0>. */
+function qubitsUsed(initial: InitialState, qubitCount: number): (qubit: number) => boolean {
+  if (initial.kind === 'basis') return basisBits(initial.basis, qubitCount);
+  if (initial.kind !== 'state' || !(initial.state instanceof StateVector)) return () => true;
+  const { qubits } = initial.state.frame;
+  return (qubit) => qubits[qubit]! >= 0;
 }
 
 /** How far from 1 a norm may be: what single precision makes of it. */
@@ -74,23 +87,27 @@ export function writeInitialState(
     return;
   }
   state.setBasisState(0);
-  const pieceQubits = Math.min(PIECE_QUBITS, qubitCount);
+  const used = qubitsWithMemory(frame);
+  const usedFrame = selectQubits(frame, used);
+  const pieceQubits = Math.min(PIECE_QUBITS, used.length);
   const count = 2 ** pieceQubits;
-  const pieceOf = pieceReader(initial, pieceQubits);
-  for (let first = 0; first < 2 ** qubitCount; first += count) {
-    writeAmplitudes(state, frame, first, pieceOf(first));
+  const pieceOf = pieceReader(initial, used, pieceQubits);
+  for (let first = 0; first < 2 ** used.length; first += count) {
+    writeAmplitudes(state, usedFrame, first, pieceOf(first));
   }
 }
 
-/** A function that gives `2^pieceQubits` amplitudes of a state, interleaved, until it is called again. */
+/** A function that gives `2^pieceQubits` amplitudes of the state of some qubits, interleaved, until it is called again. */
 function pieceReader(
   initial: Exclude<InitialState, { kind: 'basis' }>,
+  used: readonly number[],
   pieceQubits: number,
 ): (first: number) => Float64Array {
   if (initial.kind === 'product') return (first) => productPiece(initial.qubits, first, pieceQubits);
   const length = 2 * 2 ** pieceQubits;
   if (initial.kind === 'state' && initial.state instanceof StateVector) {
-    const { stored, frame } = initial.state;
+    const { stored } = initial.state;
+    const frame = selectQubits(initial.state.frame, used);
     const piece = new Float64Array(length);
     return (first) => {
       readAmplitudes(stored, frame, first, piece);

@@ -25,7 +25,7 @@ export function layOutProgram(circuit: Circuit, initial: InitialState | undefine
   let activeCount = 0;
   const places = active.map((isActive) => (isActive ? activeCount++ : -1));
   const { body, final } = splitFinalMeasurements(circuit.instructions);
-  const program = flattenInstructions(circuit, body, places);
+  const program = flattenInstructions(circuit, body, places, initial === undefined);
   const measures = final.length > 0 || program.steps.some(({ kind }) => kind === 'measure');
   return { program, final, measures, places, activeCount };
 }

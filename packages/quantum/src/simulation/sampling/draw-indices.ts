@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Random } from '@qedge/core';
-import type { StoredState } from '../amplitudes/stored-state.ts';
+import { flipMask, qubitsWithMemory, type StateFrame, type StoredState } from '../amplitudes/stored-state.ts';
 
-/** Distinct outcomes, ascending, with how often each was drawn. */
+/** Distinct outcomes, ascending, with how often each was drawn. Bit `k` is the `k`-th of the qubits that have memory. */
 export interface DrawnIndices {
   readonly indices: Uint32Array;
   readonly frequencies: Uint32Array;
@@ -9,34 +9,50 @@ export interface DrawnIndices {
 
 /** Amplitudes whose cumulative probabilities are tabulated at a time. */
 const BLOCK_QUBITS = 12;
+/** Shots are drawn so many at a time, in 20 bytes each. */
+const MOST_SHOTS = 2 ** 24;
 
 /**
- * Draws physical indices with the probabilities of a state, which need not be normalised. Two passes over the state: shots are dealt
- * to blocks by the blocks' weights, then to amplitudes inside of each block. Time grows with amplitudes plus shots.
+ * Draws basis states with the probabilities of a state, which need not be normalised. Two passes over the state: shots are dealt
+ * to blocks by the blocks' weights, then to amplitudes inside of each block. Time grows with amplitudes plus shots. The order is that
+ * of basis states, not of memory: what a seed draws does not depend on how a state is arranged.
  */
-export function drawIndices(state: StoredState, shots: number, random: Random): DrawnIndices {
-  const blockQubits = Math.min(BLOCK_QUBITS, state.regionQubits);
-  const blockCount = 2 ** (state.qubitCount - blockQubits);
-  const squares = new Float64Array(2 ** blockQubits);
+export function drawIndices(
+  state: StoredState,
+  frame: StateFrame,
+  shots: number,
+  random: Random,
+): DrawnIndices {
+  const blocks = new AmplitudeBlocks(state, frame);
+  let drawn = drawFrom(blocks, Math.min(shots, MOST_SHOTS), random);
+  for (let done = MOST_SHOTS; done < shots; done += MOST_SHOTS) {
+    drawn = mergeDrawn(drawn, drawFrom(blocks, Math.min(shots - done, MOST_SHOTS), random));
+  }
+  return drawn;
+}
+
+function drawFrom(blocks: AmplitudeBlocks, shots: number, random: Random): DrawnIndices {
+  const { count: blockCount, size } = blocks;
+  const squares = new Float64Array(size);
   const ends = new Float64Array(blockCount);
   let total = 0;
   for (let block = 0; block < blockCount; block++) {
-    total += accumulateBlock(state, block, blockQubits, squares);
+    total += blocks.accumulate(block, squares);
     ends[block] = total;
   }
   const dealt = dealToBlocks(ends, shots, random);
-  const most = Math.min(shots, 2 ** state.qubitCount);
+  const most = Math.min(shots, blockCount * size);
   const indices = new Uint32Array(most);
   const frequencies = new Uint32Array(most);
-  const counts = new Uint32Array(2 ** blockQubits);
+  const counts = new Uint32Array(size);
   let found = 0;
   for (let block = 0; block < blockCount; block++) {
     const [first, end] = [dealt.starts[block]!, dealt.starts[block + 1]!];
     if (first === end) continue;
-    accumulateBlock(state, block, blockQubits, squares);
+    blocks.accumulate(block, squares);
     countInBlock(squares, dealt.remainders, first, end, counts);
-    const start = block * 2 ** blockQubits;
-    for (let i = 0; i < counts.length; i++) {
+    const start = block * size;
+    for (let i = 0; i < size; i++) {
       if (counts[i] === 0) continue;
       indices[found] = start + i;
       frequencies[found++] = counts[i]!;
@@ -44,6 +60,24 @@ export function drawIndices(state: StoredState, shots: number, random: Random): 
     }
   }
   return { indices: indices.subarray(0, found), frequencies: frequencies.subarray(0, found) };
+}
+
+/** Adds two drawings up. */
+function mergeDrawn(a: DrawnIndices, b: DrawnIndices): DrawnIndices {
+  const indices = new Uint32Array(a.indices.length + b.indices.length);
+  const frequencies = new Uint32Array(indices.length);
+  let [i, j, found] = [0, 0, 0];
+  while (i < a.indices.length || j < b.indices.length) {
+    const index = Math.min(
+      a.indices[i] ?? Number.POSITIVE_INFINITY,
+      b.indices[j] ?? Number.POSITIVE_INFINITY,
+    );
+    indices[found] = index;
+    if (a.indices[i] === index) frequencies[found] = a.frequencies[i++]!;
+    if (b.indices[j] === index) frequencies[found] = frequencies[found]! + b.frequencies[j++]!;
+    found++;
+  }
+  return { indices: indices.slice(0, found), frequencies: frequencies.slice(0, found) };
 }
 
 /** @throws InvalidArgumentError unless `shots` is an integer in 0..2^32-1. */
@@ -55,28 +89,64 @@ export function checkShots(shots: number): void {
   });
 }
 
-/** Fills `squares` with the running sum of `|a|^2` of a block and returns its end. */
-function accumulateBlock(
-  state: StoredState,
-  block: number,
-  blockQubits: number,
-  squares: Float64Array,
-): number {
-  const perRegion = 2 ** (state.regionQubits - blockQubits);
-  const region = state.regions[Math.floor(block / perRegion)]!;
-  const start = (block % perRegion) * squares.length;
-  const { lanes } = state;
-  const laneMask = -lanes;
-  let sum = 0;
-  for (let i = 0; i < squares.length; i++) {
-    const inside = start + i;
-    const position = inside + (inside & laneMask);
-    const re = region[position]!;
-    const im = region[position + lanes]!;
-    sum += re * re + im * im;
-    squares[i] = sum;
+/** The amplitudes of a state in the order of basis states, block by block. */
+class AmplitudeBlocks {
+  readonly count: number;
+  /** Amplitudes of a block. */
+  readonly size: number;
+  readonly #state: StoredState;
+  readonly #places: readonly number[];
+  readonly #flips: number;
+  /** Physical indices of a block's amplitudes relative to its first one, to be combined with it by exclusive or. */
+  readonly #offsets: Uint32Array;
+
+  constructor(state: StoredState, frame: StateFrame) {
+    this.#state = state;
+    this.#places = qubitsWithMemory(frame).map((qubit) => frame.qubits[qubit]!);
+    this.#flips = flipMask(frame.flips);
+    const blockQubits = Math.min(BLOCK_QUBITS, this.#places.length);
+    this.size = 2 ** blockQubits;
+    this.count = 2 ** (this.#places.length - blockQubits);
+    this.#offsets = new Uint32Array(this.size);
+    for (let bit = 0; bit < blockQubits; bit++) {
+      const moved = 2 ** this.#places[bit]!;
+      for (let i = 0; i < 2 ** bit; i++) this.#offsets[2 ** bit + i] = this.#offsets[i]! + moved;
+    }
   }
-  return sum;
+
+  /** Fills `squares` with the running sum of `|a|^2` of a block and returns its end. */
+  accumulate(block: number, squares: Float64Array): number {
+    const { lanes, regions, regionQubits } = this.#state;
+    const base = this.#physical(block * this.size) ^ this.#flips;
+    const offsets = this.#offsets;
+    const insideMask = 2 ** regionQubits - 1;
+    const laneMask = -lanes;
+    let sum = 0;
+    let number = -1;
+    let region = regions[0]!;
+    for (let i = 0; i < offsets.length; i++) {
+      const index = base ^ offsets[i]!;
+      if (index >>> regionQubits !== number) {
+        number = index >>> regionQubits;
+        region = regions[number]!;
+      }
+      const inside = index & insideMask;
+      const position = inside + (inside & laneMask);
+      const re = region[position]!;
+      const im = region[position + lanes]!;
+      sum += re * re + im * im;
+      squares[i] = sum;
+    }
+    return sum;
+  }
+
+  #physical(basis: number): number {
+    let index = 0;
+    for (let bit = 0; bit < this.#places.length; bit++) {
+      if (Math.floor(basis / 2 ** bit) % 2 === 1) index += 2 ** this.#places[bit]!;
+    }
+    return index;
+  }
 }
 
 /** Shots sorted by block: those of block `b` are `remainders[starts[b] .. starts[b + 1] - 1]`, counted from the block's begin. */

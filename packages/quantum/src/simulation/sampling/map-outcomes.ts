@@ -1,10 +1,10 @@
 import { bitPermutation } from '../amplitudes/bit-permutation.ts';
-import { flipMask, type StateFrame } from '../amplitudes/stored-state.ts';
+import { qubitsWithMemory, type StateFrame } from '../amplitudes/stored-state.ts';
 import type { DrawnIndices } from './draw-indices.ts';
 import { wordCount } from './sample.ts';
 
 /**
- * Outcomes for drawn physical indices, `[count, words]`.
+ * Outcomes for drawn indices, `[count, words]`.
  *
  * @param bitOfQubit for each qubit the bits of the outcome that it is written to.
  * @param fixed the outcome where no qubit is 1, `[words]`.
@@ -18,10 +18,9 @@ export function mapOutcomes(
 ): Uint32Array {
   const words = wordCount(bitCount);
   const outcomes = new Uint32Array(words * indices.length);
-  const flips = flipMask(frame.flips);
-  const physicalCount = frame.flips.length;
+  const used = qubitsWithMemory(frame);
   for (let word = 0; word < words; word++) {
-    let remaining = placesInWord(frame, bitsOfQubit, word, physicalCount);
+    let remaining = used.map((qubit) => bitsInWord(bitsOfQubit[qubit]!, word));
     // A qubit that is written to several bits of a word needs a permutation for each.
     const moves: ((index: number) => number)[] = [];
     while (remaining.some((bits) => bits.length > 0)) {
@@ -29,27 +28,15 @@ export function mapOutcomes(
       remaining = remaining.map((bits) => bits.slice(1));
     }
     for (let i = 0; i < indices.length; i++) {
-      const index = (indices[i]! ^ flips) >>> 0;
       let value = fixed[word]!;
-      for (const move of moves) value |= move(index);
+      for (const move of moves) value |= move(indices[i]!);
       outcomes[words * i + word] = value;
     }
   }
   return outcomes;
 }
 
-/** For each physical qubit the bits of one word that it is written to. */
-function placesInWord(
-  frame: StateFrame,
-  bitsOfQubit: readonly (readonly number[])[],
-  word: number,
-  physicalCount: number,
-): number[][] {
-  const places: number[][] = Array.from({ length: physicalCount }, () => []);
-  bitsOfQubit.forEach((bits, qubit) => {
-    const place = frame.qubits[qubit]!;
-    if (place < 0) return;
-    for (const bit of bits) if (bit >>> 5 === word) places[place]!.push(bit & 31);
-  });
-  return places;
+/** The places of bits inside of a word, of those that are in it. */
+function bitsInWord(bits: readonly number[], word: number): number[] {
+  return bits.filter((bit) => bit >>> 5 === word).map((bit) => bit & 31);
 }

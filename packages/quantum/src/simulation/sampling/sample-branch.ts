@@ -35,7 +35,7 @@ export function sampleBranch(
     }
     if (final.length === 0) return { outcomes: fixed, frequencies: Uint32Array.of(branch.shots) };
   } else for (const [qubit, bits] of bitsOfQubit.entries()) bits.push(qubit);
-  const drawn = drawIndices(branch.state, branch.shots, random);
+  const drawn = drawIndices(branch.state, frame, branch.shots, random);
   return {
     outcomes: mapOutcomes(drawn, frame, bitsOfQubit, bitCount, fixed),
     frequencies: drawn.frequencies,

@@ -1,0 +1,117 @@
+import './relaxed-simd.ts';
+import { CancelledError, InvalidArgumentError, Random, UseAfterReleaseError } from '@qedge/core';
+import {
+  bitsEqual,
+  Circuit,
+  createStateVectorSimulator as createPortable,
+  createReferenceSimulator,
+} from '@qedge/quantum';
+import { createStateVectorSimulator } from '@qedge/quantum/node';
+import { describe, expect, it } from 'vitest';
+import { randomCircuit } from '../src/testing/index.ts';
+
+describe('circuits that start from a given state', () => {
+  it('reset the qubits that they initialise first', async () => {
+    const half = Math.SQRT1_2;
+    const circuit = new Circuit(2).initialize(Float64Array.of(half, 0, half, 0), [0]);
+    for (const simulator of [createReferenceSimulator(), await createStateVectorSimulator()]) {
+      using state = simulator.run(circuit, { initial: { kind: 'basis', basis: 3 } });
+      expect(Array.from(state.probabilities(), (p) => Number(p.toFixed(12)))).toEqual([0, 0, 0.5, 0.5]);
+      simulator.dispose();
+    }
+  });
+
+  it('need memory only for the qubits that the state or the circuit uses', async () => {
+    using simulator = await createStateVectorSimulator();
+    using bell = simulator.run(new Circuit(40).h(0).cx(0, 39).t(39));
+    using state = simulator.run(new Circuit(40).x(20).swap(20, 39), {
+      initial: { kind: 'state', state: bell },
+    });
+    const [re, im] = state.amplitude((1n << 20n) | (1n << 39n) | 1n);
+    expect(re).toBeCloseTo(0.5, 12);
+    expect(im).toBeCloseTo(0.5, 12);
+    expect(state.amplitude(1n << 39n)[0]).toBeCloseTo(Math.SQRT1_2, 12);
+  });
+
+  it('give memory back when the state cannot be read', async () => {
+    // 64 MiB of memory, of which 30 states of 4 MiB would be too many.
+    using simulator = await createPortable({ isa: 'interpreter' });
+    const lost = simulator.run(new Circuit(18));
+    lost.dispose();
+    for (let round = 0; round < 30; round++) {
+      const initial = { kind: 'state', state: lost } as const;
+      expect(() => simulator.prepare(18, initial)).toThrow(UseAfterReleaseError);
+      const circuit = new Circuit(18);
+      for (let qubit = 0; qubit < 18; qubit++) circuit.z(qubit);
+      expect(() => simulator.run(circuit, { initial })).toThrow(UseAfterReleaseError);
+    }
+  });
+});
+
+describe('states of many qubits', () => {
+  it('are multiplied whatever qubits of each have memory', () => {
+    using simulator = createReferenceSimulator();
+    using a = simulator.run(new Circuit(40).h(0).cx(0, 39));
+    using b = simulator.run(new Circuit(40).h(39).s(39));
+    using c = simulator.run(new Circuit(40).x(5).h(39));
+    expect(a.innerProduct(b)[0]).toBeCloseTo(0.5, 12);
+    expect(a.innerProduct(b)[1]).toBeCloseTo(0, 12);
+    expect(a.innerProduct(c)).toEqual([0, 0]);
+  });
+});
+
+describe('samples', () => {
+  it('are the same for a seed with every engine, however it arranges the state', async () => {
+    const simulators = [
+      createReferenceSimulator(),
+      await createStateVectorSimulator(),
+      await createStateVectorSimulator({ threads: 2 }),
+      await createPortable(),
+    ];
+    for (let seed = 0; seed < 8; seed++) {
+      const circuit = new Circuit(7, 7);
+      for (const instruction of randomCircuit(new Random(seed), 7, 25).instructions) {
+        circuit.append(instruction);
+      }
+      circuit.x(0).swap(0, 3).swap(1, 6);
+      if (seed % 2 === 1) for (let qubit = 0; qubit < 7; qubit++) circuit.measure(qubit, 6 - qubit);
+      const counts = [];
+      for (const simulator of simulators)
+        counts.push((await simulator.sample(circuit, 500, { seed })).counts);
+      for (const other of counts.slice(1)) expect(other).toEqual(counts[0]);
+    }
+    for (const simulator of simulators) simulator.dispose();
+  });
+
+  it('may be more than are drawn at a time', async () => {
+    using simulator = createReferenceSimulator();
+    const shots = 2 ** 24 + 1000;
+    const sample = await simulator.sample(new Circuit(2).h(0).cx(0, 1), shots, { seed: 5 });
+    expect(sample.shots).toBe(shots);
+    expect(Object.keys(sample.counts).sort()).toEqual(['00', '11']);
+    // Five standard deviations of sqrt(shots) / 2.
+    expect(Math.abs(sample.counts['00']! - shots / 2)).toBeLessThan(2.5 * Math.sqrt(shots));
+  });
+
+  it('are refused when they were cancelled before they began, or have no limit of rounds', async () => {
+    using simulator = createReferenceSimulator();
+    const circuit = new Circuit(1).h(0);
+    const signal = AbortSignal.abort();
+    await expect(simulator.sample(circuit, 5, { signal })).rejects.toThrow(CancelledError);
+    const maxLoopRounds = Number.NaN;
+    await expect(simulator.sample(circuit, 5, { maxLoopRounds })).rejects.toThrow(InvalidArgumentError);
+  });
+
+  it('end with an error when the circuit is disposed before they are done', async () => {
+    using simulator = createReferenceSimulator();
+    const circuit = new Circuit(1, 1);
+    circuit.whileLoop(bitsEqual(0, 0), (body) => {
+      body.x(0).h(0).reset(0).measure(0, 0);
+    });
+    const compiled = simulator.compile(circuit);
+    const sampling = compiled.sample(1);
+    // The loop never ends, and gives the event loop a turn every 20 ms.
+    setTimeout(() => compiled.dispose(), 1);
+    await expect(sampling).rejects.toThrow(UseAfterReleaseError);
+  });
+});
