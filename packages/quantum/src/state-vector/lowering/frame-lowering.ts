@@ -35,19 +35,25 @@ export class FrameLowering {
   #uncertain: number;
   /** Wires that nothing but flips acted on so far: they are stored as |0>. */
   #fresh: number;
-  /** True where a wire starts with the image of |0> under its first run. */
-  sets = false;
+  readonly #makesStarts: boolean;
+  /** How many wires start with the image of |0> under their first run. */
+  startCount = 0;
   #signs = 0;
   readonly #global = new GlobalPhase();
 
-  constructor(wireCount: number, initialFlips: boolean, startsAtZero: boolean) {
+  /**
+   * @param start what is known of the state at the start: not even its flips, no more, that it is |0...0>; or that, and the program
+   *   begins with a product state of its own.
+   */
+  constructor(wireCount: number, start: 'any' | 'plain' | 'zero' | 'product') {
     this.#runs = new Uint8Array(wireCount);
     this.#slots = new Int32Array(wireCount).fill(-1);
     this.#partners = new Int32Array(wireCount);
     this.#matrices = new Int32Array(wireCount).fill(-1);
     this.#matrixPartners = new Int32Array(wireCount);
-    this.#uncertain = initialFlips ? -1 : 0;
-    this.#fresh = startsAtZero ? -1 : 0;
+    this.#uncertain = start === 'any' ? -1 : 0;
+    this.#fresh = start === 'zero' || start === 'product' ? -1 : 0;
+    this.#makesStarts = start === 'product';
   }
 
   /** The value of a wire where that is known whatever the angles, else -1. */
@@ -210,9 +216,10 @@ export class FrameLowering {
     const run = this.#runs[wire]!;
     if (run === 0) return;
     this.#runs[wire] = 0;
-    if ((this.#fresh & bit(wire)) !== 0) {
-      this.#fresh &= ~bit(wire);
-      this.sets = true;
+    const isFirst = (this.#fresh & bit(wire)) !== 0;
+    this.#fresh &= ~bit(wire);
+    if (isFirst && this.#makesStarts) {
+      this.startCount++;
       this.tape.push(TapeCode.start, wire);
       return;
     }
@@ -244,21 +251,13 @@ export class FrameLowering {
     this.#uncertain |= bit(wire);
   }
 
-  #flushAll(mask: number): void {
-    for (let rest = mask; rest !== 0; rest &= rest - 1) this.flush(31 - Math.clz32(rest & -rest));
-  }
-
   controlledZ(a: number, b: number): void {
-    for (const [known, other] of [
-      [a, b],
-      [b, a],
-    ] as const) {
-      const value = this.knownBit(known);
-      if (value === 1) this.pauliZ(other);
-      if (value >= 0) return;
+    const both = bit(a) | bit(b);
+    if (this.#areKnown(both)) {
+      if ((this.#flips & both) === both) this.#global.turnEighths(4);
+      return;
     }
-    this.flush(a);
-    this.flush(b);
+    this.#entangle(both);
     this.tape.push(TapeCode.controlledZ, a, b);
     this.#partners[a]! ^= bit(b);
     this.#partners[b]! ^= bit(a);
@@ -269,45 +268,43 @@ export class FrameLowering {
 
   /** A phase where all wires of the mask (two or more) are 1. */
   phaseTerm(mask: number, angle: ParameterValue): void {
-    const known = this.#knownWires(mask);
-    if ((known & ~this.#flips) !== 0) return;
-    const rest = mask & ~known;
-    if (rest === 0) this.global(angle);
-    else if ((rest & (rest - 1)) === 0) this.phase(31 - Math.clz32(rest), angle);
-    else {
-      this.#flushAll(rest);
-      this.tape.push(TapeCode.phaseTerm, this.#add(OperationKind.phase, rest), this.units.add(angle));
+    if (this.#areKnown(mask)) {
+      if ((this.#flips & mask) === mask) this.global(angle);
+      return;
     }
+    this.#entangle(mask);
+    this.tape.push(TapeCode.phaseTerm, this.#add(OperationKind.phase, mask), this.units.add(angle));
   }
 
   /** `exp(-i angle/2 (-1)^parity)` of two wires or more. */
   parityTerm(mask: number, angle: ParameterValue): void {
-    const known = this.#knownWires(mask);
-    const rest = mask & ~known;
-    const signed = isOdd(known & this.#flips) ? scaleAngle(angle, -1) : angle;
-    if (rest === 0) this.global(scaleAngle(signed, -0.5));
-    else if ((rest & (rest - 1)) === 0) this.rotateZ(31 - Math.clz32(rest), signed);
-    else {
-      this.#flushAll(rest);
-      this.tape.push(TapeCode.parityTerm, this.#add(OperationKind.parity, rest), this.units.add(signed, 0.5));
-      this.#signs |= rest;
+    if (this.#areKnown(mask)) {
+      this.global(scaleAngle(angle, isOdd(this.#flips & mask) ? 0.5 : -0.5));
+      return;
     }
+    this.#entangle(mask);
+    this.tape.push(TapeCode.parityTerm, this.#add(OperationKind.parity, mask), this.units.add(angle, 0.5));
+    this.#signs |= mask;
   }
 
-  #knownWires(mask: number): number {
-    let known = 0;
-    for (let rest = mask & this.#fresh; rest !== 0; rest &= rest - 1) {
-      const wire = 31 - Math.clz32(rest & -rest);
-      if (this.knownBit(wire) >= 0) known |= bit(wire);
+  #areKnown(mask: number): boolean {
+    if ((mask & ~this.#fresh) !== 0) return false;
+    for (let rest = mask; rest !== 0; rest &= rest - 1) {
+      if (this.#collects(31 - Math.clz32(rest & -rest))) return false;
     }
-    return known;
+    return true;
+  }
+
+  /** Ends what is collected on wires that an operation is about to act on together. */
+  #entangle(mask: number): void {
+    for (let rest = mask; rest !== 0; rest &= rest - 1) this.flush(31 - Math.clz32(rest & -rest));
+    this.#fresh &= ~mask;
   }
 
   /** `[2^k]` angles, bit 0 of an index being that of the first wire. */
   diagonal(wires: readonly number[], phases: Float64Array): void {
     const mask = wires.reduce((sum, wire) => sum | bit(wire), 0);
-    this.#flushAll(mask);
-    this.#fresh &= ~mask;
+    this.#entangle(mask);
     const operation = this.#add(OperationKind.diagonal, mask);
     this.#wires.set(operation, wires);
     this.tape.push(TapeCode.diagonalTerm, operation, this.constants.push(phases) - 1);

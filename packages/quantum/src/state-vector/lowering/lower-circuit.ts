@@ -19,7 +19,10 @@ export interface LoweringOptions {
   readonly keep?: 'active' | 'all';
   /** True where the program may begin on a state with flips pending, which is then no reason to bind otherwise. */
   readonly continues?: boolean;
-  /** True where the program always begins on |0...0>: gates on one qubit ahead of all others then give the state to begin with. */
+  /**
+   * True where the program always begins on |0...0>: first runs of one-qubit gates then give a product state to begin with, and what acts
+   * on basis states alone is not executed.
+   */
   readonly startsAtZero?: boolean;
 }
 
@@ -40,10 +43,22 @@ export function lowerCircuit(
       actual: activeQubits.length,
     });
   }
-  const lowering = new CircuitLowering(activeQubits, qubitCount, options);
-  for (const instruction of instructions) lowering.add(instruction);
-  return lowering.finish();
+  const lower = (start: LoweringStart) => {
+    const lowering = new CircuitLowering(activeQubits, qubitCount, start);
+    for (const instruction of instructions) lowering.add(instruction);
+    return lowering;
+  };
+  const { continues = false, startsAtZero = false } = options;
+  if (!startsAtZero) return lower(continues ? 'any' : 'plain').finish();
+  const lowering = lower('product');
+  const lowered = lowering.finish();
+  return lowered.sets && lowering.startCount < LEAST_STARTS ? lower('zero').finish() : lowered;
 }
+
+type LoweringStart = ConstructorParameters<typeof FrameLowering>[1];
+
+/** Rotations that begin on so many qubits cost more than to set the state. */
+const LEAST_STARTS = 4;
 
 function findActiveQubits(
   instructions: readonly Instruction[],
@@ -69,13 +84,16 @@ class CircuitLowering implements NotSink {
   readonly #frame: FrameLowering;
   readonly #nots = new PendingNots(this);
 
-  constructor(activeQubits: Int32Array, qubitCount: number, options: LoweringOptions) {
+  constructor(activeQubits: Int32Array, qubitCount: number, start: LoweringStart) {
     this.#qubitCount = qubitCount;
     this.#activeQubits = activeQubits;
     this.#wireOf = new Int32Array(qubitCount).fill(-1);
     for (let wire = 0; wire < activeQubits.length; wire++) this.#wireOf[activeQubits[wire]!] = wire;
-    const { continues = false, startsAtZero = false } = options;
-    this.#frame = new FrameLowering(activeQubits.length, continues, startsAtZero);
+    this.#frame = new FrameLowering(activeQubits.length, start);
+  }
+
+  get startCount(): number {
+    return this.#frame.startCount;
   }
 
   add(instruction: Instruction): void {
@@ -233,8 +251,10 @@ class CircuitLowering implements NotSink {
 
   executeNot(control: number, target: number): void {
     const known = this.#frame.knownBit(control);
-    if (known === 1) this.#frame.pauliX(target);
-    if (known >= 0) return;
+    if (known >= 0 && this.#frame.knownBit(target) >= 0) {
+      if (known === 1) this.#frame.pauliX(target);
+      return;
+    }
     this.#frame.hadamard(target);
     this.#frame.controlledZ(control, target);
     this.#frame.hadamard(target);
@@ -304,7 +324,7 @@ class CircuitLowering implements NotSink {
       activeQubits: this.#activeQubits,
       finalPlaces: Int32Array.from(this.#wireOf, (wire) => (wire < 0 ? -1 : this.#activeQubits[wire]!)),
       operations,
-      sets: this.#frame.sets,
+      sets: this.#frame.startCount > 0,
       tape: new Int32Array(this.#frame.tape),
       units,
       constants: this.#frame.constants,

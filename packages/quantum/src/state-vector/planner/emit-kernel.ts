@@ -7,6 +7,8 @@ import { TangentSource } from './table-plan.ts';
 
 /** Most outer qubits of one factor: its table stays in the level-1 cache. */
 const FACTOR_QUBITS = 7;
+/** Outer qubits of one factor of a product state: more make binding slower, fewer the kernel. */
+const START_QUBITS = 5;
 
 /** What stays the same for all kernels of a program. */
 export interface EmissionContext {
@@ -77,8 +79,8 @@ export class KernelEmitter {
     const { tables, laneQubits } = this.#context;
     const outer = listBits(this.#outerOf(lowBits(physicalCount)));
     const groups: number[][] = [[]];
-    for (let i = 0; i < outer.length; i += FACTOR_QUBITS) {
-      groups[i / FACTOR_QUBITS] = outer.slice(i, i + FACTOR_QUBITS);
+    for (let i = 0; i < outer.length; i += START_QUBITS) {
+      groups[i / START_QUBITS] = outer.slice(i, i + START_QUBITS);
     }
     const { lanes, factors } = tables.addStart(listBits(lowBits(laneQubits)), this.#block, groups);
     this.#operations.unshift(

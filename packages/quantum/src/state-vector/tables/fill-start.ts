@@ -29,26 +29,30 @@ function writeProduct(
   const size = 2 ** wires.length;
   const [real, imaginary] = [new Float64Array(size), new Float64Array(size)];
   real[0] = 1;
-  wires.forEach((wire, position) => {
+  for (let position = 0; position < wires.length; position++) {
+    const from = 4 * wires[position]!;
     // Without a wire it is |0>, and the other half stays 0.
-    if (wire < 0) return;
+    if (from < 0) continue;
     const half = 2 ** position;
-    const [a, b, c, d] = starts.subarray(4 * wire, 4 * wire + 4) as unknown as Amplitudes;
+    const a = starts[from]!;
+    const b = starts[from + 1]!;
+    const c = starts[from + 2]!;
+    const d = starts[from + 3]!;
     for (let i = 0; i < half; i++) {
-      const [x, y] = [real[i]!, imaginary[i]!];
+      const x = real[i]!;
+      const y = imaginary[i]!;
       real[i] = x * a - y * b;
       imaginary[i] = x * b + y * a;
       real[half + i] = x * c - y * d;
       imaginary[half + i] = x * d + y * c;
     }
-  });
+  }
   const inner = 2 ** innerBits;
   for (let entry = 0, to = start; entry < size; entry += inner, to += 2 * rows) {
     for (let row = 0; row < rows; row++) {
-      tables[to + row] = real[entry + (row % inner)]!;
-      tables[to + rows + row] = imaginary[entry + (row % inner)]!;
+      const source = entry + (row & (inner - 1));
+      tables[to + row] = real[source]!;
+      tables[to + rows + row] = imaginary[source]!;
     }
   }
 }
-
-type Amplitudes = readonly [number, number, number, number];

@@ -239,17 +239,14 @@ function flushRun(
 }
 
 /** The image of the wire's value under a run, as it is stored behind the frame's flip: both are its first column, or both its second. */
-function startWire(values: OperationValues, wire: number): void {
+function startWire({ runs, starts, frameFlips }: OperationValues, wire: number): void {
   const at = 4 * wire;
-  const [a, b, c, d] = values.runs.subarray(at, at + 4) as unknown as readonly [
-    number,
-    number,
-    number,
-    number,
-  ];
-  const flipped = ((values.frameFlips >>> wire) & 1) === 1;
   // The second column is [-conj(q), conj(p)], which the flip turns round.
-  values.starts.set(flipped ? [a, -b, -c, d] : [a, b, c, d], at);
+  const sign = ((frameFlips >>> wire) & 1) === 1 ? -1 : 1;
+  starts[at] = runs[at]!;
+  starts[at + 1] = sign * runs[at + 1]!;
+  starts[at + 2] = sign * runs[at + 2]!;
+  starts[at + 3] = runs[at + 3]!;
 }
 
 /** A run `cos h - i sin h X`: beyond a quarter turn `X` goes to the frame, as in {@link reduceParity}. */
