@@ -73,7 +73,7 @@ describe('gates of OpenQASM 3', () => {
       new Circuit(1).t(0).s(0),
     );
     expectMatrix(
-      'gate g a, b { h a; cx a, b; t b; } qubit[2] q; pow(1/2.0) @ g q[0], q[1]; pow(0.5) @ g q[0], q[1];',
+      'gate g a, b { h a; cx a, b; t b; } qubit[2] q; pow(1/2.0) @ g q[0], q[1]; pow(1/2) @ g q[0], q[1];',
       new Circuit(2).h(0).cx(0, 1).t(1),
     );
     const gate = new Circuit(2).h(0).cx(0, 1).gate('global_phase', [], [0.3]).t(1);

@@ -1,4 +1,6 @@
 import './relaxed-simd.ts';
+import type { Worker } from 'node:worker_threads';
+import { ThreadLostError } from '@qedge/codegen';
 import { CancelledError, InvalidArgumentError, Random, UseAfterReleaseError } from '@qedge/core';
 import {
   bitsEqual,
@@ -113,5 +115,26 @@ describe('samples', () => {
     // The loop never ends, and gives the event loop a turn every 20 ms.
     setTimeout(() => compiled.dispose(), 1);
     await expect(sampling).rejects.toThrow(UseAfterReleaseError);
+  });
+});
+
+describe('a simulator whose thread has ended', () => {
+  it('says so, for running and for sampling, and can be disposed', async () => {
+    const workers: Worker[] = [];
+    const remember = (worker: Worker) => workers.push(worker);
+    process.on('worker', remember);
+    const simulator = await createStateVectorSimulator({ threads: 2, isa: 'wasm-strict' });
+    process.off('worker', remember);
+    // Large enough to be worth a second thread.
+    const circuit = randomCircuit(new Random(1), 18, 200);
+    const compiled = simulator.compile(circuit);
+    compiled.run().dispose();
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    expect(workers).toHaveLength(1);
+    expect(() => compiled.run()).toThrow(ThreadLostError);
+    await expect(compiled.sample(10)).rejects.toThrow(ThreadLostError);
+    expect(() => simulator.run(circuit)).toThrow(ThreadLostError);
+    compiled.dispose();
+    simulator.dispose();
   });
 });

@@ -31,7 +31,7 @@ export interface OpenQasmOptions {
  * depends on measurements stays in the circuit as control flow, assignments and variables. Inputs of type float and angle become
  * free parameters.
  *
- * Integers without a width have 64 bits; angles without one are radians in float64; variables begin at 0. `box` becomes barriers.
+ * In the argument of `pow` integers are divided as real numbers, so that `pow(1/2)` is the square root. Integers without a width have 64 bits; angles without one are radians in float64; variables begin at 0. `box` becomes barriers.
  * Refused by name: `extern` calls, pragmas, calibrations, complex numbers, `stretch`, `durationof`, arrays of outcomes, and
  * `return` and `end` that depend on outcomes. Annotations are skipped, except `@qedge.parameter` (see {@link formatOpenQasm3}).
  *

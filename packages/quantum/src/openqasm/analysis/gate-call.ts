@@ -1,6 +1,6 @@
 import type { ParameterValue } from '../../circuit/parameter.ts';
 import { nativeGate } from '../library-gates.ts';
-import type { GateCall, GateOperand } from '../syntax/syntax-tree.ts';
+import type { Expression, GateCall, GateOperand } from '../syntax/syntax-tree.ts';
 import type { Analysis } from './analysis.ts';
 import type { GateDraft } from './draft.ts';
 import { evaluate, evaluateInteger } from './evaluate.ts';
@@ -65,13 +65,19 @@ function resolveModifiers(analysis: Analysis, { modifiers }: GateCall): Resolved
   });
 }
 
-function evaluateExponent(
-  analysis: Analysis,
-  node: NonNullable<GateCall['modifiers'][number]['argument']>,
-): number {
-  const exponent = toAngle(analysis, evaluate(analysis, node), node.start);
+function evaluateExponent(analysis: Analysis, node: Expression): number {
+  const exponent = evaluateRealQuotient(analysis, node);
   if (typeof exponent === 'number' && Number.isFinite(exponent)) return exponent;
   return analysis.fail(node.start, 'a finite exponent known while the program is read', String(exponent));
+}
+
+/** The value of an exponent. Integers are divided as real numbers: `pow(1/2)` is the square root, not the power of 0. */
+function evaluateRealQuotient(analysis: Analysis, node: Expression): ParameterValue {
+  if (node.kind === 'unary' && node.operator === '-') return -evaluateExponent(analysis, node.operand);
+  if (node.kind === 'binary' && node.operator === '/') {
+    return evaluateExponent(analysis, node.left) / evaluateExponent(analysis, node.right);
+  }
+  return toAngle(analysis, evaluate(analysis, node), node.start);
 }
 
 const GPHASE = {
