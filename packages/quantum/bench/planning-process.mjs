@@ -71,7 +71,7 @@ function runPhases(machine, watch, circuit) {
   const places = Array.from({ length: circuit.qubitCount }, (_, qubit) => qubit);
   const { instructions, angles } = liftAngles(circuit.instructions, places);
   const start = now();
-  const lowered = lowerCircuit(instructions, circuit.qubitCount, { keep: 'all' });
+  const lowered = lowerCircuit(instructions, circuit.qubitCount, { keep: 'all', startsAtZero: true });
   const afterLowering = now();
   const planned = planSweeps(lowered, machine.layoutOf(circuit.qubitCount), machine.shape);
   const afterPlanning = now();
