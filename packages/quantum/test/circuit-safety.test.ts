@@ -159,13 +159,13 @@ describe('circuits refuse', () => {
       () => new Circuit().addQuantumRegister('q', 2 ** 32),
       /does not fit/,
     ],
+    ['more qubits than a set can hold', () => new Circuit(2 ** 24), /impossible size.*16777215/],
     ['a negative number of controls', () => new Circuit(2).control(-1), /number of controls/],
     ['a billion controls', () => new Circuit(1).control(1e9), /number of controls/],
     ['too few states, without gates too', () => new Circuit(1).control(2, [1]), /2 bits/],
     ['a power that is no number', () => new Circuit(2).h(0).x(1).power(Number.NaN), /exponent/],
-    ['a matrix of a billion qubits', () => new Circuit(1e9).toMatrix(), /at most 12 qubits/],
+    ['a matrix of a million qubits', () => new Circuit(1e6).toMatrix(), /at most 12 qubits/],
     ['a matrix of a gate on 40 qubits', () => gateMatrix('mcx', [], 40), /at most 12 qubits/],
-    ['a barrier across a billion qubits', () => new Circuit(1e9).barrier(), /too many operands/],
     [
       'no list of qubits',
       () => new Circuit(1).gate('mcx', hostile(undefined)),
@@ -254,7 +254,7 @@ describe('circuits refuse', () => {
 
   it('to become longer than memory, before they begin', () => {
     expect(() => new Circuit(1000).barrier().repeat(1e6)).toThrow(BudgetExceededError);
-    expect(new Circuit(1).repeat(2 ** 31 - 1).instructionCount).toBe(0);
+    expect(new Circuit(1).repeat(2 ** 24 - 1).instructionCount).toBe(0);
   });
 
   it('drawings that would fill the memory', () => {
@@ -262,7 +262,7 @@ describe('circuits refuse', () => {
     for (let column = 0; column < 4000; column++) diagonal.barrier();
     for (const draw of [drawCircuit, circuitToSvg]) {
       expect(() => draw(diagonal)).toThrow(UnsupportedError);
-      expect(() => draw(new Circuit(2 ** 31 - 1))).toThrow(/too large to be drawn/);
+      expect(() => draw(new Circuit(2 ** 24 - 1))).toThrow(/too large to be drawn/);
     }
   });
 });

@@ -234,22 +234,6 @@ export function checkQubits(name: string, values: readonly number[], qubitCount:
 
 /** More are compared by a set. */
 const FEW = 16;
-/** What a set can hold. */
-const MOST_OPERANDS = 2 ** 24 - 1;
-
-/** All qubits of a circuit, for one instruction. @throws InvalidArgumentError for more than one instruction takes. */
-export function allQubits(qubitCount: number): number[] {
-  checkOperandCount(qubitCount);
-  return Array.from({ length: qubitCount }, (_, i) => i);
-}
-
-function checkOperandCount(count: number): void {
-  if (count <= MOST_OPERANDS) return;
-  throw new InvalidArgumentError('An instruction has too many operands', {
-    expected: `at most ${MOST_OPERANDS}`,
-    actual: count,
-  });
-}
 
 /** @throws InvalidArgumentError unless the qubits (or classical bits, as `what` says) exist and differ. */
 export function checkDistinctQubits(
@@ -259,7 +243,6 @@ export function checkDistinctQubits(
   what: 'qubits' | 'classical bits' = 'qubits',
 ): void {
   let differ = true;
-  checkOperandCount(qubits.length);
   for (let i = 0; i < qubits.length; i++) {
     const qubit = qubits[i]!;
     if (!Number.isInteger(qubit) || qubit < 0 || qubit >= qubitCount) {

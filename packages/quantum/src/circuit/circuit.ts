@@ -60,7 +60,7 @@ export class Circuit extends InstructionBuilder {
   /** How many bodies stand inside one another. */
   #nesting = 0;
 
-  /** @throws InvalidArgumentError unless both counts are integers in 0..2^31 - 1. */
+  /** @throws InvalidArgumentError unless both counts are integers in 0..2^24 - 1. */
   constructor(qubitCount = 0, clbitCount = 0) {
     super();
     for (const count of [qubitCount, clbitCount]) checkCount(count, 'A circuit has an impossible size');

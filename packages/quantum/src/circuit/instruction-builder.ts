@@ -1,4 +1,4 @@
-import { allQubits, checkInteger, copyNumbers, recordOf } from './check-instruction.ts';
+import { checkInteger, copyNumbers, recordOf } from './check-instruction.ts';
 import type { Circuit } from './circuit.ts';
 import type { ClassicalExpression, ClassicalTarget, ClassicalType } from './classical-expression.ts';
 import { GateBuilder } from './gate-builder.ts';
@@ -39,17 +39,17 @@ export abstract class InstructionBuilder extends GateBuilder {
   pauliEvolution(
     terms: readonly (readonly [string, number])[],
     time: ParameterValue,
-    qubits: readonly number[] = allQubits(this.qubitCount),
+    qubits: readonly number[] = range(this.qubitCount),
   ): this {
     return this.append({ kind: 'pauli-evolution', qubits, terms, time });
   }
   /** Brings qubits to a state: amplitudes `[2^k, 2]` interleaved, of norm 1. */
-  initialize(amplitudes: ArrayLike<number>, qubits: readonly number[] = allQubits(this.qubitCount)): this {
+  initialize(amplitudes: ArrayLike<number>, qubits: readonly number[] = range(this.qubitCount)): this {
     return this.append({ kind: 'initialize', qubits, amplitudes: copyNumbers(amplitudes) });
   }
   /** Without qubits: across all of them. */
   barrier(...qubits: number[]): this {
-    return this.append({ kind: 'barrier', qubits: qubits.length > 0 ? qubits : allQubits(this.qubitCount) });
+    return this.append({ kind: 'barrier', qubits: qubits.length > 0 ? qubits : range(this.qubitCount) });
   }
   measure(qubit: number, clbit: number): this {
     return this.append({ kind: 'measure', qubits: [qubit], clbit });
@@ -135,6 +135,8 @@ export abstract class InstructionBuilder extends GateBuilder {
     return empty;
   }
 }
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 const NO_WIRES = { qubits: [] as readonly number[], clbits: [] as readonly number[] };
 

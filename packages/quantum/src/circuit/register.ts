@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from '@qedge/core';
 import type { Register } from './classical-expression.ts';
 
-/** Qubits and classical bits are 32-bit numbers with a sign. */
-export const MAX_BITS = 2 ** 31 - 1;
+/** Qubits or classical bits of a circuit: as many as a set can hold. */
+export const MAX_BITS = 2 ** 24 - 1;
 
-/** @throws InvalidArgumentError unless the value is an integer in 0..2^31 - 1. */
+/** @throws InvalidArgumentError unless the value is an integer in 0..2^24 - 1. */
 export function checkCount(value: number, problem: string): void {
   if (Number.isInteger(value) && value >= 0 && value <= MAX_BITS) return;
   throw new InvalidArgumentError(problem, { expected: `an integer in 0..${MAX_BITS}`, actual: value });

@@ -120,18 +120,9 @@ function rotateColumns(
   size: number,
   p: number,
   q: number,
-  c: number,
-  sr: number,
-  si: number,
+  ...[c, sr, si]: Rotation
 ): void {
-  for (let row = 0; row < size; row++) {
-    const [a, b] = [2 * (row * size + p), 2 * (row * size + q)];
-    const [ar, ai, br, bi] = [matrix[a]!, matrix[a + 1]!, matrix[b]!, matrix[b + 1]!];
-    matrix[a] = c * ar + sr * br - si * bi;
-    matrix[a + 1] = c * ai + sr * bi + si * br;
-    matrix[b] = c * br - sr * ar - si * ai;
-    matrix[b + 1] = c * bi - sr * ai + si * ar;
-  }
+  rotate(matrix, size, p, q, size, c, sr, si);
 }
 
 /** Rows `p, q` become `c p + conj(s) q` and `-s p + c q`. */
@@ -140,17 +131,30 @@ function rotateRows(
   size: number,
   p: number,
   q: number,
-  c: number,
-  sr: number,
-  si: number,
+  ...[c, sr, si]: Rotation
 ): void {
-  for (let column = 0; column < size; column++) {
-    const [a, b] = [2 * (p * size + column), 2 * (q * size + column)];
+  rotate(matrix, size, p * size, q * size, 1, c, sr, -si);
+}
+
+/** A cosine and a complex sine. */
+type Rotation = readonly [c: number, sr: number, si: number];
+
+/** Rotates two runs of `count` entries, which begin at entries `p` and `q` and go on every `stride` entries. */
+function rotate(
+  matrix: Float64Array,
+  count: number,
+  p: number,
+  q: number,
+  stride: number,
+  ...[c, sr, si]: Rotation
+): void {
+  for (let i = 0; i < count; i++) {
+    const [a, b] = [2 * (p + i * stride), 2 * (q + i * stride)];
     const [ar, ai, br, bi] = [matrix[a]!, matrix[a + 1]!, matrix[b]!, matrix[b + 1]!];
-    matrix[a] = c * ar + sr * br + si * bi;
-    matrix[a + 1] = c * ai + sr * bi - si * br;
-    matrix[b] = c * br - sr * ar + si * ai;
-    matrix[b + 1] = c * bi - sr * ai - si * ar;
+    matrix[a] = c * ar + sr * br - si * bi;
+    matrix[a + 1] = c * ai + sr * bi + si * br;
+    matrix[b] = c * br - sr * ar - si * ai;
+    matrix[b + 1] = c * bi - sr * ai + si * ar;
   }
 }
 
