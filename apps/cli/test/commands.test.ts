@@ -229,6 +229,65 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       expect((await json('transpile', 'bell.qasm', '--target', 'target.json')).target).toBe('two');
     });
 
+    it('circuit info counts what a circuit is made of', async () => {
+      const info = await json('circuit', 'info', 'bell.qasm');
+      expect(info).toEqual({
+        ...{ circuit: 'bell.qasm', qubits: 2, classicalBits: 2, instructions: 4, depth: 3, twoQubitDepth: 1 },
+        ...{ gateCounts: { measure: 2, cx: 1, h: 1 }, parameters: [], stateBytesF32: 32, stateBytesF64: 64 },
+      });
+    });
+
+    it('circuit draw prints text, folds it, or writes an SVG', async () => {
+      const { drawing } = await json('circuit', 'draw', 'bell.qasm');
+      expect(drawing.split('\n')[1]).toMatch(/^q_0: ┤ H ├──■──┤ M ├/);
+      const folded = await qedge('circuit', 'draw', 'bell.qasm', '--width', '20');
+      expect(folded.exitCode).toBe(0);
+      expect(folded.stdout).toContain('»');
+      await json('circuit', 'draw', 'bell.qasm', '--svg', 'bell.svg');
+      expect(readFileSync(file('bell.svg'), 'utf8')).toMatch(/^<svg .*<title>.*<\/svg>$/s);
+      expect((await qedge('circuit', 'draw', 'bell.qasm', '--svg', 'no/bell.svg')).exitCode).toBe(1);
+    });
+
+    it('circuit convert goes through every format and back, and puts in parameters', async () => {
+      await json('circuit', 'convert', 'bell.qasm', '--to', 'qasm3', '-o', 'bell3.qasm');
+      await json('circuit', 'convert', 'bell3.qasm', '--to', 'json', '-o', 'bell.json');
+      const { text } = await json('circuit', 'convert', 'bell.json', '--to', 'qasm2');
+      expect(text).toContain('OPENQASM 2.0');
+      expect(text).toContain('cx q[0],q[1]');
+      writeFileSync(
+        file('free.qasm'),
+        'OPENQASM 3.0; include "stdgates.inc"; input float theta; qubit[1] q; rx(theta) q[0];',
+      );
+      const free = await qedge('circuit', 'convert', 'free.qasm', '--to', 'qasm2', '--json');
+      expect(JSON.parse(free.stdout).error).toMatchObject({ code: 'INVALID_ARGUMENT', actual: 'theta' });
+      const bound = await json('circuit', 'convert', 'free.qasm', '--to', 'qasm2', '--param', 'theta=0.5');
+      expect(bound.text).toContain('rx(0.5) q[0]');
+    });
+
+    it('circuit says what is wrong with data that are no circuit', async () => {
+      writeFileSync(file('odd.json'), '{"format":"qedge-circuit","version":1}');
+      const { stdout, exitCode } = await qedge('circuit', 'info', 'odd.json', '--json');
+      expect(exitCode).toBe(1);
+      expect(JSON.parse(stdout).error).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    });
+
+    it('bench quantum names the native simulators that are missing, and measures what needs none', async () => {
+      const small = ['--qubits', '4', '--rounds', '2', '--threads', '1', '--python', file('no-python')];
+      const report = await json('bench', 'quantum', '--groups', 'evolution,single-gate,gradient', ...small);
+      expect(Object.keys(report)).toEqual([
+        ...['compares', 'machine', 'missing', 'results', 'singleGates', 'sampling'],
+      ]);
+      expect(Object.keys(report.missing).sort()).toEqual(['aer', 'lightning', 'qsim', 'qulacs']);
+      for (const reason of Object.values(report.missing)) expect(reason).toMatch(/cannot be started/);
+      expect(report.results).toEqual([]);
+      expect(report.singleGates.map(({ precision }: { precision: string }) => precision)).toEqual([
+        ...['f32', 'f64'],
+      ]);
+      const none = await qedge('bench', 'quantum', '--groups', 'sampling', '--precisions', 'f64', ...small);
+      expect(none).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('nothing was measured') });
+      expect((await qedge('bench', 'quantum', '--qsim', 'sse2')).exitCode).toBe(2);
+    });
+
     it('vqe finds the exact energy of H2', async () => {
       const { points } = await json(
         'vqe',

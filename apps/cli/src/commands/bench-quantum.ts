@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { formatTable } from '@qedge/bench';
 import { describeMachine } from '@qedge/bench/node';
-import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { attachHandler, type CommandResult, defineCommand, integerOption, listOption } from '../command.ts';
 import { PRECISIONS, type Precision, QUANTUM_GROUPS, type QuantumGroup } from '../quantum-benchmark/cases.ts';
 import { NativePeers } from '../quantum-benchmark/peers.ts';
@@ -40,7 +39,12 @@ export function benchQuantumCommand(): Command {
     .option('--threads <numbers>', '1, 2 or both', listOption(['1', '2'] as const), ['1', '2'] as const)
     .option('--python <path>', 'interpreter that has the native simulators', 'python3')
     .option('--peers-from <folder>', 'folder with serve.py and requirements.txt', 'tooling/peers/quantum')
-    .option('--qsim <variant>', 'instruction set that qsim must take: avx512 or avx2 (default: its choice)')
+    .addOption(
+      new Option('--qsim <variant>', 'instruction set that qsim must take (default: its choice)').choices([
+        'avx512',
+        'avx2',
+      ]),
+    )
     .option('--rounds <n>', 'rounds per case', integerOption(2, 1000), 5)
     .option('--seed <integer>', 'decides angles, pairs and samples', integerOption(0), 0)
     .addHelpText(
@@ -114,5 +118,5 @@ function describe(report: QuantumReport, missing: Readonly<Record<string, string
     );
   }
   for (const [name, reason] of Object.entries(missing)) parts.push(`not compared: ${name} (${reason})`);
-  return parts.join('\n');
+  return parts.join('\n') || 'nothing was measured: no case fits these options';
 }

@@ -2,7 +2,13 @@ import { assertWritableFile, writeFileAtomic } from '@qedge/core/node';
 import { type Circuit, circuitToSvg, drawCircuit, formatOpenQasm2, formatOpenQasm3 } from '@qedge/quantum';
 import { type Command, Option } from 'commander';
 import { readCircuit } from '../circuit-input.ts';
-import { attachHandler, type CommandResult, defineCommand, integerOption } from '../command.ts';
+import {
+  attachHandler,
+  type CommandResult,
+  defineCommand,
+  integerOption,
+  parameterOption,
+} from '../command.ts';
 
 /** `qedge circuit`: look at circuits and turn them from one format into another. */
 export function circuitCommand(): Command {
@@ -28,7 +34,7 @@ function infoCommand(): Command {
       circuit: path,
       qubits: circuit.qubitCount,
       classicalBits: circuit.clbitCount,
-      instructions: circuit.instructions.length,
+      instructions: circuit.instructionCount,
       depth: circuit.depth(),
       twoQubitDepth: circuit.twoQubitDepth(),
       gateCounts: circuit.gateCounts(),
@@ -90,6 +96,7 @@ const FORMATS = {
 
 interface ConvertOptions {
   readonly to: keyof typeof FORMATS;
+  readonly param: Readonly<Record<string, number>>;
   readonly output?: string;
 }
 
@@ -101,12 +108,18 @@ function convertCommand(): Command {
   )
     .argument('<circuit>', 'OpenQASM file, or a circuit as JSON')
     .addOption(new Option('--to <format>', 'format').choices(Object.keys(FORMATS)).default('qasm3'))
+    .option(
+      '--param <name=value>',
+      'put a number in the place of a free parameter; may be given again',
+      parameterOption,
+      {},
+    )
     .option('-o, --output <file>', 'write there instead of printing');
   return attachHandler<[string, ConvertOptions]>(
     command,
     async (_context, path, options): Promise<CommandResult> => {
       if (options.output !== undefined) await assertWritableFile(options.output);
-      const text = FORMATS[options.to](await readCircuit(path));
+      const text = FORMATS[options.to]((await readCircuit(path)).bind(options.param));
       if (options.output === undefined) return { json: { circuit: path, format: options.to, text }, text };
       await writeFileAtomic(options.output, text);
       return {
