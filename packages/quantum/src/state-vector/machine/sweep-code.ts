@@ -20,6 +20,7 @@ import {
 } from './rotation-code.ts';
 import {
   amplitudeBytes,
+  byteBit,
   PADDING_PERIOD_BITS,
   paddedOffset,
   rowOffsets,
@@ -68,7 +69,10 @@ class SweepCode {
     target.loopArgument(SWEEP_ARGUMENTS.tileCount, () => this.#emitTile(routines));
   }
 
-  /** The last two kernels that need no other tile of the state prefetch the next one; one alone only where the processor does not. */
+  /**
+   * The last two kernels that need no other tile of the state prefetch the next one, half of each row's cache lines each: the last one all where
+   * a row is one line. A kernel alone does it only where the processor does not.
+   */
   #tasks(): KernelTask[] {
     const { kernels, inPlace } = this.#sweep;
     const last = kernels.length - 1;
@@ -76,7 +80,7 @@ class SweepCode {
       .map((_, index) => index)
       .filter((index) => (inPlace && last > 0) || (index > 0 && index < last));
     if (candidates.length === 0 && (last > 0 || this.#isUnpredicted(kernels[0]!))) candidates.push(0);
-    const late = this.#addressing.tileCount > 1 ? candidates.slice(-2) : [];
+    const late = this.#addressing.tileCount > 1 ? candidates.slice(this.#linesPerRow() > 1 ? -2 : -1) : [];
     return kernels.map((kernel, index) => {
       const turn = late.indexOf(index);
       const prefetch = turn < 0 ? 'none' : late.length === 1 ? 'all' : turn === 0 ? 'low' : 'high';
@@ -201,21 +205,22 @@ class SweepCode {
   }
 
   #emitPrefetch(which: KernelTask['prefetch'], offsets: readonly number[], code: KernelCode): void {
-    const lines = Math.max(1, (2 * code.vectorBytes) / CACHE_LINE_BYTES);
-    const [first, end] = {
-      none: [0, 0],
-      all: [0, lines],
-      low: [0, Math.ceil(lines / 2)],
-      high: [Math.ceil(lines / 2), lines],
-    }[which] as [number, number];
-    this.#forRows(code.registers.memory, offsets, (row, { base, offset }) => {
-      // Where a block is one line or less, the two kernels take turns by rows.
-      if (lines === 1 && which !== 'all' && (row & 1) !== (which === 'low' ? 0 : 1)) return;
-      const [from, to] = lines === 1 ? [0, 1] : [first, end];
-      for (let line = from; line < to; line++) {
+    const lines = this.#linesPerRow();
+    const half = lines / 2;
+    const [first, end] = { none: [0, 0], all: [0, lines], low: [0, half], high: [half, lines] }[which] as [
+      number,
+      number,
+    ];
+    this.#forRows(code.registers.memory, offsets, (_row, { base, offset }) => {
+      for (let line = first; line < end; line++) {
         this.#target.prefetchLater({ base, offset: offset + line * CACHE_LINE_BYTES });
       }
     });
+  }
+
+  /** Cache lines of both parts of a row, a power of two. */
+  #linesPerRow(): number {
+    return Math.max(1, 2 ** byteBit(this.#layout, this.#layout.laneQubits) / CACHE_LINE_BYTES);
   }
 
   /** Rows whose offset is too large for an instruction share an address register as long as its part stays the same. */
