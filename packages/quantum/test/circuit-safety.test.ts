@@ -188,6 +188,7 @@ describe('circuits refuse', () => {
     ['half a number to compare with', () => bitsEqual(0, 0.5), /expected an integer, got 0.5/],
     ['half a round', () => new Circuit(1).forLoop('i', [0.5], () => {}), /expected an integer, got 0.5/],
     ['a loop over nothing', () => new Circuit(1).forLoop('i', hostile(null), () => {}), /must be an object/],
+    ['no cases', () => new Circuit(1, 1).switchCase(isOne, hostile(undefined)), /must be a list/],
     ['one place for two qubits', () => new Circuit(2).compose(new Circuit(2), [0, 0]), /must differ/],
     ['too many places', () => new Circuit(2).compose(new Circuit(1), [0, 1]), /too many.*got 2/],
     ['a place that is not there', () => new Circuit(2).compose(new Circuit(1), [2]), /out of range/],

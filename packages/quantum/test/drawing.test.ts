@@ -192,6 +192,13 @@ describe('drawCircuit', () => {
     );
   });
 
+  it('tells the states of controls that nothing but a phase has', () => {
+    const phase = new Circuit(0).globalPhase(1);
+    expect(drawCircuit(phase.control(2, [0, 1]))).toContain('Phase(1) |10⟩');
+    expect(drawCircuit(phase.control(2, [0, 0]))).toContain('Phase(1) |00⟩');
+    expect(drawCircuit(phase.control(2))).not.toContain('|');
+  });
+
   it('cuts labels that are long, and keeps them on one line', () => {
     const matrix = new Circuit(1).h(0).toMatrix();
     const circuit = new Circuit(1).unitary(matrix, [0], `a\nb\u0000${'x'.repeat(500)}`);

@@ -1,4 +1,4 @@
-import { checkInteger, copyNumbers, recordOf } from './check-instruction.ts';
+import { checkInteger, copyNumbers, listOf, recordOf } from './check-instruction.ts';
 import type { Circuit } from './circuit.ts';
 import type { ClassicalExpression, ClassicalTarget, ClassicalType } from './classical-expression.ts';
 import { GateBuilder } from './gate-builder.ts';
@@ -122,7 +122,10 @@ export abstract class InstructionBuilder extends GateBuilder {
     return this.append({
       kind: 'switch',
       subject,
-      cases: cases.map(([labels, body]) => [labels, this.#build(body)] as const),
+      cases: listOf(cases, 'The cases of a switch').map((pair) => {
+        const [labels, body] = listOf(pair, 'A case of a switch') as (typeof cases)[number];
+        return [labels, this.#build(body)] as const;
+      }),
       ...NO_WIRES,
     });
   }

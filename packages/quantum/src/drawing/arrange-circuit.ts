@@ -285,8 +285,9 @@ function unitaryElement({ controls, targets, style, label }: Shape): DrawnElemen
   if (style === 'dots') for (const qubit of targets) marks.set(qubit, { kind: 'control', open: false });
   const isBox = style === 'box' && targets.length > 0;
   if (style === 'box' && !isBox) {
-    // A controlled global phase: nothing but its controls; the label takes the place of the last one.
-    return boxElement(label, wires);
+    // A controlled global phase: nothing but its controls, in one box; their states where not all are 1.
+    const bits = controls.map(({ open }) => (open ? '0' : '1')).toReversed();
+    return boxElement(bits.includes('0') ? shorten(`${label} |${bits.join('')}⟩`) : label, wires);
   }
   return {
     first,
