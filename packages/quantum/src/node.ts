@@ -1,3 +1,3 @@
-export { readFcidump, readOpenQasm2 } from './read-files.ts';
+export { readFcidump, readOpenQasm } from './read-files.ts';
 export { loadState, saveState } from './simulation/checkpoint.ts';
 export { createStateVectorSimulator } from './simulation/native-state-vector-simulator.ts';

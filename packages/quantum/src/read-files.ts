@@ -2,16 +2,16 @@ import { readFile } from 'node:fs/promises';
 import { FileNotFoundError } from '@qedge/core';
 import { type MolecularIntegrals, parseFcidump } from './chemistry/fcidump.ts';
 import type { Circuit } from './circuit/circuit.ts';
-import { parseOpenQasm2 } from './openqasm/parse-openqasm.ts';
+import { type OpenQasmOptions, parseOpenQasm } from './openqasm/parse-openqasm.ts';
 
 /** Reads an FCIDUMP file. @throws FileNotFoundError, or FileFormatError with the line; see `parseFcidump`. */
 export async function readFcidump(path: string | URL): Promise<MolecularIntegrals> {
   return parseFcidump(await readText(path));
 }
 
-/** Reads an OpenQASM 2 program. @throws FileNotFoundError, or FileFormatError with its place; see `parseOpenQasm2`. */
-export async function readOpenQasm2(path: string | URL): Promise<Circuit> {
-  return parseOpenQasm2(await readText(path));
+/** Reads an OpenQASM program, version 2 or 3. @throws FileNotFoundError, or FileFormatError with its place; see `parseOpenQasm`. */
+export async function readOpenQasm(path: string | URL, options: OpenQasmOptions = {}): Promise<Circuit> {
+  return parseOpenQasm(await readText(path), options);
 }
 
 async function readText(path: string | URL): Promise<string> {

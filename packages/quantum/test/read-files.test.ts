@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { FileNotFoundError } from '@qedge/core';
-import { readFcidump, readOpenQasm2 } from '@qedge/quantum/node';
+import { readFcidump, readOpenQasm } from '@qedge/quantum/node';
 import { expect, it } from 'vitest';
 import { H2_DIRECTORY } from './shared-data.ts';
 
@@ -15,8 +15,8 @@ it('reads molecules and programs from paths and URLs', async () => {
   try {
     const program = join(directory, 'bell.qasm');
     await writeFile(program, 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; h q[0]; cx q[0],q[1];');
-    expect((await readOpenQasm2(program)).gateCounts()).toEqual({ cx: 1, h: 1 });
-    await expect(readOpenQasm2(join(directory, 'none.qasm'))).rejects.toThrow(FileNotFoundError);
+    expect((await readOpenQasm(program)).gateCounts()).toEqual({ cx: 1, h: 1 });
+    await expect(readOpenQasm(join(directory, 'none.qasm'))).rejects.toThrow(FileNotFoundError);
   } finally {
     await rm(directory, { recursive: true });
   }
