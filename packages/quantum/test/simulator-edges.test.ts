@@ -7,6 +7,8 @@ import {
   Circuit,
   createStateVectorSimulator as createPortable,
   createReferenceSimulator,
+  parameter,
+  parseOpenQasm,
 } from '@qedge/quantum';
 import { createStateVectorSimulator } from '@qedge/quantum/node';
 import { describe, expect, it } from 'vitest';
@@ -50,7 +52,32 @@ describe('circuits that start from a given state', () => {
   });
 });
 
+describe('angles', () => {
+  it('that are not finite at the values of parameters or variables are refused', async () => {
+    const parameterized = new Circuit(1).rx(parameter('a').power(-1), 0);
+    const dynamic = parseOpenQasm(
+      'include "stdgates.inc"; qubit q; bit c; float f = 1.0; c = measure q; if (!c) f = f / 0.0; rx(f) q;',
+    );
+    for (const simulator of [createReferenceSimulator(), await createStateVectorSimulator()]) {
+      const run = () => simulator.run(parameterized, { parameters: { a: 0 } });
+      expect(run).toThrow(/angle of the circuit is not usable.*got Infinity/);
+      expect(() => simulator.run(dynamic)).toThrow(InvalidArgumentError);
+      expect(() => simulator.prepare(1.5, { kind: 'basis', basis: 0 })).toThrow(InvalidArgumentError);
+      simulator.dispose();
+    }
+  });
+});
+
 describe('states of many qubits', () => {
+  it('are refused with their size, however many', async () => {
+    const circuit = new Circuit(5000);
+    for (let qubit = 0; qubit < 5000; qubit++) circuit.h(qubit);
+    for (const simulator of [createReferenceSimulator(), await createStateVectorSimulator()]) {
+      expect(() => simulator.compile(circuit)).toThrow(/5000 qubits in use needs 2\^5004 bytes/);
+      simulator.dispose();
+    }
+  });
+
   it('are multiplied whatever qubits of each have memory', () => {
     using simulator = createReferenceSimulator();
     using a = simulator.run(new Circuit(40).h(0).cx(0, 39));

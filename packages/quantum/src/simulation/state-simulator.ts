@@ -1,4 +1,4 @@
-import { UseAfterReleaseError } from '@qedge/core';
+import { InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
 import type { Circuit } from '../circuit/circuit.ts';
 import { plainFrame } from './amplitudes/stored-state.ts';
 import { CompiledStateCircuit } from './compiled-state-circuit.ts';
@@ -50,6 +50,12 @@ export class StateSimulator implements Simulator {
 
   prepare(qubitCount: number, initial: InitialState): StateVector {
     if (this.#isDisposed) throw new UseAfterReleaseError('A simulator was used after dispose()');
+    if (!Number.isInteger(qubitCount) || qubitCount < 0) {
+      throw new InvalidArgumentError('A state has an impossible number of qubits', {
+        expected: 'an integer >= 0',
+        actual: qubitCount,
+      });
+    }
     checkInitialState(initial, qubitCount);
     checkStateMemory(this.#engine, qubitCount);
     const state = allocateState(this.#engine, qubitCount);

@@ -16,7 +16,7 @@ export interface StateVectorOptions {
   readonly isa?: Isa;
   /** True: results have the same bits with every code and any number of threads. Default false. */
   readonly strict?: boolean;
-  /** Most bytes for states; default what the memory that the code can reach has. */
+  /** Most bytes for any one state; default what the memory that the code can reach has. */
   readonly maxBytes?: number;
 }
 

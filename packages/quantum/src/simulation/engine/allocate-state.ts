@@ -16,8 +16,11 @@ export function checkStateMemory(engine: StateEngine, qubitCount: number, stateC
   let most = Math.min(qubitCount - 1, engine.maxQubits);
   while (most > 0 && stateCount * engine.stateBytes(most) > available) most--;
   const half = engine.precision === 'f64' && needed / 2 <= available && engine.name !== 'reference';
+  // Thousands of qubits are more bytes than a number can say.
+  const size =
+    needed < 2 ** 70 ? formatBytes(needed) : `2^${qubitCount + (engine.precision === 'f32' ? 3 : 4)} bytes`;
   throw new CapabilityUnavailableError(
-    `A state of ${qubitCount} qubits in use needs ${formatBytes(needed)}, which ${engine.name} does not have`,
+    `A state of ${qubitCount} qubits in use needs ${size}, which ${engine.name} does not have`,
     {
       expected: `at most ${most} qubits (${formatBytes(available)})`,
       actual: `${qubitCount} qubits`,

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from '@qedge/core';
 import type { ParameterValue } from '../../circuit/parameter.ts';
 
 /** Works out angles from the values of parameters. */
@@ -6,6 +7,7 @@ export interface AngleTable {
   /**
    * @param values of the parameters, in the order of their names.
    * @param out `[count]`; overwritten.
+   * @throws InvalidArgumentError for an angle that is not finite at these values.
    */
   evaluate(values: ArrayLike<number>, out: Float64Array): void;
 }
@@ -44,6 +46,16 @@ export function prepareAngles(angles: readonly ParameterValue[], names: readonly
         out[i] = coefficient === 0 ? constants[i]! : coefficient * values[sources[i]!]! + constants[i]!;
       }
       for (const { index, evaluate } of others) out[index] = evaluate(values);
+      for (let i = 0; i < length; i++) if (!Number.isFinite(out[i]!)) throw notFinite(angles[i]!, out[i]!);
     },
   };
+}
+
+function notFinite(angle: ParameterValue, value: number): InvalidArgumentError {
+  return new InvalidArgumentError('An angle of the circuit is not usable', {
+    expected: 'a finite number',
+    actual: value,
+    facts: { angle: String(angle) },
+    remedy: `Choose values at which ${angle} is finite`,
+  });
 }
