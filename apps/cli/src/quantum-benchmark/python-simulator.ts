@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createInterface, type Interface } from 'node:readline';
 import { CapabilityUnavailableError } from '@qedge/core';
 import type { Circuit } from '@qedge/quantum';
@@ -32,7 +33,7 @@ export class PythonSimulator implements Disposable {
   /**
    * @param python a Python interpreter; `script` the path of `serve.py`.
    * @param options settings of the simulator, such as `variant=avx2`.
-   * @throws CapabilityUnavailableError when Python or the simulator is not there.
+   * @throws CapabilityUnavailableError when Python, the script or the simulator is not there.
    */
   static async start(
     python: string,
@@ -41,6 +42,13 @@ export class PythonSimulator implements Disposable {
     threads: number,
     options: readonly string[] = [],
   ): Promise<PythonSimulator> {
+    if (!existsSync(script)) {
+      throw new CapabilityUnavailableError(`${name} cannot be started`, {
+        expected: 'serve.py, of tooling/peers/quantum in the repository',
+        actual: `nothing at ${script}`,
+        remedy: 'Name its folder with --peers-from.',
+      });
+    }
     const settings = options.flatMap((option) => ['--option', option]);
     const child = spawn(python, [script, name, '--threads', String(threads), ...settings], {
       stdio: ['pipe', 'pipe', 'ignore'],
