@@ -112,6 +112,24 @@ describe('samples', () => {
     for (const simulator of simulators) simulator.dispose();
   });
 
+  it('follow the probabilities of states whose qubits lie in another order in memory', async () => {
+    using simulator = await createStateVectorSimulator();
+    const circuit = randomCircuit(new Random(3), 14, 120);
+    for (let qubit = 0; qubit < 7; qubit++) circuit.swap(qubit, 13 - qubit);
+    circuit.x(2).x(13);
+    using state = simulator.run(circuit);
+    using reference = createReferenceSimulator();
+    using expected = reference.run(circuit);
+    const shots = 200_000;
+    expect(state.sample(shots, { seed: 4 }).counts).toEqual(expected.sample(shots, { seed: 4 }).counts);
+    const probabilities = state.probabilities();
+    for (const [bits, count] of Object.entries(state.sample(shots, { seed: 4 }).counts)) {
+      const mean = shots * probabilities[Number.parseInt(bits, 2)]!;
+      // Six standard deviations, and one shot where hardly any is expected.
+      expect(Math.abs(count - mean)).toBeLessThan(6 * Math.sqrt(mean) + 6);
+    }
+  });
+
   it('may be more than are drawn at a time', async () => {
     using simulator = createReferenceSimulator();
     const shots = 2 ** 24 + 1000;

@@ -34,12 +34,8 @@ export function drawIndices(
 function drawFrom(blocks: AmplitudeBlocks, shots: number, random: Random): DrawnIndices {
   const { count: blockCount, size } = blocks;
   const squares = new Float64Array(size);
-  const ends = new Float64Array(blockCount);
-  let total = 0;
-  for (let block = 0; block < blockCount; block++) {
-    total += blocks.accumulate(block, squares);
-    ends[block] = total;
-  }
+  const ends = blocks.weights(squares);
+  for (let block = 1; block < blockCount; block++) ends[block] = ends[block]! + ends[block - 1]!;
   const dealt = dealToBlocks(ends, shots, random);
   const most = Math.min(shots, blockCount * size);
   const indices = new Uint32Array(most);
@@ -114,6 +110,33 @@ class AmplitudeBlocks {
     }
   }
 
+  /** The sum of `|a|^2` of every block. @param squares scratch of a block. */
+  weights(squares: Float64Array): Float64Array {
+    const sums = new Float64Array(this.count);
+    const { lanes, regions, regionQubits } = this.#state;
+    const runQubits = Math.min(BLOCK_QUBITS, regionQubits);
+    const blockOf = Uint32Array.from({ length: 2 ** runQubits }, (_, i) => this.#blockOf(i));
+    if (blockOf.every((block) => block === 0)) {
+      return sums.map((_, block) => this.accumulate(block, squares));
+    }
+    // Blocks that are scattered over memory are summed side by side, in the order of memory.
+    for (let run = 0; run < regions.length * 2 ** (regionQubits - runQubits); run++) {
+      const start = run * 2 ** runQubits;
+      const region = regions[Math.floor(start / 2 ** regionQubits)]!;
+      const first = start % 2 ** regionQubits;
+      const base = this.#blockOf((start ^ this.#flips) >>> 0);
+      for (let i = 0; i < blockOf.length; i++) {
+        const inside = first + i;
+        const position = inside + (inside & -lanes);
+        const re = region[position]!;
+        const im = region[position + lanes]!;
+        const block = base ^ blockOf[i]!;
+        sums[block] = sums[block]! + re * re + im * im;
+      }
+    }
+    return sums;
+  }
+
   /** Fills `squares` with the running sum of `|a|^2` of a block and returns its end. */
   accumulate(block: number, squares: Float64Array): number {
     const { lanes, regions, regionQubits } = this.#state;
@@ -138,6 +161,15 @@ class AmplitudeBlocks {
       squares[i] = sum;
     }
     return sum;
+  }
+
+  /** The block that a physical index without inverted bits belongs to. */
+  #blockOf(physical: number): number {
+    let basis = 0;
+    for (let bit = 0; bit < this.#places.length; bit++) {
+      if (Math.floor(physical / 2 ** this.#places[bit]!) % 2 === 1) basis += 2 ** bit;
+    }
+    return Math.floor(basis / this.size);
   }
 
   #physical(basis: number): number {
