@@ -130,7 +130,7 @@ describe.each(GATE_NAMES)('gate %s', (name) => {
 describe('gate matrices', () => {
   it('equal those of Qiskit, to the last digits', () => {
     const { angles: own, gates } = JSON.parse(
-      readFileSync(new URL('qiskit-gates.json', import.meta.url), 'utf8'),
+      readFileSync(new URL('data/qiskit-gates.json', import.meta.url), 'utf8'),
     ) as { angles: number[]; gates: Record<string, [number, number, number, number][]> };
     const compared = Object.entries(gates).map(([title, entries]) => {
       const [name, , count] = title.split(' ') as [string, string?, string?];

@@ -1,6 +1,6 @@
-"""Writes qiskit-gates.json: the matrices of Qiskit's gates, entries that are not 0, as [row, column, re, im].
+"""Writes data/qiskit-gates.json: the matrices of Qiskit's gates, entries that are not 0, as [row, column, re, im].
 
-pip install qiskit==2.6.2 && python make-qiskit-gates.py > qiskit-gates.json
+pip install qiskit==2.6.2 && python make-qiskit-gates.py > data/qiskit-gates.json
 """
 
 import json

@@ -14,7 +14,10 @@ export interface StateVectorOptions {
   readonly threads?: number;
   /** Exactly this code; default the fastest that is there. */
   readonly isa?: Isa;
-  /** True: results have the same bits with every code and any number of threads. Default false. */
+  /**
+   * True: multiply-adds round twice with every code, as WebAssembly without relaxed SIMD does. Default false. The number of threads changes
+   * no bit either way; other vector widths plan other orders, and differ in the last bits.
+   */
   readonly strict?: boolean;
   /** Most bytes for any one state; default what the memory that the code can reach has. */
   readonly maxBytes?: number;

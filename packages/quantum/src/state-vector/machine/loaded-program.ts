@@ -78,7 +78,13 @@ export class RegionProgram implements LoadedProgram {
       throw error;
     }
     this.codeBytes = this.#assembled.byteLength;
-    this.#run = this.#prepare(this.#assembled.kernels);
+    try {
+      this.#run = this.#prepare(this.#assembled.kernels);
+    } catch (error) {
+      this.#assembled.dispose();
+      this.#region.release();
+      throw error;
+    }
     this.compileSeconds = (performance.now() - start) / 1000;
   }
 

@@ -108,14 +108,26 @@ export class VectorMachine implements StateMachine {
   /** Scratch memory of every thread; allocated anew when a program has larger tiles than those before it. */
   #scratchOf(tileBytes: number): readonly number[] {
     if (tileBytes > this.#scratchBytes) {
+      const larger = this.#reserveScratch(WORKSPACE_BYTES + tileBytes);
       for (const region of this.#scratch) region.release();
-      this.#scratch = Array.from({ length: this.threads }, () =>
-        this.#parts.regions.reserve(WORKSPACE_BYTES + tileBytes, 'scratch tiles'),
-      );
+      this.#scratch = larger;
       this.#scratchAddresses = this.#scratch.map(({ address }) => address);
       this.#scratchBytes = tileBytes;
     }
     return this.#scratchAddresses;
+  }
+
+  /** All threads' or nothing. */
+  #reserveScratch(byteLength: number): Region[] {
+    const reserved: Region[] = [];
+    try {
+      while (reserved.length < this.threads)
+        reserved.push(this.#parts.regions.reserve(byteLength, 'scratch tiles'));
+      return reserved;
+    } catch (error) {
+      for (const region of reserved) region.release();
+      throw error;
+    }
   }
 
   #requireUsable(): void {
