@@ -159,7 +159,8 @@ export class StartedTeam implements ThreadTeam {
     this.#refusal = new UseAfterReleaseError('A team of threads was used after dispose()', {
       remedy: 'Create another team.',
     });
-    this.#terminate(null);
+    // Not by force: koffi ends the process when a thread is terminated while it makes a function of an address.
+    for (let thread = 1; thread < this.size; thread++) this.#post(thread, { end: true });
   }
 
   [Symbol.dispose](): void {

@@ -30,17 +30,19 @@ export type TeamMessage =
       /** Where modules look for their memory. */
       readonly memoryImport: { readonly module: string; readonly name: string };
     }
-  | { readonly forget: number };
+  | { readonly forget: number }
+  /** Ends the thread by itself, after all that was sent before. */
+  | { readonly end: true };
 
 /**
  * What a worker runs, as text, because a published package cannot know where a bundler will put its files. It defines
- * `startTeamWorker(start, koffi, yieldThread)`, which returns what handles each message.
+ * `startTeamWorker(start, koffi, yieldThread, end)`, which returns what handles each message.
  *
  * Between runs the worker spins, then sleeps on its bell. It can hear messages only after it has returned to its event loop; so it
  * does that when more were sent than it has handled, and the handler of the last one lets it wait for runs again.
  */
 const TEAM_WORKER = `
-function startTeamWorker({ control, thread, spinMicroseconds }, koffi, yieldThread) {
+function startTeamWorker({ control, thread, spinMicroseconds }, koffi, yieldThread, end) {
   const words = new Int32Array(control);
   const own = thread * ${THREAD_WORDS};
   const [BELL, RUN, MAIL] = [own + ${CONTROL.bell}, own + ${CONTROL.run}, own + ${CONTROL.mail}];
@@ -148,6 +150,7 @@ function startTeamWorker({ control, thread, spinMicroseconds }, koffi, yieldThre
   }
 
   return (message) => {
+    if (message.end) return end();
     try {
       if (message.forget === undefined) addPlan(message);
       else plans.delete(message.forget);
@@ -168,7 +171,7 @@ ${TEAM_WORKER}
 const koffi = workerData.koffiPath === null ? null : require(workerData.koffiPath);
 // koffi allocates the stack of its calls when a library is loaded; without one, the first call of a thread ends the process.
 const yieldThread = koffi === null ? () => {} : koffi.load(null).func('${SCHED_YIELD}');
-const handle = startTeamWorker(workerData, koffi, yieldThread);
+const handle = startTeamWorker(workerData, koffi, yieldThread, () => parentPort.close());
 parentPort.on('message', handle);
 let name = null;
 try { name = require('node:fs').readlinkSync('/proc/thread-self'); } catch {}
@@ -179,7 +182,7 @@ parentPort.postMessage({ ready: true, name });
 export const BROWSER_WORKER_PROGRAM = `'use strict';
 ${TEAM_WORKER}
 self.onmessage = ({ data: start }) => {
-  const handle = startTeamWorker(start, null, () => {});
+  const handle = startTeamWorker(start, null, () => {}, () => self.close());
   self.onmessage = ({ data }) => handle(data);
   self.postMessage({ ready: true, name: null });
 };
