@@ -4,12 +4,22 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { ThreadTeam } from '../src/index.ts';
 import { createNodeTeam } from '../src/node.ts';
 
+/** Null for a thread that has ended since it was listed, as those of an earlier test may. */
+function readStatus(task: string): string | null {
+  try {
+    return readFileSync(`/proc/self/task/${task}/status`, 'utf8');
+  } catch {
+    return null;
+  }
+}
+
 /** The processors that each thread of this process may use, by the thread's number; null where the system does not say. */
 function readAllowedProcessors(): Map<string, readonly number[]> | null {
   if (process.platform !== 'linux') return null;
   const allowed = new Map<string, readonly number[]>();
   for (const task of readdirSync('/proc/self/task')) {
-    const status = readFileSync(`/proc/self/task/${task}/status`, 'utf8');
+    const status = readStatus(task);
+    if (status === null) continue;
     const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1];
     if (list === undefined) return null;
     allowed.set(task, list.split(',').flatMap(expandRange));
