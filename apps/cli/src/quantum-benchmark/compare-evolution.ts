@@ -44,10 +44,11 @@ export async function compareEvolution(comparison: EvolutionComparison): Promise
   for (const { peer } of contests) await peer.simulator.call('prepare', { circuit: plain });
   for (let round = 0; round < rounds; round++) {
     throwIfCancelled(signal, 'The benchmark');
-    ours.push(timeOurs(comparison.compiled));
+    ours.push(await bestOfTurn(() => timeOurs(comparison.compiled)));
     for (const contest of contests) {
       contest.setting ??= await bestSetting(contest.peer);
-      contest.times.push(await contest.peer.simulator.call<number>('run', contest.setting.parameters));
+      const { parameters } = contest.setting;
+      contest.times.push(await bestOfTurn(() => contest.peer.simulator.call<number>('run', parameters)));
       if (contest.peer.tellsFixedCost)
         contest.fixed.push(await contest.peer.simulator.call<number>('run_fixed'));
     }
@@ -74,6 +75,20 @@ export async function compareEvolution(comparison: EvolutionComparison): Promise
           : `${((1000 * net) / times_.oursMs).toFixed(2)} without the peer's cost of memory`,
     };
   });
+}
+
+/** Short runs are repeated within a turn: the first one finds caches that others have filled. */
+const [TURN_SECONDS, MOST_RUNS] = [0.3, 5];
+
+async function bestOfTurn(run: () => number | Promise<number>): Promise<number> {
+  let best = Number.POSITIVE_INFINITY;
+  let total = 0;
+  for (let runs = 0; runs < MOST_RUNS && total < TURN_SECONDS; runs++) {
+    const seconds = await run();
+    best = Math.min(best, seconds);
+    total += seconds;
+  }
+  return best;
 }
 
 function timeOurs(compiled: CompiledCircuit): number {
