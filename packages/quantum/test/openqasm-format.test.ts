@@ -1,5 +1,6 @@
 import { Random } from '@qedge/core';
 import {
+  bitsEqual,
   Circuit,
   type ClassicalExpression,
   type ClassicalType,
@@ -201,6 +202,18 @@ function unitaryKinds(): Circuit {
 }
 
 describe('formatOpenQasm3', () => {
+  it('writes 190 bodies within one another so that they can be read again', () => {
+    let circuit = new Circuit(1, 1).x(0);
+    for (let depth = 0; depth < 190; depth++) {
+      const inner = circuit;
+      circuit = new Circuit(1, 1).ifTest(bitsEqual(0, 1), inner);
+    }
+    const text = formatOpenQasm3(circuit);
+    // Registers have names now; everything else is there again.
+    expect(formatOpenQasm3(parseOpenQasm(text))).toBe(text);
+    expect(text.match(/if \(/g)).toHaveLength(190);
+  });
+
   it('is read back as the same gates, bit for bit, global phases included', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 1e6 }), fc.integer({ min: 1, max: 5 }), (seed, qubits) => {

@@ -133,6 +133,8 @@ export function parseScope(cursor: Cursor): Scope {
 
 /** Reads a statement that is the body of another one. */
 export function parseBody(cursor: Cursor): Statement {
+  // A scope counts itself.
+  if (cursor.at('{')) return parseScope(cursor);
   cursor.enter();
   const body = parseStatement(cursor);
   cursor.leave();
