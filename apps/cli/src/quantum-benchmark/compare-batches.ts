@@ -3,9 +3,8 @@ import type { Simulator } from '@qedge/quantum';
 import { bestRatio } from '../kernel-benchmark/best-ratio.ts';
 import { rotationChain } from './circuits.ts';
 import { withParameters } from './compare-gradients.ts';
-import type { PythonSimulator } from './python-simulator.ts';
-import { plainCircuit } from './python-simulator.ts';
-import { compareTimes, type QuantumResult } from './quantum-result.ts';
+import { type PythonSimulator, plainCircuit } from './python-simulator.ts';
+import { type ComparisonSetting, compareTimes, type QuantumResult } from './quantum-result.ts';
 
 const [QUBITS, LAYERS, CIRCUITS] = [8, 4, 1000];
 const GOAL = 20;
@@ -14,13 +13,7 @@ const GOAL = 20;
 export async function compareBatches(
   simulator: Simulator,
   peers: readonly (readonly [string, PythonSimulator])[],
-  options: {
-    readonly threads: number;
-    readonly target: string;
-    readonly rounds: number;
-    readonly seed: number;
-    readonly signal: AbortSignal;
-  },
+  options: ComparisonSetting,
 ): Promise<QuantumResult[]> {
   const numeric = rotationChain(QUBITS, LAYERS, options.seed);
   const { circuit, values } = withParameters(numeric);

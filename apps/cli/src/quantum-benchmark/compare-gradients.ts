@@ -3,7 +3,7 @@ import { Circuit, PauliSum, parameter, type Simulator } from '@qedge/quantum';
 import { bestRatio } from '../kernel-benchmark/best-ratio.ts';
 import { rotationChain } from './circuits.ts';
 import { type PythonSimulator, plainCircuit } from './python-simulator.ts';
-import { compareTimes, type QuantumResult } from './quantum-result.ts';
+import { type ComparisonSetting, compareTimes, type QuantumResult } from './quantum-result.ts';
 
 const [QUBITS, LAYERS] = [16, 10];
 const GOAL = 5;
@@ -14,13 +14,7 @@ const TOLERANCE = 1e-3;
 export async function compareGradients(
   simulator: Simulator,
   lightning: PythonSimulator,
-  options: {
-    readonly threads: number;
-    readonly target: string;
-    readonly rounds: number;
-    readonly seed: number;
-    readonly signal: AbortSignal;
-  },
+  options: ComparisonSetting,
 ): Promise<QuantumResult[]> {
   const numeric = rotationChain(QUBITS, LAYERS, options.seed);
   const { circuit, values } = withParameters(numeric);

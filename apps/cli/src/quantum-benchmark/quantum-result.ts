@@ -21,6 +21,15 @@ export interface QuantumResult {
   readonly notes: string;
 }
 
+/** How a comparison is run, and on what of ours. */
+export interface ComparisonSetting {
+  readonly threads: number;
+  readonly target: string;
+  readonly rounds: number;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+}
+
 /** Puts the times of two subjects, taken in the same rounds in seconds, into a result. */
 export function compareTimes(
   ours: readonly number[],
