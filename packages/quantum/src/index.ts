@@ -98,7 +98,7 @@ export { removeResetInZeroState } from './compiler/passes/remove-reset-in-zero-s
 export { type SabreOptions, sabreRouting } from './compiler/passes/sabre-routing.ts';
 export { unrollThreeQubitGates } from './compiler/passes/unroll-three-qubit-gates.ts';
 export { unrollToBasis } from './compiler/passes/unroll-to-basis.ts';
-export { checkTarget, type InstructionProperty, type Target } from './compiler/target.ts';
+export { checkTarget, type InstructionProperty, type Target } from './compiler/target/target.ts';
 export {
   allToAllTarget,
   DEFAULT_BASIS_GATES,
@@ -106,7 +106,7 @@ export {
   heavyHexTarget,
   lineTarget,
   ringTarget,
-} from './compiler/topologies.ts';
+} from './compiler/target/topologies.ts';
 export {
   type OptimizationLevel,
   presetPasses,

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '@qedge/core';
 import { clbitsOf } from '../circuit/check-control-flow.ts';
 import type { Circuit } from '../circuit/circuit.ts';
 import { instructionName } from '../circuit/instruction.ts';
-import { checkTarget, instructionProperty, type Target } from './target.ts';
+import { checkTarget, instructionProperty, type Target } from './target/target.ts';
 
 /** What a circuit costs on a target. Times and probabilities are modelled from the target's figures. Plain data. */
 export interface ResourceEstimate {

@@ -4,8 +4,8 @@
  */
 import { type Random, throwIfCancelled, UnsupportedError } from '@qedge/core';
 import type { Instruction } from '../circuit/instruction.ts';
-import type { CouplingGraph } from './coupling-graph.ts';
 import type { DependencyGraph } from './dependency-graph.ts';
+import type { CouplingGraph } from './target/coupling-graph.ts';
 
 /** What the router did, in order: an instruction by index, or a swap of two physical qubits. */
 export type RoutingStep = number | readonly [number, number];

@@ -9,7 +9,7 @@ import { removeResetInZeroState } from './passes/remove-reset-in-zero-state.ts';
 import { sabreRouting } from './passes/sabre-routing.ts';
 import { unrollThreeQubitGates } from './passes/unroll-three-qubit-gates.ts';
 import { unrollToBasis } from './passes/unroll-to-basis.ts';
-import { checkTarget, type Target } from './target.ts';
+import { checkTarget, type Target } from './target/target.ts';
 
 /**
  * How much the compiler does. 0: what is needed to run, with qubit `i` on physical qubit `i`. 1 (the default): few layouts and
@@ -59,7 +59,14 @@ export async function transpile(
     });
   }
   const { level = 1, seed = 0 } = options;
-  const start: CompilationState = { circuit, target, initialLayout: null, finalLayout: null };
+  const start: CompilationState = {
+    circuit,
+    target,
+    interactions: null,
+    initialLayout: null,
+    finalLayout: null,
+    properties: new Map(),
+  };
   const { state, records } = await new PassManager(presetPasses(level)).run(start, {
     ...options,
     random: new Random(seed),

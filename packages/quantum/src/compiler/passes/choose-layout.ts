@@ -1,6 +1,6 @@
 import type { Circuit } from '../../circuit/circuit.ts';
-import { CouplingGraph } from '../coupling-graph.ts';
 import type { Pass } from '../pass.ts';
+import { CouplingGraph } from '../target/coupling-graph.ts';
 
 /** Puts qubit `i` on physical qubit `i`. */
 export const trivialLayout: Pass = {

@@ -1,9 +1,9 @@
 import { InvalidArgumentError, type Random, throwIfCancelled } from '@qedge/core';
 import { Circuit } from '../../circuit/circuit.ts';
-import { CouplingGraph } from '../coupling-graph.ts';
 import { dependencyGraph } from '../dependency-graph.ts';
 import type { CompilationState, Pass } from '../pass.ts';
 import { type RoutedOrder, type SabreHeuristic, SabreRouter } from '../sabre-router.ts';
+import { CouplingGraph } from '../target/coupling-graph.ts';
 import { placeGreedily } from './choose-layout.ts';
 
 /** How hard {@link sabreRouting} tries. */

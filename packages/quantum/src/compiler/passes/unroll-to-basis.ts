@@ -5,7 +5,7 @@ import type { ParameterValue } from '../../circuit/parameter.ts';
 import { CX_RULES, decomposeMultiQubitGate, decomposeRotation } from '../decomposition.ts';
 import { synthesizeOneQubit } from '../one-qubit-synthesis.ts';
 import type { Pass } from '../pass.ts';
-import type { Target } from '../target.ts';
+import type { Target } from '../target/target.ts';
 import { unrollInstruction } from '../unroll-instruction.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '@qedge/core';
-import { type GateName, gateDefinition, isGateName } from '../circuit/gate-definition.ts';
+import { type GateName, gateDefinition, isGateName } from '../../circuit/gate-definition.ts';
 
 /** A figure for one instruction of a machine, for all qubits or for certain ones. */
 export interface InstructionProperty {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, UnsupportedError } from '@qedge/core';
-import type { GateName } from '../circuit/gate-definition.ts';
+import type { GateName } from '../../circuit/gate-definition.ts';
 import type { Target } from './target.ts';
 
 /** The gates of IBM's fixed-frequency machines. */
