@@ -27,9 +27,9 @@ import {
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { gateAxis } from '../src/compiler/commutation.ts';
-import { CouplingGraph } from '../src/compiler/coupling-graph.ts';
 import { dependencyGraph } from '../src/compiler/dependency-graph.ts';
 import { SabreRouter } from '../src/compiler/sabre-router.ts';
+import { CouplingGraph } from '../src/compiler/target/coupling-graph.ts';
 import { randomCircuit } from './random-circuit.ts';
 import { sharedDirectory } from './shared-data.ts';
 
@@ -288,7 +288,14 @@ describe.each<[string, Pass]>([
       const run = async (input: Circuit) =>
         (
           await pass.run(
-            { circuit: input, target, initialLayout: null, finalLayout: null },
+            {
+              circuit: input,
+              target,
+              interactions: null,
+              initialLayout: null,
+              finalLayout: null,
+              properties: new Map(),
+            },
             { random: new Random(0), clock: systemClock },
           )
         ).circuit;
@@ -313,7 +320,14 @@ describe('passes', () => {
   ) =>
     (
       await pass.run(
-        { circuit, target, initialLayout: null, finalLayout: null },
+        {
+          circuit,
+          target,
+          interactions: null,
+          initialLayout: null,
+          finalLayout: null,
+          properties: new Map(),
+        },
         { random: new Random(0), clock: systemClock },
       )
     ).circuit;
