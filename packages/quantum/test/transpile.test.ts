@@ -296,7 +296,7 @@ describe.each<[string, Pass]>([
               finalLayout: null,
               properties: new Map(),
             },
-            { random: new Random(0), clock: systemClock },
+            { random: new Random(0), clock: systemClock, deadlineMs: Number.POSITIVE_INFINITY },
           )
         ).circuit;
       const once = await run(circuit);
@@ -328,7 +328,7 @@ describe('passes', () => {
           finalLayout: null,
           properties: new Map(),
         },
-        { random: new Random(0), clock: systemClock },
+        { random: new Random(0), clock: systemClock, deadlineMs: Number.POSITIVE_INFINITY },
       )
     ).circuit;
 
