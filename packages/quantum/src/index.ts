@@ -89,8 +89,19 @@ export {
   powerInstruction,
 } from './circuit/transform-instruction.ts';
 export { estimateResources, type ResourceEstimate } from './compiler/estimate-resources.ts';
-export type { CompilationState, Pass, PassContext } from './compiler/pass.ts';
-export { PassManager, type PassManagerOptions, type PassRecord } from './compiler/pass-manager.ts';
+export type { CompilationState, Pass, PassContext, Preserved } from './compiler/pass.ts';
+export {
+  doWhile,
+  type PassLoop,
+  PassManager,
+  type PassManagerOptions,
+  type PassRecord,
+  type PassStep,
+  STAGE_NAMES,
+  type StageName,
+  type Stages,
+  untilUnchanged,
+} from './compiler/pass-manager.ts';
 export { cancelInverseGates } from './compiler/passes/cancel-inverse-gates.ts';
 export { greedyLayout, trivialLayout } from './compiler/passes/choose-layout.ts';
 export { optimizeOneQubitGates } from './compiler/passes/optimize-one-qubit-gates.ts';
@@ -109,7 +120,7 @@ export {
 } from './compiler/target/topologies.ts';
 export {
   type OptimizationLevel,
-  presetPasses,
+  presetStages,
   type TranspileOptions,
   type TranspileResult,
   transpile,

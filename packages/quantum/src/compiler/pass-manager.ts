@@ -1,73 +1,210 @@
-import { type Clock, type Random, systemClock, throwIfCancelled } from '@qedge/core';
-import type { Circuit } from '../circuit/circuit.ts';
-import type { CompilationState, Pass } from './pass.ts';
+import { type Clock, InvalidArgumentError, type Random, systemClock, throwIfCancelled } from '@qedge/core';
+import { countGates, countStateGates } from './count-gates.ts';
+import type { CompilationState, Pass, PassContext, Preserved } from './pass.ts';
+
+/** The stages of a compilation, in the order in which they run. */
+export const STAGE_NAMES = [
+  'init',
+  'layout',
+  'routing',
+  'translation',
+  'optimization',
+  'scheduling',
+] as const;
+export type StageName = (typeof STAGE_NAMES)[number];
+
+/** Steps that run again and again, made by {@link doWhile} and {@link untilUnchanged}. */
+export interface PassLoop {
+  readonly repeat: readonly PassStep[];
+  /** Asked after each round with the states after and before it: whether another round shall follow. */
+  readonly again: (after: CompilationState, before: CompilationState) => boolean;
+  readonly maxRounds: number;
+}
+
+/** What a stage is made of. */
+export type PassStep = Pass | PassLoop;
+
+/** The steps of each stage; a missing stage does nothing. */
+export type Stages = Readonly<Partial<Record<StageName, readonly PassStep[]>>>;
 
 /** What one pass did. */
 export interface PassRecord {
   readonly name: string;
+  readonly stage: StageName;
+  /** 0 outside loops; counts the rounds of the innermost loop otherwise. */
+  readonly round: number;
   readonly durationMs: number;
-  /** Gates before; barriers, measurements and resets are not counted. */
+  /** Gates before; barriers, delays, measurements and resets are not counted, bodies of control flow are counted once. */
   readonly gatesBefore: number;
   readonly gatesAfter: number;
   /** Gates on two or more qubits. */
   readonly twoQubitGatesBefore: number;
   readonly twoQubitGatesAfter: number;
+  readonly preserves: Preserved;
 }
 
 /** What {@link PassManager} needs besides the state. */
 export interface PassManagerOptions {
   readonly random: Random;
   readonly signal?: AbortSignal | undefined;
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
+  /** After this time passes settle for the best they have; what is needed for a correct result still runs. Default none. */
+  readonly timeBudgetMs?: number | undefined;
+  /** Called after every pass. */
+  readonly onPass?: ((record: PassRecord) => void) | undefined;
 }
 
-/** Runs passes in order and records what each of them did. */
-export class PassManager {
-  readonly passes: readonly Pass[];
+/** Runs `steps` once, then again as long as `condition` holds for the state, at most `maxRounds` times. */
+export function doWhile(
+  steps: readonly PassStep[],
+  condition: (state: CompilationState) => boolean,
+  maxRounds = 100,
+): PassLoop {
+  return { repeat: steps, again: (after) => condition(after), maxRounds };
+}
 
-  constructor(passes: readonly Pass[]) {
-    this.passes = passes;
+/** Runs `steps` until a round leaves the gate counts and the depth as they were, at most `maxRounds` times. */
+export function untilUnchanged(steps: readonly PassStep[], maxRounds = 20): PassLoop {
+  const again = (after: CompilationState, before: CompilationState) =>
+    after.circuit !== before.circuit &&
+    (countGates(after.circuit).all !== countGates(before.circuit).all ||
+      after.circuit.depth() !== before.circuit.depth());
+  return { repeat: steps, again, maxRounds };
+}
+
+/** Runs the passes of its stages in order and records what each of them did. */
+export class PassManager {
+  readonly stages: Stages;
+
+  /** @throws InvalidArgumentError for an unknown stage, or a step that is neither a pass nor a loop. */
+  constructor(stages: Stages) {
+    for (const [name, steps] of Object.entries(stages)) {
+      if (!STAGE_NAMES.includes(name as StageName)) {
+        throw new InvalidArgumentError('There is no such stage', {
+          expected: STAGE_NAMES.join(', '),
+          actual: name,
+        });
+      }
+      checkSteps(steps ?? [], name);
+    }
+    this.stages = stages;
   }
 
   /** @throws CancelledError between passes, and whatever a pass throws. */
   async run(
     state: CompilationState,
-    { random, signal, clock = systemClock }: PassManagerOptions,
+    { random, signal, clock = systemClock, timeBudgetMs, onPass }: PassManagerOptions,
   ): Promise<{ state: CompilationState; records: PassRecord[] }> {
+    const deadlineMs = timeBudgetMs === undefined ? Number.POSITIVE_INFINITY : clock.nowMs() + timeBudgetMs;
     const records: PassRecord[] = [];
+    const note = (record: PassRecord) => {
+      records.push(record);
+      onPass?.(record);
+    };
+    const breathe = makeBreathe(clock);
     let current = state;
-    for (const pass of this.passes) {
-      // Lets the event loop run, so that a signal can arrive.
-      await clock.sleep(0);
-      throwIfCancelled(signal, 'The compilation');
-      const startMs = clock.nowMs();
-      const before = countGates(current.circuit);
-      current = await pass.run(current, {
-        random: random.fork(pass.name),
-        clock,
-        signal,
-        deadlineMs: Number.POSITIVE_INFINITY,
-      });
-      const after = countGates(current.circuit);
-      records.push({
-        name: pass.name,
-        durationMs: clock.nowMs() - startMs,
-        gatesBefore: before.all,
-        gatesAfter: after.all,
-        twoQubitGatesBefore: before.twoQubit,
-        twoQubitGatesAfter: after.twoQubit,
-      });
+    for (const stage of STAGE_NAMES) {
+      const steps = this.stages[stage] ?? [];
+      current = await runSteps(
+        steps,
+        current,
+        { random, clock, signal, deadlineMs },
+        { stage, note, breathe },
+      );
     }
     return { state: current, records };
   }
 }
 
-function countGates(circuit: Circuit): { all: number; twoQubit: number } {
-  let [all, twoQubit] = [0, 0];
-  for (const instruction of circuit.instructions) {
-    if (instruction.kind !== 'gate') continue;
-    all++;
-    if (instruction.qubits.length > 1) twoQubit++;
+interface StagePlace {
+  readonly stage: StageName;
+  readonly note: (record: PassRecord) => void;
+  /** Lets the event loop run now and then, so that a signal can arrive. */
+  readonly breathe: () => Promise<void>;
+  readonly round?: number;
+}
+
+async function runSteps(
+  steps: readonly PassStep[],
+  start: CompilationState,
+  context: PassContext,
+  place: StagePlace,
+): Promise<CompilationState> {
+  let state = start;
+  for (const step of steps) {
+    state =
+      'repeat' in step
+        ? await runLoop(step, state, context, place)
+        : await runPass(step, state, context, place);
   }
-  return { all, twoQubit };
+  return state;
+}
+
+async function runLoop(
+  loop: PassLoop,
+  start: CompilationState,
+  context: PassContext,
+  place: StagePlace,
+): Promise<CompilationState> {
+  let state = start;
+  for (let round = 0; round < loop.maxRounds; round++) {
+    const before = state;
+    state = await runSteps(loop.repeat, state, context, { ...place, round });
+    if (!loop.again(state, before) || context.clock.nowMs() > context.deadlineMs) break;
+  }
+  return state;
+}
+
+async function runPass(
+  pass: Pass,
+  state: CompilationState,
+  context: PassContext,
+  place: StagePlace,
+): Promise<CompilationState> {
+  await place.breathe();
+  throwIfCancelled(context.signal, 'The compilation');
+  const before = countStateGates(state);
+  const startMs = context.clock.nowMs();
+  const next = await pass.run(state, {
+    ...context,
+    random: context.random.fork(`${pass.name} ${place.round ?? 0}`),
+  });
+  const durationMs = context.clock.nowMs() - startMs;
+  const after = countStateGates(next);
+  place.note({
+    name: pass.name,
+    stage: place.stage,
+    round: place.round ?? 0,
+    durationMs,
+    gatesBefore: before.all,
+    gatesAfter: after.all,
+    twoQubitGatesBefore: before.twoQubit,
+    twoQubitGatesAfter: after.twoQubit,
+    preserves: pass.preserves ?? 'unitary',
+  });
+  return next;
+}
+
+/** A timer costs a millisecond, which is more than most passes need on small circuits. */
+const BREATH_EVERY_MS = 25;
+
+function makeBreathe(clock: Clock): () => Promise<void> {
+  let lastMs = clock.nowMs();
+  return async () => {
+    if (clock.nowMs() - lastMs < BREATH_EVERY_MS) return;
+    await clock.sleep(0);
+    lastMs = clock.nowMs();
+  };
+}
+
+function checkSteps(steps: readonly PassStep[], stage: string): void {
+  for (const step of steps) {
+    if (typeof step === 'object' && step !== null && 'repeat' in step) checkSteps(step.repeat, stage);
+    else if (typeof step?.run !== 'function' || typeof step.name !== 'string') {
+      throw new InvalidArgumentError(`A step of the stage "${stage}" is not a pass`, {
+        expected: 'an object with a name and a function run(state, context), or a loop',
+        actual: String(step),
+      });
+    }
+  }
 }

@@ -26,8 +26,16 @@ export interface PassContext {
   readonly deadlineMs: number;
 }
 
+/**
+ * What a pass keeps of a circuit's meaning, up to a global phase and the layouts: its whole unitary, or only what measurements see
+ * when every qubit starts in |0>.
+ */
+export type Preserved = 'unitary' | 'measured distribution from |0>';
+
 /** One step of compilation: a function of the state, without memory of its own. */
 export interface Pass {
   readonly name: string;
+  /** Default `unitary`. */
+  readonly preserves?: Preserved;
   run(state: CompilationState, context: PassContext): CompilationState | Promise<CompilationState>;
 }

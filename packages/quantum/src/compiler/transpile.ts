@@ -1,7 +1,7 @@
 import { type Clock, InvalidArgumentError, Random } from '@qedge/core';
 import type { Circuit } from '../circuit/circuit.ts';
-import type { CompilationState, Pass } from './pass.ts';
-import { PassManager, type PassRecord } from './pass-manager.ts';
+import type { CompilationState } from './pass.ts';
+import { PassManager, type PassRecord, type Stages, untilUnchanged } from './pass-manager.ts';
 import { cancelInverseGates } from './passes/cancel-inverse-gates.ts';
 import { trivialLayout } from './passes/choose-layout.ts';
 import { optimizeOneQubitGates } from './passes/optimize-one-qubit-gates.ts';
@@ -67,7 +67,7 @@ export async function transpile(
     finalLayout: null,
     properties: new Map(),
   };
-  const { state, records } = await new PassManager(presetPasses(level)).run(start, {
+  const { state, records } = await new PassManager(presetStages(level)).run(start, {
     ...options,
     random: new Random(seed),
   });
@@ -79,23 +79,32 @@ export async function transpile(
   };
 }
 
-/** The passes of a level, in order. @throws InvalidArgumentError for another level. */
-export function presetPasses(level: OptimizationLevel): Pass[] {
+/** The stages of a level. @throws InvalidArgumentError for another level. */
+export function presetStages(level: OptimizationLevel): Stages {
   const prepare = [removeResetInZeroState, cancelInverseGates, unrollThreeQubitGates, cancelInverseGates];
   const polish = [cancelInverseGates, optimizeOneQubitGates];
   switch (level) {
-    case 0: {
-      const route = sabreRouting({ layouts: 1, rounds: 0, trials: 1 });
-      return [removeResetInZeroState, unrollThreeQubitGates, trivialLayout, route, unrollToBasis];
-    }
-    case 1: {
-      const route = sabreRouting({ layouts: 3, rounds: 2, trials: 2 });
-      return [...prepare, route, unrollToBasis, ...polish, ...polish];
-    }
-    case 2: {
-      const route = sabreRouting({ layouts: 20, rounds: 3, trials: 4 });
-      return [...prepare, route, unrollToBasis, ...polish, ...polish, ...polish];
-    }
+    case 0:
+      return {
+        init: [removeResetInZeroState, unrollThreeQubitGates],
+        layout: [trivialLayout],
+        routing: [sabreRouting({ layouts: 1, rounds: 0, trials: 1 })],
+        translation: [unrollToBasis],
+      };
+    case 1:
+      return {
+        init: prepare,
+        routing: [sabreRouting({ layouts: 3, rounds: 2, trials: 2 })],
+        translation: [unrollToBasis],
+        optimization: [untilUnchanged(polish, 2)],
+      };
+    case 2:
+      return {
+        init: prepare,
+        routing: [sabreRouting({ layouts: 20, rounds: 3, trials: 4 })],
+        translation: [unrollToBasis],
+        optimization: [untilUnchanged(polish, 3)],
+      };
     default:
       throw new InvalidArgumentError('Unknown optimisation level', { expected: '0, 1 or 2', actual: level });
   }
