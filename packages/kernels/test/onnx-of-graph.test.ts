@@ -166,7 +166,7 @@ function withSpecials(inputs: Readonly<Record<string, ValueData>>, seed: number)
 }
 
 describe('random graphs written as ONNX, imported and compiled', () => {
-  const seeds = Array.from({ length: process.env.QEDGE_FULL ? 1200 : 40 }, (_, index) => index + 1);
+  const seeds = Array.from({ length: process.env.QEDGE_FULL === '1' ? 1200 : 40 }, (_, index) => index + 1);
   /** Values near 1 through a dozen operators, each of which rounds a few times; relative to the largest number. */
   const tolerance = 1e-3;
   const near = (actual: ArrayLike<number>, expected: ArrayLike<number>, what: string) => {
