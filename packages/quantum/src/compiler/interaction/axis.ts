@@ -1,0 +1,31 @@
+/** @file Unit vectors of the Bloch sphere, stored three numbers each in flat arrays. */
+
+/** Axes whose cross product is shorter are parallel: far above the rounding of long circuits, far below any intended angle. */
+export const PARALLEL_TOLERANCE = 1e-9;
+
+/**
+ * 1 for axes that point the same way, -1 for opposite ones, 0 for all others. Decided by the cross product: a dot product of
+ * 1 - 1e-16 leaves an angle of 1e-8 undecided.
+ *
+ * @param a, b arrays of unit vectors that begin at `atA` and `atB`.
+ */
+export function compareAxes(a: Float64Array, atA: number, b: Float64Array, atB: number): -1 | 0 | 1 {
+  const [ax, ay, az] = [a[atA]!, a[atA + 1]!, a[atA + 2]!];
+  const [bx, by, bz] = [b[atB]!, b[atB + 1]!, b[atB + 2]!];
+  const dot = ax * bx + ay * by + az * bz;
+  if (dot < 0.9 && dot > -0.9) return 0;
+  const x = ay * bz - az * by;
+  const y = az * bx - ax * bz;
+  const z = ax * by - ay * bx;
+  if (x * x + y * y + z * z > PARALLEL_TOLERANCE * PARALLEL_TOLERANCE) return 0;
+  return dot > 0 ? 1 : -1;
+}
+
+/** Makes the vector at `at` a unit vector again: rotations of rotations drift. */
+export function normalizeAxis(axes: Float64Array, at: number): void {
+  const [x, y, z] = [axes[at]!, axes[at + 1]!, axes[at + 2]!];
+  const scale = 1 / Math.sqrt(x * x + y * y + z * z);
+  axes[at] = x * scale;
+  axes[at + 1] = y * scale;
+  axes[at + 2] = z * scale;
+}
