@@ -73,18 +73,6 @@ describe.each(machines)('programs on $name', ({ create, isa }) => {
     }
   });
 
-  it('start from |0...0>, on fresh memory and on memory that was used before', () => {
-    for (let round = 0; round < 3; round++) {
-      using state = machine.createState(9);
-      forAmplitudes(state, (index, numbers, real, imaginary) => {
-        if (numbers[real] !== (index === 0 ? 1 : 0) || numbers[imaginary] !== 0)
-          expect(index).toBe('|0...0>');
-        numbers[real] = 7;
-        numbers[imaginary] = 8;
-      });
-    }
-  });
-
   it.skipIf(isa === 'interpreter')('still find their state when others have taken memory', () => {
     const layout = machine.layoutOf(8);
     const { program, tables } = randomVectorProgram(5, layout, machine.shape);
@@ -94,7 +82,7 @@ describe.each(machines)('programs on $name', ({ create, isa }) => {
     const plain = fillRandomly(state, 5);
     // WebAssembly's memory grows here, which replaces its buffer.
     using other = machine.createState(21);
-    expect(other.chunks[0]![0]).toBe(1);
+    expect(other.chunks[0]!.length).toBe(2 ** 22);
     loaded.run(state);
     runVectorProgram(program, loaded.tables, plain);
     expect(largestError(state, plain)).toBeLessThan(1e-5);
@@ -326,6 +314,8 @@ describe.skipIf(process.env.QEDGE_FULL !== '1')('states of 512 MiB', () => {
     loaded.tables.set(tables);
     using state = machine.createState(26);
     expect(layout.paddingBytes).toBeGreaterThan(0);
+    for (const chunk of state.chunks) chunk.fill(0);
+    state.chunks[0]![0] = 1;
     loaded.run(state);
     const random = new Random(1);
     const numbers = state.chunks[0]!;

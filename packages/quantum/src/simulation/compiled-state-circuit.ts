@@ -10,12 +10,13 @@ import type { Circuit } from '../circuit/circuit.ts';
 import { ClassicalMemory } from '../circuit/classical-memory.ts';
 import { numberOf } from '../circuit/evaluate-classical.ts';
 import type { PauliSum } from '../operator/pauli-sum.ts';
-import { plainFrame } from './amplitudes/stored-state.ts';
+import { plainFrame, type StateFrame } from './amplitudes/stored-state.ts';
 import { allocateState, checkStateMemory, tryAllocateState } from './engine/allocate-state.ts';
 import { evolveState } from './engine/evolve-state.ts';
 import type { ProgramCache } from './engine/program-cache.ts';
+import { runSideBySide } from './engine/run-side-by-side.ts';
 import { SegmentRunner } from './engine/segment-runner.ts';
-import type { EngineProgram, StateEngine } from './engine/state-engine.ts';
+import type { EngineBatch, EngineProgram, StateEngine } from './engine/state-engine.ts';
 import { circuitGradient } from './gradient/circuit-gradient.ts';
 import { fubiniStudyMetric } from './gradient/fubini-study-metric.ts';
 import { GateSequence } from './gradient/gate-sequence.ts';
@@ -60,6 +61,8 @@ export class CompiledStateCircuit implements CompiledCircuit {
   readonly #evolvers = new Map<string, SegmentRunner>();
   readonly #timings = { planSeconds: 0, compileSeconds: 0 };
   #gates: GateSequence | null = null;
+  /** Null where the circuit has none; undefined before anybody asked. */
+  #batch: EngineBatch | null | undefined;
   #isDisposed = false;
 
   constructor(circuit: Circuit, engine: StateEngine, cache: ProgramCache) {
@@ -118,16 +121,23 @@ export class CompiledStateCircuit implements CompiledCircuit {
     const segment = this.#onlySegment(this.#layout, 'A batch');
     const width = this.parameterNames.length;
     checkBatch(parameters, width);
-    const { activeCount } = this.#layout;
-    const state = allocateState(this.#engine, activeCount);
+    const runner = segment && this.#runnerOf(segment, this.#layout);
+    const state = allocateState(this.#engine, this.#layout.activeCount);
     try {
-      const start = plainFrame(activeCount, state.qubitCount);
-      const runner = segment && this.#runnerOf(segment, this.#layout);
-      for (let index = 0; index * width < parameters.length; index++) {
-        const values = parameters.subarray(index * width, (index + 1) * width);
-        state.setBasisState();
-        const frame = runner ? runner.run(runner.evaluateAngles(values), state, start, 'zero') : start;
+      state.setBasisState();
+      const count = parameters.length / width;
+      const visitFrame = (frame: StateFrame, index: number) => {
         visit(new StateVector(this.#engine, state, circuitFrame(this.#layout, frame)), index);
+      };
+      const batch = runner && this.#batchOf(runner);
+      if (batch !== null && count >= batch.width) {
+        runSideBySide(batch, runner!, parameters, width, state, visitFrame);
+        return;
+      }
+      const start = plainFrame(this.#layout.activeCount, state.qubitCount);
+      for (let index = 0; index < count; index++) {
+        const values = parameters.subarray(index * width, (index + 1) * width);
+        visitFrame(runner ? runner.run(runner.evaluateAngles(values), state, start, 'zero') : start, index);
       }
     } finally {
       state.dispose();
@@ -191,6 +201,7 @@ export class CompiledStateCircuit implements CompiledCircuit {
     this.#isDisposed = true;
     this.#gates = null;
     this.#evolvers.clear();
+    this.#batch?.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -231,8 +242,13 @@ export class CompiledStateCircuit implements CompiledCircuit {
         const state = allocateState(this.#engine, activeCount);
         try {
           const frame = plainFrame(activeCount, state.qubitCount);
-          writeInitialState(initial, state, circuitFrame(layout, frame));
-          return { state, frame, memory: new ClassicalMemory(this.clbitCount, variables) };
+          // Gates that come first begin with |0...0> by themselves.
+          if (initial !== undefined || program.steps[0]?.kind !== 'segment') {
+            writeInitialState(initial, state, circuitFrame(layout, frame));
+          }
+          const memory = new ClassicalMemory(this.clbitCount, variables);
+          const values = new Array<0 | null>(activeCount).fill(initial === undefined ? 0 : null);
+          return { state, frame, memory, values };
         } catch (error) {
           state.dispose();
           throw error;
@@ -263,6 +279,15 @@ export class CompiledStateCircuit implements CompiledCircuit {
     return runner;
   }
 
+  /** The circuit for several sets of parameters at the same time. */
+  #batchOf({ request }: SegmentRunner): EngineBatch | null {
+    if (this.#batch === undefined) {
+      this.#batch = this.#engine.compileBatch(request);
+      if (this.#batch !== null) this.#count(this.#batch);
+    }
+    return this.#batch;
+  }
+
   /** The gates of a circuit without anything else in its middle; null when there are none. */
   #onlySegment({ program }: ProgramLayout, what: string): SegmentStep | null {
     const other = program.steps.find(({ kind }) => kind !== 'segment');
@@ -280,7 +305,7 @@ export class CompiledStateCircuit implements CompiledCircuit {
     this.#runnerOf(first, this.#layout).compile(plainFrame(activeCount, 0), 'zero');
   }
 
-  readonly #count = ({ planSeconds, compileSeconds }: EngineProgram): void => {
+  readonly #count = ({ planSeconds, compileSeconds }: EngineProgram | EngineBatch): void => {
     this.#timings.planSeconds += planSeconds;
     this.#timings.compileSeconds += compileSeconds;
   };

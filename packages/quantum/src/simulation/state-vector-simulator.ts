@@ -19,13 +19,12 @@ export interface StateVectorOptions {
    * no bit either way; other vector widths plan other orders, and differ in the last bits.
    */
   readonly strict?: boolean;
-  /** Most bytes for any one state; default what the memory that the code can reach has. */
+  /**
+   * Most bytes for all states that exist at the same time: those that a caller holds and those that a call needs while it runs (a
+   * gradient needs two). Default what the memory that the code can reach has.
+   */
   readonly maxBytes?: number;
 }
-
-/** WebAssembly reaches 4 GiB, the interpreter 64 MiB; some are for tables and scratch. */
-const WASM_STATE_BYTES = 2 ** 32 - 2 ** 26;
-const INTERPRETER_STATE_BYTES = 2 ** 25;
 
 /**
  * A simulator of state vectors on WebAssembly, which runs anywhere; the one of `@qedge/quantum/node` uses the processor's own code.
@@ -41,16 +40,8 @@ export async function createStateVectorSimulator(options: StateVectorOptions = {
   const { precision, maxBytes, ...rest } = checkStateVectorOptions(options);
   const machine = await createStateMachine({ ...rest, element: precision === 'f32' ? 'float32' : 'float64' });
   return new StateSimulator(
-    createMachineEngine(machine, {
-      isAskedFor: options.isa !== undefined,
-      availableBytes: () => Math.min(maxBytes ?? Number.POSITIVE_INFINITY, memoryLimitOf(machine.isa)),
-    }),
+    createMachineEngine(machine, { isAskedFor: options.isa !== undefined, maxBytes }),
   );
-}
-
-/** Bytes of states that code without access to all of memory can have. */
-export function memoryLimitOf(isa: Isa): number {
-  return isa === 'interpreter' ? INTERPRETER_STATE_BYTES : WASM_STATE_BYTES;
 }
 
 /** @throws InvalidArgumentError for a precision or a number of bytes that is none. */

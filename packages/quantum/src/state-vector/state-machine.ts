@@ -1,5 +1,6 @@
 import type { Isa } from '@qedge/codegen';
 import type { Fallback } from '@qedge/core';
+import type { BatchKernel } from './batch/plan-batch.ts';
 import type { AmplitudeElement, StateLayout, SweepShape, VectorProgram } from './vector-program.ts';
 
 /**
@@ -14,17 +15,23 @@ export interface StateMachine extends Disposable {
   /** The layout of states of so many qubits (at least as many as a block needs). */
   layoutOf(qubitCount: number): StateLayout;
   /**
-   * Memory for a state, all amplitudes 0 but the one of index 0, which is 1. Memory of disposed states is used again.
+   * Memory for a state; what it holds is not defined. Memory of disposed states is used again.
    *
    * @throws CapabilityUnavailableError, with the bytes needed, when there is not enough memory.
    */
   createState(qubitCount: number): MachineState;
+  /** Bytes that one more state could have now. */
+  availableBytes(): number;
+  /** Bytes of the states that are not disposed. */
+  readonly stateBytesInUse: number;
   /** Faster ways of execution that were wanted but are not there. */
   readonly fallbacks: readonly Fallback[];
   /** Sums over states of this machine. */
   readonly arithmetic: StateArithmetic;
   /** Generates code for a program whose layout is `layoutOf(...)`. */
   load(program: VectorProgram): LoadedProgram;
+  /** Generates code for kernels of at most `shape.blockQubits` wires. */
+  loadBatch(kernels: readonly BatchKernel[], unitCount: number, qubitCount: number): LoadedBatch;
   dispose(): void;
 }
 
@@ -36,6 +43,21 @@ export interface MachineState extends Disposable {
    * Borrowed until `dispose()`.
    */
   readonly chunks: readonly (Float32Array | Float64Array)[];
+  dispose(): void;
+}
+
+/** One circuit of few qubits, run for many sets of parameters at the same time: a set per lane. */
+export interface LoadedBatch extends Disposable {
+  /** Sets that are run at the same time. */
+  readonly width: number;
+  /** Seconds that generating code took. */
+  readonly compileSeconds: number;
+  /** `[units, 2, width]`: real parts, then imaginary ones, to be filled before a run. Borrowed until `dispose()`. */
+  readonly units: Float32Array | Float64Array;
+  /** `[2^qubitCount, 2, width]`, by the values of wires: what a run leaves. Borrowed until `dispose()`. */
+  readonly amplitudes: Float32Array | Float64Array;
+  /** Runs the circuit on |0...0>. */
+  run(): void;
   dispose(): void;
 }
 
@@ -91,5 +113,9 @@ export interface StateArithmetic extends Disposable {
     right: MachineState,
     visit: (tile: number, arrays: readonly (Float32Array | Float64Array)[], totals: Float64Array) => void,
   ): void;
+  /** The weights of the two values of a physical qubit: `[sum of |a|^2 with bit 0, with bit 1]`. */
+  bitWeights(state: MachineState, qubit: number): [number, number];
+  /** Sets `out` to the amplitudes of `state` whose physical qubit has this value, times a factor, and to 0 elsewhere; may be in place. */
+  projectBit(out: MachineState, state: MachineState, qubit: number, bit: 0 | 1, factor: number): void;
   dispose(): void;
 }

@@ -18,7 +18,7 @@ export function evolveState(
   let count = 0;
   const places = Array.from(qubits, (physical) => (physical < 0 ? -1 : count++));
   const runner = runnerOf(places, count);
-  const missing = runner.instructions.find((instruction) => instruction.qubits.includes(-1));
+  const missing = runner.request.instructions.find((instruction) => instruction.qubits.includes(-1));
   if (missing !== undefined) {
     throw new InvalidArgumentError('A gate acts on a qubit that has no memory in this state', {
       expected: `qubits among ${places.flatMap((place, qubit) => (place < 0 ? [] : [qubit])).join(', ')}`,

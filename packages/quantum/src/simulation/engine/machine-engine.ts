@@ -3,6 +3,7 @@ import { lowerCircuit } from '../../state-vector/lowering/lower-circuit.ts';
 import { stateBytes } from '../../state-vector/machine/state-addressing.ts';
 import { planSweeps } from '../../state-vector/planner/plan-sweeps.ts';
 import type { StateMachine } from '../../state-vector/state-machine.ts';
+import { compileMachineBatch } from './machine-batch.ts';
 import type { EngineProgram, ProgramRequest, ProgramStart, StateEngine } from './state-engine.ts';
 
 /** Places of amplitudes are 32-bit integers. */
@@ -12,13 +13,14 @@ const MAX_QUBITS = 31;
 export interface MachineEngineFacts {
   /** True where exactly this code was asked for. */
   readonly isAskedFor: boolean;
-  /** Bytes that can be had for states. */
-  readonly availableBytes: () => number;
+  /** Most bytes for all states that exist at the same time; default what the machine has. */
+  readonly maxBytes?: number | undefined;
 }
 
 /** Plans circuits for a state machine and runs them there. Takes ownership of the machine. */
 export function createMachineEngine(machine: StateMachine, facts: MachineEngineFacts): StateEngine {
   const dispose = () => machine.dispose();
+  const { maxBytes = Number.POSITIVE_INFINITY } = facts;
   return {
     name: 'state-vector',
     target: machine.isa,
@@ -26,12 +28,13 @@ export function createMachineEngine(machine: StateMachine, facts: MachineEngineF
     precision: machine.element === 'float32' ? 'f32' : 'f64',
     threads: machine.threads,
     maxQubits: MAX_QUBITS,
-    availableBytes: facts.availableBytes,
+    availableBytes: () => Math.min(maxBytes - machine.stateBytesInUse, machine.availableBytes()),
     stateBytes: (qubitCount) =>
       stateBytes(machine.layoutOf(Math.min(qubitCount, 44))) * 2 ** Math.max(0, qubitCount - 44),
     arithmetic: machine.arithmetic,
     allocate: (qubitCount) => machine.createState(qubitCount),
     compile: (request, start) => compileForMachine(machine, request, start),
+    compileBatch: (request) => compileMachineBatch(machine, request),
     dispose,
     [Symbol.dispose]: dispose,
   };
@@ -70,7 +73,10 @@ function compileForMachine(
       for (let i = 0; i < order.length; i++) values[i] = angles[order[i]!]!;
       return planned.bind(values, loaded.tables, frame);
     },
-    run: (state) => loaded.run(state.memory),
+    run: (state) => {
+      if (known === 'zero' && !lowered.sets) state.setBasisState();
+      loaded.run(state.memory);
+    },
     dispose,
     [Symbol.dispose]: dispose,
   };

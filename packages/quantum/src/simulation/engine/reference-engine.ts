@@ -11,7 +11,7 @@ import {
   applyTwoQubitMatrix,
   multiplyControlled,
 } from './apply-matrix.ts';
-import type { EngineProgram, ProgramRequest, StateEngine } from './state-engine.ts';
+import type { EngineProgram, ProgramRequest, ProgramStart, StateEngine } from './state-engine.ts';
 
 /** 2^24 amplitudes are 256 MiB. */
 const MAX_QUBITS = 24;
@@ -37,6 +37,7 @@ export function createReferenceEngine(): StateEngine {
     arithmetic: null,
     allocate,
     compile: compileReference,
+    compileBatch: () => null,
     dispose,
     [Symbol.dispose]: dispose,
   };
@@ -44,7 +45,6 @@ export function createReferenceEngine(): StateEngine {
 
 function allocate(qubitCount: number): MachineState {
   const numbers = new Float64Array(2 * 2 ** qubitCount);
-  numbers[0] = 1;
   const dispose = () => undefined;
   return {
     layout: { qubitCount, laneQubits: qubitCount, element: 'float64', paddingBytes: 0 },
@@ -54,7 +54,10 @@ function allocate(qubitCount: number): MachineState {
   };
 }
 
-function compileReference({ instructions, qubitCount, angleCount }: ProgramRequest): EngineProgram {
+function compileReference(
+  { instructions, qubitCount, angleCount }: ProgramRequest,
+  { known }: ProgramStart,
+): EngineProgram {
   const names = Array.from({ length: angleCount }, (_, index) => `a${index}`);
   const makers = instructions.flatMap(expandFully).map((instruction) => makeAction(instruction, names));
   let actions: readonly Action[] = [];
@@ -70,6 +73,7 @@ function compileReference({ instructions, qubitCount, angleCount }: ProgramReque
       return { ...frame, flips: new Uint8Array(frame.flips.length) };
     },
     run(state) {
+      if (known === 'zero') state.setBasisState();
       const numbers = state.regions[0] as Float64Array;
       const [re, im] = [numbers.subarray(0, size), numbers.subarray(size)];
       for (const apply of actions) apply(re, im);

@@ -1,4 +1,3 @@
-import type { UnitaryKind } from '../../circuit/instruction.ts';
 import type { StateFrame, StoredState } from '../amplitudes/stored-state.ts';
 import { type AngleTable, prepareAngles } from '../program/angle-table.ts';
 import type { LiftedInstructions } from '../program/lift-angles.ts';
@@ -34,8 +33,8 @@ export class SegmentRunner {
   }
 
   /** What is run, every angle a parameter. */
-  get instructions(): readonly UnitaryKind[] {
-    return this.#request.instructions;
+  get request(): ProgramRequest {
+    return this.#request;
   }
 
   /** Angles for the values of the names and of `variables`, in their order; overwritten by the next call. */

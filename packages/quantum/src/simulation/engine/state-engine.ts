@@ -26,7 +26,7 @@ export interface StateEngine extends Disposable {
   stateBytes(qubitCount: number): number;
   /** Sums over states as code; null where loops do. */
   readonly arithmetic: StateArithmetic | null;
-  /** Memory for a state; its content is |0...0> or what an earlier state left. */
+  /** Memory for a state; what it holds is not defined. */
   allocate(qubitCount: number): MachineState;
   /**
    * Prepares a sequence of gates.
@@ -35,6 +35,11 @@ export interface StateEngine extends Disposable {
    * @throws CapabilityUnavailableError for more qubits than the engine can address.
    */
   compile(request: ProgramRequest, start: ProgramStart): EngineProgram;
+  /**
+   * Prepares a sequence of gates on |0...0> for many sets of angles at the same time; null where they are better run one after the
+   * other.
+   */
+  compileBatch(request: ProgramRequest): EngineBatch | null;
   dispose(): void;
 }
 
@@ -47,8 +52,8 @@ export interface ProgramRequest {
 }
 
 /**
- * What is known of the states that a program runs on: they are |0...0>, which a program may then take for granted whatever the memory
- * holds; no bits are stored inverted, whatever the angles of earlier programs; or nothing.
+ * What is known of the states that a program runs on: they begin as |0...0>, whatever the memory holds, which is the program's to see
+ * to; no bits are stored inverted, whatever the angles of earlier programs; or nothing.
  */
 export type StartKnowledge = 'zero' | 'plain' | 'nothing';
 
@@ -57,6 +62,21 @@ export interface ProgramStart {
   /** The physical qubit of each qubit; all have one. */
   readonly places: Int32Array;
   readonly known: StartKnowledge;
+}
+
+/** A sequence of gates, ready to run on |0...0> for several sets of angles at the same time. */
+export interface EngineBatch extends Disposable {
+  readonly planSeconds: number;
+  readonly compileSeconds: number;
+  /** Sets that are run at the same time. */
+  readonly width: number;
+  /** Works out the numbers of one set. @param angles `[angleCount]`; borrowed during the call. */
+  bind(set: number, angles: Float64Array): void;
+  /** Runs all sets. */
+  run(): void;
+  /** Copies the amplitudes of one set to a state whose other ones are 0, and returns its frame. */
+  read(set: number, state: StoredState): StateFrame;
+  dispose(): void;
 }
 
 /** A sequence of gates, ready to run on states of one size. */
@@ -72,7 +92,7 @@ export interface EngineProgram extends Disposable {
    * @returns the frame that runs lead to; owned by the caller.
    */
   bind(angles: Float64Array, frame: StateFrame): StateFrame;
-  /** Applies the gates to a state's amplitudes. */
+  /** Applies the gates to a state's amplitudes; where it begins with |0...0>, to those. */
   run(state: StoredState): void;
   dispose(): void;
 }

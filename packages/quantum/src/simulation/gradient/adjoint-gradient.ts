@@ -1,5 +1,6 @@
 import type { PauliSum } from '../../operator/pauli-sum.ts';
 import { innerProduct } from '../amplitudes/inner-product.ts';
+import type { StoredState } from '../amplitudes/stored-state.ts';
 import { addPauliGroup } from '../observables/apply-pauli-sum.ts';
 import { groupPauliTerms } from '../observables/pauli-groups.ts';
 import type { ValueAndGradient } from '../simulator.ts';
@@ -17,8 +18,7 @@ export function adjointGradient(
   values: Float64Array,
 ): ValueAndGradient {
   const gradient = new Float64Array(sequence.parameterNames.length);
-  const psi = sequence.allocate();
-  const lambda = sequence.allocate();
+  const [psi, lambda] = sequence.allocate(2) as [StoredState, StoredState];
   try {
     let frame = sequence.runForward(values, psi);
     for (const region of lambda.regions) region.fill(0);

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '@qedge/core';
 import type { PauliSum } from '../../operator/pauli-sum.ts';
+import type { StoredState } from '../amplitudes/stored-state.ts';
 import { pauliExpectation } from '../observables/pauli-expectation.ts';
 import { orderParameterValues } from '../program/parameter-values.ts';
 import type { GradientOptions, ValueAndGradient } from '../simulator.ts';
@@ -45,7 +46,7 @@ function differenceGradient(
       actual: step,
     });
   }
-  const state = sequence.allocate();
+  const [state] = sequence.allocate(1) as [StoredState];
   let evaluations = 0;
   const evaluate = (parameters: Float64Array): number => {
     evaluations++;

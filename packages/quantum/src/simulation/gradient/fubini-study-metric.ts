@@ -17,7 +17,8 @@ export function fubiniStudyMetric(
   const count = values.length;
   const metric = new Float64Array(count * count);
   const means = new Float64Array(count);
-  const states = { psi: sequence.allocate(), earlier: sequence.allocate(), tangent: sequence.allocate() };
+  const [psi, earlier, tangent] = sequence.allocate(3) as [StoredState, StoredState, StoredState];
+  const states = { psi, earlier, tangent };
   try {
     let frame = sequence.runForward(values, states.psi);
     sequence.cuts.forEach((cut, index) => {

@@ -1,7 +1,7 @@
 import type { UnitaryKind } from '../../circuit/instruction.ts';
 import { placeUnitary } from '../../circuit/place-instruction.ts';
 import { plainFrame, type StateFrame, type StoredState } from '../amplitudes/stored-state.ts';
-import { allocateState, tryAllocateState } from '../engine/allocate-state.ts';
+import { allocateState, checkStateMemory, tryAllocateState } from '../engine/allocate-state.ts';
 import type { ProgramCache } from '../engine/program-cache.ts';
 import { SegmentRunner } from '../engine/segment-runner.ts';
 import type { AmplitudePrecision, EngineProgram, StateEngine } from '../engine/state-engine.ts';
@@ -97,8 +97,22 @@ export class GateSequence {
     return new SegmentRunner(cache, liftAngles(gates, places), activeCount, this.parameterNames, onCompile);
   }
 
-  allocate(): StoredState {
-    return allocateState(this.#host.engine, this.layout.activeCount);
+  /**
+   * Memory for some states, at once, so that it is known before any work whether there is enough.
+   *
+   * @throws what `checkStateMemory` throws.
+   */
+  allocate(count: number): StoredState[] {
+    const { engine } = this.#host;
+    checkStateMemory(engine, this.layout.activeCount, count);
+    const states: StoredState[] = [];
+    try {
+      while (states.length < count) states.push(allocateState(engine, this.layout.activeCount));
+      return states;
+    } catch (error) {
+      for (const state of states) state.dispose();
+      throw error;
+    }
   }
 
   /** Memory for one more state, or null where there is not enough. */
@@ -114,7 +128,8 @@ export class GateSequence {
   /** Fills a state with the initial one and applies a program. */
   runFrom(runner: SegmentRunner, angles: Float64Array, state: StoredState): StateFrame {
     const frame = plainFrame(this.layout.activeCount, state.qubitCount);
-    writeInitialState(this.initial, state, this.circuitFrame(frame));
+    // Without one, the program begins with |0...0>.
+    if (this.initial !== undefined) writeInitialState(this.initial, state, this.circuitFrame(frame));
     return runner.run(angles, state, frame, this.initial === undefined ? 'zero' : 'plain');
   }
 

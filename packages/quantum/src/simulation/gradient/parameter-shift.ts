@@ -2,6 +2,7 @@ import { gateDefinition } from '../../circuit/gate-definition.ts';
 import type { UnitaryKind } from '../../circuit/instruction.ts';
 import type { ParameterValue } from '../../circuit/parameter.ts';
 import type { PauliSum } from '../../operator/pauli-sum.ts';
+import type { StoredState } from '../amplitudes/stored-state.ts';
 import { pauliExpectation } from '../observables/pauli-expectation.ts';
 import { expandFully } from '../program/expand-fully.ts';
 import type { ValueAndGradient } from '../simulator.ts';
@@ -30,7 +31,7 @@ export function parameterShiftGradient(
   const runner = sequence.runnerOf(gates);
   const angles = runner.evaluateAngles(values).slice();
   const gradient = new Float64Array(values.length);
-  const state = sequence.allocate();
+  const [state] = sequence.allocate(1) as [StoredState];
   let evaluations = 0;
   const valueAt = (shifted: Float64Array): number => {
     const frame = sequence.runFrom(runner, shifted, state);

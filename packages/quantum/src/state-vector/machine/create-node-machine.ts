@@ -55,11 +55,11 @@ function regionsOf(host: KernelHost, shared: boolean): RegionSource {
   if (!isMachineCode(host)) return createSharedRegions(host, shared);
   // States are swept through from end to end, where huge pages gained nothing, and first touched in the run that users wait for.
   const create = (byteLength: number) => host.createMemory(byteLength, { hugePages: false });
-  return new SeparateRegions(create, availableBytes);
+  return new SeparateRegions(create, systemBytes);
 }
 
 /** What the system can give without swapping; in a container, what its limit leaves. */
-function availableBytes(): number {
+function systemBytes(): number {
   const { availableMemory } = process as { readonly availableMemory?: () => number };
   return availableMemory?.() ?? freemem();
 }

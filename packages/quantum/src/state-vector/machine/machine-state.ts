@@ -13,18 +13,18 @@ export class RegionState implements MachineState {
   /** Tells the machine: states and programs of one machine have the same. */
   readonly regions: RegionSource;
   readonly #region: Region;
+  readonly #onDispose: () => void;
   #chunks: readonly (Float32Array | Float64Array)[] = [];
   #viewed: ArrayBufferLike | null = null;
   #disposed = false;
 
   /** @throws CapabilityUnavailableError, with the bytes needed, where there is not enough memory. */
-  constructor(layout: StateLayout, regions: RegionSource) {
+  constructor(layout: StateLayout, regions: RegionSource, onDispose: () => void) {
     const region = regions.reserve(stateBytes(layout), `a state of ${layout.qubitCount} qubits`);
     this.layout = layout;
     this.regions = regions;
     this.#region = region;
-    if (!region.isUntouched) for (const chunk of this.chunks) chunk.fill(0);
-    this.chunks[0]![0] = 1;
+    this.#onDispose = onDispose;
   }
 
   get chunks(): readonly (Float32Array | Float64Array)[] {
@@ -46,6 +46,7 @@ export class RegionState implements MachineState {
     this.#chunks = [];
     this.#viewed = null;
     this.#region.release();
+    this.#onDispose();
   }
 
   [Symbol.dispose](): void {

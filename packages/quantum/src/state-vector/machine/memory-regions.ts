@@ -1,13 +1,11 @@
 import type { KernelMemory } from '@qedge/codegen';
-import { CapabilityUnavailableError } from '@qedge/core';
+import { CapabilityUnavailableError, systemClock } from '@qedge/core';
 
 /** Bytes for a state, for tables or for scratch, in memory that the machine's code reaches. */
 export interface Region {
   readonly memory: KernelMemory;
   readonly address: number;
   readonly byteLength: number;
-  /** True when all bytes are 0 because nobody has written to them yet. */
-  readonly isUntouched: boolean;
   /** Gives the bytes back; must be called once. */
   release(): void;
 }
@@ -16,6 +14,8 @@ export interface Region {
 export interface RegionSource {
   /** @throws CapabilityUnavailableError, with the bytes needed, where there is not enough memory. */
   reserve(byteLength: number, purpose: string): Region;
+  /** Bytes that one more region could have now. */
+  availableBytes(): number;
 }
 
 /** The offset of a region within the buffer of its memory. */
@@ -38,6 +38,8 @@ export function notEnoughMemory(
   });
 }
 
+/** What the system says of its memory is believed so long, less what was taken since: asking takes longer than running a small circuit. */
+const BELIEVED_MS = 1000;
 /** How many released memories are kept; the oldest goes first. */
 const MOST_KEPT = 16;
 
@@ -47,25 +49,40 @@ const MOST_KEPT = 16;
  */
 export class SeparateRegions implements RegionSource {
   readonly #create: (byteLength: number) => KernelMemory;
-  readonly #availableBytes: () => number;
+  readonly #askSystem: () => number;
+  /** What the system said, less what was taken since. */
+  #systemBytes = 0;
+  #believedUntilMs = Number.NEGATIVE_INFINITY;
   #kept: KernelMemory[] = [];
 
-  constructor(create: (byteLength: number) => KernelMemory, availableBytes: () => number) {
+  /** @param askSystem how many bytes the system could give. */
+  constructor(create: (byteLength: number) => KernelMemory, askSystem: () => number) {
     this.#create = create;
-    this.#availableBytes = availableBytes;
+    this.#askSystem = askSystem;
+  }
+
+  availableBytes(): number {
+    const nowMs = systemClock.nowMs();
+    if (nowMs >= this.#believedUntilMs) {
+      this.#systemBytes = this.#askSystem();
+      this.#believedUntilMs = nowMs + BELIEVED_MS;
+    }
+    return this.#kept.reduce((most, { byteLength }) => Math.max(most, byteLength), this.#systemBytes);
   }
 
   reserve(byteLength: number, purpose: string): Region {
     const kept = this.#takeKept(byteLength);
-    if (kept !== null) return this.#region(kept, false);
-    const available = this.#availableBytes();
+    if (kept !== null) return this.#region(kept);
+    const available = this.availableBytes();
     if (byteLength > available) {
       // What is kept may be what is missing; it is returned when it is collected.
       this.#kept = [];
       throw notEnoughMemory(purpose, byteLength, available);
     }
     try {
-      return this.#region(this.#create(byteLength), true);
+      const memory = this.#create(byteLength);
+      this.#systemBytes -= byteLength;
+      return this.#region(memory);
     } catch (error) {
       if (!(error instanceof CapabilityUnavailableError)) throw error;
       this.#kept = [];
@@ -84,12 +101,12 @@ export class SeparateRegions implements RegionSource {
     return best;
   }
 
-  #region(memory: KernelMemory, isUntouched: boolean): Region {
+  #region(memory: KernelMemory): Region {
     const release = () => {
       this.#kept.push(memory);
       if (this.#kept.length > MOST_KEPT) this.#kept.shift();
     };
-    return { memory, address: memory.address, byteLength: memory.byteLength, isUntouched, release };
+    return { memory, address: memory.address, byteLength: memory.byteLength, release };
   }
 }
 
@@ -105,19 +122,25 @@ interface Extent {
 export class SharedRegions implements RegionSource {
   readonly #memory: KernelMemory;
   readonly #grow: (byteLength: number) => void;
+  readonly #mostBytes: number;
   /** Free extents, as addresses, ascending and apart. */
   #free: Extent[] = [];
-  /** All below was reserved at least once. */
-  #touched: number;
   #end: number;
+  #bytesInUse = 0;
 
-  /** @param grow makes the memory at least so many bytes long, or throws. */
-  constructor(memory: KernelMemory, grow: (byteLength: number) => void) {
+  /**
+   * @param grow makes the memory at least so many bytes long, or throws.
+   * @param mostBytes of all regions together.
+   */
+  constructor(memory: KernelMemory, grow: (byteLength: number) => void, mostBytes: number) {
     this.#memory = memory;
     this.#grow = grow;
-    const start = roundUp(Math.max(memory.address, 1));
-    this.#touched = start;
-    this.#end = start;
+    this.#mostBytes = mostBytes;
+    this.#end = roundUp(Math.max(memory.address, 1));
+  }
+
+  availableBytes(): number {
+    return this.#mostBytes - this.#bytesInUse;
   }
 
   reserve(byteLength: number, purpose: string): Region {
@@ -126,10 +149,12 @@ export class SharedRegions implements RegionSource {
     if (index < 0) index = this.#extend(length, purpose);
     const { start, end } = this.#free[index]!;
     this.#free.splice(index, 1, ...(end - start > length ? [{ start: start + length, end }] : []));
-    const isUntouched = start >= this.#touched;
-    this.#touched = Math.max(this.#touched, start + length);
-    const release = () => this.#release({ start, end: start + length });
-    return { memory: this.#memory, address: start, byteLength: length, isUntouched, release };
+    this.#bytesInUse += length;
+    const release = () => {
+      this.#bytesInUse -= length;
+      this.#release({ start, end: start + length });
+    };
+    return { memory: this.#memory, address: start, byteLength: length, release };
   }
 
   /** Makes room behind everything; returns the index of a free extent of that length. */

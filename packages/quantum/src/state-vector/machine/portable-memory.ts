@@ -4,6 +4,8 @@ import { type RegionSource, SharedRegions } from './memory-regions.ts';
 
 /** Memory of the interpreter, which does not grow. */
 const INTERPRETER_BYTES = 2 ** 26;
+/** What regions may have of the 4 GiB that WebAssembly reaches. */
+const WASM_BYTES = 2 ** 32 - 2 ** 26;
 const PAGE_BYTES = 65536;
 const MOST_PAGES = 65536;
 
@@ -25,16 +27,18 @@ interface WebAssemblyInterface {
 export function createSharedRegions(host: KernelHost, shared: boolean): RegionSource {
   if (host.isa === 'interpreter') {
     const memory = host.createMemory(INTERPRETER_BYTES);
-    return new SharedRegions(memory, (byteLength) => {
+    const grow = (byteLength: number) => {
       if (byteLength <= memory.byteLength) return;
       throw new RangeError(`the interpreter has ${INTERPRETER_BYTES} bytes`);
-    });
+    };
+    return new SharedRegions(memory, grow, INTERPRETER_BYTES);
   }
   const memory = createGrowingMemory(shared);
-  return new SharedRegions(host.adoptMemory(memory), (byteLength) => {
+  const grow = (byteLength: number) => {
     const missing = Math.ceil(byteLength / PAGE_BYTES) - memory.buffer.byteLength / PAGE_BYTES;
     if (missing > 0) memory.grow(missing);
-  });
+  };
+  return new SharedRegions(host.adoptMemory(memory), grow, WASM_BYTES);
 }
 
 function createGrowingMemory(shared: boolean): GrowingMemory {

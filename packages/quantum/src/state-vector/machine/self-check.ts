@@ -29,8 +29,10 @@ export function selfCheck(machine: StateMachine): void {
   using loaded = machine.load(program);
   loaded.tables.set(tables);
   using state = machine.createState(qubitCount);
-  loaded.run(state);
   const numbers = state.chunks[0]!;
+  numbers.fill(0);
+  numbers[0] = 1;
+  loaded.run(state);
   const lanes = 2 ** laneQubits;
   for (let index = 0; index < 2 ** qubitCount; index++) {
     let [x, y] = [1, 0];

@@ -1,13 +1,16 @@
 import type { Isa, KernelHost, ThreadTeam } from '@qedge/codegen';
 import { type Fallback, InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
-import type { LoadedProgram, MachineState, StateMachine } from '../state-machine.ts';
+import type { BatchKernel } from '../batch/plan-batch.ts';
+import type { LoadedBatch, LoadedProgram, MachineState, StateMachine } from '../state-machine.ts';
 import type { AmplitudeElement, StateLayout, SweepShape, VectorProgram } from '../vector-program.ts';
 import { requireProgram } from './check-program.ts';
 import { WORKSPACE_BYTES } from './kernel-registers.ts';
+import { RegionBatch } from './loaded-batch.ts';
 import { type ProgramSupport, RegionProgram } from './loaded-program.ts';
 import { RegionState } from './machine-state.ts';
 import type { Region, RegionSource } from './memory-regions.ts';
 import { estimateMicroseconds } from './run-time-estimate.ts';
+import { stateBytes } from './state-addressing.ts';
 import { VectorArithmetic } from './state-arithmetic.ts';
 
 /** More qubits than any memory holds: amplitudes are counted in numbers that are exact. */
@@ -39,6 +42,7 @@ export class VectorMachine implements StateMachine {
   #scratch: readonly Region[] = [];
   #scratchAddresses: readonly number[] = [];
   #scratchBytes = -1;
+  #stateBytesInUse = 0;
   #disposed = false;
 
   constructor(parts: MachineParts) {
@@ -49,9 +53,10 @@ export class VectorMachine implements StateMachine {
     this.threads = parts.host.isa === 'interpreter' ? 1 : parts.team.size;
     this.shape = parts.shape;
     this.fallbacks = parts.fallbacks;
-    const { host, element, regions, compile } = parts;
+    const { host, element, regions, compile, team } = parts;
     const { laneQubits } = parts.shape;
-    this.arithmetic = new VectorArithmetic({ host, element, regions, compile, laneQubits });
+    const { threads } = this;
+    this.arithmetic = new VectorArithmetic({ host, element, regions, compile, laneQubits, team, threads });
     this.#support = {
       host: parts.host,
       team: parts.team,
@@ -76,7 +81,21 @@ export class VectorMachine implements StateMachine {
 
   createState(qubitCount: number): MachineState {
     this.#requireUsable();
-    return new RegionState(this.layoutOf(qubitCount), this.#parts.regions);
+    const layout = this.layoutOf(qubitCount);
+    const bytes = stateBytes(layout);
+    const state = new RegionState(layout, this.#parts.regions, () => {
+      this.#stateBytesInUse -= bytes;
+    });
+    this.#stateBytesInUse += bytes;
+    return state;
+  }
+
+  availableBytes(): number {
+    return this.#parts.regions.availableBytes();
+  }
+
+  get stateBytesInUse(): number {
+    return this.#stateBytesInUse;
   }
 
   load(program: VectorProgram): LoadedProgram {
@@ -84,6 +103,11 @@ export class VectorMachine implements StateMachine {
     const layout = this.layoutOf(program.layout.qubitCount);
     requireProgram(program, { layout, blockQubits: this.shape.blockQubits });
     return new RegionProgram(program, this.#support, this.#threadsFor(program));
+  }
+
+  loadBatch(kernels: readonly BatchKernel[], unitCount: number, qubitCount: number): LoadedBatch {
+    this.#requireUsable();
+    return new RegionBatch(this.element, this.#support, kernels, unitCount, qubitCount);
   }
 
   dispose(): void {
