@@ -160,7 +160,7 @@ export class SabreRouter {
     let candidates: [number, number][] = [];
     for (const qubit of waiting) {
       const a = this.#physical[qubit]!;
-      for (const b of this.#graph.neighbours[a]!) {
+      for (const b of this.#graph.neighboursOf(a)) {
         if (b < a && waiting.has(this.#virtual[b]!)) continue;
         const score = (base + this.#change(a, b)) * Math.max(this.#decay[a]!, this.#decay[b]!);
         if (score < best - TIE) candidates = [];
@@ -227,7 +227,7 @@ export class SabreRouter {
       const distance = this.#graph.distance(from, to);
       this.#swap(
         from,
-        this.#graph.neighbours[from]!.find((next) => this.#graph.distance(next, to) < distance)!,
+        this.#graph.neighboursOf(from).find((next) => this.#graph.distance(next, to) < distance)!,
       );
     }
   }

@@ -39,7 +39,7 @@ export function placeGreedily(circuit: Circuit, graph: CouplingGraph): number[] 
     );
     let [bestPlace, bestCost] = [-1, Number.POSITIVE_INFINITY];
     for (const place of free) {
-      let cost = -1e-3 * graph.neighbours[place]!.filter((neighbour) => free.has(neighbour)).length;
+      let cost = -1e-3 * [...graph.neighboursOf(place)].filter((neighbour) => free.has(neighbour)).length;
       layout.forEach((other, partner) => {
         // The small constant keeps qubits without gates between them together too.
         if (other >= 0) cost += (weights[qubit]![partner]! + 1e-6) * graph.distance(place, other);

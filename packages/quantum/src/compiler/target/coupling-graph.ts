@@ -4,16 +4,35 @@ import type { Target } from './target.ts';
 /** The table of distances grows with the square: 32 MB for this many qubits. */
 const MAX_ROUTED_QUBITS = 4096;
 
-/** Which qubits are coupled, and how many couplings lie between any two. */
-export class CouplingGraph {
-  readonly qubitCount: number;
-  /** Neighbours of each qubit, ascending. */
-  readonly neighbours: readonly (readonly number[])[];
-  /** `[qubitCount, qubitCount]` row-major: couplings on the shortest way. */
-  readonly distances: Uint16Array;
+/** The distance of qubits that cannot reach one another. */
+export const UNREACHABLE = 0xffff;
 
-  /** @throws UnsupportedError for too many qubits, or when some cannot be reached from others. */
-  constructor(target: Target) {
+/** A coupling map as plain data, which can be sent to another thread. */
+export interface CouplingMap {
+  readonly qubitCount: number;
+  /** `[qubitCount + 1]`: where the neighbours of each qubit begin in `neighbours`. */
+  readonly neighbourOffsets: Int32Array;
+  /** Neighbours of each qubit, ascending. */
+  readonly neighbours: Int32Array;
+  /** `[qubitCount, qubitCount]` row-major: couplings on the shortest way, {@link UNREACHABLE} where there is none. */
+  readonly distances: Uint16Array;
+}
+
+/** Which qubits are coupled, in either direction, and how many couplings lie between any two. */
+export class CouplingGraph implements CouplingMap {
+  readonly qubitCount: number;
+  readonly neighbourOffsets: Int32Array;
+  readonly neighbours: Int32Array;
+  readonly distances: Uint16Array;
+  /** `[qubitCount]`: which connected part each qubit belongs to, numbered by their smallest qubit. */
+  readonly componentOf: Int32Array;
+  /** How many qubits each connected part has. */
+  readonly componentSizes: readonly number[];
+  /** True when every pair is coupled. */
+  readonly isComplete: boolean;
+
+  /** @throws UnsupportedError for more than 4096 qubits. */
+  constructor(target: Pick<Target, 'name' | 'qubitCount' | 'couplingEdges'>) {
     const n = target.qubitCount;
     if (n > MAX_ROUTED_QUBITS) {
       throw new UnsupportedError(`The target "${target.name}" is too large to route on`, {
@@ -21,43 +40,86 @@ export class CouplingGraph {
         actual: n,
       });
     }
-    const sets = Array.from({ length: n }, () => new Set<number>());
-    for (const [a, b] of target.couplingEdges ?? allPairs(n)) {
-      sets[a]!.add(b);
-      sets[b]!.add(a);
-    }
     this.qubitCount = n;
-    this.neighbours = sets.map((set) => [...set].sort((a, b) => a - b));
-    this.distances = new Uint16Array(n * n).fill(0xffff);
-    for (let start = 0; start < n; start++) this.#measureFrom(start);
-    if (this.distances.includes(0xffff)) {
-      throw new UnsupportedError(`The target "${target.name}" falls apart`, {
-        expected: 'a connected coupling map',
-        actual: 'qubits that cannot reach one another',
-      });
-    }
+    const { offsets, list } = target.couplingEdges
+      ? adjacencyOf(n, target.couplingEdges)
+      : completeAdjacency(n);
+    this.neighbourOffsets = offsets;
+    this.neighbours = list;
+    this.isComplete = list.length === n * (n - 1);
+    this.distances = new Uint16Array(n * n).fill(this.isComplete ? 1 : UNREACHABLE);
+    const queue = new Int32Array(n);
+    if (this.isComplete) for (let qubit = 0; qubit < n; qubit++) this.distances[qubit * n + qubit] = 0;
+    else for (let start = 0; start < n; start++) this.#measureFrom(start, queue);
+    this.componentOf = new Int32Array(n).fill(-1);
+    this.componentSizes = this.#collectComponents();
   }
 
   distance(a: number, b: number): number {
     return this.distances[a * this.qubitCount + b]!;
   }
 
-  #measureFrom(start: number): void {
+  degree(qubit: number): number {
+    return this.neighbourOffsets[qubit + 1]! - this.neighbourOffsets[qubit]!;
+  }
+
+  /** Ascending; borrowed. */
+  neighboursOf(qubit: number): Int32Array {
+    return this.neighbours.subarray(this.neighbourOffsets[qubit]!, this.neighbourOffsets[qubit + 1]!);
+  }
+
+  /** Breadth-first search. */
+  #measureFrom(start: number, queue: Int32Array): void {
     const row = this.distances.subarray(start * this.qubitCount, (start + 1) * this.qubitCount);
     row[start] = 0;
-    const queue = [start];
-    for (const qubit of queue) {
-      for (const neighbour of this.neighbours[qubit]!) {
-        if (row[neighbour] !== 0xffff) continue;
+    queue[0] = start;
+    for (let head = 0, tail = 1; head < tail; head++) {
+      const qubit = queue[head]!;
+      for (let i = this.neighbourOffsets[qubit]!; i < this.neighbourOffsets[qubit + 1]!; i++) {
+        const neighbour = this.neighbours[i]!;
+        if (row[neighbour] !== UNREACHABLE) continue;
         row[neighbour] = row[qubit]! + 1;
-        queue.push(neighbour);
+        queue[tail++] = neighbour;
       }
     }
   }
+
+  #collectComponents(): number[] {
+    const sizes: number[] = [];
+    for (let start = 0; start < this.qubitCount; start++) {
+      if (this.componentOf[start]! >= 0) continue;
+      let size = 0;
+      for (let qubit = start; qubit < this.qubitCount; qubit++) {
+        if (this.distance(start, qubit) === UNREACHABLE) continue;
+        this.componentOf[qubit] = sizes.length;
+        size++;
+      }
+      sizes.push(size);
+    }
+    return sizes;
+  }
 }
 
-function allPairs(n: number): [number, number][] {
-  const pairs: [number, number][] = [];
-  for (let a = 0; a < n; a++) for (let b = a + 1; b < n; b++) pairs.push([a, b]);
-  return pairs;
+/** Lists of neighbours in compressed rows, each pair once however often it is given. */
+function adjacencyOf(
+  n: number,
+  edges: readonly (readonly [number, number])[],
+): { offsets: Int32Array; list: Int32Array } {
+  const rows = Array.from({ length: n }, (): number[] => []);
+  for (const [a, b] of edges) {
+    rows[a]!.push(b);
+    rows[b]!.push(a);
+  }
+  const distinct = rows.map((row) => [...new Set(row)].sort((a, b) => a - b));
+  const offsets = new Int32Array(n + 1);
+  distinct.forEach((row, qubit) => {
+    offsets[qubit + 1] = offsets[qubit]! + row.length;
+  });
+  return { offsets, list: Int32Array.from(distinct.flat()) };
+}
+
+function completeAdjacency(n: number): { offsets: Int32Array; list: Int32Array } {
+  const list = new Int32Array(n * (n - 1));
+  for (let a = 0, i = 0; a < n; a++) for (let b = 0; b < n; b++) if (b !== a) list[i++] = b;
+  return { offsets: Int32Array.from({ length: n + 1 }, (_, qubit) => qubit * (n - 1)), list };
 }

@@ -1,0 +1,129 @@
+import type { Random } from '@qedge/core';
+import type { CouplingMap } from '../target/coupling-graph.ts';
+import type { InteractionGraph } from './interaction-graph.ts';
+import type { MapRegion } from './map-regions.ts';
+
+/**
+ * How a starting layout places wires: `disc`, in a random order around a random place; `grown`, each as near as possible to its
+ * partners that are placed; `path`, each as near as possible to the one that is used before it.
+ */
+export type StartingShape = 'disc' | 'grown' | 'path';
+
+/**
+ * A layout to begin with.
+ *
+ * @returns `[qubitCount]` the place of every wire; the numbers from `wireCount` on are spare wires.
+ */
+export function startingLayout(
+  map: CouplingMap,
+  { partners, wireCount }: Pick<InteractionGraph, 'partners' | 'wireCount'>,
+  regions: readonly MapRegion[],
+  shape: StartingShape,
+  random: Random,
+): Int32Array {
+  const layout = new Int32Array(map.qubitCount).fill(-1);
+  const isTaken = new Uint8Array(map.qubitCount);
+  for (const region of regions) {
+    if (region.wires.length === 0) continue;
+    if (shape === 'disc') fillDisc(map, region, layout, random);
+    else growLayout(map, region, partners, shape, layout, isTaken, random);
+    for (const wire of region.wires) isTaken[layout[wire]!] = 1;
+  }
+  return fillLayout(layout, isTaken, wireCount);
+}
+
+/** Puts wires without a place, and then spare wires, on the free places in ascending order. */
+export function fillLayout(layout: Int32Array, isTaken: Uint8Array, wireCount: number): Int32Array {
+  let next = 0;
+  for (let wire = 0; wire < layout.length; wire++) {
+    if (wire < wireCount && layout[wire]! >= 0) continue;
+    while (isTaken[next] === 1) next++;
+    layout[wire] = next;
+    isTaken[next] = 1;
+  }
+  return layout;
+}
+
+/** Places by distance from a random one, in a random order within each distance. */
+function fillDisc(map: CouplingMap, { places, wires }: MapRegion, layout: Int32Array, random: Random): void {
+  const start = places[random.integer(places.length)]!;
+  const isSeen = new Uint8Array(map.qubitCount);
+  isSeen[start] = 1;
+  const order = [start];
+  for (const place of order) {
+    const from = map.neighbourOffsets[place]!;
+    const neighbours = map.neighbours.slice(from, map.neighbourOffsets[place + 1]!);
+    for (const neighbour of random.shuffle(neighbours)) {
+      if (isSeen[neighbour] === 1) continue;
+      isSeen[neighbour] = 1;
+      order.push(neighbour);
+    }
+  }
+  random.shuffle(wires.slice()).forEach((wire, i) => {
+    layout[wire] = order[i]!;
+  });
+}
+
+/**
+ * Places wires one by one on the free place nearest to their anchors. Among places equally near, one with few free neighbours is
+ * taken, so that no holes are left behind.
+ */
+function growLayout(
+  map: CouplingMap,
+  { places, wires, pathOrder }: MapRegion,
+  partners: readonly (readonly number[])[],
+  shape: 'grown' | 'path',
+  layout: Int32Array,
+  isTaken: Uint8Array,
+  random: Random,
+): void {
+  const free = Array.from(places);
+  const freeNeighbours = new Int32Array(map.qubitCount);
+  for (const place of places) {
+    freeNeighbours[place] = map.neighbourOffsets[place + 1]! - map.neighbourOffsets[place]!;
+  }
+  const order = shape === 'path' ? wires : pathOrder;
+  let previous = -1;
+  for (const wire of order) {
+    let anchors = shape === 'grown' ? partners[wire]!.filter((partner) => layout[partner]! >= 0) : [];
+    if (anchors.length === 0 && previous >= 0) anchors = [previous];
+    const index = nearestFree(
+      map,
+      free,
+      freeNeighbours,
+      anchors.map((anchor) => layout[anchor]!),
+      random,
+    );
+    const place = free[index]!;
+    free[index] = free[free.length - 1]!;
+    free.pop();
+    layout[wire] = place;
+    isTaken[place] = 1;
+    for (let i = map.neighbourOffsets[place]!; i < map.neighbourOffsets[place + 1]!; i++) {
+      freeNeighbours[map.neighbours[i]!]!--;
+    }
+    previous = wire;
+  }
+}
+
+function nearestFree(
+  map: CouplingMap,
+  free: readonly number[],
+  freeNeighbours: Int32Array,
+  anchors: readonly number[],
+  random: Random,
+): number {
+  if (anchors.length === 0) return random.integer(free.length);
+  let best = 0;
+  let bestScore = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < free.length; i++) {
+    const place = free[i]!;
+    let score = 0;
+    for (const anchor of anchors) score += map.distances[anchor * map.qubitCount + place]!;
+    score *= 64;
+    if (score > bestScore) continue;
+    score += freeNeighbours[place]! + random.uniform();
+    if (score < bestScore) [best, bestScore] = [i, score];
+  }
+  return best;
+}

@@ -1,0 +1,82 @@
+import type { StartingShape } from '../layout/starting-layouts.ts';
+import type { PassContext } from '../pass.ts';
+import {
+  costLimitFor,
+  insertCandidate,
+  type LayoutTrial,
+  LayoutTrials,
+  type RoutingCandidate,
+  type TrialProblem,
+} from './layout-trial.ts';
+import type { RoutingHeuristic } from './routing-heuristic.ts';
+import { HEURISTICS, type RoutingSettings } from './routing-settings.ts';
+import type { TrialExecutor } from './trial-executor.ts';
+
+/** Trials of a round know nothing of one another, so that what they find does not depend on how many run at once. */
+const TRIALS_PER_ROUND = 4;
+/** At most this many candidates of one layout become finalists: they are alike. */
+const CANDIDATES_PER_LAYOUT = 2;
+/** Layouts start in these shapes by turns. The number of them has no factor in common with the other cycles. */
+const SHAPES: readonly StartingShape[] = ['grown', 'disc', 'path', 'disc', 'disc'];
+
+/**
+ * Tries layouts in rounds until there is no gain any more.
+ *
+ * @returns the cheapest routings, cheapest first, at least one.
+ */
+export async function searchRoutings(
+  problem: TrialProblem,
+  settings: RoutingSettings,
+  { random, clock, deadlineMs, signal }: PassContext,
+  executor: TrialExecutor,
+): Promise<RoutingCandidate[]> {
+  const seeds = random.fork('layouts');
+  const best: RoutingCandidate[] = [];
+  let unchanged = 0;
+  for (let start = 0; start < settings.layouts && unchanged < settings.patience; start += TRIALS_PER_ROUND) {
+    const costLimit = best.length === 0 ? Number.POSITIVE_INFINITY : costLimitFor(best[0]!.cost);
+    const count = Math.min(TRIALS_PER_ROUND, settings.layouts - start);
+    const trials = Array.from(
+      { length: count },
+      (_, i): LayoutTrial => ({
+        ...planTrial(start + i, problem.dags.length),
+        seed: seeds.uint32(),
+        iterations: settings.iterations,
+        routings: settings.routings,
+        costLimit,
+      }),
+    );
+    const keep = Math.min(CANDIDATES_PER_LAYOUT, settings.finalists);
+    const found = await executor.run({ problem, trials, keep, clock, deadlineMs, signal });
+    for (const candidates of found) {
+      unchanged =
+        (candidates[0]?.cost ?? Number.POSITIVE_INFINITY) < (best[0]?.cost ?? Number.POSITIVE_INFINITY)
+          ? 0
+          : unchanged + 1;
+      for (const candidate of candidates) insertCandidate(best, settings.finalists, candidate);
+    }
+    if (clock.nowMs() > deadlineMs) break;
+  }
+  // The time was up before the first routing was complete: there must be one.
+  return best.length > 0 ? best : [routeOnce(problem, seeds.uint32())];
+}
+
+function routeOnce(problem: TrialProblem, seed: number): RoutingCandidate {
+  const trial = { ...planTrial(0, problem.dags.length), seed, iterations: 0, routings: 1 };
+  return new LayoutTrials(problem).run({ ...trial, costLimit: Number.POSITIVE_INFINITY }, 1, () => false)[0]!;
+}
+
+/** What the trial of a number does: trials differ in everything that makes a difference. */
+function planTrial(
+  index: number,
+  dagCount: number,
+): { shape: StartingShape; dag: number; heuristic: RoutingHeuristic } {
+  const heuristic = HEURISTICS[Math.floor(index / dagCount) % HEURISTICS.length]!;
+  const isRanked = dagCount > 1 && index % 4 === 0;
+  const frontFading = isRanked ? (index % 8 === 0 ? 0.7 : 0.85) : 1;
+  return {
+    shape: SHAPES[index % SHAPES.length]!,
+    dag: index % dagCount,
+    heuristic: { ...heuristic, frontFading },
+  };
+}
