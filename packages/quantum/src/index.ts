@@ -102,13 +102,13 @@ export {
   type Stages,
   untilUnchanged,
 } from './compiler/pass-manager.ts';
-export { cancelInverseGates } from './compiler/passes/cancel-inverse-gates.ts';
 export { greedyLayout, trivialLayout } from './compiler/passes/choose-layout.ts';
+export { commutativeCancellation } from './compiler/passes/commutative-cancellation.ts';
+export { inverseCancellation } from './compiler/passes/inverse-cancellation.ts';
 export { optimizeOneQubitGates } from './compiler/passes/optimize-one-qubit-gates.ts';
 export { removeResetInZeroState } from './compiler/passes/remove-reset-in-zero-state.ts';
 export { type SabreOptions, sabreRouting } from './compiler/passes/sabre-routing.ts';
 export { unrollThreeQubitGates } from './compiler/passes/unroll-three-qubit-gates.ts';
-export { unrollToBasis } from './compiler/passes/unroll-to-basis.ts';
 export { checkTarget, type InstructionProperty, type Target } from './compiler/target/target.ts';
 export {
   allToAllTarget,
@@ -118,6 +118,8 @@ export {
   lineTarget,
   ringTarget,
 } from './compiler/target/topologies.ts';
+export { type EulerBasis, synthesizeOneQubit } from './compiler/translation/euler-synthesis.ts';
+export { translateCircuit, translateToBasis } from './compiler/translation/translate-to-basis.ts';
 export {
   type OptimizationLevel,
   presetStages,

@@ -1,32 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CancelledError, Random, systemClock } from '@qedge/core';
+import { CancelledError, Random } from '@qedge/core';
 import {
   allToAllTarget,
   Circuit,
-  cancelInverseGates,
-  GATE_NAMES,
-  gateDefinition,
-  gateMatrix,
   gridTarget,
   heavyHexTarget,
   lineTarget,
-  optimizeOneQubitGates,
-  type Pass,
   parameter,
   parseOpenQasm2,
-  removeResetInZeroState,
   ringTarget,
   sabreRouting,
   type Target,
   transpile,
   uccsd,
-  unrollToBasis,
   verifyEquivalence,
 } from '@qedge/quantum';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { gateAxis } from '../src/compiler/commutation.ts';
 import { dependencyGraph } from '../src/compiler/dependency-graph.ts';
 import { SabreRouter } from '../src/compiler/sabre-router.ts';
 import { CouplingGraph } from '../src/compiler/target/coupling-graph.ts';
@@ -207,10 +198,10 @@ describe('transpile', () => {
   it('refuses what cannot be done', async () => {
     await expect(transpile(new Circuit(4), lineTarget(3))).rejects.toThrow(/at most 3 qubits, got 4/);
     await expect(transpile(new Circuit(2).cx(0, 1), lineTarget(2, ['rz', 'sx']))).rejects.toThrow(
-      /cx, cz or ecr/,
+      /gate cx cannot be made/,
     );
     await expect(transpile(new Circuit(1).h(0), lineTarget(2, ['rx', 'cx']))).rejects.toThrow(
-      /rz and sx, or h/,
+      /gate h cannot be made/,
     );
     const apart: Target = {
       ...lineTarget(4),
@@ -270,143 +261,6 @@ describe('verifyEquivalence', () => {
     const same = { circuit: original, initialLayout: [0, 1, 2], finalLayout: [0, 1, 2] };
     for (const options of [{ trials: 0 }, { trials: 1.5 }, { tolerance: Number.NaN }]) {
       expect(() => verifyEquivalence(original, same, options)).toThrow(/trials an integer >= 1/);
-    }
-  });
-});
-
-describe.each<[string, Pass]>([
-  ['cancelInverseGates', cancelInverseGates],
-  ['optimizeOneQubitGates', optimizeOneQubitGates],
-  ['unrollToBasis', unrollToBasis],
-  ['removeResetInZeroState', removeResetInZeroState],
-])('%s', (_, pass) => {
-  it('keeps the effect and is idempotent', async () => {
-    const target = allToAllTarget(4);
-    const layout = [0, 1, 2, 3];
-    for (let seed = 0; seed < 40; seed++) {
-      const circuit = randomCircuit(seed, 4, 40);
-      const run = async (input: Circuit) =>
-        (
-          await pass.run(
-            {
-              circuit: input,
-              target,
-              interactions: null,
-              initialLayout: null,
-              finalLayout: null,
-              properties: new Map(),
-            },
-            { random: new Random(0), clock: systemClock, deadlineMs: Number.POSITIVE_INFINITY },
-          )
-        ).circuit;
-      const once = await run(circuit);
-      const report = verifyEquivalence(
-        circuit,
-        { circuit: once, initialLayout: layout, finalLayout: layout },
-        { trials: 2 },
-      );
-      expect(report.worstInfidelity).toBeLessThan(1e-9);
-      const twice = await run(once);
-      expect(twice.toJSON()).toEqual(once.toJSON());
-    }
-  });
-});
-
-describe('passes', () => {
-  const apply = async (
-    pass: Pass,
-    circuit: Circuit,
-    target = allToAllTarget(Math.max(1, circuit.qubitCount)),
-  ) =>
-    (
-      await pass.run(
-        {
-          circuit,
-          target,
-          interactions: null,
-          initialLayout: null,
-          finalLayout: null,
-          properties: new Map(),
-        },
-        { random: new Random(0), clock: systemClock, deadlineMs: Number.POSITIVE_INFINITY },
-      )
-    ).circuit;
-
-  it('cancel across gates that commute, not across gates that do not', async () => {
-    const across = new Circuit(3).cx(0, 1).rz(0.3, 0).sx(1).cx(0, 2).cx(2, 1).cx(0, 1);
-    expect((await apply(cancelInverseGates, across)).gateCounts()).toEqual({ cx: 2, rz: 1, sx: 1 });
-    const blocked = new Circuit(2).cx(0, 1).rz(0.3, 1).cx(0, 1);
-    expect((await apply(cancelInverseGates, blocked)).instructions.length).toBe(3);
-    const barrier = new Circuit(2).cx(0, 1).barrier().cx(0, 1);
-    expect((await apply(cancelInverseGates, barrier)).instructions.length).toBe(3);
-  });
-
-  it('cancel a long circuit with its inverse, in time that grows with its length alone', async () => {
-    const random = new Random(4);
-    const there = new Circuit(4);
-    for (let i = 0; i < 40_000; i++) {
-      const qubit = random.integer(4);
-      if (random.integer(2) === 0) there.cx(qubit, (qubit + 1) % 4);
-      else there.rz(random.uniform(), qubit).sx(qubit);
-    }
-    const nothing = await apply(cancelInverseGates, there.compose(there.inverse()));
-    expect(nothing.instructions.length).toBe(0);
-  });
-
-  it('add up rotations with the same parameter and drop whole turns', async () => {
-    const theta = parameter('t');
-    const sum = await apply(
-      cancelInverseGates,
-      new Circuit(2).rz(theta, 0).cx(0, 1).rz(theta.times(2), 0).rz(1, 0),
-    );
-    expect(sum.gateCounts()).toEqual({ cx: 1, rz: 1 });
-    expect(sum.instructions[0]).toMatchObject({
-      parameters: [theta.times(3).plus(1)],
-    });
-    const none = new Circuit(2).rz(theta, 0).rz(theta.times(-1), 0).rzz(Math.PI, 0, 1).rzz(Math.PI, 1, 0);
-    expect((await apply(cancelInverseGates, none)).instructions.length).toBe(0);
-    // A controlled rotation by a full turn is a Z on its control.
-    const controlled = new Circuit(2).crz(Math.PI, 0, 1).crz(Math.PI, 0, 1);
-    expect((await apply(cancelInverseGates, controlled)).gateCounts()).toEqual({ crz: 1 });
-  });
-
-  it('merge one-qubit gates to as few as theory allows', async () => {
-    const counts = async (circuit: Circuit) => (await apply(optimizeOneQubitGates, circuit)).gateCounts();
-    expect(await counts(new Circuit(1).h(0).h(0))).toEqual({});
-    expect(await counts(new Circuit(1).h(0))).toEqual({ rz: 2, sx: 1 });
-    expect(await counts(new Circuit(1).h(0).z(0).h(0))).toEqual({ x: 1 });
-    expect(await counts(new Circuit(1).t(0).s(0).rz(0.1, 0))).toEqual({ rz: 1 });
-    expect(await counts(new Circuit(1).u(0.3, 0.4, 0.5, 0).ry(1, 0).rx(2, 0))).toEqual({ rz: 3, sx: 2 });
-  });
-
-  it('drop resets only before anything acts', async () => {
-    const circuit = new Circuit(2).reset(0).barrier().reset(0).h(0).reset(0).reset(1);
-    expect((await apply(removeResetInZeroState, circuit)).gateCounts()).toEqual({
-      barrier: 1,
-      h: 1,
-      reset: 1,
-    });
-  });
-
-  it('use commutation facts that the matrices confirm', () => {
-    const paulis = { x: gateMatrix('x'), y: gateMatrix('y'), z: gateMatrix('z') };
-    for (const name of GATE_NAMES) {
-      const { qubitCount, parameterCount } = gateDefinition(name);
-      const parameters = [0.7, 0.4, 1.9, 2.6].slice(0, parameterCount);
-      for (let position = 0; position < qubitCount; position++) {
-        const axis = gateAxis(name, position);
-        if (axis === null) continue;
-        const qubits = Array.from({ length: qubitCount }, (_, q) => q);
-        expect(paulis[axis]).toBeDefined();
-        const before = new Circuit(qubitCount).gate(axis, [position]).gate(name, qubits, parameters);
-        const after = new Circuit(qubitCount).gate(name, qubits, parameters).gate(axis, [position]);
-        const report = verifyEquivalence(before, {
-          circuit: after,
-          initialLayout: qubits,
-          finalLayout: qubits,
-        });
-        expect(report.equivalent, `${name} ${axis} on ${position}`).toBe(true);
-      }
     }
   });
 });

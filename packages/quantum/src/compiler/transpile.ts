@@ -2,14 +2,14 @@ import { type Clock, InvalidArgumentError, Random } from '@qedge/core';
 import type { Circuit } from '../circuit/circuit.ts';
 import type { CompilationState } from './pass.ts';
 import { PassManager, type PassRecord, type Stages, untilUnchanged } from './pass-manager.ts';
-import { cancelInverseGates } from './passes/cancel-inverse-gates.ts';
 import { trivialLayout } from './passes/choose-layout.ts';
+import { commutativeCancellation } from './passes/commutative-cancellation.ts';
 import { optimizeOneQubitGates } from './passes/optimize-one-qubit-gates.ts';
 import { removeResetInZeroState } from './passes/remove-reset-in-zero-state.ts';
 import { sabreRouting } from './passes/sabre-routing.ts';
 import { unrollThreeQubitGates } from './passes/unroll-three-qubit-gates.ts';
-import { unrollToBasis } from './passes/unroll-to-basis.ts';
 import { checkTarget, type Target } from './target/target.ts';
+import { translateToBasis } from './translation/translate-to-basis.ts';
 
 /**
  * How much the compiler does. 0: what is needed to run, with qubit `i` on physical qubit `i`. 1 (the default): few layouts and
@@ -81,28 +81,33 @@ export async function transpile(
 
 /** The stages of a level. @throws InvalidArgumentError for another level. */
 export function presetStages(level: OptimizationLevel): Stages {
-  const prepare = [removeResetInZeroState, cancelInverseGates, unrollThreeQubitGates, cancelInverseGates];
-  const polish = [cancelInverseGates, optimizeOneQubitGates];
+  const prepare = [
+    removeResetInZeroState(),
+    commutativeCancellation(),
+    unrollThreeQubitGates(),
+    commutativeCancellation(),
+  ];
+  const polish = [commutativeCancellation(), optimizeOneQubitGates()];
   switch (level) {
     case 0:
       return {
-        init: [removeResetInZeroState, unrollThreeQubitGates],
+        init: [removeResetInZeroState(), unrollThreeQubitGates()],
         layout: [trivialLayout],
         routing: [sabreRouting({ layouts: 1, rounds: 0, trials: 1 })],
-        translation: [unrollToBasis],
+        translation: [translateToBasis()],
       };
     case 1:
       return {
         init: prepare,
         routing: [sabreRouting({ layouts: 3, rounds: 2, trials: 2 })],
-        translation: [unrollToBasis],
+        translation: [translateToBasis()],
         optimization: [untilUnchanged(polish, 2)],
       };
     case 2:
       return {
         init: prepare,
         routing: [sabreRouting({ layouts: 20, rounds: 3, trials: 4 })],
-        translation: [unrollToBasis],
+        translation: [translateToBasis()],
         optimization: [untilUnchanged(polish, 3)],
       };
     default:

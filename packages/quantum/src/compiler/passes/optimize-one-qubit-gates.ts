@@ -1,73 +1,66 @@
 import type { Circuit } from '../../circuit/circuit.ts';
-import { gateDefinition } from '../../circuit/gate-definition.ts';
-import type { GateInstruction } from '../../circuit/instruction.ts';
-import { synthesizeOneQubit } from '../one-qubit-synthesis.ts';
+import { type GateInstruction, type Instruction, isUnitaryKind } from '../../circuit/instruction.ts';
 import type { Pass } from '../pass.ts';
+import { OneQubitBasis } from '../translation/one-qubit-basis.ts';
+import { isOneQubitGate, OneQubitRun } from '../translation/one-qubit-run.ts';
+import { appendStep } from '../translation/translate-to-basis.ts';
+import { append, circuitPass, fencedQubits, rewriteWithBodies } from './rewrite-circuit.ts';
 
 /**
- * Multiplies runs of one-qubit gates and writes each as at most five gates of {rz, sx, x}. A run is kept as it is unless the new
- * one is shorter. Gates with free parameters end a run. Needs rz and sx in the target's basis; does nothing without them.
+ * Multiplies runs of one-qubit gates and matrices and writes each as few gates of the target's basis as it can: with rz, sx and x
+ * at most `rz sx rz sx rz`, nothing for the identity. Free angles about one axis are added up. A run is kept as it is unless the
+ * new one is shorter or it was not in the basis; where the basis cannot make it, it stays. (Optimize1qGatesDecomposition.)
  */
-export const optimizeOneQubitGates: Pass = {
-  name: 'optimize one-qubit gates',
-  run(state) {
-    const { circuit, target } = state;
-    if (!target.basisGates.includes('rz') || !target.basisGates.includes('sx')) return state;
-    const hasX = target.basisGates.includes('x');
-    const optimized = circuit.emptyCopy();
-    const runs: GateInstruction[][] = Array.from({ length: circuit.qubitCount }, () => []);
-    const flush = (qubit: number) => {
-      const run = runs[qubit]!;
-      runs[qubit] = [];
-      appendRun(optimized, qubit, run, hasX, target.basisGates);
-    };
-    for (const instruction of circuit.instructions) {
-      if (instruction.kind === 'gate' && instruction.qubits.length === 1 && isBound(instruction)) {
-        runs[instruction.qubits[0]!]!.push(instruction);
-        continue;
-      }
-      for (const qubit of instruction.qubits) flush(qubit);
-      optimized.append(instruction);
-    }
-    for (let qubit = 0; qubit < circuit.qubitCount; qubit++) flush(qubit);
-    return { ...state, circuit: optimized };
-  },
-};
-
-function isBound({ parameters }: GateInstruction): boolean {
-  return parameters.every((angle) => typeof angle === 'number');
+export function optimizeOneQubitGates(): Pass {
+  return circuitPass('optimize one-qubit gates', (circuit, { target }) => {
+    const basis = new OneQubitBasis(target.basisGates);
+    return rewriteWithBodies(circuit, (part) => optimizeRuns(part, basis));
+  });
 }
 
-function appendRun(
-  circuit: Circuit,
-  qubit: number,
-  run: readonly GateInstruction[],
-  hasX: boolean,
-  basisGates: readonly string[],
-): void {
-  if (run.length === 0) return;
-  let product = Float64Array.of(1, 0, 0, 0, 0, 0, 1, 0);
-  for (const { name, parameters } of run) {
-    product = multiply(gateDefinition(name).matrix(parameters as readonly number[]), product);
-  }
-  const steps = synthesizeOneQubit(product, hasX);
-  const inBasis = run.every(({ name }) => basisGates.includes(name));
-  if (inBasis && steps.length >= run.length) for (const gate of run) circuit.append(gate);
-  else for (const { name, parameters } of steps) circuit.gate(name, [qubit], parameters);
+/** A one-qubit instruction that can join a run. */
+type RunMember = GateInstruction | Extract<Instruction, { kind: 'unitary' }>;
+
+function optimizeRuns(circuit: Circuit, basis: OneQubitBasis): Circuit {
+  const optimized = circuit.emptyCopy();
+  const runs: (RunMember[] | undefined)[] = new Array(circuit.qubitCount);
+  const flush = (qubit: number) => {
+    const run = runs[qubit];
+    if (run === undefined) return;
+    runs[qubit] = undefined;
+    appendRun(optimized, qubit, run, basis);
+  };
+  circuit.forEach((instruction) => {
+    if (isRunMember(instruction)) {
+      const qubit = instruction.qubits[0]!;
+      const run = runs[qubit];
+      if (run) run.push(instruction);
+      else runs[qubit] = [instruction];
+      return;
+    }
+    const fenced = isUnitaryKind(instruction) ? instruction.qubits : fencedQubits(instruction, circuit);
+    for (const qubit of fenced) flush(qubit);
+    append(optimized, instruction);
+  });
+  for (let qubit = 0; qubit < circuit.qubitCount; qubit++) flush(qubit);
+  return optimized;
 }
 
-/** The product of two complex 2 x 2 matrices, interleaved and row-major. */
-function multiply(a: Float64Array, b: Float64Array): Float64Array<ArrayBuffer> {
-  const product = new Float64Array(8);
-  for (let row = 0; row < 2; row++) {
-    for (let column = 0; column < 2; column++) {
-      for (let k = 0; k < 2; k++) {
-        const [x, y] = [2 * (2 * row + k), 2 * (2 * k + column)];
-        const to = 2 * (2 * row + column);
-        product[to] = product[to]! + a[x]! * b[y]! - a[x + 1]! * b[y + 1]!;
-        product[to + 1] = product[to + 1]! + a[x]! * b[y + 1]! + a[x + 1]! * b[y]!;
-      }
-    }
+function isRunMember(instruction: Instruction): instruction is RunMember {
+  if (instruction.qubits.length !== 1) return false;
+  return instruction.kind === 'unitary' || (instruction.kind === 'gate' && isOneQubitGate(instruction.name));
+}
+
+function appendRun(circuit: Circuit, qubit: number, run: readonly RunMember[], basis: OneQubitBasis): void {
+  const product = new OneQubitRun();
+  let inBasis = true;
+  for (const member of run) {
+    if (member.kind === 'unitary') product.pushMatrix(member.matrix);
+    else product.push(member.name, member.parameters);
+    inBasis &&= member.kind === 'gate' && basis.gates.has(member.name);
   }
-  return product;
+  const steps = product.synthesize(basis);
+  const isBetter = steps !== null && (steps.length < run.length || !inBasis);
+  if (isBetter) for (const step of steps) appendStep(circuit, step, [qubit]);
+  else for (const member of run) append(circuit, member);
 }
