@@ -130,7 +130,7 @@ describe('samples', () => {
     }
   });
 
-  it('may be more than are drawn at a time', async () => {
+  it('may be tens of millions', async () => {
     using simulator = createReferenceSimulator();
     const shots = 2 ** 24 + 1000;
     const sample = await simulator.sample(new Circuit(2).h(0).cx(0, 1), shots, { seed: 5 });

@@ -111,4 +111,62 @@ describe.each(machines)('the arithmetic of $name', ({ isa, create }) => {
       }
     }
   });
+
+  // With threads, more amplitudes are needed before they are used: 8 MiB pay on any host.
+  it.each([1, 2])(
+    'weighs and projects every qubit, in place and to another state, on %i threads',
+    async (threads) => {
+      if (isa === 'interpreter' && threads > 1) return;
+      using machine = await create({ threads });
+      const random = new Random(3);
+      for (const qubits of threads === 1 ? [0, 2, ...sizes] : [18]) {
+        using state = machine.createState(qubits);
+        using out = machine.createState(qubits);
+        fillRandomly(state, random);
+        fillRandomly(out, random);
+        const { re, im } = amplitudesOf(state);
+        const weightOf = (index: number) => re[index]! ** 2 + im[index]! ** 2;
+        const { qubitCount } = state.layout;
+        const tested =
+          qubits < 12 ? Array.from({ length: qubitCount }, (_, q) => q) : [0, 4, 11, qubitCount - 1];
+        for (const qubit of tested) {
+          const expected = [0, 0];
+          for (let i = 0; i < re.length; i++) expected[(i >> qubit) & 1]! += weightOf(i);
+          const found = machine.arithmetic.bitWeights(state, qubit);
+          for (const bit of [0, 1] as const) {
+            // Of 2^n positive numbers, each 2^-n or so; groups of 2^9 are summed in the precision of the state.
+            expect(Math.abs(found[bit] - expected[bit]!)).toBeLessThan(10 * tolerance(machine.element));
+            machine.arithmetic.projectBit(out, state, qubit, bit, 1.5);
+            expect(differenceFromProjection(out, re, im, qubit, bit)).toBe(0);
+          }
+        }
+        const last = qubitCount - 1;
+        if (last < 0) continue;
+        machine.arithmetic.projectBit(state, state, last, 1, 1.5);
+        expect(differenceFromProjection(state, re, im, last, 1)).toBe(0);
+      }
+    },
+  );
 });
+
+/** The largest difference from 1.5 times the amplitudes whose bit has a value, rounded like the state's. */
+function differenceFromProjection(
+  state: MachineState,
+  re: Float64Array,
+  im: Float64Array,
+  qubit: number,
+  bit: number,
+): number {
+  const found = amplitudesOf(state);
+  const round = state.layout.element === 'float32' ? Math.fround : (value: number) => value;
+  let worst = 0;
+  for (let i = 0; i < re.length; i++) {
+    const factor = ((i >> qubit) & 1) === bit ? 1.5 : 0;
+    worst = Math.max(
+      worst,
+      Math.abs(found.re[i]! - round(factor * re[i]!)),
+      Math.abs(found.im[i]! - round(factor * im[i]!)),
+    );
+  }
+  return worst;
+}

@@ -25,6 +25,7 @@ import { type BranchHost, exploreBranches } from './program/explore-branches.ts'
 import type { SegmentStep } from './program/flatten-circuit.ts';
 import { writeInitialState } from './program/initial-state.ts';
 import { liftAngles } from './program/lift-angles.ts';
+import { measuredPart } from './program/measured-part.ts';
 import { orderParameterValues } from './program/parameter-values.ts';
 import { circuitFrame, layOutProgram, type ProgramLayout } from './program/program-layout.ts';
 import type { QuantumState } from './quantum-state.ts';
@@ -56,6 +57,8 @@ export class CompiledStateCircuit implements CompiledCircuit {
   readonly #cache: ProgramCache;
   /** For initial states of |0...0>. */
   readonly #layout: ProgramLayout;
+  /** The same for what measurements depend on; made when first needed. */
+  #sampled: ProgramLayout | null = null;
   readonly #runners = new WeakMap<SegmentStep, SegmentRunner>();
   /** By the dense numbers of the qubits of a state. */
   readonly #evolvers = new Map<string, SegmentRunner>();
@@ -147,7 +150,7 @@ export class CompiledStateCircuit implements CompiledCircuit {
   async sample(shots: number, options: SampleOptions = {}): Promise<Sample> {
     checkShots(shots);
     throwIfCancelled(options.signal, 'Sampling');
-    const layout = this.#layoutFor(options.initial);
+    const layout = this.#sampledLayout(options.initial);
     const bitCount = layout.measures ? this.clbitCount : this.qubitCount;
     if (shots === 0) return Sample.fromOutcomes(bitCount, new Uint32Array(0), new Uint32Array(0));
     const parts: SamplePart[] = [];
@@ -264,6 +267,18 @@ export class CompiledStateCircuit implements CompiledCircuit {
       },
     };
     return exploreBranches(program, shots, host, finish);
+  }
+
+  /** The layout of what the outcomes of measurements depend on. */
+  #sampledLayout(initial: InitialState | undefined): ProgramLayout {
+    if (!this.#layout.measures) return this.#layoutFor(initial);
+    if (initial === undefined && this.#sampled !== null) return this.#sampled;
+    const { instructions } = this.#circuit;
+    const part = measuredPart(instructions);
+    if (part === instructions) return this.#layoutFor(initial);
+    const layout = layOutProgram(this.#circuit, initial, part);
+    if (initial === undefined) this.#sampled = layout;
+    return layout;
   }
 
   #layoutFor(initial: InitialState | undefined): ProgramLayout {

@@ -71,10 +71,9 @@ export function parseSwitch(cursor: Cursor, start: number): Statement {
   const subject = parseExpression(cursor);
   cursor.expect(')');
   cursor.expect('{');
-  cursor.enter();
   const cases: SwitchCase[] = [];
+  // The scopes of cases count themselves.
   while (!cursor.at('}')) cases.push(parseCase(cursor));
-  cursor.leave();
   cursor.expect('}');
   return { kind: 'switch', subject, cases, start };
 }

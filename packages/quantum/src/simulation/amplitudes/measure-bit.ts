@@ -2,6 +2,7 @@ import type { StoredState } from './stored-state.ts';
 
 /** The weights of the two values of a physical qubit: `[sum of |a|^2 with bit 0, with bit 1]`. */
 export function bitWeights(state: StoredState, qubit: number): [number, number] {
+  if (state.arithmetic !== null) return state.arithmetic.bitWeights(state.memory, qubit);
   const weights: [number, number] = [0, 0];
   for (const [number, region] of state.regions.entries()) {
     if (qubit >= state.regionQubits) {
@@ -55,18 +56,30 @@ function addLaneWeights(
   weights[1] += one;
 }
 
-/** Keeps the amplitudes whose physical qubit has this value, times a factor, and clears the others. */
-export function projectBit(state: StoredState, qubit: number, bit: 0 | 1, factor: number): void {
+/** Sets `out` to the amplitudes of a state whose physical qubit has this value, times a factor, and to 0 elsewhere; may be in place. */
+export function projectBit(
+  out: StoredState,
+  state: StoredState,
+  qubit: number,
+  bit: 0 | 1,
+  factor: number,
+): void {
+  if (state.arithmetic !== null) {
+    state.arithmetic.projectBit(out.memory, state.memory, qubit, bit, factor);
+    return;
+  }
+  const targets = out.regions;
   for (const [number, region] of state.regions.entries()) {
+    const target = targets[number]!;
     if (qubit >= state.regionQubits) {
       const own = Math.floor(number / 2 ** (qubit - state.regionQubits)) % 2;
-      if (own !== bit) region.fill(0);
-      else for (let i = 0; i < region.length; i++) region[i] = factor * region[i]!;
+      if (own !== bit) target.fill(0);
+      else for (let i = 0; i < region.length; i++) target[i] = factor * region[i]!;
     } else {
       // A bit above the lanes stands one place higher in a position, because imaginary parts lie between.
       const place = 2 ** qubit >= state.lanes ? qubit + 1 : qubit;
       for (let i = 0; i < region.length; i++) {
-        region[i] = ((i >>> place) & 1) === bit ? factor * region[i]! : 0;
+        target[i] = ((i >>> place) & 1) === bit ? factor * region[i]! : 0;
       }
     }
   }

@@ -16,6 +16,8 @@ export interface Branch {
   readonly state: StoredState;
   frame: StateFrame;
   readonly memory: ClassicalMemory;
+  /** For each qubit, densely numbered, the value that it is known to have: since it was measured or reset no gate has touched it. */
+  readonly values: (0 | 1 | null)[];
   readonly loops: (LoopPosition | null)[];
   /** Outcomes of measurements and resets so far. */
   readonly outcomes: (0 | 1)[];
@@ -24,15 +26,15 @@ export interface Branch {
 /** A branch to be run later: whole, or where memory is short as the outcomes that lead to it. */
 export type PendingBranch = Branch | { readonly outcomes: readonly (0 | 1)[]; readonly shots: number };
 
-/** The same run in another state's memory. */
+/** The same run in another state's memory, whose content is the caller's to fill. */
 export function copyBranch(branch: Branch, state: StoredState): Branch {
-  state.copyFrom(branch.state);
   return {
     step: branch.step,
     shots: branch.shots,
     state,
     frame: copyFrame(branch.frame),
     memory: branch.memory.clone(),
+    values: branch.values.slice(),
     loops: branch.loops.slice(),
     outcomes: branch.outcomes.slice(),
   };

@@ -9,12 +9,15 @@ import type { FlatProgram, SegmentStep, Step } from './flatten-circuit.ts';
 import { loopValues } from './loop-values.ts';
 import { drawOnes } from './split-shots.ts';
 
+/** Most branches that wait with a state of their own: enough for the deepest ones, among which an exploration spends its time. */
+const MOST_WAITING_STATES = 64;
+
 /** What the exploration needs from the simulator. */
 export interface BranchHost {
   /** Memory for one more branch, or null when there is not enough. */
   tryAllocate(): StoredState | null;
   /** A new run at the first step. */
-  begin(): { readonly state: StoredState; readonly frame: StateFrame; readonly memory: ClassicalMemory };
+  begin(): Pick<Branch, 'state' | 'frame' | 'memory' | 'values'>;
   /** Applies gates and returns the frame that they lead to. */
   runSegment(step: SegmentStep, state: StoredState, frame: StateFrame, memory: ClassicalMemory): StateFrame;
   readonly random: Random;
@@ -23,7 +26,8 @@ export interface BranchHost {
 
 /**
  * Runs a program for many shots at once. Where a measurement or a reset has both outcomes among the shots, the run is copied and
- * goes on once for each; depth first, the outcome 0 first. Yields after every step that may take long.
+ * goes on once for each; depth first, the outcome 0 first. Of the runs that wait, only the deepest ones hold a state; the others are
+ * run again from the start, along the outcomes that lead to them. Yields after every step that may take long.
  *
  * @param finish takes a run that reached the end, with ownership of its state.
  */
@@ -69,6 +73,7 @@ function* runBranch(
     switch (step.kind) {
       case 'segment':
         branch.frame = host.runSegment(step, branch.state, branch.frame, branch.memory);
+        for (const { qubits } of step.instructions) forgetValues(branch, qubits);
         yield;
         break;
       case 'measure':
@@ -78,6 +83,7 @@ function* runBranch(
         break;
       case 'prepare':
         prepareQubits(branch.state, branch.frame, step.qubits, step.amplitudes);
+        forgetValues(branch, step.qubits);
         break;
       case 'enter-loop':
         branch.loops[step.loop] = {
@@ -145,58 +151,79 @@ function nextRound(
   return true;
 }
 
+function forgetValues({ values }: Branch, qubits: readonly number[]): void {
+  for (const qubit of qubits) values[qubit] = null;
+}
+
+type MeasuringStep = Extract<Step, { kind: 'measure' | 'reset' }>;
+
 /** Measures a qubit for all shots of a branch; one outcome goes on here, the other one may be left for later. */
 function measure(
-  step: Extract<Step, { kind: 'measure' | 'reset' }>,
+  step: MeasuringStep,
   branch: Branch,
   replay: (0 | 1)[],
   pending: PendingBranch[],
   host: BranchHost,
 ): void {
-  if (step.qubit < 0) {
-    if (step.kind === 'measure') branch.memory.bits[step.clbit] = 0;
+  const value = step.qubit < 0 ? 0 : branch.values[step.qubit]!;
+  if (value !== null) {
+    record(step, branch, value);
     return;
   }
   const place = branch.frame.qubits[step.qubit]!;
-  const flip = branch.frame.flips[place]!;
   const stored = bitWeights(branch.state, place);
-  const weights = flip === 1 ? [stored[1], stored[0]] : stored;
+  const weights = branch.frame.flips[place] === 1 ? ([stored[1], stored[0]] as const) : stored;
   const known = replay.shift();
   let outcome: 0 | 1;
   if (known !== undefined) outcome = known;
   else {
-    const ones = drawOnes(branch.shots, weights[1]! / (weights[0]! + weights[1]!), host.random);
+    const ones = drawOnes(branch.shots, weights[1] / (weights[0] + weights[1]), host.random);
     outcome = ones === branch.shots ? 1 : 0;
     if (ones > 0 && ones < branch.shots) {
-      pending.push(otherOutcome(step, branch, ones, weights[1]!, host));
+      pending.push(otherOutcome(step, branch, ones, weights[1], pending, host));
       branch.shots -= ones;
     }
   }
-  takeOutcome(step, branch, outcome, weights[outcome]!);
+  takeOutcome(step, branch, outcome, weights[outcome], branch.state);
 }
 
 /** The part of the shots with outcome 1. */
 function otherOutcome(
-  step: Extract<Step, { kind: 'measure' | 'reset' }>,
+  step: MeasuringStep,
   branch: Branch,
   shots: number,
   weight: number,
+  pending: PendingBranch[],
   host: BranchHost,
 ): PendingBranch {
-  const state = host.tryAllocate();
+  const state = takeState(pending, host);
   if (state === null) return { outcomes: [...branch.outcomes, 1], shots };
   const other = copyBranch(branch, state);
   other.shots = shots;
-  takeOutcome(step, other, 1, weight);
+  takeOutcome(step, other, 1, weight, branch.state);
   return other;
 }
 
-/** Projects on an outcome and records it. */
+/** Memory for one more branch: new, or that of the one nearest to the start, which is run again most cheaply. */
+function takeState(pending: PendingBranch[], host: BranchHost): StoredState | null {
+  const waiting = pending.filter((branch) => 'state' in branch);
+  if (waiting.length < MOST_WAITING_STATES) {
+    const state = host.tryAllocate();
+    if (state !== null) return state;
+  }
+  const [first] = waiting;
+  if (first === undefined) return null;
+  pending[pending.indexOf(first)] = { outcomes: first.outcomes, shots: first.shots };
+  return first.state;
+}
+
+/** Projects on an outcome and records it. @param source the state that was measured, of this branch or of the one it was copied from. */
 function takeOutcome(
-  step: Extract<Step, { kind: 'measure' | 'reset' }>,
+  step: MeasuringStep,
   branch: Branch,
   outcome: 0 | 1,
   weight: number,
+  source: StoredState,
 ): void {
   if (!(weight > 0)) {
     throw new InvalidArgumentError('The state of the circuit has no norm that can be measured', {
@@ -204,12 +231,21 @@ function takeOutcome(
       actual: weight,
     });
   }
-  const { frame } = branch;
-  const place = frame.qubits[step.qubit]!;
-  const bit = (outcome ^ frame.flips[place]!) as 0 | 1;
-  projectBit(branch.state, place, bit, 1 / Math.sqrt(weight));
+  const { flips, qubits } = branch.frame;
+  const place = qubits[step.qubit]!;
+  const bit = (outcome ^ flips[place]!) as 0 | 1;
+  projectBit(branch.state, source, place, bit, 1 / Math.sqrt(weight));
   branch.outcomes.push(outcome);
-  if (step.kind === 'measure') branch.memory.bits[step.clbit] = outcome;
+  record(step, branch, outcome);
+}
+
+/** Notes the value of a qubit that a measurement or a reset found. */
+function record(step: MeasuringStep, { frame, memory, values }: Branch, outcome: 0 | 1): void {
+  if (step.kind === 'measure') memory.bits[step.clbit] = outcome;
+  if (step.qubit < 0) return;
+  values[step.qubit] = step.kind === 'measure' ? outcome : 0;
+  if (step.kind === 'measure' || outcome === 0) return;
   // A reset qubit is turned round by renaming its values.
-  else if (outcome === 1) frame.flips[place] = 1 - frame.flips[place]!;
+  const place = frame.qubits[step.qubit]!;
+  frame.flips[place] = 1 - frame.flips[place]!;
 }

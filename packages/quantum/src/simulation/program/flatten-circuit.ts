@@ -19,6 +19,7 @@ import {
   type UnitaryKind,
 } from '../../circuit/instruction.ts';
 import type { ParameterValue } from '../../circuit/parameter.ts';
+import { hoistGates } from './hoist-gates.ts';
 import { liftAngles } from './lift-angles.ts';
 
 /** Gates between two things that are not gates. */
@@ -105,7 +106,7 @@ class Flattener {
   }
 
   append(instructions: readonly Instruction[]): void {
-    for (const instruction of instructions) {
+    for (const instruction of hoistGates(instructions, this.#known)) {
       if (isUnitaryKind(instruction)) this.#gates.push(instruction);
       else if (instruction.kind !== 'barrier' && instruction.kind !== 'delay') {
         this.#endSegment();

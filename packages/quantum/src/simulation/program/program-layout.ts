@@ -1,4 +1,5 @@
 import type { Circuit } from '../../circuit/circuit.ts';
+import type { Instruction } from '../../circuit/instruction.ts';
 import type { StateFrame } from '../amplitudes/stored-state.ts';
 import type { InitialState } from '../simulator.ts';
 import { markActiveQubits } from './active-qubits.ts';
@@ -17,14 +18,23 @@ export interface ProgramLayout {
   readonly activeCount: number;
 }
 
-/** Lays a circuit out for initial states of one kind. @throws what checking the initial state throws. */
-export function layOutProgram(circuit: Circuit, initial: InitialState | undefined): ProgramLayout {
+/**
+ * Lays a circuit out for initial states of one kind.
+ *
+ * @param instructions those of the circuit, or as many of them as matter.
+ * @throws what checking the initial state throws.
+ */
+export function layOutProgram(
+  circuit: Circuit,
+  initial: InitialState | undefined,
+  instructions: readonly Instruction[] = circuit.instructions,
+): ProgramLayout {
   const active = Array.from({ length: circuit.qubitCount }, () => false);
-  markActiveQubits(circuit.instructions, active);
+  markActiveQubits(instructions, active);
   markInitialQubits(initial, active);
   let activeCount = 0;
   const places = active.map((isActive) => (isActive ? activeCount++ : -1));
-  const { body, final } = splitFinalMeasurements(circuit.instructions);
+  const { body, final } = splitFinalMeasurements(instructions);
   const program = flattenInstructions(circuit, body, places, initial === undefined);
   const measures = final.length > 0 || program.steps.some(({ kind }) => kind === 'measure');
   return { program, final, measures, places, activeCount };

@@ -1,14 +1,9 @@
-import {
-  type AssembledKernels,
-  type EmittedKernel,
-  type KernelHost,
-  type LoadedKernel,
-  setArgument,
-} from '@qedge/codegen';
+import { type AssembledKernels, type EmittedKernel, type LoadedKernel, setArgument } from '@qedge/codegen';
 import type { MachineState, PauliTermOfState, ProductFold, StateArithmetic } from '../state-machine.ts';
 import { ADD_PAULI_ARGUMENTS, emitAddPauli, emitFoldProducts, FOLD_ARGUMENTS } from './arithmetic-code.ts';
+import { BitArithmetic, type BitArithmeticParts } from './bit-arithmetic.ts';
 import type { RegionState } from './machine-state.ts';
-import { bufferOffset, type Region, type RegionSource } from './memory-regions.ts';
+import { bufferOffset, type Region } from './memory-regions.ts';
 import { elementBytes, paddedOffset } from './state-addressing.ts';
 
 /** Blocks that are worked on by one call. */
@@ -17,15 +12,6 @@ const TILE_BLOCKS = 2 ** TILE_BLOCKS_BITS;
 /** Most results that a fold may write for every group of rows. */
 const MOST_ARRAYS = 8;
 const LINE_BYTES = 64;
-
-/** What the arithmetic needs of its machine. */
-export interface ArithmeticParts {
-  readonly host: KernelHost;
-  readonly element: 'float32' | 'float64';
-  readonly laneQubits: number;
-  readonly regions: RegionSource;
-  readonly compile: <Result>(work: () => Result) => Result;
-}
 
 /** Where things lie in the workspace, in bytes from its start. */
 interface WorkspaceLayout {
@@ -37,11 +23,12 @@ interface WorkspaceLayout {
   readonly byteLength: number;
 }
 
-/** Sums over states, as generated code on the calling thread. */
+/** Sums over states, as generated code: those of products on the calling thread, those of single qubits on all. */
 export class VectorArithmetic implements StateArithmetic {
   readonly rowQubits: number;
   readonly laneQubits: number;
-  readonly #parts: ArithmeticParts;
+  readonly #parts: BitArithmeticParts;
+  readonly #bits: BitArithmetic;
   readonly #layout: WorkspaceLayout;
   readonly #numberBytes: 4 | 8;
   readonly #blockBytes: number;
@@ -49,8 +36,9 @@ export class VectorArithmetic implements StateArithmetic {
   readonly #assembled: AssembledKernels[] = [];
   #workspace: Region | null = null;
 
-  constructor(parts: ArithmeticParts) {
+  constructor(parts: BitArithmeticParts) {
     this.#parts = parts;
+    this.#bits = new BitArithmetic(parts);
     this.laneQubits = parts.laneQubits;
     // As many rows as fit into half of the registers beside what products need.
     this.rowQubits = parts.host.traitsOf(parts.element).vectors >= 31 ? 3 : 2;
@@ -157,7 +145,16 @@ export class VectorArithmetic implements StateArithmetic {
     }
   }
 
+  bitWeights(state: MachineState, qubit: number): [number, number] {
+    return this.#bits.bitWeights(state, qubit);
+  }
+
+  projectBit(out: MachineState, state: MachineState, qubit: number, bit: 0 | 1, factor: number): void {
+    this.#bits.projectBit(out, state, qubit, bit, factor);
+  }
+
   dispose(): void {
+    this.#bits.dispose();
     for (const kernels of this.#assembled) kernels.dispose();
     this.#assembled.length = 0;
     this.#kernels.clear();

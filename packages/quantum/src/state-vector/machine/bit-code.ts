@@ -1,0 +1,117 @@
+import type { Pointer, Target, Vector } from '@qedge/codegen';
+import { elementBytes } from './state-addressing.ts';
+
+/** Fields of the argument block of {@link emitBitWeights}. */
+export const BIT_WEIGHTS_ARGUMENTS = {
+  state: 0,
+  /** `[groups, 2, lanes]`: for each group the sums over the blocks with bit 0 and over those with bit 1. */
+  sums: 1,
+  groupCount: 2,
+  /** Runs of blocks with bit 0, each followed by one with bit 1, in a group. */
+  runCount: 3,
+  /** Blocks of a run with bit 0, and of one with bit 1. */
+  zeroBlocks: 4,
+  oneBlocks: 5,
+} as const;
+
+/** Sums the squares of all numbers, lane by lane, apart for two kinds of blocks that take turns. */
+export function emitBitWeights(target: Target<unknown>, element: 'float32' | 'float64'): void {
+  const vectorBytes = elementBytes(element) * target.traits.lanes;
+  const [state, sums] = ['state', 'sums'].map((role) => target.pointer(role)) as [Pointer, Pointer];
+  const [zeroRe, zeroIm, oneRe, oneIm, number] = target.vectors('sums', 5) as [
+    ...[Vector, Vector, Vector, Vector, Vector],
+  ];
+  target.argument(state, BIT_WEIGHTS_ARGUMENTS.state);
+  target.argument(sums, BIT_WEIGHTS_ARGUMENTS.sums);
+  // Real and imaginary parts have sums of their own, so that additions wait less for each other.
+  const addBlocks = (count: number, re: Vector, im: Vector) => {
+    target.loopArgument(count, () => {
+      target.load(number, { base: state, offset: 0 });
+      target.fma(re, number, number);
+      target.load(number, { base: state, offset: vectorBytes });
+      target.fma(im, number, number);
+      target.advance(state, 2 * vectorBytes);
+    });
+  };
+  target.loopArgument(BIT_WEIGHTS_ARGUMENTS.groupCount, () => {
+    for (const sum of [zeroRe, zeroIm, oneRe, oneIm]) target.zero(sum);
+    target.loopArgument(BIT_WEIGHTS_ARGUMENTS.runCount, () => {
+      addBlocks(BIT_WEIGHTS_ARGUMENTS.zeroBlocks, zeroRe, zeroIm);
+      addBlocks(BIT_WEIGHTS_ARGUMENTS.oneBlocks, oneRe, oneIm);
+    });
+    target.float('add', zeroRe, zeroRe, zeroIm);
+    target.float('add', oneRe, oneRe, oneIm);
+    target.store(zeroRe, { base: sums, offset: 0 });
+    target.store(oneRe, { base: sums, offset: vectorBytes });
+    target.advance(sums, 2 * vectorBytes);
+  });
+}
+
+/** Fields of the argument block of {@link emitProjectBlocks}. */
+export const PROJECT_BLOCKS_ARGUMENTS = {
+  /** The first block that stays, where it is read and where it is written, and the first one that is cleared. */
+  kept: 0,
+  out: 1,
+  cleared: 2,
+  runCount: 3,
+  /** Blocks of a run; as many lie between two runs. */
+  runBlocks: 4,
+  /** The factor of every lane. */
+  factors: 5,
+} as const;
+
+/** Copies runs of blocks, times a factor, and clears as many others. */
+export function emitProjectBlocks(target: Target<unknown>, element: 'float32' | 'float64'): void {
+  const vectorBytes = elementBytes(element) * target.traits.lanes;
+  const pointers = ['kept', 'out', 'cleared'].map((role) => target.pointer(role)) as [
+    ...[Pointer, Pointer, Pointer],
+  ];
+  const [kept, out, cleared] = pointers;
+  const [factor, zero, re, im] = target.vectors('numbers', 4) as [Vector, Vector, Vector, Vector];
+  target.argument(kept, PROJECT_BLOCKS_ARGUMENTS.factors);
+  target.load(factor, { base: kept, offset: 0 });
+  target.zero(zero);
+  target.argument(kept, PROJECT_BLOCKS_ARGUMENTS.kept);
+  target.argument(out, PROJECT_BLOCKS_ARGUMENTS.out);
+  target.argument(cleared, PROJECT_BLOCKS_ARGUMENTS.cleared);
+  target.loopArgument(PROJECT_BLOCKS_ARGUMENTS.runCount, () => {
+    target.loopArgument(PROJECT_BLOCKS_ARGUMENTS.runBlocks, () => {
+      target.load(re, { base: kept, offset: 0 });
+      target.load(im, { base: kept, offset: vectorBytes });
+      target.float('multiply', re, re, factor);
+      target.float('multiply', im, im, factor);
+      target.store(re, { base: out, offset: 0 });
+      target.store(im, { base: out, offset: vectorBytes });
+      target.store(zero, { base: cleared, offset: 0 });
+      target.store(zero, { base: cleared, offset: vectorBytes });
+      for (const pointer of pointers) target.advance(pointer, 2 * vectorBytes);
+    });
+    for (const pointer of pointers) {
+      target.advanceByArgument(pointer, PROJECT_BLOCKS_ARGUMENTS.runBlocks, 2 * vectorBytes);
+    }
+  });
+}
+
+/** Fields of the argument block of {@link emitScaleLanes}. */
+export const SCALE_LANES_ARGUMENTS = { state: 0, out: 1, blockCount: 2, factors: 3 } as const;
+
+/** Copies blocks, each lane times a factor of its own. */
+export function emitScaleLanes(target: Target<unknown>, element: 'float32' | 'float64'): void {
+  const vectorBytes = elementBytes(element) * target.traits.lanes;
+  const [state, out] = ['state', 'out'].map((role) => target.pointer(role)) as [Pointer, Pointer];
+  const [factors, re, im] = target.vectors('numbers', 3) as [Vector, Vector, Vector];
+  target.argument(state, SCALE_LANES_ARGUMENTS.factors);
+  target.load(factors, { base: state, offset: 0 });
+  target.argument(state, SCALE_LANES_ARGUMENTS.state);
+  target.argument(out, SCALE_LANES_ARGUMENTS.out);
+  target.loopArgument(SCALE_LANES_ARGUMENTS.blockCount, () => {
+    target.load(re, { base: state, offset: 0 });
+    target.load(im, { base: state, offset: vectorBytes });
+    target.float('multiply', re, re, factors);
+    target.float('multiply', im, im, factors);
+    target.store(re, { base: out, offset: 0 });
+    target.store(im, { base: out, offset: vectorBytes });
+    target.advance(state, 2 * vectorBytes);
+    target.advance(out, 2 * vectorBytes);
+  });
+}
