@@ -6,7 +6,11 @@ export function identity2(): Float64Array {
 }
 
 /** `a b`: the gate `b`, then the gate `a`. */
-export function multiply2(a: Float64Array, b: Float64Array, product = new Float64Array(8)): Float64Array {
+export function multiply2(
+  a: Float64Array,
+  b: Float64Array,
+  product: Float64Array = new Float64Array(8),
+): Float64Array {
   const [br0, bi0, br1, bi1] = [b[0]!, b[1]!, b[2]!, b[3]!];
   const [br2, bi2, br3, bi3] = [b[4]!, b[5]!, b[6]!, b[7]!];
   for (let row = 0; row < 8; row += 4) {

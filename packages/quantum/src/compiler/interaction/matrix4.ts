@@ -11,7 +11,11 @@ export function identity4(): Float64Array {
 }
 
 /** `a b`: the gate `b`, then the gate `a`. The product must be another array than both. */
-export function multiply4(a: Float64Array, b: Float64Array, product = new Float64Array(32)): Float64Array {
+export function multiply4(
+  a: Float64Array,
+  b: Float64Array,
+  product: Float64Array = new Float64Array(32),
+): Float64Array {
   for (let row = 0; row < 32; row += 8) {
     const [ar0, ai0, ar1, ai1] = [a[row]!, a[row + 1]!, a[row + 2]!, a[row + 3]!];
     const [ar2, ai2, ar3, ai3] = [a[row + 4]!, a[row + 5]!, a[row + 6]!, a[row + 7]!];
@@ -37,7 +41,7 @@ export function multiply4(a: Float64Array, b: Float64Array, product = new Float6
 }
 
 /** The inverse of a unitary: its conjugate transpose. The result must be another array. */
-export function adjoint4(m: Float64Array, result = new Float64Array(32)): Float64Array {
+export function adjoint4(m: Float64Array, result: Float64Array = new Float64Array(32)): Float64Array {
   for (let row = 0; row < 4; row++) {
     for (let column = 0; column < 4; column++) {
       const [from, to] = [2 * (4 * row + column), 2 * (4 * column + row)];
@@ -52,7 +56,7 @@ export function adjoint4(m: Float64Array, result = new Float64Array(32)): Float6
 export function kronecker(
   first: Float64Array,
   second: Float64Array,
-  product = new Float64Array(32),
+  product: Float64Array = new Float64Array(32),
 ): Float64Array {
   for (let outer = 0; outer < 4; outer++) {
     const [sr, si] = [second[2 * outer]!, second[2 * outer + 1]!];
@@ -101,7 +105,7 @@ export function coreMatrix(
   angle: number,
   axes: Float64Array,
   at = 0,
-  result = new Float64Array(32),
+  result: Float64Array = new Float64Array(32),
 ): Float64Array {
   const [c, s] = [Math.cos(angle), Math.sin(angle)];
   const [nx, ny, nz] = [axes[at]!, axes[at + 1]!, axes[at + 2]!];

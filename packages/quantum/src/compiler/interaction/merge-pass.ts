@@ -1,0 +1,495 @@
+import { addAngles, type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
+import { type Rotation, rotationOfMatrix } from '../translation/rotation.ts';
+import { compareAxes } from './axis.ts';
+import { Interaction, type InteractionCircuit, InteractionKind } from './interaction.ts';
+import { multiply2 } from './matrix2.ts';
+import { coreMatrix, exchangeWires, factorKronecker, followWithSwap, multiply4 } from './matrix4.ts';
+import { placeOnWires } from './place-on-wires.ts';
+import { StepTable } from './step-table.ts';
+import { coreCost, localsAfterCore, TwoQubitClass } from './two-qubit-class.ts';
+import { rotateAxisBack, WireFrames } from './wire-frames.ts';
+
+/** Which merges a pass makes. */
+export const MergeRule = {
+  /** Cores with equal axes, whose angles add. */
+  equalAxes: 0,
+  /** Those, and whatever needs fewer gates together than alone. */
+  gains: 1,
+  /** Those, and everything that stands side by side on a pair. */
+  neighbours: 2,
+  /** Only what stands side by side, nothing is moved. */
+  adjacentOnly: 3,
+} as const;
+export type MergeRule = (typeof MergeRule)[keyof typeof MergeRule];
+
+/** How many steps of a wire a step is moved across. */
+const FARTHEST = 40;
+const NONE = -1;
+const HALF_PI = Math.PI / 2;
+const QUARTER_PI = Math.PI / 4;
+const MOST_BLOCK_COST = 3;
+const NOTHING = new Float64Array(0);
+
+const product = new Float64Array(32);
+const earlier = new Float64Array(32);
+const later = new Float64Array(32);
+
+/**
+ * Merges steps on the same pair of wires in place, moving them across steps with which they commute. One-qubit gates that a merge
+ * leaves are pushed to the end at once, swaps become names: the circuit is in normal form before and after every pass.
+ */
+export class Merger {
+  readonly table: StepTable;
+  readonly #physical: boolean;
+  readonly #wireCount: number;
+  /** The last step on each wire so far, and before each step the previous one on each of its wires. */
+  readonly #top: Int32Array;
+  readonly #previous: Int32Array;
+  /** Of the pass that is running: what the steps to come must still be pulled through. */
+  #frames: WireFrames;
+  /** Of the pass that is running: the wire of what the steps to come call a wire, and the inverse. */
+  readonly #wireOf: Int32Array;
+  readonly #labelOf: Int32Array;
+  readonly #class = new TwoQubitClass();
+  /** Of all passes. */
+  #finalFrames: Float64Array[];
+  #wireOfQubit: Int32Array;
+  readonly #circuit: InteractionCircuit;
+
+  constructor(circuit: InteractionCircuit, physical: boolean) {
+    this.table = new StepTable(circuit);
+    this.#circuit = circuit;
+    this.#physical = physical;
+    this.#wireCount = circuit.wireCount;
+    this.#top = new Int32Array(circuit.wireCount);
+    this.#previous = new Int32Array(3 * this.table.count);
+    this.#frames = new WireFrames(circuit.wireCount);
+    this.#wireOf = new Int32Array(circuit.wireCount);
+    this.#labelOf = new Int32Array(circuit.wireCount);
+    this.#finalFrames = circuit.frames.slice();
+    this.#wireOfQubit = circuit.wireOfQubit.slice();
+  }
+
+  /** The circuit as it is now. */
+  finish(): InteractionCircuit {
+    return {
+      ...this.#circuit,
+      interactions: this.table.toInteractions(),
+      frames: this.#finalFrames,
+      wireOfQubit: this.#wireOfQubit,
+    };
+  }
+
+  /** Runs over all steps once. @returns how many merges were made. */
+  run(rule: MergeRule): number {
+    this.#top.fill(NONE);
+    this.#frames = new WireFrames(this.#wireCount);
+    for (let wire = 0; wire < this.#wireCount; wire++) {
+      this.#wireOf[wire] = wire;
+      this.#labelOf[wire] = wire;
+    }
+    const { table } = this;
+    let merges = 0;
+    for (let i = 0; i < table.count; i++) {
+      if (table.alive[i] === 0) continue;
+      const kind = table.kinds[i]!;
+      if (kind === InteractionKind.fence) {
+        this.#passFence(i);
+        continue;
+      }
+      this.#pull(i);
+      if (kind === InteractionKind.rotation ? this.#mergeRotation(i) : this.#mergePair(i, rule)) merges++;
+      else this.#link(i);
+    }
+    this.#compose();
+    return merges;
+  }
+
+  /** Renames a step's wires and takes it through the frames. */
+  #pull(i: number): void {
+    const { wires, axes, matrices, kinds, changed } = this.table;
+    let moved = false;
+    let turned = false;
+    for (let k = 3 * i; k < 3 * i + 3; k++) {
+      const label = wires[k]!;
+      if (label < 0) break;
+      const wire = this.#wireOf[label]!;
+      moved ||= wire !== label;
+      turned ||= !this.#frames.isIdentity(wire);
+      wires[k] = wire;
+    }
+    if (moved || turned) changed[i] = 1;
+    if (!turned) return;
+    if (kinds[i] === InteractionKind.block) {
+      this.#frames.pullMatrix(wires[3 * i]!, wires[3 * i + 1]!, matrices[i]!);
+      return;
+    }
+    for (let k = 0; k < 3; k++) {
+      const wire = wires[3 * i + k]!;
+      if (wire >= 0) this.#frames.pullAxis(wire, axes, 9 * i + 3 * k);
+    }
+  }
+
+  #passFence(i: number): void {
+    const { sources } = this.table;
+    const { wires: labels, instruction, framesBefore } = sources[i]!;
+    const wires = labels.map((label) => this.#wireOf[label]!);
+    const frames = wires.map((wire, k) => {
+      if (this.#frames.isIdentity(wire)) return framesBefore[k]!;
+      return multiply2(framesBefore[k]!, this.#frames.matrixOf(wire));
+    });
+    const placed = placeOnWires(instruction!, this.#wireOf);
+    sources[i] = new Interaction(InteractionKind.fence, wires, NOTHING, 0, NOTHING, 0, placed, frames);
+    for (const wire of wires) {
+      this.#frames.reset(wire);
+      this.#top[wire] = i;
+    }
+  }
+
+  #link(i: number): void {
+    const { wires } = this.table;
+    for (let k = 3 * i; k < 3 * i + 3; k++) {
+      const wire = wires[k]!;
+      if (wire < 0) break;
+      this.#previous[k] = this.#top[wire]!;
+      this.#top[wire] = i;
+    }
+  }
+
+  /** Takes a step out of the list of one of its wires. */
+  #unlink(i: number, place: number): void {
+    const wire = this.table.wires[3 * i + place]!;
+    const below = this.#previous[3 * i + place]!;
+    if (this.#top[wire] === i) {
+      this.#top[wire] = below;
+      return;
+    }
+    let above = this.#top[wire]!;
+    for (;;) {
+      const at = 3 * above + this.table.placeOf(above, wire);
+      const next = this.#previous[at]!;
+      if (next === i) {
+        this.#previous[at] = below;
+        return;
+      }
+      above = next;
+    }
+  }
+
+  #drop(i: number): void {
+    this.table.alive[i] = 0;
+  }
+
+  /** Adds a free rotation to an earlier one about the same axis. */
+  #mergeRotation(i: number): boolean {
+    const { table } = this;
+    const wire = table.wires[3 * i]!;
+    let at = this.#top[wire]!;
+    for (let steps = 0; at >= 0 && steps < FARTHEST; steps++) {
+      if (!table.hasAxes(at)) return false;
+      const place = table.placeOf(at, wire);
+      const sign = compareAxes(table.axes, 9 * at + 3 * place, table.axes, 9 * i);
+      if (sign === 0) return false;
+      if (table.kinds[at] === InteractionKind.rotation) {
+        this.#addRotation(at, i, sign);
+        return true;
+      }
+      at = this.#previous[3 * at + place]!;
+    }
+    return false;
+  }
+
+  #addRotation(into: number, i: number, sign: number): void {
+    const { table } = this;
+    const angle = addAngles(table.freeAngles[into]!, scaleAngle(table.freeAngles[i]!, sign));
+    this.#drop(i);
+    table.changed[into] = 1;
+    if (typeof angle !== 'number') {
+      table.freeAngles[into] = angle;
+      return;
+    }
+    // What is left commutes with everything above.
+    const wire = table.wires[3 * into]!;
+    const s = -Math.sin(angle);
+    const [x, y, z] = [table.axes[9 * into]!, table.axes[9 * into + 1]!, table.axes[9 * into + 2]!];
+    this.#frames.rotateFirst(wire, { w: Math.cos(angle), x: s * x, y: s * y, z: s * z });
+    this.#unlink(into, 0);
+    this.#drop(into);
+  }
+
+  /** Merges a core or block with an earlier one on its pair where the rule wants it. */
+  #mergePair(i: number, rule: MergeRule): boolean {
+    if (this.table.kinds[i] === InteractionKind.ccz) return false;
+    const back = this.#findBehind(i, 0, rule);
+    if (back !== NONE && back === this.#findBehind(i, 1, rule)) return this.#merge(back, i, rule, false);
+    if (rule === MergeRule.adjacentOnly) return false;
+    const ahead = this.#findMovable(i);
+    return ahead !== NONE && this.#merge(ahead, i, rule, true);
+  }
+
+  /** The last step on the pair of step `i` that it can be moved back to along one of its wires. */
+  #findBehind(i: number, place: number, rule: MergeRule): number {
+    const { table } = this;
+    const wire = table.wires[3 * i + place]!;
+    const other = table.wires[3 * i + 1 - place]!;
+    let at = this.#top[wire]!;
+    for (let steps = 0; at >= 0 && steps < FARTHEST; steps++) {
+      if (table.kinds[at] === InteractionKind.fence) return NONE;
+      const own = table.placeOf(at, wire);
+      if (table.kinds[at] !== InteractionKind.ccz && table.placeOf(at, other) >= 0) return at;
+      if (rule === MergeRule.adjacentOnly || !table.hasAxes(i) || !table.hasAxes(at)) return NONE;
+      if (compareAxes(table.axes, 9 * at + 3 * own, table.axes, 9 * i + 3 * place) === 0) return NONE;
+      at = this.#previous[3 * at + own]!;
+    }
+    return NONE;
+  }
+
+  /** The last step on the pair of step `i` if it can be moved forward to it. */
+  #findMovable(i: number): number {
+    const { table } = this;
+    const [a, b] = [table.wires[3 * i]!, table.wires[3 * i + 1]!];
+    let at = this.#top[a]!;
+    for (let steps = 0; at >= 0 && steps < FARTHEST; steps++) {
+      if (table.kinds[at] === InteractionKind.fence) return NONE;
+      if (table.kinds[at] !== InteractionKind.ccz && table.placeOf(at, b) >= 0) {
+        return table.hasAxes(at) && this.#isFreeAbove(at, a) && this.#isFreeAbove(at, b) ? at : NONE;
+      }
+      at = this.#previous[3 * at + table.placeOf(at, a)]!;
+    }
+    return NONE;
+  }
+
+  /** Whether a step commutes with all later ones on one of its wires. */
+  #isFreeAbove(i: number, wire: number): boolean {
+    const { table } = this;
+    const axis = 9 * i + 3 * table.placeOf(i, wire);
+    for (let at = this.#top[wire]!, steps = 0; at !== i; steps++) {
+      if (at < 0 || steps >= FARTHEST || !table.hasAxes(at)) return false;
+      const place = table.placeOf(at, wire);
+      if (compareAxes(table.axes, 9 * at + 3 * place, table.axes, axis) === 0) return false;
+      at = this.#previous[3 * at + place]!;
+    }
+    return true;
+  }
+
+  /**
+   * Merges step `i` with the earlier step `p` on its pair.
+   *
+   * @param forward whether `p` moves to `i`, instead of the other way round.
+   */
+  #merge(p: number, i: number, rule: MergeRule, forward: boolean): boolean {
+    const { table } = this;
+    const exchanged = table.wires[3 * p] !== table.wires[3 * i];
+    if (table.kinds[p] === InteractionKind.core && table.kinds[i] === InteractionKind.core) {
+      const own = exchanged ? 3 : 0;
+      const first = compareAxes(table.axes, 9 * p, table.axes, 9 * i + own);
+      const second = compareAxes(table.axes, 9 * p + 3, table.axes, 9 * i + 3 - own);
+      if (first !== 0 && second !== 0) {
+        this.#addCores(p, i, first * second);
+        return true;
+      }
+    }
+    if (rule === MergeRule.equalAxes) return false;
+    if (table.freeAngles[p] !== null || table.freeAngles[i] !== null) return false;
+    const sum = table.costs[p]! + table.costs[i]!;
+    const adjacent = rule >= MergeRule.neighbours && this.#isOnTop(p);
+    if (!adjacent && !this.#mayGain(p, i, sum, exchanged)) return false;
+    this.#multiply(p, i, exchanged);
+    const { cost, isSwap } = this.#class.classify(product);
+    const counted = isSwap && !this.#physical ? 0 : cost;
+    if (!adjacent && counted >= sum) return false;
+    this.#replace(p, i, forward);
+    return true;
+  }
+
+  #isOnTop(p: number): boolean {
+    const { wires } = this.table;
+    return this.#top[wires[3 * p]!] === p && this.#top[wires[3 * p + 1]!] === p;
+  }
+
+  /**
+   * False where a merge surely gains nothing: two cores of pi/4 need two gates together, unless their axes are parallel on one wire
+   * and perpendicular on the other. (Two cores never need more than two gates, and nothing more than three.)
+   */
+  #mayGain(p: number, i: number, sum: number, exchanged: boolean): boolean {
+    if (sum > MOST_BLOCK_COST) return true;
+    const { table } = this;
+    if (table.kinds[p] !== InteractionKind.core || table.kinds[i] !== InteractionKind.core) return true;
+    if (sum > 2) return true;
+    const own = exchanged ? 3 : 0;
+    const first = this.#cosine(9 * p, 9 * i + own);
+    const second = this.#cosine(9 * p + 3, 9 * i + 3 - own);
+    const limit = 1e-6;
+    return (first < limit && second > 1 - limit) || (second < limit && first > 1 - limit);
+  }
+
+  #cosine(p: number, q: number): number {
+    const { axes } = this.table;
+    return Math.abs(axes[p]! * axes[q]! + axes[p + 1]! * axes[q + 1]! + axes[p + 2]! * axes[q + 2]!);
+  }
+
+  /** `product` = step i after step p, in the order of p's wires. */
+  #multiply(p: number, i: number, exchanged: boolean): void {
+    const first = this.#matrixOf(p, earlier);
+    const second = this.#matrixOf(i, later);
+    if (exchanged && second !== later) later.set(second);
+    multiply4(exchanged ? exchangeWires(later) : second, first, product);
+  }
+
+  #matrixOf(i: number, scratch: Float64Array): Float64Array {
+    const { table } = this;
+    return table.matrices[i] ?? coreMatrix(table.angles[i]!, table.axes, 9 * i, scratch);
+  }
+
+  /** Adds the angle of core `i` to core `p`, whose axes are parallel to its own. */
+  #addCores(p: number, i: number, sign: number): void {
+    const { table } = this;
+    this.#drop(i);
+    table.changed[p] = 1;
+    const angleOf = (step: number): ParameterValue => table.freeAngles[step] ?? table.angles[step]!;
+    const angle = addAngles(angleOf(p), scaleAngle(angleOf(i), sign));
+    if (typeof angle !== 'number') {
+      table.freeAngles[p] = angle;
+      table.angles[p] = Number.NaN;
+      table.costs[p] = 2;
+      return;
+    }
+    table.freeAngles[p] = null;
+    this.#setCoreAngle(p, angle);
+  }
+
+  /** Gives a core an angle; half turns, and what is nothing at all, leave it. */
+  #setCoreAngle(p: number, angle: number): void {
+    const { table } = this;
+    const halfTurns = Math.round(angle / HALF_PI);
+    const rest = angle - halfTurns * HALF_PI;
+    if (halfTurns % 2 !== 0) {
+      for (let place = 0; place < 2; place++) {
+        const at = 9 * p + 3 * place;
+        const [x, y, z] = [table.axes[at]!, table.axes[at + 1]!, table.axes[at + 2]!];
+        this.#pushUp(p, place, { w: 0, x, y, z });
+      }
+    }
+    const cost = coreCost(rest);
+    table.costs[p] = cost;
+    table.angles[p] = cost === 1 ? Math.sign(rest) * QUARTER_PI : rest;
+    if (cost > 0) return;
+    this.#unlink(p, 0);
+    this.#unlink(p, 1);
+    this.#drop(p);
+  }
+
+  /** Pushes a one-qubit gate that comes just after step `p` on one of its wires behind all steps so far. */
+  #pushUp(p: number, place: number, gate: Rotation): void {
+    const { table } = this;
+    const wire = table.wires[3 * p + place]!;
+    for (let at = this.#top[wire]!; at !== p; ) {
+      const own = table.placeOf(at, wire);
+      table.changed[at] = 1;
+      rotateAxisBack(table.axes, 9 * at + 3 * own, gate.w, gate.x, gate.y, gate.z);
+      at = this.#previous[3 * at + own]!;
+    }
+    this.#frames.rotateFirst(wire, gate);
+  }
+
+  /** Puts `product` in the place of step `p`, or of step `i` where `p` moves forward. */
+  #replace(p: number, i: number, forward: boolean): void {
+    const { table } = this;
+    const [a, b] = [table.wires[3 * p]!, table.wires[3 * p + 1]!];
+    const { isSwap, isCore, cost } = this.#class;
+    let at = p;
+    if (forward && !this.#isOnTop(p)) {
+      this.#unlink(p, 0);
+      this.#unlink(p, 1);
+      this.#drop(p);
+      table.wires[3 * i] = a;
+      table.wires[3 * i + 1] = b;
+      this.#link(i);
+      at = i;
+    } else this.#drop(i);
+    table.changed[at] = 1;
+    if (isCore) this.#becomeCore(at);
+    else if (cost === 0) {
+      this.#pushLocals(at, factorKronecker(product));
+      this.#unlink(at, 0);
+      this.#unlink(at, 1);
+      this.#drop(at);
+    } else if (isSwap && !this.#physical) this.#relabel(at, factorKronecker(followWithSwap(product)));
+    else {
+      table.kinds[at] = InteractionKind.block;
+      table.costs[at] = cost;
+      table.matrices[at] = product.slice();
+    }
+  }
+
+  #becomeCore(at: number): void {
+    const { table } = this;
+    const { axes, angle } = this.#class;
+    const locals = localsAfterCore(product, angle, axes);
+    table.kinds[at] = InteractionKind.core;
+    table.matrices[at] = null;
+    table.axes.set(axes, 9 * at);
+    this.#pushLocals(at, locals);
+    this.#setCoreAngle(at, angle);
+  }
+
+  #pushLocals(at: number, [first, second]: readonly [Float64Array, Float64Array]): void {
+    this.#pushUp(at, 0, rotationOfMatrix(first));
+    this.#pushUp(at, 1, rotationOfMatrix(second));
+  }
+
+  /** Takes out a step that is a swap after one-qubit gates: what comes after it on one wire then comes on the other. */
+  #relabel(at: number, locals: readonly [Float64Array, Float64Array]): void {
+    const { table } = this;
+    const [a, b] = [table.wires[3 * at]!, table.wires[3 * at + 1]!];
+    const above = [this.#listAbove(at, a), this.#listAbove(at, b)] as const;
+    const below = [this.#previous[3 * at]!, this.#previous[3 * at + 1]!] as const;
+    const tops = [this.#top[a]!, this.#top[b]!] as const;
+    for (const place of above[0]) table.wires[place] = b;
+    for (const place of above[1]) table.wires[place] = a;
+    this.#top[b] = above[0].length > 0 ? tops[0] : below[1];
+    this.#top[a] = above[1].length > 0 ? tops[1] : below[0];
+    if (above[0].length > 0) this.#previous[above[0].at(-1)!] = below[1];
+    if (above[1].length > 0) this.#previous[above[1].at(-1)!] = below[0];
+    this.#drop(at);
+    this.#frames.exchange(a, b);
+    this.#exchangeNames(a, b);
+    this.#rotateAbove(above[1], a, rotationOfMatrix(locals[0]));
+    this.#rotateAbove(above[0], b, rotationOfMatrix(locals[1]));
+  }
+
+  /** Places `3 step + k` of a wire in the steps after step `at`, the last one first. */
+  #listAbove(at: number, wire: number): number[] {
+    const places: number[] = [];
+    for (let step = this.#top[wire]!; step !== at; ) {
+      const place = 3 * step + this.table.placeOf(step, wire);
+      places.push(place);
+      this.table.changed[step] = 1;
+      step = this.#previous[place]!;
+    }
+    return places;
+  }
+
+  #rotateAbove(places: readonly number[], wire: number, gate: Rotation): void {
+    for (const place of places) rotateAxisBack(this.table.axes, 3 * place, gate.w, gate.x, gate.y, gate.z);
+    this.#frames.rotateFirst(wire, gate);
+  }
+
+  #exchangeNames(a: number, b: number): void {
+    const [first, second] = [this.#labelOf[a]!, this.#labelOf[b]!];
+    this.#labelOf[a] = second;
+    this.#labelOf[b] = first;
+    this.#wireOf[second] = a;
+    this.#wireOf[first] = b;
+  }
+
+  /** Joins the frames and names of this pass to those of the passes before. */
+  #compose(): void {
+    const frames = this.#finalFrames;
+    this.#finalFrames = Array.from({ length: this.#wireCount }, (_, wire) => {
+      const later = frames[this.#labelOf[wire]!]!;
+      return this.#frames.isIdentity(wire) ? later : multiply2(later, this.#frames.matrixOf(wire));
+    });
+    this.#wireOfQubit = this.#wireOfQubit.map((wire) => this.#wireOf[wire]!);
+  }
+}

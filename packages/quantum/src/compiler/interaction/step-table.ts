@@ -1,0 +1,101 @@
+import type { ParameterExpression } from '../../circuit/parameter.ts';
+import { Interaction, type InteractionCircuit, InteractionKind } from './interaction.ts';
+
+const NOTHING = new Float64Array(0);
+const NO_FRAMES: readonly Float64Array[] = [];
+
+/**
+ * The steps of a circuit in columns, to be changed in place: one array for each property, so that passes over thousands of steps
+ * make no garbage. The order of the steps is that of their indices; steps that are dropped leave a gap.
+ */
+export class StepTable {
+  readonly count: number;
+  readonly kinds: Uint8Array;
+  /** 0 where the step was dropped. */
+  readonly alive: Uint8Array;
+  /** 1 where the step is no longer the one that it was made from. */
+  readonly changed: Uint8Array;
+  /** `[steps, 3]`: wires of all but fences, -1 where there are fewer. */
+  readonly wires: Int32Array;
+  /** `[steps, 3, 3]`. */
+  readonly axes: Float64Array;
+  /** NaN where the angle is free. */
+  readonly angles: Float64Array;
+  readonly freeAngles: (ParameterExpression | null)[];
+  readonly costs: Uint8Array;
+  readonly matrices: (Float64Array | null)[];
+  /** What each step was made from; passes replace those of fences. */
+  readonly sources: Interaction[];
+
+  constructor({ interactions }: InteractionCircuit) {
+    const count = interactions.length;
+    this.count = count;
+    this.kinds = new Uint8Array(count);
+    this.alive = new Uint8Array(count).fill(1);
+    this.changed = new Uint8Array(count);
+    this.wires = new Int32Array(3 * count).fill(-1);
+    this.axes = new Float64Array(9 * count);
+    this.angles = new Float64Array(count);
+    this.freeAngles = new Array(count).fill(null);
+    this.costs = new Uint8Array(count);
+    this.matrices = new Array(count).fill(null);
+    this.sources = interactions.slice();
+    for (let i = 0; i < count; i++) this.#load(i, interactions[i]!);
+  }
+
+  #load(i: number, step: Interaction): void {
+    this.kinds[i] = step.kind;
+    this.costs[i] = step.cost;
+    if (step.kind === InteractionKind.fence) return;
+    const { wires, axes, angle } = step;
+    for (let k = 0; k < wires.length; k++) this.wires[3 * i + k] = wires[k]!;
+    for (let k = 0; k < axes.length; k++) this.axes[9 * i + k] = axes[k]!;
+    if (typeof angle === 'number') this.angles[i] = angle;
+    else {
+      this.angles[i] = Number.NaN;
+      this.freeAngles[i] = angle;
+    }
+    if (step.kind === InteractionKind.block) this.matrices[i] = step.matrix.slice();
+  }
+
+  /** Where a wire stands among those of a step, -1 where the step does not touch it. */
+  placeOf(i: number, wire: number): number {
+    const at = 3 * i;
+    if (this.wires[at] === wire) return 0;
+    if (this.wires[at + 1] === wire) return 1;
+    return this.wires[at + 2] === wire ? 2 : -1;
+  }
+
+  /** Whether a step is described by axes alone. */
+  hasAxes(i: number): boolean {
+    const kind = this.kinds[i]!;
+    return kind !== InteractionKind.block && kind !== InteractionKind.fence;
+  }
+
+  /** The sum of the costs of all steps but ccz. */
+  totalCost(): number {
+    let cost = 0;
+    for (let i = 0; i < this.count; i++) if (this.alive[i] === 1) cost += this.costs[i]!;
+    return cost;
+  }
+
+  /** The steps that are left, as objects; those that did not change are the ones they were made from. */
+  toInteractions(): Interaction[] {
+    const steps: Interaction[] = [];
+    for (let i = 0; i < this.count; i++) {
+      if (this.alive[i] === 1) steps.push(this.changed[i] === 1 ? this.#store(i) : this.sources[i]!);
+    }
+    return steps;
+  }
+
+  #store(i: number): Interaction {
+    const kind = this.kinds[i]! as InteractionKind;
+    const wires: number[] = [];
+    for (let k = 0; k < 3; k++) if (this.wires[3 * i + k]! >= 0) wires.push(this.wires[3 * i + k]!);
+    const isBlock = kind === InteractionKind.block;
+    const axes = isBlock ? NOTHING : this.axes.slice(9 * i, 9 * i + 3 * wires.length);
+    const angle = this.freeAngles[i] ?? this.angles[i]!;
+    const matrix = isBlock ? this.matrices[i]! : NOTHING;
+    return new Interaction(kind, wires, axes, angle, matrix, this.costs[i]!, null, NO_FRAMES);
+  }
+}
