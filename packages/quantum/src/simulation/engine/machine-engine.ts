@@ -3,6 +3,7 @@ import { lowerCircuit } from '../../state-vector/lowering/lower-circuit.ts';
 import { stateBytes } from '../../state-vector/machine/state-addressing.ts';
 import { planSweeps } from '../../state-vector/planner/plan-sweeps.ts';
 import type { StateMachine } from '../../state-vector/state-machine.ts';
+import { copyFrame, type StateFrame } from '../amplitudes/stored-state.ts';
 import { compileMachineBatch } from './machine-batch.ts';
 import type { EngineProgram, ProgramRequest, ProgramStart, StateEngine } from './state-engine.ts';
 
@@ -63,15 +64,19 @@ function compileForMachine(
   const order = Int32Array.from(lowered.parameterNames, (name) => Number(name.slice(1)));
   const isOrdered = order.length === angleCount && order.every((angle, index) => angle === index);
   const values = new Float64Array(order.length);
+  let last: BoundAngles | null = null;
   const dispose = () => loaded.dispose();
   return {
     planSeconds,
     compileSeconds: loaded.compileSeconds,
     codeBytes: loaded.codeBytes,
     bind(angles, frame) {
-      if (isOrdered) return planned.bind(angles, loaded.tables, frame);
+      if (last !== null && isBoundTo(last, angles, frame)) return copyFrame(last.end);
+      last = null;
       for (let i = 0; i < order.length; i++) values[i] = angles[order[i]!]!;
-      return planned.bind(values, loaded.tables, frame);
+      const end = planned.bind(isOrdered ? angles : values, loaded.tables, frame);
+      last = { angles: angles.slice(), start: copyFrame(frame), end: copyFrame(end) };
+      return end;
     },
     run: (state) => {
       if (known === 'zero' && !lowered.sets) state.setBasisState();
@@ -80,4 +85,22 @@ function compileForMachine(
     dispose,
     [Symbol.dispose]: dispose,
   };
+}
+
+/** What the tables of a program were filled for last. */
+interface BoundAngles {
+  readonly angles: Float64Array;
+  readonly start: StateFrame;
+  readonly end: StateFrame;
+}
+
+function isBoundTo(
+  { angles, start }: BoundAngles,
+  others: Float64Array,
+  { flips, phase }: StateFrame,
+): boolean {
+  if (start.phase !== phase || angles.length !== others.length) return false;
+  for (let i = 0; i < angles.length; i++) if (angles[i] !== others[i]) return false;
+  for (let i = 0; i < flips.length; i++) if (flips[i] !== start.flips[i]) return false;
+  return true;
 }

@@ -35,25 +35,23 @@ export class FrameLowering {
   #uncertain: number;
   /** Wires that nothing but flips acted on so far: they are stored as |0>. */
   #fresh: number;
-  readonly #makesStarts: boolean;
   /** How many wires start with the image of |0> under their first run. */
   startCount = 0;
   #signs = 0;
   readonly #global = new GlobalPhase();
 
   /**
-   * @param start what is known of the state at the start: not even its flips, no more, that it is |0...0>; or that, and the program
-   *   begins with a product state of its own.
+   * @param start what is known of the state at the start: not even its flips; no more; or that it is |0...0>, so that the program begins with
+   *   a product state of its own.
    */
-  constructor(wireCount: number, start: 'any' | 'plain' | 'zero' | 'product') {
+  constructor(wireCount: number, start: 'any' | 'plain' | 'product') {
     this.#runs = new Uint8Array(wireCount);
     this.#slots = new Int32Array(wireCount).fill(-1);
     this.#partners = new Int32Array(wireCount);
     this.#matrices = new Int32Array(wireCount).fill(-1);
     this.#matrixPartners = new Int32Array(wireCount);
     this.#uncertain = start === 'any' ? -1 : 0;
-    this.#fresh = start === 'zero' || start === 'product' ? -1 : 0;
-    this.#makesStarts = start === 'product';
+    this.#fresh = start === 'product' ? -1 : 0;
   }
 
   /** The value of a wire where that is known whatever the angles, else -1. */
@@ -218,7 +216,7 @@ export class FrameLowering {
     this.#runs[wire] = 0;
     const isFirst = (this.#fresh & bit(wire)) !== 0;
     this.#fresh &= ~bit(wire);
-    if (isFirst && this.#makesStarts) {
+    if (isFirst) {
       this.startCount++;
       this.tape.push(TapeCode.start, wire);
       return;

@@ -43,22 +43,14 @@ export function lowerCircuit(
       actual: activeQubits.length,
     });
   }
-  const lower = (start: LoweringStart) => {
-    const lowering = new CircuitLowering(activeQubits, qubitCount, start);
-    for (const instruction of instructions) lowering.add(instruction);
-    return lowering;
-  };
   const { continues = false, startsAtZero = false } = options;
-  if (!startsAtZero) return lower(continues ? 'any' : 'plain').finish();
-  const lowering = lower('product');
-  const lowered = lowering.finish();
-  return lowered.sets && lowering.startCount < LEAST_STARTS ? lower('zero').finish() : lowered;
+  const start = startsAtZero ? 'product' : continues ? 'any' : 'plain';
+  const lowering = new CircuitLowering(activeQubits, qubitCount, start);
+  for (const instruction of instructions) lowering.add(instruction);
+  return lowering.finish();
 }
 
 type LoweringStart = ConstructorParameters<typeof FrameLowering>[1];
-
-/** Rotations that begin on so many qubits cost more than to set the state. */
-const LEAST_STARTS = 4;
 
 function findActiveQubits(
   instructions: readonly Instruction[],
@@ -90,10 +82,6 @@ class CircuitLowering implements NotSink {
     this.#wireOf = new Int32Array(qubitCount).fill(-1);
     for (let wire = 0; wire < activeQubits.length; wire++) this.#wireOf[activeQubits[wire]!] = wire;
     this.#frame = new FrameLowering(activeQubits.length, start);
-  }
-
-  get startCount(): number {
-    return this.#frame.startCount;
   }
 
   add(instruction: Instruction): void {

@@ -1,4 +1,5 @@
 import type { MatrixFill } from '../planner/table-plan.ts';
+import { COEFFICIENT_NUMBERS } from '../vector-program.ts';
 import type { OperationValues } from './operation-values.ts';
 
 /** Writes the coefficients of a dense matrix for each row, source row and exchange of lanes. */
@@ -15,7 +16,7 @@ export function fillMatrix(
   let to = fill.start;
   for (let r = 0; r < rows; r++) {
     for (let s = 0; s < rows; s++) {
-      for (let m = 0; m < exchanges; m++, to += 2 * laneCount) {
+      for (let m = 0; m < exchanges; m++, to += COEFFICIENT_NUMBERS * laneCount) {
         for (let lane = 0; lane < laneCount; lane++) {
           let row = 0;
           let column = 0;
@@ -28,8 +29,11 @@ export function fillMatrix(
             column |= source << i;
           }
           const from = place + 2 * (4 * row + column);
-          tables[to + lane] = scale * values.matrices[from]!;
-          tables[to + laneCount + lane] = scale * values.matrices[from + 1]!;
+          const real = scale * values.matrices[from]!;
+          const imaginary = scale * values.matrices[from + 1]!;
+          tables[to + lane] = real;
+          tables[to + laneCount + lane] = real + imaginary;
+          tables[to + 2 * laneCount + lane] = imaginary - real;
         }
       }
     }

@@ -7,26 +7,91 @@ export interface PhaseScratch {
   readonly real: Float64Array;
   readonly imaginary: Float64Array;
   /** What one bit multiplies with, where it is 0 and where it is 1. */
-  readonly clearReal: Float64Array;
-  readonly clearImaginary: Float64Array;
-  readonly setReal: Float64Array;
-  readonly setImaginary: Float64Array;
+  readonly clear: BitProduct;
+  readonly set: BitProduct;
 }
 
 export function createPhaseScratch(fills: readonly PhaseFill[]): PhaseScratch {
   let bits = 0;
   for (const fill of fills) bits = Math.max(bits, fill.localWires.length);
   const size = 2 ** bits;
-  const memory = new Float64Array(6 * size);
-  const array = (index: number) => memory.subarray(index * size, (index + 1) * size);
   return {
-    real: array(0),
-    imaginary: array(1),
-    clearReal: array(2),
-    clearImaginary: array(3),
-    setReal: array(4),
-    setImaginary: array(5),
+    real: new Float64Array(size),
+    imaginary: new Float64Array(size),
+    clear: new BitProduct(bits),
+    set: new BitProduct(bits),
   };
+}
+
+/** A complex function of some bits, begun as a product over bits of one factor for 0 and one for 1. */
+class BitProduct {
+  /** `[2^bits]` after {@link build}. */
+  readonly real: Float64Array;
+  readonly imaginary: Float64Array;
+  /** True where it is 1 everywhere. */
+  isOne = true;
+  /** For each bit, and at last for none: `[for 0, for 1]`, each real and imaginary. */
+  readonly #factors: Float64Array;
+  readonly #none: number;
+  #bits = 0;
+
+  constructor(mostBits: number) {
+    this.real = new Float64Array(2 ** mostBits);
+    this.imaginary = new Float64Array(2 ** mostBits);
+    this.#factors = new Float64Array(4 * (mostBits + 1));
+    this.#none = 4 * mostBits;
+  }
+
+  /** Begins with 1, of so many bits. */
+  begin(bits: number): void {
+    this.isOne = true;
+    this.#bits = bits;
+    const factors = this.#factors.fill(0);
+    for (let at = 0; at < factors.length; at += 2) factors[at] = 1;
+  }
+
+  /** Multiplies with `c + i s`. */
+  multiply(c: number, s: number): void {
+    this.#multiplyFactor(this.#none, c, s);
+  }
+
+  /** Multiplies with `a + i b` where the bit of a mask is 0, with `c + i d` where it is 1. */
+  multiplyBit(mask: number, a: number, b: number, c: number, d: number): void {
+    const at = 4 * (31 - Math.clz32(mask));
+    this.#multiplyFactor(at, a, b);
+    this.#multiplyFactor(at + 2, c, d);
+  }
+
+  #multiplyFactor(at: number, c: number, s: number): void {
+    this.isOne = false;
+    const factors = this.#factors;
+    const x = factors[at]!;
+    const y = factors[at + 1]!;
+    factors[at] = x * c - y * s;
+    factors[at + 1] = x * s + y * c;
+  }
+
+  build(): void {
+    const { real, imaginary } = this;
+    const factors = this.#factors;
+    real[0] = factors[this.#none]!;
+    imaginary[0] = factors[this.#none + 1]!;
+    for (let bit = 0; bit < this.#bits; bit++) {
+      const half = 1 << bit;
+      const a = factors[4 * bit]!;
+      const b = factors[4 * bit + 1]!;
+      const c = factors[4 * bit + 2]!;
+      const d = factors[4 * bit + 3]!;
+      for (let i = 0; i < half; i++) {
+        const x = real[i]!;
+        const y = imaginary[i]!;
+        real[half + i] = x * c - y * d;
+        imaginary[half + i] = x * d + y * c;
+        real[i] = x * a - y * b;
+        imaginary[i] = x * b + y * a;
+      }
+    }
+  }
 }
 
 /** Builds a table by doubling: for each local bit, the half where it is set is the other half times its phases. */
@@ -71,6 +136,10 @@ function doubleBySingle(scratch: PhaseScratch, bit: number, c: number, s: number
   }
 }
 
+/**
+ * What terms multiply entries with, as functions of the bits below `top`: one where `top` is 0, one where it is 1. Terms on one more bit at
+ * most are products over bits, which doubling builds; the others follow one by one.
+ */
 function doubleByTerms(
   scratch: PhaseScratch,
   bit: number,
@@ -82,34 +151,68 @@ function doubleByTerms(
   let others = 0;
   for (const term of terms) others |= term.localMask;
   others &= top - 1;
-  const size = others === 0 ? 1 : 1 << (32 - Math.clz32(others));
-  const { clearReal, clearImaginary, setReal, setImaginary } = scratch;
-  clearReal.fill(1, 0, size);
-  clearImaginary.fill(0, 0, size);
-  setReal.fill(1, 0, size);
-  setImaginary.fill(0, 0, size);
+  const bits = 32 - Math.clz32(others);
+  const { clear, set } = scratch;
+  clear.begin(bits);
+  set.begin(bits);
   for (const { operation, localMask, kind } of terms) {
+    const low = localMask & (top - 1);
+    if ((low & (low - 1)) !== 0) continue;
     const c = values.real[operation]!;
     const s = values.imaginary[operation]!;
-    const low = localMask & (top - 1);
     if (kind === 'parity') {
-      multiplyParity(clearReal, clearImaginary, size, low, c, -s);
-      multiplyParity(setReal, setImaginary, size, low, c, s);
+      if (low === 0) {
+        clear.multiply(c, -s);
+        set.multiply(c, s);
+      } else {
+        clear.multiplyBit(low, c, -s, c, s);
+        set.multiplyBit(low, c, s, c, -s);
+      }
       continue;
     }
     const flips = localFlips(values.flips[operation]!, localWires);
-    // The phase acts where these bits have these values.
-    const wanted = localMask & ~flips;
-    if ((wanted & top) !== 0) multiplyWhere(setReal, setImaginary, size, low, wanted & low, c, s);
-    else multiplyWhere(clearReal, clearImaginary, size, low, wanted & low, c, s);
+    const half = (flips & top) === 0 ? set : clear;
+    if (low === 0) half.multiply(c, s);
+    else if ((flips & low) === 0) half.multiplyBit(low, 1, 0, c, s);
+    else half.multiplyBit(low, c, s, 1, 0);
   }
-  const { real, imaginary } = scratch;
+  clear.build();
+  set.build();
+  for (const { operation, localMask, kind } of terms) {
+    const low = localMask & (top - 1);
+    if ((low & (low - 1)) === 0) continue;
+    const c = values.real[operation]!;
+    const s = values.imaginary[operation]!;
+    if (kind === 'parity') {
+      multiplyParity(clear.real, clear.imaginary, 1 << bits, low, c, -s);
+      multiplyParity(set.real, set.imaginary, 1 << bits, low, c, s);
+      clear.isOne = set.isOne = false;
+      continue;
+    }
+    const flips = localFlips(values.flips[operation]!, localWires);
+    const half = (flips & top) === 0 ? set : clear;
+    multiplyWhere(half.real, half.imaginary, 1 << bits, low, low & ~flips, c, s);
+    half.isOne = false;
+  }
+  multiplyHalves(scratch, top, (1 << bits) - 1);
+}
+
+/** The upper half becomes the lower one times one function, then the lower one itself times the other. */
+function multiplyHalves({ real, imaginary, clear, set }: PhaseScratch, top: number, mask: number): void {
+  const { real: setReal, imaginary: setImaginary } = set;
   for (let i = 0; i < top; i++) {
     const x = real[i]!;
     const y = imaginary[i]!;
-    const j = i & (size - 1);
+    const j = i & mask;
     real[top + i] = x * setReal[j]! - y * setImaginary[j]!;
     imaginary[top + i] = x * setImaginary[j]! + y * setReal[j]!;
+  }
+  if (clear.isOne) return;
+  const { real: clearReal, imaginary: clearImaginary } = clear;
+  for (let i = 0; i < top; i++) {
+    const x = real[i]!;
+    const y = imaginary[i]!;
+    const j = i & mask;
     real[i] = x * clearReal[j]! - y * clearImaginary[j]!;
     imaginary[i] = x * clearImaginary[j]! + y * clearReal[j]!;
   }
