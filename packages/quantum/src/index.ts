@@ -127,11 +127,14 @@ export {
   type TranspileResult,
   transpile,
 } from './compiler/transpile.ts';
-export {
-  type EquivalenceOptions,
-  type EquivalenceReport,
-  verifyEquivalence,
-} from './compiler/verify-equivalence.ts';
+export type { LaidOutCircuit } from './compiler/verification/aligned-circuits.ts';
+export type {
+  EquivalenceMethod,
+  EquivalenceOptions,
+  EquivalenceReport,
+} from './compiler/verification/equivalence-report.ts';
+export { findTargetViolation, type TargetViolation } from './compiler/verification/target-violation.ts';
+export { verifyEquivalence } from './compiler/verification/verify-equivalence.ts';
 export { circuitToSvg, type SvgOptions } from './drawing/circuit-to-svg.ts';
 export { type DrawingOptions, drawCircuit } from './drawing/draw-circuit.ts';
 export type { InputValue } from './openqasm/analysis/input.ts';

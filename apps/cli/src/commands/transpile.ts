@@ -4,6 +4,7 @@ import {
   type Circuit,
   checkTarget,
   drawCircuit,
+  type EquivalenceReport,
   estimateResources,
   formatOpenQasm2,
   gridTarget,
@@ -56,7 +57,9 @@ export function transpileCommand(): Command {
         level: Number(options.level) as 0 | 1 | 2,
         signal: context.signal,
       });
-      const verification = options.verify ? verifyEquivalence(circuit, result) : null;
+      const verification = options.verify
+        ? await verifyEquivalence(circuit, result, { target, signal: context.signal })
+        : null;
       if (options.output) await writeFileAtomic(options.output, formatOpenQasm2(result.circuit));
       const json = {
         circuit: path,
@@ -71,7 +74,7 @@ export function transpileCommand(): Command {
         verification,
         output: options.output ?? null,
       };
-      const failed = verification !== null && !verification.equivalent;
+      const failed = verification !== null && verification.equivalent !== true;
       return { json, failed, text: describe(json, result.circuit, options.draw === true) };
     },
   );
@@ -105,7 +108,7 @@ function describe(
     target: string;
     before: Resources;
     after: Resources;
-    verification: ReturnType<typeof verifyEquivalence> | null;
+    verification: EquivalenceReport | null;
     output: string | null;
   },
   compiled: Circuit,
@@ -122,10 +125,13 @@ function describe(
     `${result.circuit} for ${result.target}`,
     line('before', result.before),
     line('after', result.after),
-    ...(result.verification
-      ? [result.verification.equivalent ? 'verified: both circuits do the same' : 'NOT EQUIVALENT']
-      : []),
+    ...(result.verification ? [describeVerification(result.verification)] : []),
     ...(result.output ? [`written to ${result.output}`] : []),
     ...(draw ? [drawCircuit(compiled)] : []),
   ].join('\n');
+}
+
+function describeVerification({ equivalent, method, reason }: EquivalenceReport): string {
+  if (equivalent === null) return `not verified: ${reason}`;
+  return equivalent ? `verified by ${method}: both circuits do the same` : `NOT EQUIVALENT: ${reason}`;
 }

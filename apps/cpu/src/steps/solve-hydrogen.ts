@@ -170,11 +170,11 @@ const ASSUMED_DURATIONS: NonNullable<Target['instructionProperties']> = [
 async function compileCircuit(circuit: Circuit, job: Job): Promise<QuantumReport['compiled']> {
   const target: Target = { ...heavyHexTarget(27), instructionProperties: ASSUMED_DURATIONS };
   const result = await transpile(circuit, target, { seed: job.seed, level: 2, signal: job.signal });
-  const verification = verifyEquivalence(circuit, result);
-  if (!verification.equivalent) {
+  const verification = await verifyEquivalence(circuit, result, { target });
+  if (verification.equivalent !== true) {
     throw new VerificationError('The compiled circuit does something else than the original', {
       expected: 'equal states',
-      actual: `infidelity ${verification.worstInfidelity}`,
+      actual: verification.reason,
     });
   }
   return {
