@@ -1,13 +1,14 @@
 import { Random } from '@qedge/core';
-import type {
-  RegisterKernel,
-  RotationAxis,
-  StateLayout,
-  Sweep,
-  SweepShape,
-  TableReference,
-  VectorOperation,
-  VectorProgram,
+import {
+  COEFFICIENT_NUMBERS,
+  type RegisterKernel,
+  type RotationAxis,
+  type StateLayout,
+  type Sweep,
+  type SweepShape,
+  type TableReference,
+  type VectorOperation,
+  type VectorProgram,
 } from '../src/state-vector/vector-program.ts';
 
 /** A valid program with its tables; every number has a magnitude near 1, so that amplitudes neither vanish nor overflow. */
@@ -163,7 +164,7 @@ class ProgramMaker {
     const chosen = this.#some(laneQubits, 2 - positions.length);
     if (positions.length + chosen.length === 0) return null;
     const width = chosen.length > 0 ? lanes : 1;
-    const numbers = 4 ** positions.length * 2 ** chosen.length * 2 * width;
+    const numbers = 4 ** positions.length * 2 ** chosen.length * COEFFICIENT_NUMBERS * width;
     const value = () => 0.8 * this.#random.uniform() - 0.4;
     return {
       kind: 'multiply-matrix',

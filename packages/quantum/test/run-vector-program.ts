@@ -1,11 +1,12 @@
-import type {
-  MultiplyFactors,
-  MultiplyMatrix,
-  RegisterKernel,
-  StateLayout,
-  TableReference,
-  VectorOperation,
-  VectorProgram,
+import {
+  COEFFICIENT_NUMBERS,
+  type MultiplyFactors,
+  type MultiplyMatrix,
+  type RegisterKernel,
+  type StateLayout,
+  type TableReference,
+  type VectorOperation,
+  type VectorProgram,
 } from '../src/state-vector/vector-program.ts';
 
 // The meaning of vector programs in plain loops over basis states: no rows, tiles or vectors, and no code shared with the machine.
@@ -162,10 +163,10 @@ function multiplyMatrix(
         if (bitOf(m, i) === 1) other += (1 - 2 * bitOf(index, qubit)) * 2 ** qubit;
       });
       const entry = (r * 2 ** positions.length + s) * 2 ** lanes.length + m;
-      const at = entryAt(table, index) + entry * 2 * width + (width > 1 ? lane : 0);
-      const [c, d] = [tables[at]!, tables[at + width]!];
-      x += c * re[other]! - d * im[other]!;
-      y += c * im[other]! + d * re[other]!;
+      const at = entryAt(table, index) + entry * COEFFICIENT_NUMBERS * width + (width > 1 ? lane : 0);
+      const [p, q, t] = [tables[at]!, tables[at + width]!, tables[at + 2 * width]!];
+      x += p * (re[other]! + im[other]!) - q * im[other]!;
+      y += p * (re[other]! + im[other]!) + t * re[other]!;
     }
   }
   return [x, y];

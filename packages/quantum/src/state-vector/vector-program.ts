@@ -170,11 +170,15 @@ export interface MultiplyFactors {
   readonly trivialRows: number;
 }
 
+/** Numbers of a coefficient `a + ib` of a dense matrix: `a`, `a + b`, `b - a`. */
+export const COEFFICIENT_NUMBERS = 3;
+
 /**
  * A dense matrix on one or two qubits, each a row position or a lane: `v'_r = sum over rows s that differ from r in `positions` only and
- * over lane masks m of c[r, s, m] exchange(v_s, m)`, complex. An entry holds for every `r` of the `2^p` combinations of position bits, every
- * `s` alike and every `m` of the `2^l` combinations of lane bits: real part(s), then imaginary part(s); `[2^p, 2^p, 2^l, 2, lanes or 1]`
- * (lanes where there are lane bits, else 1).
+ * over lane masks m of c[r, s, m] exchange(v_s, m)`, complex. With `x + iy` the amplitudes of a source and `[p, q, r] = [a, a + b, b - a]` of a
+ * coefficient, three multiplications do for each (Gauss): `re' = sum p (x + y) - sum q y`, `im' = sum p (x + y) + sum r x`. An entry holds for every `r` of
+ * the `2^p` combinations of position bits, every `s` alike and every `m` of the `2^l` combinations of lane bits these three:
+ * `[2^p, 2^p, 2^l, 3, lanes or 1]` (lanes where there are lane bits, else 1).
  */
 export interface MultiplyMatrix {
   readonly kind: 'multiply-matrix';

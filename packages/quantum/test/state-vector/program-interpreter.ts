@@ -1,15 +1,16 @@
 /** @file Executes vector programs by their written meaning, one number at a time, for tests only. */
-import type {
-  MultiplyFactors,
-  MultiplyMatrix,
-  MultiplyPhases,
-  RegisterKernel,
-  RotateLanes,
-  RotatePhase,
-  RotateRows,
-  TableReference,
-  VectorOperation,
-  VectorProgram,
+import {
+  COEFFICIENT_NUMBERS,
+  type MultiplyFactors,
+  type MultiplyMatrix,
+  type MultiplyPhases,
+  type RegisterKernel,
+  type RotateLanes,
+  type RotatePhase,
+  type RotateRows,
+  type TableReference,
+  type VectorOperation,
+  type VectorProgram,
 } from '../../src/state-vector/vector-program.ts';
 
 /** Amplitudes by physical index, real and imaginary parts apart. */
@@ -272,9 +273,10 @@ function multiplyMatrix(
       for (let m = 0; m < exchanges; m++) {
         const source = (row & ~rowBits(rows - 1)) | rowBits(s);
         const j = block.base + block.rowOffsets[source]! + (lane ^ laneMask(m));
-        const c = at + 2 * width * ((r * rows + s) * exchanges + m) + (lane % width);
-        x += tables[c]! * oldReal.get(j)! - tables[c + width]! * oldImaginary.get(j)!;
-        y += tables[c]! * oldImaginary.get(j)! + tables[c + width]! * oldReal.get(j)!;
+        const c = at + COEFFICIENT_NUMBERS * width * ((r * rows + s) * exchanges + m) + (lane % width);
+        const [re, im] = [oldReal.get(j)!, oldImaginary.get(j)!];
+        x += tables[c]! * (re + im) - tables[c + width]! * im;
+        y += tables[c]! * (re + im) + tables[c + 2 * width]! * re;
       }
     }
     real[i] = x;

@@ -1,13 +1,14 @@
 import { InvalidArgumentError } from '@qedge/core';
-import type {
-  RegisterKernel,
-  RotationAxis,
-  StateLayout,
-  Sweep,
-  TableReference,
-  TableWidth,
-  VectorOperation,
-  VectorProgram,
+import {
+  COEFFICIENT_NUMBERS,
+  type RegisterKernel,
+  type RotationAxis,
+  type StateLayout,
+  type Sweep,
+  type TableReference,
+  type TableWidth,
+  type VectorOperation,
+  type VectorProgram,
 } from '../vector-program.ts';
 
 /** Tables start at whole multiples of so many numbers. */
@@ -143,7 +144,7 @@ function checkMatrix(
     refuse('multiplies by a matrix on impossible qubits', 'one or two different ones', { positions, lanes });
   }
   const width = lanes.length > 0 ? 2 ** layout.laneQubits : 1;
-  check(table, 4 ** positions.length * 2 ** lanes.length * 2 * width);
+  check(table, 4 ** positions.length * 2 ** lanes.length * COEFFICIENT_NUMBERS * width);
 }
 
 function checkAxis(axis: RotationAxis): void {

@@ -13,7 +13,7 @@ const INSTRUCTIONS_PER_ROW: Readonly<Record<VectorOperation['kind'], number>> = 
   'rotate-phase': 3,
   'multiply-phases': 6,
   'multiply-factors': 8,
-  'multiply-matrix': 24,
+  'multiply-matrix': 20,
   scale: 2,
 };
 

@@ -15,7 +15,7 @@ export const StepKind = {
 } as const;
 
 /** Vector instructions per amplitude vector. */
-export const InstructionCost = { rotation: 2, phaseAlone: 2, table: 4, factors: 5, matrix: 16 } as const;
+export const InstructionCost = { rotation: 2, phaseAlone: 2, table: 4, factors: 5, matrix: 13 } as const;
 
 /** A look at what one register kernel could execute, with memory that all looks share. */
 export interface KernelScan {

@@ -1,5 +1,5 @@
 import { type LoweredOperations, OperationKind } from '../lowering/lowered-circuit.ts';
-import type { TableReference } from '../vector-program.ts';
+import { COEFFICIENT_NUMBERS, type TableReference } from '../vector-program.ts';
 import { isOdd } from './bits.ts';
 import type {
   MatrixFill,
@@ -207,7 +207,9 @@ export class TableBuilder {
     const laneBits = places.map(({ row, bit }) => (row ? -1 : bit));
     const rowCount = 2 ** (2 - lanes.length);
     const laneCount = lanes.length > 0 ? 2 ** laneQubits : 1;
-    const entryLength = rowCount * rowCount * 2 ** lanes.length * 2 * laneCount;
+    // Rounded up to a power of two.
+    const coefficients = rowCount * rowCount * 2 ** lanes.length;
+    const entryLength = 2 ** Math.ceil(Math.log2(coefficients * COEFFICIENT_NUMBERS * laneCount));
     const start = this.#allocate(entryLength);
     this.#matrices.push({
       operation,
