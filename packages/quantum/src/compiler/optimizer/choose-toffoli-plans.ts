@@ -1,0 +1,159 @@
+import { Circuit } from '../../circuit/circuit.ts';
+import { type Interaction, InteractionKind } from '../interaction/interaction.ts';
+import { InteractionBuilder } from '../interaction/interaction-builder.ts';
+import { interactionCost } from '../interaction/interaction-cost.ts';
+import { mergeInteractions } from '../interaction/merge-interactions.ts';
+import { firstFrom, stepsOnWires } from './commutation.ts';
+import { renameWires } from './region-cost.ts';
+import { StepShapes } from './step-shapes.ts';
+import {
+  appendToffoli,
+  PLAIN_PLAN,
+  type Place,
+  type ToffoliPlan,
+  thirdPlace,
+  type WholePlan,
+} from './toffoli-plan.ts';
+
+const PLACES: readonly Place[] = [0, 1, 2];
+
+/** Every way to make a ccz of four cx and a controlled phase, but for the order of its other wires. */
+const WHOLE_PLANS: readonly WholePlan[] = PLACES.flatMap((centre) =>
+  [false, true].flatMap((phaseFirst) =>
+    [false, true].map((inverse): WholePlan => {
+      const first = (centre === 0 ? 1 : 0) as Place;
+      return { kind: 'whole', centre, first, phaseFirst, inverse };
+    }),
+  ),
+);
+
+/**
+ * Chooses for every ccz the plan that leaves the fewest gates after merging it with what stands near it on its wires: of whole
+ * ones the centre, the side of the controlled phase and the direction; of pairs the order of the two wires.
+ *
+ * @param plans as {@link pairToffolis} makes them.
+ * @param reach how many steps on each side of each wire count as near.
+ */
+export function chooseToffoliPlans(
+  wireCount: number,
+  steps: readonly Interaction[],
+  plans: readonly (ToffoliPlan | null)[],
+  { reach, rounds }: { readonly reach: number; readonly rounds: number },
+): (ToffoliPlan | null)[] {
+  const choice = new PlanChoice(wireCount, steps, plans, reach);
+  for (let round = 0; round < rounds; round++) if (!choice.improve()) break;
+  return choice.plans;
+}
+
+class PlanChoice {
+  readonly plans: (ToffoliPlan | null)[];
+  readonly #steps: readonly Interaction[];
+  readonly #onWire: number[][];
+  readonly #reach: number;
+  readonly #shapes = new StepShapes();
+  readonly #shapeOf: number[];
+  readonly #costs = new Map<string, number>();
+
+  constructor(
+    wireCount: number,
+    steps: readonly Interaction[],
+    plans: readonly (ToffoliPlan | null)[],
+    reach: number,
+  ) {
+    this.#steps = steps;
+    this.#reach = reach;
+    this.#onWire = stepsOnWires(wireCount, steps);
+    this.#shapeOf = steps.map((step) => this.#shapes.shapeOf(step));
+    this.plans = steps.map((step, i) =>
+      step.kind === InteractionKind.ccz ? (plans[i] ?? PLAIN_PLAN) : null,
+    );
+  }
+
+  /** Goes over all ccz once. @returns whether anything changed. */
+  improve(): boolean {
+    let changed = false;
+    for (let i = 0; i < this.plans.length; i++) {
+      const plan = this.plans[i];
+      if (plan?.kind === 'whole') changed = this.#chooseWhole(i) || changed;
+      else if (plan && plan.mate > i) changed = this.#chooseOrder(i, plan.mate) || changed;
+    }
+    return changed;
+  }
+
+  #chooseWhole(i: number): boolean {
+    const window = this.#windowAround(i);
+    const current = this.plans[i]!;
+    let best = current;
+    let least = this.#costOf(window);
+    for (const plan of WHOLE_PLANS) {
+      this.plans[i] = plan;
+      const cost = this.#costOf(window);
+      if (cost < least) [best, least] = [plan, cost];
+    }
+    this.plans[i] = best;
+    return best !== current;
+  }
+
+  #chooseOrder(i: number, j: number): boolean {
+    const windows = [this.#windowAround(i), this.#windowAround(j)] as const;
+    const cost = () => this.#costOf(windows[0]) + this.#costOf(windows[1]);
+    const [first, second] = [this.plans[i]!, this.plans[j]!];
+    const before = cost();
+    this.plans[i] = reorder(first);
+    this.plans[j] = reorder(second);
+    if (cost() < before) return true;
+    this.plans[i] = first;
+    this.plans[j] = second;
+    return false;
+  }
+
+  /** Positions of a step and of those near it on its wires, ascending. */
+  #windowAround(position: number): number[] {
+    const near = new Set<number>();
+    for (const wire of this.#steps[position]!.wires) {
+      const positions = this.#onWire[wire]!;
+      const place = firstFrom(positions, position);
+      const end = Math.min(positions.length, place + this.#reach + 1);
+      for (let k = Math.max(0, place - this.#reach); k < end; k++) {
+        if (this.#steps[positions[k]!]!.kind !== InteractionKind.fence) near.add(positions[k]!);
+      }
+    }
+    return [...near].sort((a, b) => a - b);
+  }
+
+  #costOf(window: readonly number[]): number {
+    const wires: number[] = [];
+    let key = '';
+    for (const i of window) {
+      for (const wire of this.#steps[i]!.wires) {
+        let place = wires.indexOf(wire);
+        if (place < 0) place = wires.push(wire) - 1;
+        key += String.fromCharCode(place);
+      }
+      key += String.fromCharCode(this.#shapeOf[i]!, this.#shapes.shapeOfPlan(this.plans[i]!));
+    }
+    const known = this.#costs.get(key);
+    if (known !== undefined) return known;
+    const cost = this.#measure(window, wires);
+    this.#costs.set(key, cost);
+    return cost;
+  }
+
+  #measure(window: readonly number[], wires: readonly number[]): number {
+    const builder = new InteractionBuilder(wires.length);
+    for (const i of window) {
+      const step = renameWires(this.#steps[i]!, wires);
+      const plan = this.plans[i];
+      if (plan) appendToffoli(builder, step, plan);
+      else builder.append(step);
+    }
+    const circuit = builder.finish(new Circuit(wires.length));
+    return interactionCost(mergeInteractions(circuit, { physical: false, quick: true }));
+  }
+}
+
+/** The same with the two wires that are alike exchanged. */
+function reorder(plan: ToffoliPlan): ToffoliPlan {
+  if (plan.kind === 'margolus') return { ...plan, inner: plan.outer, outer: plan.inner };
+  return { ...plan, first: thirdPlace(plan.centre, plan.first) };
+}

@@ -1,0 +1,68 @@
+import { throwIfCancelled } from '@qedge/core';
+import { type InteractionCircuit, InteractionKind } from '../interaction/interaction.ts';
+import { InteractionBuilder } from '../interaction/interaction-builder.ts';
+import { interactionCost } from '../interaction/interaction-cost.ts';
+import { mergeInteractions } from '../interaction/merge-interactions.ts';
+import type { PassContext } from '../pass.ts';
+import { cancelInteractions } from './cancel-interactions.ts';
+import { chooseToffoliPlans } from './choose-toffoli-plans.ts';
+import { simplifyCliffordRegions } from './clifford-regions.ts';
+import type { OptimizerSettings } from './optimizer-settings.ts';
+import { pairToffolis } from './pair-toffolis.ts';
+import { resynthesizePhaseRegions } from './phase-regions.ts';
+import { appendToffoli, PLAIN_PLAN } from './toffoli-plan.ts';
+
+/**
+ * Makes a circuit cheaper without regard to a coupling map: cancels through commutation, turns pairs of ccz into relative-phase
+ * ones, chooses the form of the others, searches Clifford and phase regions, and merges.
+ *
+ * Fences stay where they are, free angles stay free. The unitary is kept up to its global phase.
+ *
+ * @returns an equal circuit without ccz, that needs at most as many two-qubit gates.
+ * @throws CancelledError when the context's signal is aborted.
+ */
+export function optimizeInteractions(
+  circuit: InteractionCircuit,
+  settings: OptimizerSettings,
+  context: PassContext,
+): InteractionCircuit {
+  const expanded = expandToffolis(cancelInteractions(circuit), settings);
+  let best = mergeInteractions(expanded, { physical: false });
+  let current = expanded;
+  for (let round = 0; round < settings.regionRounds; round++) {
+    throwIfCancelled(context.signal, 'The optimisation');
+    if (context.clock.nowMs() > context.deadlineMs) break;
+    const next = searchRegions(current, settings);
+    if (next === current) break;
+    const merged = mergeInteractions(next, { physical: false });
+    if (interactionCost(merged) >= interactionCost(best)) break;
+    best = merged;
+    current = merged;
+  }
+  return best;
+}
+
+function searchRegions(circuit: InteractionCircuit, settings: OptimizerSettings): InteractionCircuit {
+  const { cliffordBeamWidth, parityWeightings } = settings;
+  let current = circuit;
+  if (parityWeightings.length > 0) {
+    current = resynthesizePhaseRegions(current, { weightings: parityWeightings });
+  }
+  if (cliffordBeamWidth > 0) current = simplifyCliffordRegions(current, { beamWidth: cliffordBeamWidth });
+  return current;
+}
+
+/** Writes every ccz as cores, in the forms that fit together best. */
+function expandToffolis(circuit: InteractionCircuit, settings: OptimizerSettings): InteractionCircuit {
+  const { wireCount, interactions } = circuit;
+  if (!interactions.some((step) => step.kind === InteractionKind.ccz)) return circuit;
+  const pairs = pairToffolis(wireCount, interactions);
+  const { toffoliReach: reach, toffoliRounds: rounds } = settings;
+  const plans = reach > 0 ? chooseToffoliPlans(wireCount, interactions, pairs, { reach, rounds }) : pairs;
+  const builder = new InteractionBuilder(wireCount);
+  interactions.forEach((step, i) => {
+    if (step.kind === InteractionKind.ccz) appendToffoli(builder, step, plans[i] ?? PLAIN_PLAN);
+    else builder.append(step);
+  });
+  return builder.finishReplacing(circuit);
+}

@@ -1,0 +1,49 @@
+import type { ParityWeights } from './parity-network.ts';
+
+/** How much {@link optimizeInteractions} tries. */
+export interface OptimizerSettings {
+  /** How many steps on each side of a ccz count when its form is chosen; 0 takes any form. */
+  readonly toffoliReach: number;
+  /** How often the forms of all ccz are gone over. */
+  readonly toffoliRounds: number;
+  /** States that the search in Clifford regions keeps; 0 leaves the regions out. */
+  readonly cliffordBeamWidth: number;
+  /**
+   * How parity networks are searched, see {@link ParityWeights}; none leaves phase regions as they are. Networks suit machines
+   * that couple every pair.
+   */
+  readonly parityWeightings: readonly ParityWeights[];
+  /** How often regions are searched again after something was found. */
+  readonly regionRounds: number;
+}
+
+/** For little time: level 2. */
+export const quickOptimizer: OptimizerSettings = {
+  toffoliReach: 2,
+  toffoliRounds: 1,
+  cliffordBeamWidth: 8,
+  parityWeightings: [],
+  regionRounds: 1,
+};
+
+/** For few gates: level 3. */
+export const thoroughOptimizer: OptimizerSettings = {
+  toffoliReach: 2,
+  toffoliRounds: 2,
+  cliffordBeamWidth: 24,
+  parityWeightings: [],
+  regionRounds: 2,
+};
+
+const WEIGHTINGS: readonly ParityWeights[] = [
+  { power: 0.2, bonus: 1, outputShare: 0.1, pairWorth: 0.5 },
+  { power: 0.2, bonus: 4, outputShare: 0.1, pairWorth: 0.5 },
+  { power: 0.35, bonus: 4, outputShare: 0.1, pairWorth: 0.5 },
+  { power: 0.2, bonus: 0, outputShare: 0.1, pairWorth: 0.5 },
+];
+
+/** Settings for machines that couple every pair of qubits, where parity networks cost no routing. */
+export function forAllToAll(settings: OptimizerSettings): OptimizerSettings {
+  const count = settings.cliffordBeamWidth > quickOptimizer.cliffordBeamWidth ? WEIGHTINGS.length : 2;
+  return { ...settings, parityWeightings: WEIGHTINGS.slice(0, count) };
+}
