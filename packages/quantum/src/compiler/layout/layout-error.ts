@@ -1,5 +1,6 @@
 import { gateDefinition, isGateName } from '../../circuit/gate-definition.ts';
-import { instructionProperty, type Target } from '../target/target.ts';
+import { InstructionFigures } from '../target/instruction-figures.ts';
+import type { Target } from '../target/target.ts';
 import type { InteractionGraph } from './interaction-graph.ts';
 
 /** What goes wrong where on a machine, as `-log(1 - error rate)`: sums of these tell which layout is likelier to succeed. */
@@ -16,19 +17,20 @@ export function placeErrorsOf(target: Target): PlaceErrors | null {
   const properties = target.instructionProperties ?? [];
   if (!properties.some(({ errorRate }) => errorRate !== undefined)) return null;
   const n = target.qubitCount;
+  const figures = new InstructionFigures(target);
   const pairs = new Float64Array(n * n);
   const gates = target.basisGates.filter((name) => isGateName(name) && gateDefinition(name).qubitCount === 2);
   for (const [a, b] of target.couplingEdges ?? []) {
     const rates = gates.flatMap((gate) => [
-      instructionProperty(target, gate, [a, b], 'errorRate') ?? [],
-      instructionProperty(target, gate, [b, a], 'errorRate') ?? [],
+      figures.errorRate(gate, [a, b]) ?? [],
+      figures.errorRate(gate, [b, a]) ?? [],
     ]);
     const known = rates.flat();
     if (known.length === 0) continue;
     pairs[a * n + b] = pairs[b * n + a] = lossOf(Math.min(...known));
   }
   const places = Float64Array.from({ length: n }, (_, place) =>
-    lossOf(instructionProperty(target, 'measure', [place], 'errorRate') ?? 0),
+    lossOf(figures.errorRate('measure', [place]) ?? 0),
   );
   return { qubitCount: n, pairs, places };
 }
@@ -37,12 +39,25 @@ function lossOf(errorRate: number): number {
   return -Math.log1p(-Math.min(errorRate, 1 - 1e-12));
 }
 
-/** What a layout without swaps loses: every gate on a pair counts once, every wire as measured once. */
-export function layoutError(pattern: InteractionGraph, layout: Int32Array, errors: PlaceErrors): number {
+/** What a circuit does where. */
+export interface CircuitUse {
+  readonly pattern: InteractionGraph;
+  /** `[wires]`: how often each wire is measured. */
+  readonly measurements: Float64Array;
+}
+
+/** What a layout without swaps loses, in gates between pairs and measurements. */
+export function layoutError(
+  { pattern, measurements }: CircuitUse,
+  layout: Int32Array,
+  errors: PlaceErrors,
+): number {
   let sum = 0;
   for (const { a, b, weight } of pattern.edges) {
     sum += weight * errors.pairs[layout[a]! * errors.qubitCount + layout[b]!]!;
   }
-  for (let wire = 0; wire < pattern.wireCount; wire++) sum += errors.places[layout[wire]!]!;
+  measurements.forEach((count, wire) => {
+    sum += count * errors.places[layout[wire]!]!;
+  });
   return sum;
 }

@@ -22,13 +22,7 @@ const MAX_ASSIGNMENT_STEPS = 100_000;
  * @throws UnsupportedError when the circuit has too many wires, or its connected parts do not fit those of the map.
  */
 export function assignRegions(pattern: InteractionGraph, graph: CouplingGraph): MapRegion[] {
-  if (pattern.wireCount > graph.qubitCount) {
-    throw new UnsupportedError('The circuit has more qubits than the coupling map', {
-      expected: `at most ${graph.qubitCount} qubits`,
-      actual: pattern.wireCount,
-      remedy: 'Choose a larger target, or remove qubits that are not used',
-    });
-  }
+  checkWidth(pattern.wireCount, graph);
   const parts = pattern.components.filter(({ length }) => length > 1).sort((a, b) => b.length - a.length);
   const sizes = parts.map(({ length }) => length);
   const owners = packParts(sizes, graph.componentSizes);
@@ -52,6 +46,17 @@ export function assignRegions(pattern: InteractionGraph, graph: CouplingGraph): 
     wires: Int32Array.from(used.filter((wire) => ownerOf[wire] === component)),
     pathOrder: Int32Array.from(path.filter((wire) => ownerOf[wire] === component)),
   }));
+}
+
+/** @throws UnsupportedError for more wires than there are working places. */
+export function checkWidth(wireCount: number, graph: CouplingGraph): void {
+  if (wireCount > graph.workingCount) {
+    throw new UnsupportedError('The circuit has more qubits than the target has working ones', {
+      expected: `at most ${graph.workingCount} qubits`,
+      actual: wireCount,
+      remedy: 'Choose a larger target, or remove qubits that are not used',
+    });
+  }
 }
 
 /** Puts parts, largest first, into the fullest room where each fits, and tries others where that fails; null when nothing was found. */

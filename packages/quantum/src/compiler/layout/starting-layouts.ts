@@ -22,25 +22,33 @@ export function startingLayout(
   random: Random,
 ): Int32Array {
   const layout = new Int32Array(map.qubitCount).fill(-1);
-  const isTaken = new Uint8Array(map.qubitCount);
   for (const region of regions) {
     if (region.wires.length === 0) continue;
     if (shape === 'disc') fillDisc(map, region, layout, random);
-    else growLayout(map, region, partners, shape, layout, isTaken, random);
-    for (const wire of region.wires) isTaken[layout[wire]!] = 1;
+    else growLayout(map, region, partners, shape, layout, random);
   }
-  return fillLayout(layout, isTaken, wireCount);
+  return fillLayout(map, layout, wireCount);
 }
 
-/** Puts wires without a place, and then spare wires, on the free places in ascending order. */
-export function fillLayout(layout: Int32Array, isTaken: Uint8Array, wireCount: number): Int32Array {
-  let next = 0;
-  for (let wire = 0; wire < layout.length; wire++) {
-    if (wire < wireCount && layout[wire]! >= 0) continue;
-    while (isTaken[next] === 1) next++;
-    layout[wire] = next;
-    isTaken[next] = 1;
-  }
+/**
+ * Puts wires without a place on the free places that work, in ascending order, and then spare wires on what is left.
+ *
+ * @param layout `[qubitCount]` with -1 where there is no place yet; changed.
+ * @param wireCount at most as many as there are working places.
+ * @returns the same array.
+ */
+export function fillLayout(
+  map: Pick<CouplingMap, 'faulty'>,
+  layout: Int32Array,
+  wireCount: number,
+): Int32Array {
+  const isTaken = map.faulty.slice();
+  for (let wire = 0; wire < wireCount; wire++) if (layout[wire]! >= 0) isTaken[layout[wire]!] = 1;
+  const free = [...isTaken.keys()].filter((place) => isTaken[place] === 0);
+  let used = 0;
+  for (let wire = 0; wire < wireCount; wire++) if (layout[wire]! < 0) layout[wire] = free[used++]!;
+  const faulty = [...map.faulty.keys()].filter((place) => map.faulty[place] === 1);
+  layout.set([...free.slice(used), ...faulty], wireCount);
   return layout;
 }
 
@@ -74,7 +82,6 @@ function growLayout(
   partners: readonly (readonly number[])[],
   shape: 'grown' | 'path',
   layout: Int32Array,
-  isTaken: Uint8Array,
   random: Random,
 ): void {
   const free = Array.from(places);
@@ -98,7 +105,6 @@ function growLayout(
     free[index] = free[free.length - 1]!;
     free.pop();
     layout[wire] = place;
-    isTaken[place] = 1;
     for (let i = map.neighbourOffsets[place]!; i < map.neighbourOffsets[place + 1]!; i++) {
       freeNeighbours[map.neighbours[i]!]!--;
     }

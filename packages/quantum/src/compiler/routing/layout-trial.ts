@@ -20,7 +20,8 @@ export interface TrialProblem {
 /** One layout to try. Plain data. */
 export interface LayoutTrial {
   readonly seed: number;
-  readonly shape: StartingShape;
+  /** How to begin; a layout itself is kept as it is where `iterations` is 0. */
+  readonly start: StartingShape | Int32Array;
   /** Into `dags`. */
   readonly dag: number;
   readonly heuristic: RoutingHeuristic;
@@ -66,7 +67,10 @@ export class LayoutTrials {
     const random = new Random(trial.seed);
     const found: RoutingCandidate[] = [];
     let limit = trial.costLimit;
-    let layout = startingLayout(map, this.#problem, regions, trial.shape, random);
+    let layout =
+      typeof trial.start === 'string'
+        ? startingLayout(map, this.#problem, regions, trial.start, random)
+        : trial.start;
     const unbounded = {
       heuristic: trial.heuristic,
       random,

@@ -44,11 +44,14 @@ export function routeFrom(
   let [best, bestCost] = [new Int32Array(0), Number.POSITIVE_INFINITY];
   for (let routing = 0; routing < routings; routing++) {
     const heuristic = HEURISTICS[routing % HEURISTICS.length]!;
-    router.route(start, { heuristic, random, costLimit: bestCost, shouldStop: () => false });
+    const options = { heuristic, random, costLimit: bestCost, shouldStop: () => false };
+    if (!router.route(start, options)) continue;
     const goHome = returnToStart ? swapsHome(circuit, graph, start, router.places) : [];
     const cost = router.cost + 3 * goHome.length;
     if (cost >= bestCost) continue;
-    best = Int32Array.of(...router.record.subarray(0, router.recordLength), ...goHome);
+    best = new Int32Array(router.recordLength + goHome.length);
+    best.set(router.record.subarray(0, router.recordLength));
+    best.set(goHome, router.recordLength);
     bestCost = cost;
   }
   return emitInteractions(circuit, graph.qubitCount, start, best, routeBody);
@@ -71,26 +74,26 @@ function swapsHome(
   return steps;
 }
 
-/** @returns `[places]` with spare wires on the places that are left. */
+/**
+ * @returns `[qubitCount]` with spare wires on the places that are left.
+ * @throws InvalidArgumentError unless every wire has a working place of its own.
+ */
 export function checkLayout(layout: ArrayLike<number>, wireCount: number, graph: CouplingGraph): Int32Array {
-  const complete = new Int32Array(graph.qubitCount).fill(-1);
-  const isTaken = new Uint8Array(graph.qubitCount);
-  const known = wireCount <= graph.qubitCount && layout.length >= wireCount;
-  for (let wire = 0; known && wire < wireCount; wire++) {
-    const place = layout[wire]!;
-    if (!Number.isInteger(place) || isTaken[place] !== 0) break;
-    complete[wire] = place;
-    isTaken[place] = 1;
-    if (wire + 1 === wireCount) return fillLayout(complete, isTaken, wireCount);
+  const own = Array.from({ length: wireCount }, (_, wire) => layout[wire]);
+  const isUsable = own.every((place) => place !== undefined && graph.faulty[place] === 0);
+  if (!isUsable || new Set(own).size < wireCount) {
+    throw new InvalidArgumentError('A layout is unusable', {
+      expected: `${wireCount} different physical qubits that work, in 0..${graph.qubitCount - 1}`,
+      actual: own,
+    });
   }
-  if (known && wireCount === 0) return fillLayout(complete, isTaken, 0);
-  throw new InvalidArgumentError('A layout is unusable', {
-    expected: `${wireCount} different physical qubits in 0..${graph.qubitCount - 1}`,
-    actual: Array.from(layout),
-  });
+  const complete = new Int32Array(graph.qubitCount).fill(-1);
+  complete.set(own as number[]);
+  return fillLayout(graph, complete, wireCount);
 }
 
-function checkReachable(graph: CouplingGraph, a: number, b: number): void {
+/** @throws InvalidArgumentError where no way leads from one place to the other. */
+export function checkReachable(graph: CouplingGraph, a: number, b: number): void {
   if (graph.componentOf[a] === graph.componentOf[b]) return;
   throw new InvalidArgumentError('A layout keeps wires apart that share gates', {
     expected: 'physical qubits that can reach one another',

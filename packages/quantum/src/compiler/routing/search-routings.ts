@@ -22,6 +22,7 @@ const SHAPES: readonly StartingShape[] = ['grown', 'disc', 'path', 'disc', 'disc
 /**
  * Tries layouts in rounds until there is no gain any more.
  *
+ * @param layout where to begin, instead of looking for layouts; kept where the settings have no iterations.
  * @returns the cheapest routings, cheapest first, at least one.
  */
 export async function searchRoutings(
@@ -29,6 +30,7 @@ export async function searchRoutings(
   settings: RoutingSettings,
   { random, clock, deadlineMs, signal }: PassContext,
   executor: TrialExecutor,
+  layout: Int32Array | null = null,
 ): Promise<RoutingCandidate[]> {
   const seeds = random.fork('layouts');
   const best: RoutingCandidate[] = [];
@@ -58,11 +60,12 @@ export async function searchRoutings(
     if (clock.nowMs() > deadlineMs) break;
   }
   // The time was up before the first routing was complete: there must be one.
-  return best.length > 0 ? best : [routeOnce(problem, seeds.uint32())];
+  return best.length > 0 ? best : [routeOnce(problem, seeds.uint32(), layout)];
 }
 
-function routeOnce(problem: TrialProblem, seed: number): RoutingCandidate {
-  const trial = { ...planTrial(0, problem.dags.length), seed, iterations: 0, routings: 1 };
+function routeOnce(problem: TrialProblem, seed: number, layout: Int32Array | null): RoutingCandidate {
+  const plan = planTrial(0, problem.dags.length);
+  const trial = { ...plan, ...(layout && { start: layout }), seed, iterations: 0, routings: 1 };
   return new LayoutTrials(problem).run({ ...trial, costLimit: Number.POSITIVE_INFINITY }, 1, () => false)[0]!;
 }
 
@@ -70,12 +73,12 @@ function routeOnce(problem: TrialProblem, seed: number): RoutingCandidate {
 function planTrial(
   index: number,
   dagCount: number,
-): { shape: StartingShape; dag: number; heuristic: RoutingHeuristic } {
+): { start: StartingShape; dag: number; heuristic: RoutingHeuristic } {
   const heuristic = HEURISTICS[Math.floor(index / dagCount) % HEURISTICS.length]!;
   const isRanked = dagCount > 1 && index % 4 === 0;
   const frontFading = isRanked ? (index % 8 === 0 ? 0.7 : 0.85) : 1;
   return {
-    shape: SHAPES[index % SHAPES.length]!,
+    start: SHAPES[index % SHAPES.length]!,
     dag: index % dagCount,
     heuristic: { ...heuristic, frontFading },
   };

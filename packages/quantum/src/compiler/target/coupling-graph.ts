@@ -1,5 +1,5 @@
 import { UnsupportedError } from '@qedge/core';
-import type { Target } from './target.ts';
+import { type Target, workingEdges } from './target.ts';
 
 /** The table of distances grows with the square: 32 MB for this many qubits. */
 const MAX_ROUTED_QUBITS = 4096;
@@ -16,14 +16,19 @@ export interface CouplingMap {
   readonly neighbours: Int32Array;
   /** `[qubitCount, qubitCount]` row-major: couplings on the shortest way, {@link UNREACHABLE} where there is none. */
   readonly distances: Uint16Array;
+  /** `[qubitCount]`: 1 for qubits on which nothing may be placed. */
+  readonly faulty: Uint8Array;
 }
 
-/** Which qubits are coupled, in either direction, and how many couplings lie between any two. */
+/** Which qubits are coupled, in either direction, and how many couplings lie between any two. Faulty ones have none. */
 export class CouplingGraph implements CouplingMap {
   readonly qubitCount: number;
   readonly neighbourOffsets: Int32Array;
   readonly neighbours: Int32Array;
   readonly distances: Uint16Array;
+  readonly faulty: Uint8Array;
+  /** How many qubits work. */
+  readonly workingCount: number;
   /** `[qubitCount]`: which connected part each qubit belongs to, numbered by their smallest qubit. */
   readonly componentOf: Int32Array;
   /** How many qubits each connected part has. */
@@ -32,7 +37,9 @@ export class CouplingGraph implements CouplingMap {
   readonly isComplete: boolean;
 
   /** @throws UnsupportedError for more than 4096 qubits. */
-  constructor(target: Pick<Target, 'name' | 'qubitCount' | 'couplingEdges'>) {
+  constructor(
+    target: Pick<Target, 'name' | 'qubitCount' | 'couplingEdges' | 'faultyQubits' | 'faultyEdges'>,
+  ) {
     const n = target.qubitCount;
     if (n > MAX_ROUTED_QUBITS) {
       throw new UnsupportedError(`The target "${target.name}" is too large to route on`, {
@@ -41,9 +48,11 @@ export class CouplingGraph implements CouplingMap {
       });
     }
     this.qubitCount = n;
-    const { offsets, list } = target.couplingEdges
-      ? adjacencyOf(n, target.couplingEdges)
-      : completeAdjacency(n);
+    this.faulty = new Uint8Array(n);
+    for (const qubit of target.faultyQubits ?? []) this.faulty[qubit] = 1;
+    this.workingCount = n - this.faulty.reduce((count, isFaulty) => count + isFaulty, 0);
+    const edges = workingEdges(target);
+    const { offsets, list } = edges ? adjacencyOf(n, edges) : completeAdjacency(n);
     this.neighbourOffsets = offsets;
     this.neighbours = list;
     this.isComplete = list.length === n * (n - 1);
