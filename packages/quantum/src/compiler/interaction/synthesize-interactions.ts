@@ -1,0 +1,203 @@
+import type { Circuit } from '../../circuit/circuit.ts';
+import type { ParameterValue } from '../../circuit/parameter.ts';
+import { inverseRotation, rotationAbout, rotationOfMatrix } from '../translation/rotation.ts';
+import {
+  cross,
+  type Direction,
+  EntanglerWriter,
+  perpendicularTo,
+  rotationBetween,
+} from './entangler-writer.ts';
+import { type Interaction, type InteractionCircuit, InteractionKind } from './interaction.ts';
+import { exchangeWires, followWithSwap } from './matrix4.ts';
+import { coreCost, type Entangler, TwoQubitClass } from './two-qubit-class.ts';
+import { weylDecomposition } from './weyl-decomposition.ts';
+
+export type { Entangler } from './two-qubit-class.ts';
+
+const X: Direction = [1, 0, 0];
+const Y: Direction = [0, 1, 0];
+const Z: Direction = [0, 0, 1];
+const HALF_PI = Math.PI / 2;
+const QUARTER_X = rotationAbout('x', HALF_PI);
+const QUARTER_Z = rotationAbout('z', HALF_PI);
+const BACK_Z = rotationAbout('z', -HALF_PI);
+
+const classifier = new TwoQubitClass();
+
+/** How {@link synthesizeInteractions} writes a circuit. */
+export interface SynthesisOptions {
+  /** The only gate on two qubits that the circuit will have. rzz may have any angle; the others none. */
+  readonly entangler: Entangler;
+}
+
+/**
+ * Writes a circuit in interaction form as gates: one kind of entangler, as few as each step needs, `u` gates, `rz` where angles
+ * are free, and the instructions of the fences.
+ *
+ * The qubits of the result are the wires. It is equal to the circuit that was collected up to a global phase, once qubit `q` is
+ * looked for on wire `wireOfQubit[q]` at the end.
+ */
+export function synthesizeInteractions(
+  circuit: InteractionCircuit,
+  { entangler }: SynthesisOptions,
+): Circuit {
+  const writer = new EntanglerWriter(circuit.wireCount, entangler, circuit.classical);
+  const synthesizer = new StepSynthesizer(writer, entangler);
+  for (const step of circuit.interactions) synthesizer.write(step);
+  circuit.frames.forEach((frame, wire) => {
+    writer.rotate(wire, rotationOfMatrix(frame));
+  });
+  return writer.finish();
+}
+
+class StepSynthesizer {
+  readonly #writer: EntanglerWriter;
+  readonly #entangler: Entangler;
+
+  constructor(writer: EntanglerWriter, entangler: Entangler) {
+    this.#writer = writer;
+    this.#entangler = entangler;
+  }
+
+  write(step: Interaction): void {
+    const { wires, axes, angle } = step;
+    switch (step.kind) {
+      case InteractionKind.rotation:
+        this.#writer.turn(wires[0]!, directionAt(axes, 0), angle);
+        break;
+      case InteractionKind.core:
+        this.#core(wires[0]!, wires[1]!, directionAt(axes, 0), directionAt(axes, 3), angle);
+        break;
+      case InteractionKind.block:
+        this.#block(wires[0]!, wires[1]!, step.matrix);
+        break;
+      case InteractionKind.ccz:
+        this.#ccz(step);
+        break;
+      case InteractionKind.fence:
+        step.framesBefore.forEach((frame, k) => {
+          this.#writer.rotate(wires[k]!, rotationOfMatrix(frame));
+        });
+        this.#writer.fence(step.instruction!, wires);
+    }
+  }
+
+  #core(a: number, b: number, n: Direction, m: Direction, angle: ParameterValue): void {
+    const writer = this.#writer;
+    if (this.#entangler === 'rzz') writer.ising(a, b, n, m, angle);
+    else if (this.#entangler !== 'iswap' && typeof angle === 'number' && coreCost(angle) === 1) {
+      writer.entangle(a, b, n, m, angle > 0 ? 1 : -1);
+    } else {
+      // With p, q, n right-handed: exp(-i pi/4 p (x) m) q exp(i pi/4 p (x) m) = n (x) m.
+      const p = perpendicularTo(n);
+      writer.entangle(a, b, p, m);
+      writer.turn(a, cross(n, p), angle);
+      writer.entangle(a, b, p, m, -1);
+    }
+  }
+
+  #block(a: number, b: number, matrix: Float64Array): void {
+    const { cost, costWithSwap } = classifier.classify(matrix);
+    if (this.#entangler === 'rzz') {
+      this.#weyl(a, b, matrix, cost);
+      return;
+    }
+    // iswap is a cz and an exchange: an odd number of them leaves one exchange, which another one before them undoes.
+    const isOdd = cost === 3 || costWithSwap === 1;
+    if (this.#entangler !== 'iswap' || !isOdd) {
+      this.#weyl(a, b, matrix, cost === 1 && this.#entangler === 'iswap' ? 2 : cost);
+      return;
+    }
+    this.#writer.exchange(a, b);
+    this.#weyl(a, b, swapFirst(matrix), costWithSwap === 1 ? 1 : 3);
+  }
+
+  /** A unitary by its Weyl decomposition and so many entanglers; for rzz, one for each coordinate. */
+  #weyl(a: number, b: number, matrix: Float64Array, count: number): void {
+    const { before, after, coordinates } = weylDecomposition(matrix);
+    const writer = this.#writer;
+    writer.rotate(a, before[0]);
+    writer.rotate(b, before[1]);
+    const [x, y, z] = coordinates;
+    if (this.#entangler === 'rzz') {
+      const axes = [X, Y, Z];
+      for (let k = 0; k < count; k++) writer.ising(a, b, axes[k]!, axes[k]!, coordinates[k]!);
+    } else if (count === 1) writer.entangle(a, b, X, X);
+    else if (count === 2) this.#two(a, b, x, y);
+    else this.#three(a, b, x, y, z);
+    writer.rotate(a, after[0]);
+    writer.rotate(b, after[1]);
+  }
+
+  /** `exp(i (x XX + y YY))`: between two entanglers about Y (x) X both terms are one-qubit rotations. */
+  #two(a: number, b: number, x: number, y: number): void {
+    this.#writer.entangle(a, b, Y, X);
+    this.#writer.turn(a, Z, x);
+    this.#writer.turn(b, Z, -y);
+    this.#writer.entangle(a, b, Y, X, -1);
+  }
+
+  /** `exp(i (x XX + y YY + z ZZ))` by three (Vatan, Williams, Phys. Rev. A 69 (2004) 032315). */
+  #three(a: number, b: number, x: number, y: number, z: number): void {
+    const writer = this.#writer;
+    writer.rotate(b, QUARTER_Z);
+    this.#controlledNot(b, a);
+    writer.rotate(a, rotationAbout('z', HALF_PI - 2 * z));
+    writer.rotate(b, rotationAbout('y', HALF_PI - 2 * x));
+    this.#controlledNot(a, b);
+    writer.rotate(b, rotationAbout('y', 2 * y - HALF_PI));
+    this.#controlledNot(b, a);
+    writer.rotate(a, BACK_Z);
+  }
+
+  #controlledNot(control: number, target: number): void {
+    this.#writer.rotate(control, QUARTER_Z);
+    this.#writer.rotate(target, QUARTER_X);
+    this.#writer.entangle(control, target, Z, X);
+  }
+
+  /** The plain six cx; optimisers know better ones where there is something next to it. */
+  #ccz({ wires, axes }: Interaction): void {
+    const writer = this.#writer;
+    const turns = [0, 3, 6].map((at) => rotationBetween(directionAt(axes, at), Z));
+    turns.forEach((turn, k) => {
+      writer.rotate(wires[k]!, turn);
+    });
+    for (const [wire, eighths, control] of CCZ_STEPS) {
+      writer.rotate(wires[wire]!, rotationAbout('z', (eighths * Math.PI) / 4));
+      if (control !== null) this.#parity(wires[control]!, wires[wire]!);
+    }
+    turns.forEach((turn, k) => {
+      writer.rotate(wires[k]!, inverseRotation(turn));
+    });
+  }
+
+  /** A cx, by as many entanglers as it takes. */
+  #parity(control: number, target: number): void {
+    this.#writer.rotate(control, QUARTER_Z);
+    this.#writer.rotate(target, QUARTER_X);
+    this.#core(control, target, Z, X, Math.PI / 4);
+  }
+}
+
+/** A rotation of a wire by eighths of a turn about Z, then a cx onto it. */
+const CCZ_STEPS: readonly (readonly [wire: number, eighths: number, control: number | null])[] = [
+  [2, 0, 1],
+  [2, -1, 0],
+  [2, 1, 1],
+  [2, -1, 0],
+  [2, 1, null],
+  [1, 1, 0],
+  [1, -1, 0],
+  [0, 1, null],
+];
+
+function directionAt(axes: Float64Array, at: number): Direction {
+  return [axes[at]!, axes[at + 1]!, axes[at + 2]!];
+}
+
+/** The matrix that gives the same once a swap went before it: `m SWAP`, its middle columns exchanged. */
+function swapFirst(m: Float64Array): Float64Array {
+  return exchangeWires(followWithSwap(m.slice()));
+}
