@@ -89,6 +89,7 @@ export {
   powerInstruction,
 } from './circuit/transform-instruction.ts';
 export { estimateResources, type ResourceEstimate } from './compiler/estimate-resources.ts';
+export { type OptimizationLevel, type PresetOptions, presetStages } from './compiler/levels/preset-stages.ts';
 export type { CompilationState, Pass, PassContext, Preserved } from './compiler/pass.ts';
 export {
   doWhile,
@@ -109,7 +110,43 @@ export { optimizeOneQubitGates } from './compiler/passes/optimize-one-qubit-gate
 export { removeResetInZeroState } from './compiler/passes/remove-reset-in-zero-state.ts';
 export { type SabreOptions, sabreRouting } from './compiler/passes/sabre-routing.ts';
 export { unrollThreeQubitGates } from './compiler/passes/unroll-three-qubit-gates.ts';
-export { checkTarget, type InstructionProperty, type Target } from './compiler/target/target.ts';
+export {
+  type DecouplingOptions,
+  type DecouplingSequence,
+  dynamicalDecoupling,
+} from './compiler/scheduling/dynamical-decoupling.ts';
+export { padDelay } from './compiler/scheduling/pad-delay.ts';
+export {
+  type CircuitSchedule,
+  type ScheduledPart,
+  type SchedulingPolicy,
+  scheduleCircuit,
+} from './compiler/scheduling/schedule-circuit.ts';
+export {
+  alapSchedule,
+  asapSchedule,
+} from './compiler/scheduling/schedule-passes.ts';
+export { InstructionFigures } from './compiler/target/instruction-figures.ts';
+export {
+  type CouplingEdge,
+  checkTarget,
+  type InstructionProperty,
+  type Target,
+  workingEdges,
+} from './compiler/target/target.ts';
+export {
+  type BackendConfiguration,
+  type BackendDescription,
+  type BackendFigure,
+  type BackendProperties,
+  targetFromBackend,
+} from './compiler/target/target-from-backend.ts';
+export {
+  type CouplingMapData,
+  type CouplingMapOptions,
+  targetFromCouplingMap,
+  targetFromJson,
+} from './compiler/target/target-from-json.ts';
 export {
   allToAllTarget,
   DEFAULT_BASIS_GATES,
@@ -120,13 +157,7 @@ export {
 } from './compiler/target/topologies.ts';
 export { type EulerBasis, synthesizeOneQubit } from './compiler/translation/euler-synthesis.ts';
 export { translateCircuit, translateToBasis } from './compiler/translation/translate-to-basis.ts';
-export {
-  type OptimizationLevel,
-  presetStages,
-  type TranspileOptions,
-  type TranspileResult,
-  transpile,
-} from './compiler/transpile.ts';
+export { type TranspileOptions, type TranspileResult, transpile } from './compiler/transpile.ts';
 export type { LaidOutCircuit } from './compiler/verification/aligned-circuits.ts';
 export type {
   EquivalenceMethod,

@@ -84,3 +84,40 @@ describe('estimateResources', () => {
     expect(() => estimateResources(circuit, { ...lineTarget(3), t1Seconds: [1] })).toThrow(/every qubit/);
   });
 });
+
+describe('estimateResources with control flow and delays', () => {
+  const bit = { kind: 'bit', clbit: 0 } as const;
+
+  it('takes the worst branch, and a for loop as often as it runs', () => {
+    const circuit = new Circuit(3, 1).measure(0, 0);
+    circuit.ifTest(
+      bit,
+      (body) => body.sx(0).sx(0),
+      (body) => body.cx(0, 1),
+    );
+    circuit.forLoop(null, { start: 1, stop: 5 }, (body) => body.sx(2));
+    circuit.forLoop(null, [3, 4], (body) => body.sx(1));
+    const estimate = estimateResources(circuit, measured);
+    expect(estimate.gateCounts).toEqual({ sx: 4, for: 2, cx: 1, if: 1, measure: 1 });
+    expect(estimate.estimatedTimeSeconds!.criticalPath).toBeCloseTo(1e-6 + 300e-9 + 2 * 40e-9, 15);
+    expect(estimate.estimatedTimeSeconds!.serial).toBeCloseTo(1e-6 + 300e-9 + 7 * 40e-9, 15);
+    expect(estimate.estimatedSuccessProbability).toBeCloseTo(0.95 * 0.99 * 0.999 ** 7, 14);
+    expect(estimate.qubitsUsed).toBe(3);
+  });
+
+  it('names what bodies lack', () => {
+    const circuit = new Circuit(1, 1).ifTest(bit, (body) => body.h(0));
+    expect(estimateResources(circuit, measured)).toMatchObject({
+      estimatedTimeSeconds: null,
+      timeUnavailableReason: '"line of 3" has no duration of h',
+      successProbabilityUnavailableReason: '"line of 3" has no error rate of h',
+    });
+  });
+
+  it('counts the time of delays, in steps where the target has them', () => {
+    const circuit = new Circuit(1).sx(0).delay(2, 'us', 0).delay(100, 'dt', 0);
+    expect(estimateResources(circuit, measured).timeUnavailableReason).toMatch(/no duration of dt$/);
+    const { estimatedTimeSeconds } = estimateResources(circuit, { ...measured, dtSeconds: 1e-9 });
+    expect(estimatedTimeSeconds!.criticalPath).toBeCloseTo(2.14e-6, 15);
+  });
+});

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, UnsupportedError } from '@qedge/core';
 import type { GateName } from '../../circuit/gate-definition.ts';
-import type { Target } from './target.ts';
+import type { CouplingEdge, Target } from './target.ts';
 
 /** The gates of IBM's fixed-frequency machines. */
 export const DEFAULT_BASIS_GATES: readonly GateName[] = ['rz', 'sx', 'x', 'cx'];
@@ -41,60 +41,82 @@ export function allToAllTarget(qubitCount: number, basisGates = DEFAULT_BASIS_GA
 }
 
 /**
- * The heavy-hexagon lattice of IBM's 27-qubit Falcon processors: two hexagons of twelve qubits that share an edge, with tails.
+ * The heavy-hexagon lattices of IBM's processors, numbered as there: 27 qubits (Falcon), 127 (Eagle) or 156 (Heron r2).
  *
  * @throws UnsupportedError for other sizes.
  */
 export function heavyHexTarget(qubitCount = 27, basisGates = DEFAULT_BASIS_GATES): Target {
-  if (qubitCount !== 27) {
+  const couplingEdges = HEAVY_HEXAGONS[qubitCount]?.();
+  if (!couplingEdges) {
     throw new UnsupportedError('There is no heavy-hexagon lattice of this size here', {
-      expected: 27,
+      expected: Object.keys(HEAVY_HEXAGONS).join(', '),
       actual: qubitCount,
       remedy: 'Describe the machine as a Target of your own',
     });
   }
-  return { name: 'heavy hexagon of 27', qubitCount, couplingEdges: FALCON_EDGES, basisGates };
+  return { name: `heavy hexagon of ${qubitCount}`, qubitCount, couplingEdges, basisGates };
 }
 
-// Public facts: the coupling map of the 27-qubit IBM Falcon processors.
-const FALCON_EDGES: readonly (readonly [number, number])[] = [
-  ...([
-    [0, 1],
-    [1, 2],
-    [1, 4],
-    [2, 3],
-    [3, 5],
-    [4, 7],
-    [5, 8],
-  ] as const),
-  ...([
-    [6, 7],
-    [7, 10],
-    [8, 9],
-    [8, 11],
-    [10, 12],
-    [11, 14],
-    [12, 13],
-  ] as const),
-  ...([
-    [12, 15],
-    [13, 14],
-    [14, 16],
-    [15, 18],
-    [16, 19],
-    [17, 18],
-    [18, 21],
-  ] as const),
-  ...([
-    [19, 20],
-    [19, 22],
-    [21, 23],
-    [22, 25],
-    [23, 24],
-    [24, 25],
-    [25, 26],
-  ] as const),
-];
+const HEAVY_HEXAGONS: Readonly<Record<number, () => CouplingEdge[]>> = {
+  27: falconEdges,
+  // The first row lacks its last qubit, the last row its first one.
+  127: () => heavyHexRows({ rows: 7, columns: 15, firstBridges: [0, 2], isTrimmed: true }),
+  156: () => heavyHexRows({ rows: 8, columns: 16, firstBridges: [3, 1], isTrimmed: false }),
+};
+
+/**
+ * Two rows of ten, the lower one shifted by a column. Every fourth column has a bridge between them, or a qubit that hangs above and
+ * one that hangs below. Qubits are numbered column by column from the top.
+ */
+function falconEdges(): CouplingEdge[] {
+  const places = new Map<string, number>();
+  for (let column = 0; column <= 10; column++) {
+    const hangs = column % 4 === 3;
+    const rows = [hangs && 0, column <= 9 && 1, column % 4 === 1 && 2, column >= 1 && 3, hangs && 4];
+    for (const row of rows) if (row !== false) places.set(`${row},${column}`, places.size);
+  }
+  const edges: CouplingEdge[] = [];
+  for (const [place, qubit] of places) {
+    const [row, column] = place.split(',').map(Number) as [number, number];
+    const right = places.get(`${row},${column + 1}`);
+    const below = places.get(`${row + 1},${column}`);
+    if (right !== undefined && (row === 1 || row === 3)) edges.push([qubit, right]);
+    if (below !== undefined) edges.push([qubit, below]);
+  }
+  return edges;
+}
+
+/** Rows of qubits with four bridges between two rows, every fourth column, shifted by two from one pair of rows to the next. */
+function heavyHexRows({
+  rows,
+  columns,
+  firstBridges,
+  isTrimmed,
+}: {
+  readonly rows: number;
+  readonly columns: number;
+  readonly firstBridges: readonly [number, number];
+  readonly isTrimmed: boolean;
+}): CouplingEdge[] {
+  const edges: CouplingEdge[] = [];
+  let next = 0;
+  let bridges: (readonly [column: number, qubit: number])[] = [];
+  for (let row = 0; row < rows; row++) {
+    const from = isTrimmed && row === rows - 1 ? 1 : 0;
+    const to = isTrimmed && row === 0 ? columns - 1 : columns;
+    const start = next - from;
+    for (let column = from; column + 1 < to; column++) edges.push([start + column, start + column + 1]);
+    for (const [column, bridge] of bridges) edges.push([bridge, start + column]);
+    next = start + to;
+    bridges = [];
+    if (row === rows - 1) break;
+    for (let column = firstBridges[row % 2]!; column < columns; column += 4) {
+      bridges.push([column, next]);
+      edges.push([start + column, next++]);
+    }
+  }
+  return edges;
+}
 
 function lineEdges(qubitCount: number): [number, number][] {
   return Array.from({ length: qubitCount - 1 }, (_, qubit) => [qubit, qubit + 1]);
