@@ -13,7 +13,7 @@ import { planSweeps } from '../../src/state-vector/planner/plan-sweeps.ts';
 import type { SweepShape } from '../../src/state-vector/vector-program.ts';
 import { simulatePlainly } from './plain-simulator.ts';
 import { createPlainState, interpretProgram, type PlainState } from './program-interpreter.ts';
-import { PARAMETER_VALUES, randomInstructions } from './random-instructions.ts';
+import { PARAMETER_VALUES, randomInstructions, randomUnitary } from './random-instructions.ts';
 import { largestDifference, layoutFor, readFrame, runPlan } from './run-plan.ts';
 
 /** A hundred operations round a few times each to 2^-53 of amplitudes below 1; some ten times of that seen at worst. */
@@ -109,6 +109,39 @@ describe('planSweeps', () => {
     // Matrices take the runs before them in.
     const matrix = lower(gate('h', [0]), { kind: 'unitary', qubits: [0, 1], matrix: IDENTITY });
     expect([matrix.sets, matrix.operations.count]).toEqual([false, 1]);
+  });
+
+  test('prepares what a matrix makes of two qubits in |0> or |1> by one rotation each and a sign', () => {
+    const random = new Random(31);
+    const shape = { laneQubits: 2, blockQubits: 2, tileQubits: 4, lowQubits: 2, tableQubits: 2 };
+    const [swap, bell] = [new Float64Array(32), new Float64Array(32)];
+    for (let column = 0; column < 4; column++) {
+      const [a, b] = [column & 1, column >> 1];
+      swap[2 * (4 * (b + 2 * a) + column)] = 1;
+      // Both eigenvalues of each qubit's density matrix are 1/2.
+      for (const bit of [0, 1])
+        bell[2 * (4 * (bit + 2 * (bit ^ b)) + column)] = a * bit === 1 ? -Math.SQRT1_2 : Math.SQRT1_2;
+    }
+    const matrices = [IDENTITY, swap, bell, ...Array.from({ length: 20 }, () => randomUnitary(random, 2))];
+    for (const matrix of matrices) {
+      for (const ones of [[], [1], [0], [2, 1]]) {
+        const instructions: UnitaryKind[] = [
+          ...ones.map((qubit) => gate('x', [qubit])),
+          { kind: 'unitary', qubits: [2, 0], matrix },
+          { kind: 'unitary', qubits: [1, 3], matrix },
+          gate('ry', [0], [0.4]),
+          { kind: 'unitary', qubits: [0, 1], matrix },
+        ];
+        const planned = runPlan(instructions, 4, shape, {}, true);
+        expect(largestDifference(planned, simulatePlainly(instructions, 4))).toBeLessThan(TOLERANCE);
+      }
+    }
+    const pair = lowerCircuit([{ kind: 'unitary', qubits: [0, 1], matrix: matrices[5]! }], 2, {
+      startsAtZero: true,
+    });
+    const rotations = [...pair.operations.kinds].filter((kind) => kind === OperationKind.rotationY);
+    expect([pair.sets, rotations.length]).toEqual([true, 2]);
+    expect([...pair.operations.kinds]).not.toContain(OperationKind.matrix);
   });
 
   test('gives the amplitudes of larger circuits, whose tiles are scattered', () => {

@@ -6,6 +6,7 @@ import type {
   UnitaryInstruction,
 } from '../../circuit/instruction.ts';
 import { type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
+import { decomposePair } from './decompose-pair.ts';
 import { FrameLowering } from './frame-lowering.ts';
 import type { LoweredCircuit } from './lowered-circuit.ts';
 import { type NotSink, PendingNots } from './pending-nots.ts';
@@ -255,8 +256,22 @@ class CircuitLowering implements NotSink {
       return;
     }
     this.#settle(qubits);
-    if (qubits.length === 1) this.#frame.unitary(this.#wireOf[qubits[0]!]!, matrix);
-    else this.#frame.matrix(this.#wireOf[qubits[0]!]!, this.#wireOf[qubits[1]!]!, matrix);
+    const [a, b] = qubits.map((qubit) => this.#wireOf[qubit]!) as [number, number];
+    if (qubits.length === 1) this.#frame.unitary(a, matrix);
+    else if (this.#frame.knownBit(a) < 0 || this.#frame.knownBit(b) < 0) this.#frame.matrix(a, b, matrix);
+    else this.#preparePair(a, b, matrix);
+  }
+
+  /** What a matrix makes of a known state of two wires takes fewer operations than the matrix. */
+  #preparePair(a: number, b: number, matrix: Float64Array): void {
+    const column = this.#frame.knownBit(a) + 2 * this.#frame.knownBit(b);
+    for (const wire of [a, b]) if (this.#frame.knownBit(wire) === 1) this.#frame.pauliX(wire);
+    const amplitudes = Array.from({ length: 8 }, (_, i) => matrix[2 * (4 * (i >> 1) + column) + (i & 1)]!);
+    const { angle, first, second } = decomposePair(amplitudes);
+    this.#frame.rotateY(a, angle);
+    this.executeNot(a, b);
+    this.#frame.unitary(a, first);
+    this.#frame.unitary(b, second);
   }
 
   /** Each Pauli string is a parity in its own basis. */
