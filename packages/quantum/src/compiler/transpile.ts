@@ -1,28 +1,22 @@
 import { type Clock, InvalidArgumentError, Random } from '@qedge/core';
 import type { Circuit } from '../circuit/circuit.ts';
-import type { CompilationState } from './pass.ts';
-import { PassManager, type PassRecord, type Stages, untilUnchanged } from './pass-manager.ts';
-import { trivialLayout } from './passes/choose-layout.ts';
-import { commutativeCancellation } from './passes/commutative-cancellation.ts';
-import { optimizeOneQubitGates } from './passes/optimize-one-qubit-gates.ts';
-import { removeResetInZeroState } from './passes/remove-reset-in-zero-state.ts';
-import { sabreRouting } from './passes/sabre-routing.ts';
-import { unrollThreeQubitGates } from './passes/unroll-three-qubit-gates.ts';
+import { type OptimizationLevel, type PresetOptions, presetStages } from './levels/preset-stages.ts';
+import type { Preserved } from './pass.ts';
+import { PassManager, type PassRecord, type Stages } from './pass-manager.ts';
 import { checkTarget, type Target } from './target/target.ts';
-import { translateToBasis } from './translation/translate-to-basis.ts';
-
-/**
- * How much the compiler does. 0: what is needed to run, with qubit `i` on physical qubit `i`. 1 (the default): few layouts and
- * routings, cancels and merges gates. 2: many layouts and routings; slower by about ten times.
- */
-export type OptimizationLevel = 0 | 1 | 2;
 
 /** How a circuit is to be compiled. */
-export interface TranspileOptions {
-  /** Decides random layouts and ties; default 0. Equal seeds give equal circuits. */
+export interface TranspileOptions extends PresetOptions {
+  /** Decides layouts and ties; default 0. Equal seeds give equal circuits, whatever runs the attempts. */
   readonly seed?: number;
-  /** Default 1. */
+  /** Default 2. */
   readonly level?: OptimizationLevel;
+  /** After this time the compiler settles for the best it has, which then depends on the machine. Default none. */
+  readonly timeBudgetMs?: number;
+  /** Changes the stages of the level, for passes of one's own. */
+  readonly customize?: (stages: Stages) => Stages;
+  /** Called after every pass. */
+  readonly onPass?: (record: PassRecord) => void;
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
 }
@@ -35,16 +29,22 @@ export interface TranspileResult {
   readonly initialLayout: readonly number[];
   /** The same at the end, after the swaps. */
   readonly finalLayout: readonly number[];
+  /** Swaps that routing inserted, before any was merged away. */
+  readonly swapsAdded: number;
+  /** What all passes together keep of the original: the weakest of what each of them keeps. */
+  readonly preserves: Preserved;
   /** What each pass did, in order. */
   readonly passes: readonly PassRecord[];
 }
 
 /**
- * Compiles a circuit for a target. Free parameters survive. Spare qubits start and end in |0>. The effect is the same up to a
- * global phase; {@link verifyEquivalence} checks it.
+ * Compiles a circuit for a target. Free parameters stay free, barriers, measurements, resets and control flow stay in order. Spare
+ * qubits start and end in |0>. The effect is the same up to a global phase and the layouts; {@link verifyEquivalence} checks it.
  *
  * @throws InvalidArgumentError when the circuit does not fit the target, UnsupportedError when its gates cannot be made there,
  *   CancelledError once the signal is aborted.
+ * @example
+ * const { circuit, finalLayout } = await transpile(new Circuit(3).h(0).cx(0, 2), heavyHexTarget(27), { level: 3, seed: 7 });
  */
 export async function transpile(
   circuit: Circuit,
@@ -58,8 +58,10 @@ export async function transpile(
       actual: circuit.qubitCount,
     });
   }
-  const { level = 1, seed = 0 } = options;
-  const start: CompilationState = {
+  const { level = 2, seed = 0, customize = (stages) => stages } = options;
+  checkBudget(options);
+  const manager = new PassManager(customize(presetStages(level, target, options)));
+  const start = {
     circuit,
     target,
     interactions: null,
@@ -67,50 +69,28 @@ export async function transpile(
     finalLayout: null,
     properties: new Map(),
   };
-  const { state, records } = await new PassManager(presetStages(level)).run(start, {
-    ...options,
-    random: new Random(seed),
-  });
+  const { state, records } = await manager.run(start, { ...options, random: new Random(seed) });
   return {
     circuit: state.circuit,
     initialLayout: state.initialLayout!,
     finalLayout: state.finalLayout!,
+    swapsAdded: Number(state.properties.get('swapsAdded') ?? 0),
+    preserves: records.find(({ preserves }) => preserves !== 'unitary')?.preserves ?? 'unitary',
     passes: records,
   };
 }
 
-/** The stages of a level. @throws InvalidArgumentError for another level. */
-export function presetStages(level: OptimizationLevel): Stages {
-  const prepare = [
-    removeResetInZeroState(),
-    commutativeCancellation(),
-    unrollThreeQubitGates(),
-    commutativeCancellation(),
-  ];
-  const polish = [commutativeCancellation(), optimizeOneQubitGates()];
-  switch (level) {
-    case 0:
-      return {
-        init: [removeResetInZeroState(), unrollThreeQubitGates()],
-        layout: [trivialLayout],
-        routing: [sabreRouting({ layouts: 1, rounds: 0, trials: 1 })],
-        translation: [translateToBasis()],
-      };
-    case 1:
-      return {
-        init: prepare,
-        routing: [sabreRouting({ layouts: 3, rounds: 2, trials: 2 })],
-        translation: [translateToBasis()],
-        optimization: [untilUnchanged(polish, 2)],
-      };
-    case 2:
-      return {
-        init: prepare,
-        routing: [sabreRouting({ layouts: 20, rounds: 3, trials: 4 })],
-        translation: [translateToBasis()],
-        optimization: [untilUnchanged(polish, 3)],
-      };
-    default:
-      throw new InvalidArgumentError('Unknown optimisation level', { expected: '0, 1 or 2', actual: level });
+function checkBudget({ timeBudgetMs, trials }: TranspileOptions): void {
+  if (timeBudgetMs !== undefined && !(timeBudgetMs >= 0)) {
+    throw new InvalidArgumentError('A time budget is not usable', {
+      expected: 'milliseconds >= 0',
+      actual: timeBudgetMs,
+    });
+  }
+  if (trials !== undefined && !(Number.isInteger(trials) && trials >= 1)) {
+    throw new InvalidArgumentError('A number of trials is not usable', {
+      expected: 'an integer >= 1',
+      actual: trials,
+    });
   }
 }

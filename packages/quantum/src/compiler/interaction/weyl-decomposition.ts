@@ -139,7 +139,8 @@ function rotatePair(p: number, q: number): number {
   const oi = 2 * squareIm[pq]!;
   const angle = Math.atan2(2 * (dr * or + di * oi), dr * dr + di * di - or * or - oi * oi) / 4;
   const sine = Math.sin(angle);
-  if (Math.abs(or) + Math.abs(oi) < 1e-17) return 0;
+  // Rounding: where eigenvalues are equal it would turn by any angle, for ever.
+  if (Math.abs(or) + Math.abs(oi) < CONVERGED) return 0;
   if (sine !== 0) turnPair(p, q, Math.cos(angle), sine);
   return Math.abs(sine);
 }

@@ -1,0 +1,88 @@
+import { InvalidArgumentError } from '@qedge/core';
+import { trivialLayout } from '../layout/trivial-layout.ts';
+import { vf2Layout, vf2PostLayout } from '../layout/vf2-layout.ts';
+import { liftToffolisPass } from '../optimizer/lift-toffolis.ts';
+import { forAllToAll, quickOptimizer, thoroughOptimizer } from '../optimizer/optimizer-settings.ts';
+import { type Stages, untilUnchanged } from '../pass-manager.ts';
+import { commutativeCancellation } from '../passes/commutative-cancellation.ts';
+import { inverseCancellation } from '../passes/inverse-cancellation.ts';
+import { optimizeOneQubitGates } from '../passes/optimize-one-qubit-gates.ts';
+import { removeResetInZeroState } from '../passes/remove-reset-in-zero-state.ts';
+import { unrollThreeQubitGates } from '../passes/unroll-three-qubit-gates.ts';
+import { basicSwap } from '../routing/basic-swap.ts';
+import { routingOfLevel } from '../routing/routing-settings.ts';
+import { sabreRouting } from '../routing/sabre-routing.ts';
+import type { TrialExecutor } from '../routing/trial-executor.ts';
+import type { Target } from '../target/target.ts';
+import { translateToBasis } from '../translation/translate-to-basis.ts';
+import {
+  collectIntoInteractions,
+  optimizeLogically,
+  routeInteractions,
+  synthesizeBlocks,
+} from './interaction-passes.ts';
+
+/**
+ * How much the compiler does.
+ *
+ * - 0: what is needed to run, qubit `i` on physical qubit `i`, swaps where they are needed.
+ * - 1: few layouts and routings; cancels inverse gates, merges one-qubit gates.
+ * - 2: optimises and routes as interactions, with few attempts.
+ * - 3: the same with a wider search and many attempts.
+ */
+export type OptimizationLevel = 0 | 1 | 2 | 3;
+
+/** What {@link presetStages} may be told. */
+export interface PresetOptions {
+  /** Starting layouts to try at levels 1 to 3; default what the level says. */
+  readonly trials?: number | undefined;
+  /** Runs the attempts of levels 2 and 3; default: in this thread. */
+  readonly executor?: TrialExecutor | undefined;
+}
+
+/** The stages of a level for a target. @throws InvalidArgumentError for another level. */
+export function presetStages(level: OptimizationLevel, target: Target, options: PresetOptions = {}): Stages {
+  switch (level) {
+    case 0:
+      return {
+        init: [unrollThreeQubitGates()],
+        layout: [trivialLayout()],
+        routing: [basicSwap()],
+        translation: [translateToBasis()],
+      };
+    case 1:
+      return {
+        init: [removeResetInZeroState(), unrollThreeQubitGates(), inverseCancellation()],
+        layout: [vf2Layout({ stepsPerAttempt: 1000, attempts: 6 })],
+        routing: [sabreRouting(options.trials === undefined ? {} : { layouts: options.trials })],
+        translation: [translateToBasis()],
+        optimization: [commutativeCancellation(), optimizeOneQubitGates(), vf2PostLayout()],
+      };
+    case 2:
+    case 3:
+      return stagesOfInteractions(level, target, options);
+    default:
+      throw new InvalidArgumentError('Unknown optimisation level', {
+        expected: '0, 1, 2 or 3',
+        actual: level,
+      });
+  }
+}
+
+function stagesOfInteractions(level: 2 | 3, target: Target, { trials, executor }: PresetOptions): Stages {
+  const preset = level === 2 ? quickOptimizer : thoroughOptimizer;
+  const optimizer = target.couplingEdges === null ? forAllToAll(preset) : preset;
+  const routing = routingOfLevel(level);
+  const effort = trials === undefined ? routing : { ...routing, layouts: trials, patience: trials };
+  return {
+    init: [
+      removeResetInZeroState(),
+      liftToffolisPass,
+      collectIntoInteractions(),
+      optimizeLogically(optimizer),
+    ],
+    routing: [routeInteractions(effort, optimizer, executor)],
+    translation: [synthesizeBlocks(), translateToBasis()],
+    optimization: [untilUnchanged([optimizeOneQubitGates(), commutativeCancellation()], 3), vf2PostLayout()],
+  };
+}
