@@ -5,7 +5,7 @@ import { type Rotation, rotationOfMatrix } from '../translation/rotation.ts';
 import { Interaction, type InteractionCircuit, InteractionKind } from './interaction.ts';
 import { factorKronecker, followWithSwap } from './matrix4.ts';
 import { placeOnWires } from './place-on-wires.ts';
-import { coreCost, localsAfterCore, TwoQubitClass } from './two-qubit-class.ts';
+import { coreCost, halfTurnsOf, localsAfterCore, TwoQubitClass } from './two-qubit-class.ts';
 import { WireFrames } from './wire-frames.ts';
 
 const HALF_PI = Math.PI / 2;
@@ -92,7 +92,7 @@ export class InteractionBuilder {
       return;
     }
     // exp(i pi/2 n.sigma (x) m.sigma) is a half turn of both wires.
-    const halfTurns = Math.round(angle / HALF_PI);
+    const halfTurns = halfTurnsOf(angle);
     const rest = angle - halfTurns * HALF_PI;
     if (halfTurns % 2 !== 0) {
       this.#frames.turnFirst(a, axes, 0);
@@ -112,9 +112,8 @@ export class InteractionBuilder {
     const found = classifier.classify(own);
     if (found.isCore) {
       const [axes, angle] = [found.axes.slice(), found.angle];
-      const locals = localsAfterCore(own, angle, axes);
+      this.#rotateFirst(a, b, localsAfterCore(own, angle, axes));
       this.#pushCore(a, b, axes, angle);
-      this.#rotateFirst(a, b, locals);
     } else if (found.cost === 0) this.#rotateFirst(a, b, factorKronecker(own));
     else if (found.isSwap && this.#relabelSwaps) {
       // The swap comes before the frames: pushed behind them it exchanges them.

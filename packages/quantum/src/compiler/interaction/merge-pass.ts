@@ -6,7 +6,7 @@ import { multiply2 } from './matrix2.ts';
 import { coreMatrix, exchangeWires, factorKronecker, followWithSwap, multiply4 } from './matrix4.ts';
 import { placeOnWires } from './place-on-wires.ts';
 import { StepTable } from './step-table.ts';
-import { coreCost, localsAfterCore, TwoQubitClass } from './two-qubit-class.ts';
+import { coreCost, halfTurnsOf, localsAfterCore, TwoQubitClass } from './two-qubit-class.ts';
 import { rotateAxisBack, WireFrames } from './wire-frames.ts';
 
 /** Which merges a pass makes. */
@@ -361,7 +361,7 @@ export class Merger {
   /** Gives a core an angle; half turns, and what is nothing at all, leave it. */
   #setCoreAngle(p: number, angle: number): void {
     const { table } = this;
-    const halfTurns = Math.round(angle / HALF_PI);
+    const halfTurns = halfTurnsOf(angle);
     const rest = angle - halfTurns * HALF_PI;
     if (halfTurns % 2 !== 0) {
       for (let place = 0; place < 2; place++) {

@@ -17,6 +17,11 @@ export function coreCost(angle: number): 0 | 1 | 2 {
   return rest > QUARTER_PI - ANGLE_TOLERANCE ? 1 : 2;
 }
 
+/** How many half turns (pi/2 in a core's angle) are to be taken from a core so that at most pi/4 are left, of either sign. */
+export function halfTurnsOf(angle: number): number {
+  return Math.abs(angle) <= QUARTER_PI + ANGLE_TOLERANCE ? 0 : Math.round(angle / HALF_PI);
+}
+
 /** What a two-qubit unitary is up to one-qubit gates. Made once and used for many. */
 export class TwoQubitClass {
   /** How many cx it needs, 0..3. */
