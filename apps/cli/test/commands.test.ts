@@ -185,6 +185,7 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       const missing = await qedge('simulate', 'turned.qasm', '--json');
       expect(missing.exitCode).toBe(1);
       expect(JSON.parse(missing.stdout).error.code).toBe('INVALID_ARGUMENT');
+      expect(JSON.parse(missing.stdout).error.remedy).toBe('Pass --param theta=<value>');
     });
 
     it('simulate refuses what no memory holds, with the bytes', async () => {

@@ -1,5 +1,11 @@
-import { systemClock } from '@qedge/core';
-import { type AmplitudePrecision, drawCircuit, type QuantumState, type SampleCounts } from '@qedge/quantum';
+import { InvalidArgumentError, systemClock } from '@qedge/core';
+import {
+  type AmplitudePrecision,
+  type Circuit,
+  drawCircuit,
+  type QuantumState,
+  type SampleCounts,
+} from '@qedge/quantum';
 import { createStateVectorSimulator } from '@qedge/quantum/node';
 import { type Command, Option } from 'commander';
 import { readCircuit } from '../circuit-input.ts';
@@ -67,6 +73,7 @@ export function simulateCommand(): Command {
     async (context, path, options): Promise<CommandResult<SimulateReport>> => {
       const startMs = systemClock.nowMs();
       const circuit = await readCircuit(path);
+      requireParameters(circuit, options.param);
       const parsedMs = systemClock.nowMs();
       using simulator = await createStateVectorSimulator({
         precision: options.precision,
@@ -102,6 +109,25 @@ export function simulateCommand(): Command {
       return { json, text: options.draw ? `${drawCircuit(circuit)}\n${text}` : text };
     },
   );
+}
+
+/** @throws InvalidArgumentError naming the parameters that have no value, and the values that have no parameter. */
+function requireParameters({ parameterNames }: Circuit, values: SimulateOptions['param']): void {
+  const missing = parameterNames.filter((name) => !Object.hasOwn(values, name));
+  if (missing.length > 0) {
+    throw new InvalidArgumentError('The circuit has parameters without a value', {
+      expected: `values for ${missing.join(', ')}`,
+      actual: Object.keys(values).join(', ') || 'none',
+      remedy: `Pass ${missing.map((name) => `--param ${name}=<value>`).join(' ')}`,
+    });
+  }
+  const unknown = Object.keys(values).filter((name) => !parameterNames.includes(name));
+  if (unknown.length === 0) return;
+  throw new InvalidArgumentError('The circuit has no such parameter', {
+    expected: parameterNames.join(', ') || 'no parameters',
+    actual: unknown.join(', '),
+    remedy: `Leave out ${unknown.map((name) => `--param ${name}=...`).join(' ')}`,
+  });
 }
 
 function firstAmplitudes(state: QuantumState, count: number): SimulateReport['amplitudes'] {

@@ -1,5 +1,3 @@
-import { closeSync } from 'node:fs';
-
 /** A file in memory that is mapped readable and executable; code is written to the file. */
 export interface Slab {
   readonly descriptor: number;
@@ -16,8 +14,13 @@ interface Gap {
 
 /** Which parts of slabs are free. Lengths are whole multiples of the alignment of functions. */
 export class CodeSlabs {
+  readonly #closeFile: (descriptor: number) => void;
   #slabs: Slab[] = [];
   #gaps: Gap[] = [];
+
+  constructor(closeFile: (descriptor: number) => void) {
+    this.#closeFile = closeFile;
+  }
 
   /** Takes a slab whose whole length is free. */
   add(slab: Slab): void {
@@ -59,7 +62,7 @@ export class CodeSlabs {
 
   /** Closes the files; code stays mapped. */
   close(): void {
-    for (const { descriptor } of this.#slabs) closeSync(descriptor);
+    for (const { descriptor } of this.#slabs) this.#closeFile(descriptor);
     this.#slabs = [];
     this.#gaps = [];
   }

@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, writeSync } from 'node:fs';
+import { ftruncateSync, writeSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { CapabilityUnavailableError, UseAfterReleaseError } from '@qedge/core';
 import { type Koffi, loadKoffi } from '@qedge/core/node';
@@ -43,6 +43,8 @@ interface LibraryCalls {
   readonly munmap: (at: number, bytes: number) => number;
   readonly memcpy: (to: number, from: Uint8Array, bytes: number) => void;
   readonly memfdCreate: (name: string, flags: number) => number;
+  /** Not that of Node, which warns in worker threads of files that it has not opened. */
+  readonly close: (file: number) => number;
 }
 
 /**
@@ -60,7 +62,7 @@ export class ExecutableMemory {
   /** Of every kernel: a function of one address. */
   readonly kernelType: ReturnType<Koffi['proto']>;
   readonly #calls: LibraryCalls;
-  readonly #slabs = new CodeSlabs();
+  readonly #slabs: CodeSlabs;
   /** Why the first way does not work; it is tried once. */
   #memfdFailure: string | null = null;
   #disposed = false;
@@ -83,7 +85,9 @@ export class ExecutableMemory {
     }
     this.koffi = loaded.koffi;
     this.kernelType = loaded.koffi.proto('void', ['int64_t']);
-    this.#calls = bindLibraryCalls(loaded.koffi);
+    const calls = bindLibraryCalls(loaded.koffi);
+    this.#calls = calls;
+    this.#slabs = new CodeSlabs((descriptor) => calls.close(descriptor));
   }
 
   /**
@@ -143,20 +147,20 @@ export class ExecutableMemory {
   }
 
   #openSlab(byteLength: number): Slab | string {
-    const { mmap, memfdCreate } = this.#calls;
+    const { mmap, memfdCreate, close } = this.#calls;
     let descriptor = memfdCreate('qedge-code', MFD_CLOEXEC | MFD_NOEXEC_SEAL);
     if (descriptor < 0) descriptor = memfdCreate('qedge-code', MFD_CLOEXEC);
     if (descriptor < 0) return this.#failure('memfd_create');
     try {
       ftruncateSync(descriptor, byteLength);
     } catch (error) {
-      closeSync(descriptor);
+      close(descriptor);
       return `ftruncate of the memfd failed (${(error as Error).message})`;
     }
     const address = mmap(0, byteLength, PROT_READ_EXECUTE, MAP_SHARED, descriptor, 0);
     if (address !== MAP_FAILED) return { descriptor, address, byteLength };
     const failure = this.#failure('mmap(PROT_EXEC) of a memfd');
-    closeSync(descriptor);
+    close(descriptor);
     return failure;
   }
 
@@ -189,6 +193,7 @@ function bindLibraryCalls(koffi: Koffi): LibraryCalls {
     munmap: library.func('munmap', 'int', ['int64_t', 'size_t']),
     memcpy: library.func('memcpy', 'void', ['int64_t', 'const uint8_t *', 'size_t']),
     memfdCreate: library.func('memfd_create', 'int', ['str', 'uint32_t']),
+    close: library.func('close', 'int', ['int']),
   };
 }
 
