@@ -29,7 +29,7 @@ export function liftToffolis(circuit: Circuit): Circuit {
   const search = new NetworkSearch(circuit);
   const replacements = new Map<number, Instruction[]>();
   for (let i = 0; i < search.effects.length; i++) {
-    if (search.taken[i] || search.effects[i]!.cost === 0) continue;
+    if (search.taken[i] || search.effects[i]!.cost <= 0) continue;
     for (const third of search.thirdQubits(i)) {
       const found = search.match(i, third);
       if (found === null) continue;

@@ -141,8 +141,9 @@ function appendNetwork(
     goal[wire] = output;
   });
   appendPermutation(builder, wires, goal);
-  wires.forEach((wire, place) => {
-    const [from, to] = [initial[place]!, current[place]!];
-    builder.rotate(wire, rotationBetween([from.z, from.x], [to.z, to.x]));
+  network.wireOfOutput.forEach((wire, output) => {
+    // What comes from a wire is in that wire's basis.
+    const [from, to] = [initial[wire]!, current[output]!];
+    builder.rotate(wires[output]!, rotationBetween([from.z, from.x], [to.z, to.x]));
   });
 }
