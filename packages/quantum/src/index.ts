@@ -89,6 +89,9 @@ export {
   powerInstruction,
 } from './circuit/transform-instruction.ts';
 export { estimateResources, type ResourceEstimate } from './compiler/estimate-resources.ts';
+export { denseLayout } from './compiler/layout/dense-layout.ts';
+export { trivialLayout } from './compiler/layout/trivial-layout.ts';
+export { vf2Layout, vf2PostLayout } from './compiler/layout/vf2-layout.ts';
 export { type OptimizationLevel, type PresetOptions, presetStages } from './compiler/levels/preset-stages.ts';
 export type { CompilationState, Pass, PassContext, Preserved } from './compiler/pass.ts';
 export {
@@ -103,13 +106,13 @@ export {
   type Stages,
   untilUnchanged,
 } from './compiler/pass-manager.ts';
-export { greedyLayout, trivialLayout } from './compiler/passes/choose-layout.ts';
 export { commutativeCancellation } from './compiler/passes/commutative-cancellation.ts';
 export { inverseCancellation } from './compiler/passes/inverse-cancellation.ts';
 export { optimizeOneQubitGates } from './compiler/passes/optimize-one-qubit-gates.ts';
 export { removeResetInZeroState } from './compiler/passes/remove-reset-in-zero-state.ts';
-export { type SabreOptions, sabreRouting } from './compiler/passes/sabre-routing.ts';
 export { unrollThreeQubitGates } from './compiler/passes/unroll-three-qubit-gates.ts';
+export { basicSwap } from './compiler/routing/basic-swap.ts';
+export { type SabreOptions, sabreLayout, sabreRouting } from './compiler/routing/sabre-routing.ts';
 export {
   type DecouplingOptions,
   type DecouplingSequence,

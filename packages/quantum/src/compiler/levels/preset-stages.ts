@@ -77,6 +77,7 @@ function stagesOfInteractions(level: 2 | 3, target: Target, { trials, executor }
   return {
     init: [
       removeResetInZeroState(),
+      inverseCancellation(),
       liftToffolisPass,
       collectIntoInteractions(),
       optimizeLogically(optimizer),
