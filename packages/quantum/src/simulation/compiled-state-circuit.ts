@@ -10,7 +10,7 @@ import type { Circuit } from '../circuit/circuit.ts';
 import { ClassicalMemory } from '../circuit/classical-memory.ts';
 import { numberOf } from '../circuit/evaluate-classical.ts';
 import type { PauliSum } from '../operator/pauli-sum.ts';
-import { plainFrame, type StateFrame } from './amplitudes/stored-state.ts';
+import { densePlaces, plainFrame, withGaps, withoutGaps } from './amplitudes/stored-state.ts';
 import { allocateState, checkStateMemory, tryAllocateState } from './engine/allocate-state.ts';
 import { evolveState } from './engine/evolve-state.ts';
 import type { ProgramCache } from './engine/program-cache.ts';
@@ -25,6 +25,7 @@ import { type BranchHost, exploreBranches } from './program/explore-branches.ts'
 import type { SegmentStep } from './program/flatten-circuit.ts';
 import { writeInitialState } from './program/initial-state.ts';
 import { liftAngles } from './program/lift-angles.ts';
+import { liveQubits } from './program/live-qubits.ts';
 import { measuredPart } from './program/measured-part.ts';
 import { orderParameterValues } from './program/parameter-values.ts';
 import { circuitFrame, layOutProgram, type ProgramLayout } from './program/program-layout.ts';
@@ -43,6 +44,8 @@ import type {
 import { checkWidth, StateVector } from './state-vector.ts';
 
 const DEFAULT_LOOP_ROUNDS = 1_000_000;
+/** For fewer vectors of parameters, code of their own takes longer to generate than it saves. */
+const LEAST_BATCH = 64;
 /** How long sampling keeps the event loop waiting. */
 const SLICE_MS = 20;
 
@@ -59,7 +62,7 @@ export class CompiledStateCircuit implements CompiledCircuit {
   readonly #layout: ProgramLayout;
   /** The same for what measurements depend on; made when first needed. */
   #sampled: ProgramLayout | null = null;
-  readonly #runners = new WeakMap<SegmentStep, SegmentRunner>();
+  readonly #runners = new WeakMap<SegmentStep, Map<string, SegmentRunner>>();
   /** By the dense numbers of the qubits of a state. */
   readonly #evolvers = new Map<string, SegmentRunner>();
   readonly #timings = { planSeconds: 0, compileSeconds: 0 };
@@ -89,7 +92,7 @@ export class CompiledStateCircuit implements CompiledCircuit {
     const layout = this.#layoutFor(options.initial);
     const ends: Branch[] = [];
     const random = new Random(options.seed ?? 0);
-    const steps = this.#explore(layout, 1, options, random, (branch) => ends.push(branch));
+    const steps = this.#explore(layout, 1, options, random, null, (branch) => ends.push(branch));
     while (!steps.next().done);
     const { state, frame, memory } = ends[0]!;
     return new StateVector(this.#engine, state, circuitFrame(layout, frame), memory.bits);
@@ -125,22 +128,23 @@ export class CompiledStateCircuit implements CompiledCircuit {
     const width = this.parameterNames.length;
     checkBatch(parameters, width);
     const runner = segment && this.#runnerOf(segment, this.#layout);
+    const count = parameters.length / width;
+    const batch = runner && count >= LEAST_BATCH ? this.#batchOf(runner) : null;
+    if (batch !== null) {
+      const frame = circuitFrame(this.#layout, batch.frame);
+      runSideBySide(batch, runner!, parameters, width, (state, index) => {
+        visit(new StateVector(this.#engine, state, frame), index);
+      });
+      return;
+    }
     const state = allocateState(this.#engine, this.#layout.activeCount);
     try {
-      state.setBasisState();
-      const count = parameters.length / width;
-      const visitFrame = (frame: StateFrame, index: number) => {
-        visit(new StateVector(this.#engine, state, circuitFrame(this.#layout, frame)), index);
-      };
-      const batch = runner && this.#batchOf(runner);
-      if (batch !== null && count >= batch.width) {
-        runSideBySide(batch, runner!, parameters, width, state, visitFrame);
-        return;
-      }
       const start = plainFrame(this.#layout.activeCount, state.qubitCount);
+      if (runner === null) state.setBasisState();
       for (let index = 0; index < count; index++) {
         const values = parameters.subarray(index * width, (index + 1) * width);
-        visitFrame(runner ? runner.run(runner.evaluateAngles(values), state, start, 'zero') : start, index);
+        const frame = runner ? runner.run(runner.evaluateAngles(values), state, start, 'zero') : start;
+        visit(new StateVector(this.#engine, state, circuitFrame(this.#layout, frame)), index);
       }
     } finally {
       state.dispose();
@@ -155,7 +159,8 @@ export class CompiledStateCircuit implements CompiledCircuit {
     if (shots === 0) return Sample.fromOutcomes(bitCount, new Uint32Array(0), new Uint32Array(0));
     const parts: SamplePart[] = [];
     const random = new Random(options.seed ?? 0);
-    const steps = this.#explore(layout, shots, options, random, (branch) => {
+    const live = layout.measures ? liveAfter(layout) : null;
+    const steps = this.#explore(layout, shots, options, random, live, (branch) => {
       try {
         parts.push(sampleBranch(branch, layout, bitCount, random));
       } finally {
@@ -230,6 +235,7 @@ export class CompiledStateCircuit implements CompiledCircuit {
     shots: number,
     { parameters, initial, maxLoopRounds = DEFAULT_LOOP_ROUNDS }: RunOptions,
     random: Random,
+    liveQubits: Uint32Array | null,
     finish: (branch: Branch) => void,
   ): Generator<void, void> {
     this.#checkUsable();
@@ -240,7 +246,8 @@ export class CompiledStateCircuit implements CompiledCircuit {
     const host: BranchHost = {
       random,
       maxLoopRounds,
-      tryAllocate: () => tryAllocateState(this.#engine, activeCount),
+      tryAllocate: (qubitCount) => tryAllocateState(this.#engine, qubitCount),
+      liveQubits,
       begin: () => {
         const state = allocateState(this.#engine, activeCount);
         try {
@@ -259,11 +266,13 @@ export class CompiledStateCircuit implements CompiledCircuit {
       },
       runSegment: (step, state, frame, memory) => {
         this.#checkUsable();
-        const runner = this.#runnerOf(step, layout);
+        const places = densePlaces(frame);
+        const runner = this.#runnerOf(step, layout, places);
         const all = runner.variables.length === 0 ? values : withVariables(values, runner.variables, memory);
         const first = initial === undefined ? 'zero' : 'plain';
         const known = step === program.steps[0] ? first : 'nothing';
-        return runner.run(runner.evaluateAngles(all), state, frame, known);
+        const moved = runner.run(runner.evaluateAngles(all), state, withoutGaps(frame), known);
+        return withGaps(moved, places);
       },
     };
     return exploreBranches(program, shots, host, finish);
@@ -285,11 +294,30 @@ export class CompiledStateCircuit implements CompiledCircuit {
     return initial === undefined ? this.#layout : layOutProgram(this.#circuit, initial);
   }
 
-  #runnerOf(segment: SegmentStep, { activeCount }: ProgramLayout): SegmentRunner {
-    let runner = this.#runners.get(segment);
+  /** @param places the numbers of qubits without those that have left the state; null where none has. */
+  #runnerOf(
+    segment: SegmentStep,
+    { activeCount, places: all }: ProgramLayout,
+    places: readonly number[] | null = null,
+  ): SegmentRunner {
+    let runners = this.#runners.get(segment);
+    if (runners === undefined) {
+      runners = new Map();
+      this.#runners.set(segment, runners);
+    }
+    const key = places === null ? '' : places.join();
+    let runner = runners.get(key);
     if (runner === undefined) {
-      runner = new SegmentRunner(this.#cache, segment, activeCount, this.parameterNames, this.#count);
-      this.#runners.set(segment, runner);
+      const lifted =
+        places === null
+          ? segment
+          : liftAngles(
+              segment.gates,
+              all.map((place) => (place < 0 ? -1 : places[place]!)),
+            );
+      const count = places === null ? activeCount : places.filter((place) => place >= 0).length;
+      runner = new SegmentRunner(this.#cache, lifted, count, this.parameterNames, this.#count);
+      runners.set(key, runner);
     }
     return runner;
   }
@@ -330,6 +358,15 @@ export class CompiledStateCircuit implements CompiledCircuit {
   }
 }
 
+/** Which qubits matter behind each step for what is sampled. */
+function liveAfter({ program, final, places, activeCount }: ProgramLayout): Uint32Array | null {
+  return liveQubits(
+    program,
+    activeCount,
+    final.map(({ qubit }) => places[qubit]!),
+  );
+}
+
 /** The values of parameters, then those of variables. */
 function withVariables(
   values: Float64Array,
@@ -361,8 +398,9 @@ function checkBatch(parameters: Float64Array, width: number): void {
       actual: `${parameters.length} numbers`,
     });
   }
-  const broken = parameters.findIndex((value) => !Number.isFinite(value));
-  if (broken < 0) return;
+  let broken = 0;
+  while (broken < parameters.length && Number.isFinite(parameters[broken]!)) broken++;
+  if (broken === parameters.length) return;
   throw new InvalidArgumentError('A batch has a value that is not usable', {
     expected: 'finite numbers',
     actual: parameters[broken],

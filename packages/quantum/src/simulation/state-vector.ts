@@ -27,6 +27,8 @@ const MOST_LISTED_QUBITS = 27;
 /** A density matrix of 12 qubits has 2^24 entries: 256 MiB. */
 const MOST_KEPT_QUBITS = 12;
 
+const NO_CLBITS = new Uint8Array(0);
+
 /**
  * A pure state: `2^qubitCount` complex amplitudes, those of qubits that no gate touched left out. Index bit `q` is the value of
  * qubit `q`.
@@ -40,12 +42,7 @@ export class StateVector implements QuantumState {
   readonly #engine: StateEngine;
 
   /** Takes ownership of the stored state. Simulators make states. */
-  constructor(
-    engine: StateEngine,
-    stored: StoredState,
-    frame: StateFrame,
-    clbits: Uint8Array = new Uint8Array(0),
-  ) {
+  constructor(engine: StateEngine, stored: StoredState, frame: StateFrame, clbits: Uint8Array = NO_CLBITS) {
     this.qubitCount = frame.qubits.length;
     this.clbits = clbits;
     this.stored = stored;

@@ -52,10 +52,13 @@ export interface LoadedBatch extends Disposable {
   readonly width: number;
   /** Seconds that generating code took. */
   readonly compileSeconds: number;
-  /** `[units, 2, width]`: real parts, then imaginary ones, to be filled before a run. Borrowed until `dispose()`. */
-  readonly units: Float32Array | Float64Array;
-  /** `[2^qubitCount, 2, width]`, by the values of wires: what a run leaves. Borrowed until `dispose()`. */
-  readonly amplitudes: Float32Array | Float64Array;
+  /**
+   * `[units, 3, width]`, to be filled before a run: an angle within an eighth of a turn, and the real and the imaginary part of the power of
+   * `i` that its unit is multiplied with. Borrowed until `dispose()`.
+   */
+  readonly angles: Float32Array | Float64Array;
+  /** What a run leaves, for each set: qubit `w` is wire `w`. Borrowed until `dispose()`. */
+  readonly states: readonly MachineState[];
   /** Runs the circuit on |0...0>. */
   run(): void;
   dispose(): void;
@@ -117,5 +120,12 @@ export interface StateArithmetic extends Disposable {
   bitWeights(state: MachineState, qubit: number): [number, number];
   /** Sets `out` to the amplitudes of `state` whose physical qubit has this value, times a factor, and to 0 elsewhere; may be in place. */
   projectBit(out: MachineState, state: MachineState, qubit: number, bit: 0 | 1, factor: number): void;
+  /**
+   * Sets `out`, which has one qubit less, to the amplitudes of `state` whose physical qubit has this value, times a factor. Qubits above it move
+   * down by one; where it is a lane, the lowest qubit above the lanes takes its place, and those above that one move down.
+   *
+   * @param state at least one qubit above the lanes.
+   */
+  extractBit(out: MachineState, state: MachineState, qubit: number, bit: 0 | 1, factor: number): void;
   dispose(): void;
 }

@@ -186,7 +186,7 @@ const batches: SimulatorConformanceCase = {
     circuit.cx(0, 1).cx(1, 2);
     using compiled = simulator.compile(circuit);
     const random = new Random(3);
-    const vectors = Float64Array.from({ length: 6 * 20 }, () => randomAngle(random));
+    const vectors = Float64Array.from({ length: 6 * 70 }, () => randomAngle(random));
     const seen: number[] = [];
     compiled.runBatch(vectors, (state, index) => {
       seen.push(index);
@@ -200,7 +200,7 @@ const batches: SimulatorConformanceCase = {
     });
     checkAllClose(
       seen,
-      Array.from({ length: 20 }, (_, i) => i),
+      Array.from({ length: 70 }, (_, i) => i),
       0,
       'The order of a batch',
     );

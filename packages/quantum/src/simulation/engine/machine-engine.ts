@@ -22,6 +22,7 @@ export interface MachineEngineFacts {
 export function createMachineEngine(machine: StateMachine, facts: MachineEngineFacts): StateEngine {
   const dispose = () => machine.dispose();
   const { maxBytes = Number.POSITIVE_INFINITY } = facts;
+  const availableBytes = () => Math.min(maxBytes - machine.stateBytesInUse, machine.availableBytes());
   return {
     name: 'state-vector',
     target: machine.isa,
@@ -29,13 +30,13 @@ export function createMachineEngine(machine: StateMachine, facts: MachineEngineF
     precision: machine.element === 'float32' ? 'f32' : 'f64',
     threads: machine.threads,
     maxQubits: MAX_QUBITS,
-    availableBytes: () => Math.min(maxBytes - machine.stateBytesInUse, machine.availableBytes()),
+    availableBytes,
     stateBytes: (qubitCount) =>
       stateBytes(machine.layoutOf(Math.min(qubitCount, 44))) * 2 ** Math.max(0, qubitCount - 44),
     arithmetic: machine.arithmetic,
     allocate: (qubitCount) => machine.createState(qubitCount),
     compile: (request, start) => compileForMachine(machine, request, start),
-    compileBatch: (request) => compileMachineBatch(machine, request),
+    compileBatch: (request) => compileMachineBatch(machine, request, availableBytes()),
     dispose,
     [Symbol.dispose]: dispose,
   };

@@ -68,14 +68,14 @@ export interface ProgramStart {
 export interface EngineBatch extends Disposable {
   readonly planSeconds: number;
   readonly compileSeconds: number;
-  /** Sets that are run at the same time. */
-  readonly width: number;
+  /** The states that runs leave, one for each set that is run at the same time; borrowed until `dispose()`. */
+  readonly states: readonly StoredState[];
+  /** That of all states. */
+  readonly frame: StateFrame;
   /** Works out the numbers of one set. @param angles `[angleCount]`; borrowed during the call. */
   bind(set: number, angles: Float64Array): void;
   /** Runs all sets. */
   run(): void;
-  /** Copies the amplitudes of one set to a state whose other ones are 0, and returns its frame. */
-  read(set: number, state: StoredState): StateFrame;
   dispose(): void;
 }
 

@@ -46,7 +46,10 @@ export function planBatch({ gates, qubitCount }: BatchCircuit, blockQubits: numb
   const kernels: BatchKernel[] = [];
   for (let left = gates.map((_, index) => index); left.length > 0; ) {
     let [best, most] = [0, -1];
+    const first = masks[left[0]!]!;
     for (const block of blocks) {
+      // With the first gate there is always something to do.
+      if ((block & first) !== first) continue;
       let work = 0;
       takeGates(left, masks, block, (gate) => {
         work += COSTS[gates[gate]!.kind];

@@ -1,38 +1,81 @@
-import type { MemoryOperand, Target, Vector } from '@qedge/codegen';
+import type { MemoryOperand, Pointer, Target, Vector } from '@qedge/codegen';
 import type { BatchKernel, BatchStep, RowFactor } from '../batch/plan-batch.ts';
 import { blockQubitsOf, Rotation } from './kernel-registers.ts';
 import { rowOffsets } from './state-addressing.ts';
 
 /** Where things lie, in bytes from the argument block. A complex number is a vector of real parts, then one of imaginary parts. */
 export interface BatchLayout {
+  readonly numberBytes: 4 | 8;
   /** One number per lane. */
   readonly vectorBytes: number;
-  /** A vector of ones. */
-  readonly one: number;
+  /** {@link batchConstants}, a vector each. */
+  readonly constants: number;
+  /** `[units, 3]` vectors: angles within an eighth of a turn, and by which powers of `i` their units are to be multiplied. */
+  readonly angles: number;
+  readonly unitCount: number;
   /** `[units]` complex numbers. */
   readonly units: number;
   /** `[phase steps of a kernel, rows]` complex numbers. */
   readonly factors: number;
+  readonly qubitCount: number;
   /** `[2^qubitCount]` complex numbers. */
   readonly state: number;
+  /** For each lane a state of its own, as machines lay states out, every `stateBytes`. */
+  readonly states: number;
+  readonly stateBytes: number;
   readonly byteLength: number;
 }
 
-/** Lays a batch out: argument block, ones, units, factors, state. */
+/** Polynomials on an eighth of a turn either side: Cephes' `sinf.c`, and fdlibm's `k_sin.c` and `k_cos.c`. Lowest powers first. */
+const SINES = {
+  4: [-1.6666654611e-1, 8.3321608736e-3, -1.9515295891e-4],
+  8: [
+    -0.16666666666666632, 0.00833333333332249, -0.0001984126982985795, 0.0000027557313707070068,
+    -2.5050760253406863e-8, 1.58969099521155e-10,
+  ],
+} as const;
+const COSINES = {
+  4: [4.166664568298827e-2, -1.388731625493765e-3, 2.443315711809948e-5],
+  8: [
+    0.0416666666666666, -0.001388888888887411, 0.00002480158728947673, -2.7557314351390663e-7,
+    2.087572321298175e-9, -1.1359647557788195e-11,
+  ],
+} as const;
+
+/** Numbers that the code of batches needs. */
+export function batchConstants(numberBytes: 4 | 8): readonly number[] {
+  return [1, 0.5, ...SINES[numberBytes], ...COSINES[numberBytes]];
+}
+
+/**
+ * Lays a batch out.
+ *
+ * @param stateBytes of one state of so many qubits on its own.
+ */
 export function layOutBatch(
-  vectorBytes: number,
+  numberBytes: 4 | 8,
+  lanes: number,
   unitCount: number,
   kernels: readonly BatchKernel[],
   qubitCount: number,
+  stateBytes: number,
 ): BatchLayout {
-  const one = 64;
-  const units = one + vectorBytes;
+  const vectorBytes = numberBytes * lanes;
+  // An argument block without fields stands in front.
+  const constants = 64;
+  const angles = constants + batchConstants(numberBytes).length * vectorBytes;
+  const units = angles + 3 * vectorBytes * unitCount;
   const factors = units + 2 * vectorBytes * unitCount;
   const factorCount = kernels.reduce((most, { wires, steps }) => {
     return Math.max(most, steps.filter(({ kind }) => kind === 'phases').length * 2 ** wires.length);
   }, 0);
   const state = factors + 2 * vectorBytes * factorCount;
-  return { vectorBytes, one, units, factors, state, byteLength: state + 2 * vectorBytes * 2 ** qubitCount };
+  const states = state + 2 * vectorBytes * 2 ** qubitCount;
+  return {
+    ...{ numberBytes, vectorBytes, constants, angles, unitCount, units, factors, qubitCount, state, states },
+    stateBytes,
+    byteLength: states + lanes * stateBytes,
+  };
 }
 
 /** Emits a circuit on |0...0> for as many sets of parameters as a vector has lanes. */
@@ -40,22 +83,24 @@ export function emitBatch(
   target: Target<unknown>,
   layout: BatchLayout,
   kernels: readonly BatchKernel[],
-  qubitCount: number,
 ): void {
-  new BatchCode(target, layout, qubitCount).emit(kernels);
+  new BatchCode(target, layout).emit(kernels);
 }
 
 class BatchCode {
   readonly #target: Target<unknown>;
   readonly #layout: BatchLayout;
-  readonly #qubitCount: number;
+  /** Two addresses that move. */
+  readonly #source: Pointer;
+  readonly #destination: Pointer;
   readonly #rows: readonly Vector[];
   readonly #temporaries: readonly Vector[];
 
-  constructor(target: Target<unknown>, layout: BatchLayout, qubitCount: number) {
+  constructor(target: Target<unknown>, layout: BatchLayout) {
     this.#target = target;
     this.#layout = layout;
-    this.#qubitCount = qubitCount;
+    this.#source = target.pointer('source');
+    this.#destination = target.pointer('destination');
     const { traits } = target;
     const rowVectors = 2 * 2 ** blockQubitsOf(traits);
     this.#rows = target.vectors('rows', rowVectors);
@@ -63,49 +108,123 @@ class BatchCode {
   }
 
   emit(kernels: readonly BatchKernel[]): void {
-    const target = this.#target;
-    const local = target.pointer('offset of the block');
-    const memory = target.pointer('rows in memory');
+    this.#emitUnits();
     this.#emitStart();
-    for (const kernel of kernels) {
-      const phases = kernel.steps.filter((step) => step.kind === 'phases');
-      phases.forEach(({ rows }, index) => {
-        this.#emitFactors(rows, index);
-      });
-      const row = 2 * this.#layout.vectorBytes;
-      const others = Array.from({ length: this.#qubitCount }, (_, wire) => wire).filter(
-        (wire) => !kernel.wires.includes(wire),
-      );
-      const mask = others.reduce((sum, wire) => sum + row * 2 ** wire, 0);
-      const places = rowOffsets(kernel.wires.map((wire) => wire + Math.log2(row))).flatMap((offset) => {
-        const place = this.#layout.state + offset;
-        return [place, place + this.#layout.vectorBytes];
-      });
-      const vectors = this.#rows.slice(0, places.length);
-      target.loopSubsets(local, mask, () => {
-        target.addPointers(memory, target.block, local);
-        target.loadAll(vectors, memory, places);
-        target.storeAll(this.#emitSteps(kernel, vectors), memory, places);
-      });
+    for (const kernel of kernels) this.#emitKernel(kernel);
+    this.#emitStates();
+  }
+
+  /** `e^(i angle)` of every angle. */
+  #emitUnits(): void {
+    const target = this.#target;
+    const { angles, units, unitCount, vectorBytes, numberBytes } = this.#layout;
+    const [x, z, sine, cosine, free, re, im] = this.#temporaries as [
+      ...[Vector, Vector, Vector, Vector, Vector, Vector, Vector],
+    ];
+    const sines = 2 + SINES[numberBytes].length;
+    target.offsetPointer(this.#source, target.block, angles);
+    target.offsetPointer(this.#destination, target.block, units);
+    target.loop(unitCount, () => {
+      target.load(x, { base: this.#source, offset: 0 });
+      target.float('multiply', z, x, x);
+      this.#emitPolynomial(sine, z, 2, sines, free);
+      target.float('multiply', sine, sine, z);
+      target.multiplyAdd(sine, x, x);
+      this.#emitPolynomial(cosine, z, sines, sines + COSINES[numberBytes].length, free);
+      target.float('multiply', cosine, cosine, z);
+      target.load(re, this.#constant(0));
+      target.load(im, this.#constant(1));
+      target.fnma(re, im, z);
+      target.multiplyAdd(cosine, z, re);
+      // Times the power of i.
+      target.load(re, { base: this.#source, offset: vectorBytes });
+      target.load(im, { base: this.#source, offset: 2 * vectorBytes });
+      this.#multiply(cosine, sine, re, im, free);
+      target.store(cosine, { base: this.#destination, offset: 0 });
+      target.store(sine, { base: this.#destination, offset: vectorBytes });
+      target.advance(this.#source, 3 * vectorBytes);
+      target.advance(this.#destination, 2 * vectorBytes);
+    });
+  }
+
+  #constant(index: number): MemoryOperand {
+    const { constants, vectorBytes } = this.#layout;
+    return { base: this.#target.block, offset: constants + index * vectorBytes };
+  }
+
+  /** Constants `first` to `end - 1` as coefficients of the powers of `z`. */
+  #emitPolynomial(sum: Vector, z: Vector, first: number, end: number, free: Vector): void {
+    this.#target.load(sum, this.#constant(end - 1));
+    for (let index = end - 2; index >= first; index--) {
+      this.#target.load(free, this.#constant(index));
+      this.#target.multiplyAdd(sum, z, free);
     }
   }
 
   /** The state |0...0>. */
   #emitStart(): void {
     const target = this.#target;
-    const { vectorBytes, one, state } = this.#layout;
+    const { vectorBytes, state, qubitCount } = this.#layout;
     const [number] = this.#temporaries as [Vector];
-    const at = target.pointer('next amplitude');
     target.zero(number);
-    target.copyPointer(at, target.block);
-    target.advance(at, state);
-    target.loop(2 ** this.#qubitCount, () => {
-      target.store(number, { base: at, offset: 0 });
-      target.store(number, { base: at, offset: vectorBytes });
-      target.advance(at, 2 * vectorBytes);
+    target.offsetPointer(this.#destination, target.block, state);
+    target.loop(2 ** qubitCount, () => {
+      target.store(number, { base: this.#destination, offset: 0 });
+      target.store(number, { base: this.#destination, offset: vectorBytes });
+      target.advance(this.#destination, 2 * vectorBytes);
     });
-    target.load(number, { base: target.block, offset: one });
+    target.load(number, this.#constant(0));
     target.store(number, { base: target.block, offset: state });
+  }
+
+  #emitKernel(kernel: BatchKernel): void {
+    const target = this.#target;
+    const { vectorBytes, qubitCount, state } = this.#layout;
+    const phases = kernel.steps.filter((step) => step.kind === 'phases');
+    phases.forEach(({ rows }, index) => {
+      this.#emitFactors(rows, index);
+    });
+    const row = 2 * vectorBytes;
+    const others = Array.from({ length: qubitCount }, (_, wire) => wire).filter(
+      (wire) => !kernel.wires.includes(wire),
+    );
+    const mask = others.reduce((sum, wire) => sum + row * 2 ** wire, 0);
+    const places = rowOffsets(kernel.wires.map((wire) => wire + Math.log2(row))).flatMap((offset) => {
+      return [state + offset, state + offset + vectorBytes];
+    });
+    const vectors = this.#rows.slice(0, places.length);
+    target.loopSubsets(this.#source, mask, () => {
+      target.addPointers(this.#destination, target.block, this.#source);
+      target.loadAll(vectors, this.#destination, places);
+      target.storeAll(this.#emitSteps(kernel, vectors), this.#destination, places);
+    });
+  }
+
+  /** Gives each lane's amplitudes a state of their own: as many as a vector has lanes at a time, word by word. */
+  #emitStates(): void {
+    const target = this.#target;
+    const { numberBytes, vectorBytes, qubitCount, state, states, stateBytes } = this.#layout;
+    const lanes = vectorBytes / numberBytes;
+    const count = Math.min(lanes, 2 ** qubitCount);
+    target.offsetPointer(this.#source, target.block, state);
+    target.offsetPointer(this.#destination, target.block, states);
+    target.loop(2 ** qubitCount / count, () => {
+      for (let lane = 0; lane < lanes; lane++) {
+        for (let index = 0; index < 2 * count; index++) {
+          const part = index % 2;
+          const from = index * vectorBytes + lane * numberBytes;
+          const to = lane * stateBytes + part * vectorBytes + ((index - part) / 2) * numberBytes;
+          for (let word = 0; word < numberBytes; word += 4) {
+            target.moveWord(
+              { base: this.#destination, offset: to + word },
+              { base: this.#source, offset: from + word },
+            );
+          }
+        }
+      }
+      target.advance(this.#source, 2 * count * vectorBytes);
+      target.advance(this.#destination, 2 * vectorBytes);
+    });
   }
 
   #unit(unit: number, part: 0 | 1): MemoryOperand {

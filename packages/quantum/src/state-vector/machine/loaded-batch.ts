@@ -2,10 +2,12 @@ import type { AssembledKernels } from '@qedge/codegen';
 import { UseAfterReleaseError } from '@qedge/core';
 import type { BatchKernel } from '../batch/plan-batch.ts';
 import type { LoadedBatch } from '../state-machine.ts';
-import { type BatchLayout, emitBatch, layOutBatch } from './batch-code.ts';
+import type { StateLayout } from '../vector-program.ts';
+import { type BatchLayout, batchConstants, emitBatch, layOutBatch } from './batch-code.ts';
 import type { ProgramSupport } from './loaded-program.ts';
+import { RegionState } from './machine-state.ts';
 import { bufferOffset, type Region } from './memory-regions.ts';
-import { elementBytes } from './state-addressing.ts';
+import { elementBytes, stateBytes } from './state-addressing.ts';
 
 /** A batch as code, with all its numbers in one region. */
 export class RegionBatch implements LoadedBatch {
@@ -14,35 +16,37 @@ export class RegionBatch implements LoadedBatch {
   readonly #element: 'float32' | 'float64';
   readonly #support: ProgramSupport;
   readonly #layout: BatchLayout;
-  readonly #unitCount: number;
-  readonly #amplitudeCount: number;
+  readonly states: readonly RegionState[];
   readonly #region: Region;
   readonly #assembled: AssembledKernels;
-  #units: Float32Array | Float64Array | null = null;
-  #amplitudes: Float32Array | Float64Array | null = null;
+  #angles: Float32Array | Float64Array | null = null;
   #isDisposed = false;
 
+  /** @param stateLayout of states of so many qubits. */
   constructor(
-    element: 'float32' | 'float64',
     support: ProgramSupport,
     kernels: readonly BatchKernel[],
     unitCount: number,
     qubitCount: number,
+    stateLayout: StateLayout,
   ) {
     const start = performance.now();
+    const { element } = stateLayout;
+    const bytes = elementBytes(element);
     this.width = support.host.traitsOf(element).lanes;
     this.#element = element;
     this.#support = support;
-    this.#unitCount = unitCount;
-    this.#amplitudeCount = 2 ** qubitCount;
-    const layout = layOutBatch(this.width * elementBytes(element), unitCount, kernels, qubitCount);
+    const layout = layOutBatch(bytes, this.width, unitCount, kernels, qubitCount, stateBytes(stateLayout));
     this.#layout = layout;
     this.#region = support.regions.reserve(layout.byteLength, 'a batch of circuits');
     try {
-      this.#view(layout.one, this.width).fill(1);
+      this.#view(0, layout.byteLength / bytes).fill(0);
+      batchConstants(bytes).forEach((constant, index) => {
+        this.#view(layout.constants + index * layout.vectorBytes, this.width).fill(constant);
+      });
       this.#assembled = support.compile(() =>
         support.host.assemble(
-          [{ key: 'batch', emit: (target) => emitBatch(target, layout, kernels, qubitCount) }],
+          [{ key: 'batch', emit: (target) => emitBatch(target, layout, kernels) }],
           this.#region.memory,
           element,
         ),
@@ -51,23 +55,16 @@ export class RegionBatch implements LoadedBatch {
       this.#region.release();
       throw error;
     }
+    this.states = Array.from({ length: this.width }, (_, set) => this.#stateOf(set, stateLayout));
     this.compileSeconds = (performance.now() - start) / 1000;
   }
 
-  get units(): Float32Array | Float64Array {
+  get angles(): Float32Array | Float64Array {
     this.#requireUsable();
-    if (this.#units?.buffer !== this.#region.memory.buffer) {
-      this.#units = this.#view(this.#layout.units, 2 * this.#unitCount * this.width);
+    if (this.#angles?.buffer !== this.#region.memory.buffer) {
+      this.#angles = this.#view(this.#layout.angles, 3 * this.#layout.unitCount * this.width);
     }
-    return this.#units!;
-  }
-
-  get amplitudes(): Float32Array | Float64Array {
-    this.#requireUsable();
-    if (this.#amplitudes?.buffer !== this.#region.memory.buffer) {
-      this.#amplitudes = this.#view(this.#layout.state, 2 * this.#amplitudeCount * this.width);
-    }
-    return this.#amplitudes!;
+    return this.#angles!;
   }
 
   run(): void {
@@ -78,13 +75,22 @@ export class RegionBatch implements LoadedBatch {
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
-    this.#units = this.#amplitudes = null;
+    this.#angles = null;
+    for (const state of this.states) state.dispose();
     this.#assembled.dispose();
     this.#region.release();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** A state in a part of the region, which it does not own. */
+  #stateOf(set: number, layout: StateLayout): RegionState {
+    const { memory, address } = this.#region;
+    const { states, stateBytes: byteLength } = this.#layout;
+    const region = { memory, address: address + states + set * byteLength, byteLength, release() {} };
+    return RegionState.within(region, layout, this.#support.regions);
   }
 
   #view(byteOffset: number, length: number): Float32Array | Float64Array {

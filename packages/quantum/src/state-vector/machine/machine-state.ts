@@ -19,8 +19,20 @@ export class RegionState implements MachineState {
   #disposed = false;
 
   /** @throws CapabilityUnavailableError, with the bytes needed, where there is not enough memory. */
-  constructor(layout: StateLayout, regions: RegionSource, onDispose: () => void) {
+  static reserve(layout: StateLayout, regions: RegionSource, onDispose: () => void): RegionState {
     const region = regions.reserve(stateBytes(layout), `a state of ${layout.qubitCount} qubits`);
+    return new RegionState(layout, regions, region, () => {
+      region.release();
+      onDispose();
+    });
+  }
+
+  /** A state in memory that another one owns. */
+  static within(region: Region, layout: StateLayout, regions: RegionSource): RegionState {
+    return new RegionState(layout, regions, region, () => {});
+  }
+
+  private constructor(layout: StateLayout, regions: RegionSource, region: Region, onDispose: () => void) {
     this.layout = layout;
     this.regions = regions;
     this.#region = region;
@@ -45,7 +57,6 @@ export class RegionState implements MachineState {
     this.#disposed = true;
     this.#chunks = [];
     this.#viewed = null;
-    this.#region.release();
     this.#onDispose();
   }
 

@@ -83,7 +83,7 @@ export class VectorMachine implements StateMachine {
     this.#requireUsable();
     const layout = this.layoutOf(qubitCount);
     const bytes = stateBytes(layout);
-    const state = new RegionState(layout, this.#parts.regions, () => {
+    const state = RegionState.reserve(layout, this.#parts.regions, () => {
       this.#stateBytesInUse -= bytes;
     });
     this.#stateBytesInUse += bytes;
@@ -107,7 +107,7 @@ export class VectorMachine implements StateMachine {
 
   loadBatch(kernels: readonly BatchKernel[], unitCount: number, qubitCount: number): LoadedBatch {
     this.#requireUsable();
-    return new RegionBatch(this.element, this.#support, kernels, unitCount, qubitCount);
+    return new RegionBatch(this.#support, kernels, unitCount, qubitCount, this.layoutOf(qubitCount));
   }
 
   dispose(): void {

@@ -1,5 +1,4 @@
 import { type LoweredCircuit, OperationKind } from '../lowering/lowered-circuit.ts';
-import { writeUnit } from './sine-cosine.ts';
 
 /** The numbers of a lowered circuit for one set of parameters. Reused from one set to the next. */
 export interface OperationValues {
@@ -65,9 +64,13 @@ export function evaluateUnits(
   const { units, parameters, coefficients, offsets } = lowered.units.linear;
   const { unitReal, unitImaginary } = into;
   for (let i = 0; i < units.length; i++) {
-    writeUnit(coefficients[i]! * values[parameters[i]!]! + offsets[i]!, unitReal, unitImaginary, units[i]!);
+    const angle = coefficients[i]! * values[parameters[i]!]! + offsets[i]!;
+    unitReal[units[i]!] = Math.cos(angle);
+    unitImaginary[units[i]!] = Math.sin(angle);
   }
   for (const { unit, factor, evaluate } of lowered.units.general) {
-    writeUnit(factor * evaluate(values), unitReal, unitImaginary, unit);
+    const angle = factor * evaluate(values);
+    unitReal[unit] = Math.cos(angle);
+    unitImaginary[unit] = Math.sin(angle);
   }
 }
