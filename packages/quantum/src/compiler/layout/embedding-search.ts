@@ -35,58 +35,73 @@ export function searchEmbeddings(
   return 'exhausted';
 }
 
-/** One attempt: a depth-first search with a fixed order of wires. */
+/** One attempt: a depth-first search with a fixed order of wires. Nothing is allocated in the loop. */
 class EmbeddingSearch {
-  readonly #pattern: InteractionGraph;
   readonly #graph: CouplingGraph;
   readonly #order: readonly number[];
-  readonly #random: Random | null;
+  /** `[places]` decides between places with equally many free neighbours: below 1. */
+  readonly #preferences: Float64Array;
   readonly #accept: (layout: Int32Array) => boolean;
   readonly #layout: Int32Array;
   /** `[places]` the wire on each; -1 where it is free. */
   readonly #wireAt: Int32Array;
   /** Free neighbours of each place. */
   readonly #freeNeighbours: Int32Array;
+  /** The partners of each wire, in compressed rows. */
+  readonly #partnerOffsets: Int32Array;
+  readonly #partners: Int32Array;
   /** Partners of each wire that are not placed. */
   readonly #openPartners: Int32Array;
+  /** Places still to be tried at each depth, one after the other. */
+  #choices: Int32Array;
+  /** `[depth + 1]` where each depth's begin. */
+  readonly #choiceOffsets: Int32Array;
 
   constructor(
-    pattern: InteractionGraph,
+    { wireCount, partners }: InteractionGraph,
     graph: CouplingGraph,
     order: readonly number[],
     random: Random | null,
     accept: (layout: Int32Array) => boolean,
   ) {
-    this.#pattern = pattern;
     this.#graph = graph;
     this.#order = order;
-    this.#random = random;
+    this.#preferences = Float64Array.from({ length: graph.qubitCount }, () => random?.uniform() ?? 0);
     this.#accept = accept;
-    this.#layout = new Int32Array(pattern.wireCount).fill(-1);
+    this.#layout = new Int32Array(wireCount).fill(-1);
     this.#wireAt = new Int32Array(graph.qubitCount).fill(-1);
     this.#freeNeighbours = Int32Array.from({ length: graph.qubitCount }, (_, place) => graph.degree(place));
-    this.#openPartners = Int32Array.from(pattern.partners, ({ length }) => length);
+    this.#openPartners = Int32Array.from(partners, ({ length }) => length);
+    this.#partnerOffsets = new Int32Array(wireCount + 1);
+    partners.forEach(({ length }, wire) => {
+      this.#partnerOffsets[wire + 1] = this.#partnerOffsets[wire]! + length;
+    });
+    this.#partners = Int32Array.from(partners.flat());
+    this.#choices = new Int32Array(4 * graph.qubitCount);
+    this.#choiceOffsets = new Int32Array(order.length + 2);
   }
 
   run(stepLimit: number): 'accepted' | 'proved' | 'exhausted' {
-    const order = this.#order;
-    if (order.length === 0) return this.#accept(this.#layout) ? 'accepted' : 'proved';
-    /** For each depth the places still to be tried. */
-    const choices: number[][] = [this.#choices(order[0]!)];
-    for (let steps = 0; choices.length > 0; steps++) {
+    const [order, layout, offsets] = [this.#order, this.#layout, this.#choiceOffsets];
+    if (order.length === 0) return this.#accept(layout) ? 'accepted' : 'proved';
+    let depth = 0;
+    let top = this.#collectChoices(order[0]!, 0);
+    for (let steps = 0; depth >= 0; steps++) {
       if (steps >= stepLimit) return 'exhausted';
-      const depth = choices.length - 1;
       const wire = order[depth]!;
-      if (this.#layout[wire]! >= 0) this.#remove(wire);
-      const place = choices[depth]!.pop();
-      if (place === undefined) {
-        choices.pop();
+      if (layout[wire]! >= 0) this.#remove(wire);
+      if (top === offsets[depth]) {
+        depth--;
         continue;
       }
-      this.#put(wire, place);
+      this.#put(wire, this.#choices[--top]!);
       if (!this.#leavesRoom(wire)) continue;
-      if (depth + 1 < order.length) choices.push(this.#choices(order[depth + 1]!));
-      else if (this.#accept(this.#layout)) return 'accepted';
+      if (depth + 1 === order.length) {
+        if (this.#accept(layout)) return 'accepted';
+        continue;
+      }
+      offsets[++depth] = top;
+      top = this.#collectChoices(order[depth]!, top);
     }
     return 'proved';
   }
@@ -94,44 +109,98 @@ class EmbeddingSearch {
   #put(wire: number, place: number): void {
     this.#layout[wire] = place;
     this.#wireAt[place] = wire;
-    for (const neighbour of this.#graph.neighboursOf(place)) this.#freeNeighbours[neighbour]!--;
-    for (const partner of this.#pattern.partners[wire]!) this.#openPartners[partner]!--;
+    this.#addToSurroundings(wire, place, -1);
   }
 
   #remove(wire: number): void {
     const place = this.#layout[wire]!;
     this.#layout[wire] = -1;
     this.#wireAt[place] = -1;
-    for (const neighbour of this.#graph.neighboursOf(place)) this.#freeNeighbours[neighbour]!++;
-    for (const partner of this.#pattern.partners[wire]!) this.#openPartners[partner]!++;
+    this.#addToSurroundings(wire, place, 1);
   }
 
-  /** Whether every placed partner, and the wire itself, still has free neighbours enough for those to come. */
+  #addToSurroundings(wire: number, place: number, change: number): void {
+    const { neighbourOffsets, neighbours } = this.#graph;
+    for (let i = neighbourOffsets[place]!; i < neighbourOffsets[place + 1]!; i++) {
+      this.#freeNeighbours[neighbours[i]!]! += change;
+    }
+    for (let i = this.#partnerOffsets[wire]!; i < this.#partnerOffsets[wire + 1]!; i++) {
+      this.#openPartners[this.#partners[i]!]! += change;
+    }
+  }
+
+  /** Whether the wire and those around it still have free neighbours enough for their partners to come. */
   #leavesRoom(wire: number): boolean {
-    if (this.#freeNeighbours[this.#layout[wire]!]! < this.#openPartners[wire]!) return false;
-    for (const neighbour of this.#graph.neighboursOf(this.#layout[wire]!)) {
-      const owner = this.#wireAt[neighbour]!;
-      if (owner >= 0 && this.#freeNeighbours[neighbour]! < this.#openPartners[owner]!) return false;
+    const { neighbourOffsets, neighbours } = this.#graph;
+    const place = this.#layout[wire]!;
+    if (this.#freeNeighbours[place]! < this.#openPartners[wire]!) return false;
+    for (let i = neighbourOffsets[place]!; i < neighbourOffsets[place + 1]!; i++) {
+      const owner = this.#wireAt[neighbours[i]!]!;
+      if (owner >= 0 && this.#freeNeighbours[neighbours[i]!]! < this.#openPartners[owner]!) return false;
     }
     return true;
   }
 
-  /** Places for a wire, the most promising last: those with fewest free neighbours, so that no holes are left behind. */
-  #choices(wire: number): number[] {
-    const anchors = this.#pattern.partners[wire]!.filter((partner) => this.#layout[partner]! >= 0);
-    const places =
-      anchors.length > 0 ? this.#graph.neighboursOf(this.#layout[anchors[0]!]!) : this.#allPlaces();
-    const fitting = [...places].filter(
-      (place) =>
-        this.#wireAt[place]! < 0 &&
-        this.#freeNeighbours[place]! >= this.#openPartners[wire]! &&
-        anchors.every((anchor) => this.#graph.distance(place, this.#layout[anchor]!) === 1),
-    );
-    this.#random?.shuffle(fitting);
-    return fitting.sort((a, b) => this.#freeNeighbours[b]! - this.#freeNeighbours[a]!);
+  /**
+   * Writes the places for a wire from `start` on, the most promising last: those with fewest free neighbours, so that no holes are
+   * left behind.
+   *
+   * @returns where they end.
+   */
+  #collectChoices(wire: number, start: number): number {
+    const { neighbourOffsets, neighbours, qubitCount } = this.#graph;
+    let anchor = -1;
+    for (let i = this.#partnerOffsets[wire]!; i < this.#partnerOffsets[wire + 1]! && anchor < 0; i++) {
+      anchor = this.#layout[this.#partners[i]!]!;
+    }
+    const from = anchor < 0 ? 0 : neighbourOffsets[anchor]!;
+    const to = anchor < 0 ? qubitCount : neighbourOffsets[anchor + 1]!;
+    this.#reserve(start + to - from);
+    let end = start;
+    for (let i = from; i < to; i++) {
+      const place = anchor < 0 ? i : neighbours[i]!;
+      if (this.#fits(wire, place)) this.#choices[end++] = place;
+    }
+    this.#sortChoices(start, end);
+    return end;
   }
 
-  #allPlaces(): number[] {
-    return Array.from({ length: this.#graph.qubitCount }, (_, place) => place);
+  #fits(wire: number, place: number): boolean {
+    if (this.#wireAt[place]! >= 0 || this.#freeNeighbours[place]! < this.#openPartners[wire]!) return false;
+    const { distances, qubitCount } = this.#graph;
+    for (let i = this.#partnerOffsets[wire]!; i < this.#partnerOffsets[wire + 1]!; i++) {
+      const partnerPlace = this.#layout[this.#partners[i]!]!;
+      if (partnerPlace >= 0 && distances[place * qubitCount + partnerPlace] !== 1) return false;
+    }
+    return true;
+  }
+
+  #reserve(length: number): void {
+    if (length <= this.#choices.length) return;
+    const longer = new Int32Array(2 * length);
+    longer.set(this.#choices);
+    this.#choices = longer;
+  }
+
+  /** By free neighbours, most first. */
+  #sortChoices(start: number, end: number): void {
+    const [choices, ranks, preferences] = [this.#choices, this.#freeNeighbours, this.#preferences];
+    // Few, but for wires without placed partners.
+    if (end - start > SMALL_SORT) {
+      choices.subarray(start, end).sort((a, b) => ranks[b]! + preferences[b]! - ranks[a]! - preferences[a]!);
+      return;
+    }
+    for (let i = start + 1; i < end; i++) {
+      const place = choices[i]!;
+      const rank = ranks[place]! + preferences[place]!;
+      let j = i - 1;
+      for (; j >= start && ranks[choices[j]!]! + preferences[choices[j]!]! < rank; j--) {
+        choices[j + 1] = choices[j]!;
+      }
+      choices[j + 1] = place;
+    }
   }
 }
+
+/** Up to so many are sorted by insertion. */
+const SMALL_SORT = 16;

@@ -7,6 +7,7 @@ import { routingNodesOfCircuit } from './circuit-nodes.ts';
 import { CircuitPlacer } from './place-circuit.ts';
 import { chosenLayout, returnHome, withPlaced } from './route-circuit.ts';
 import { checkLayout, checkReachable } from './route-from.ts';
+import { splitWhereLoopsEnd } from './split-body.ts';
 
 /**
  * Puts a circuit on physical qubits; where a two-qubit gate is not between neighbours, its first qubit is swapped along a shortest
@@ -24,24 +25,32 @@ export function basicSwap(): Pass {
       const layout =
         chosenLayout(state, graph) ?? checkLayout(trivialPlaces(qubitCount, graph), qubitCount, graph);
       throwIfCancelled(signal, 'Routing');
-      return withPlaced(state, layout, routeInOrder(state.circuit, graph, layout));
+      const placer = new CircuitPlacer(state.circuit, layout, (body, places) =>
+        routeBody(body, graph, places),
+      );
+      routeInOrder(state.circuit, graph, placer);
+      return withPlaced(state, layout, placer);
     },
   };
 }
 
-function routeInOrder(circuit: Circuit, graph: CouplingGraph, layout: Int32Array): CircuitPlacer {
-  const placer = new CircuitPlacer(circuit, layout, (body, places) => {
-    const routed = routeInOrder(body, graph, places);
-    returnHome(routed, graph, places, body.qubitCount);
-    return routed.circuit;
-  });
+/** Puts a body of control flow on physical qubits, from a layout and back to it. */
+function routeBody(body: Circuit, graph: CouplingGraph, layout: Int32Array): Circuit {
+  const placer = new CircuitPlacer(body, layout, (inner, places) => routeBody(inner, graph, places));
+  for (const part of splitWhereLoopsEnd(body)) {
+    routeInOrder(part, graph, placer);
+    returnHome(placer, graph, layout, body.qubitCount);
+  }
+  return placer.circuit;
+}
+
+function routeInOrder(circuit: Circuit, graph: CouplingGraph, placer: CircuitPlacer): void {
   const { nodes } = routingNodesOfCircuit(circuit);
   circuit.instructions.forEach((instruction, index) => {
     const { needsNeighbours, wires } = nodes[index]!;
     if (needsNeighbours) bringTogether(placer, graph, wires[0]!, wires[1]!);
     placer.append(instruction);
   });
-  return placer;
 }
 
 function bringTogether(placer: CircuitPlacer, graph: CouplingGraph, a: number, b: number): void {

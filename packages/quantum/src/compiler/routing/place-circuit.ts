@@ -1,6 +1,6 @@
 import { Circuit } from '../../circuit/circuit.ts';
 import { adoptVariables } from '../../circuit/circuit-transform.ts';
-import { type Instruction, isControlFlow } from '../../circuit/instruction.ts';
+import type { Instruction } from '../../circuit/instruction.ts';
 import { placeInstruction } from '../../circuit/place-instruction.ts';
 
 /** Puts a body of control flow on physical qubits, from a layout and back to it. */
@@ -55,9 +55,4 @@ export class CircuitPlacer {
       else this.swap(Math.floor((-1 - step) / n), (-1 - step) % n);
     }
   }
-}
-
-/** True where an instruction holds circuits that have to be routed themselves. */
-export function hasBodies(circuit: Circuit): boolean {
-  return circuit.instructions.some(isControlFlow);
 }

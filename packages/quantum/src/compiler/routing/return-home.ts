@@ -1,4 +1,5 @@
-import { type CouplingMap, UNREACHABLE } from '../target/coupling-graph.ts';
+import { InvalidArgumentError } from '@qedge/core';
+import type { CouplingMap } from '../target/coupling-graph.ts';
 
 /** A place that may hold anything at the end. */
 export const ANYTHING = -1;
@@ -28,7 +29,7 @@ export function swapsToGoals(map: CouplingMap, goals: Int32Array): number[] {
       }
     }
   }
-  for (const leaf of leavesFirst(map)) bringTokenTo(map, goals, leaf.place, leaf.isLater, swap);
+  for (const leaf of leavesFirst(map)) serve(map, goals, leaf.place, leaf.isOpen, swap);
   return swaps;
 }
 
@@ -42,8 +43,8 @@ function gainOfSwap(map: CouplingMap, goals: Int32Array, a: number, b: number): 
   return change(a, b) + change(b, a);
 }
 
-/** Places in an order in which those that come later stay connected, with a test for being later. */
-function leavesFirst(map: CouplingMap): { place: number; isLater: (other: number) => boolean }[] {
+/** Places in an order in which those that come later stay connected, with a test for being among those or itself. */
+function leavesFirst(map: CouplingMap): { place: number; isOpen: (other: number) => boolean }[] {
   const rank = new Int32Array(map.qubitCount).fill(-1);
   const found: number[] = [];
   for (let start = 0; start < map.qubitCount; start++) {
@@ -61,46 +62,51 @@ function leavesFirst(map: CouplingMap): { place: number; isLater: (other: number
     }
   }
   // In breadth-first order every place but the first of its part has an earlier neighbour.
-  return found.toReversed().map((place) => ({ place, isLater: (other) => rank[other]! <= rank[place]! }));
+  return found.toReversed().map((place) => ({ place, isOpen: (other) => rank[other]! <= rank[place]! }));
 }
 
-/** Finds the token that belongs to a place and moves it there over places that are not served yet. */
-function bringTokenTo(
+/**
+ * Moves the token that belongs to a place there, over places that are not served yet; where none does, one that may be anywhere, so
+ * that no other is left behind.
+ */
+function serve(
   map: CouplingMap,
   goals: Int32Array,
   place: number,
   isOpen: (place: number) => boolean,
   swap: (a: number, b: number) => void,
 ): void {
-  if (goals[place] === place) return;
-  const token = goals.indexOf(place);
-  if (token < 0) return;
-  const path = pathBetween(map, token, place, isOpen);
-  for (let i = 1; i < path.length; i++) swap(path[i - 1]!, path[i]!);
+  const isAwaited = goals.includes(place);
+  const isServed = goals[place] === (isAwaited ? place : ANYTHING);
+  if (isServed) return;
+  const path = pathToNearest(map, place, isOpen, (other) => goals[other] === (isAwaited ? place : ANYTHING));
+  for (let i = path.length - 1; i > 0; i--) swap(path[i]!, path[i - 1]!);
 }
 
-function pathBetween(
+/** A shortest way over open places to the nearest one wanted; there must be one. */
+function pathToNearest(
   map: CouplingMap,
-  from: number,
-  to: number,
+  start: number,
   isOpen: (place: number) => boolean,
+  isWanted: (place: number) => boolean,
 ): number[] {
-  const before = new Int32Array(map.qubitCount).fill(UNREACHABLE);
-  const queue = [to];
-  before[to] = to;
-  for (const place of queue) {
-    if (place === from) break;
+  const before = new Map([[start, start]]);
+  for (const place of before.keys()) {
+    if (isWanted(place)) {
+      const path = [place];
+      for (let at = place; at !== start; ) {
+        at = before.get(at)!;
+        path.unshift(at);
+      }
+      return path;
+    }
     for (let i = map.neighbourOffsets[place]!; i < map.neighbourOffsets[place + 1]!; i++) {
       const neighbour = map.neighbours[i]!;
-      if (before[neighbour] !== UNREACHABLE || !isOpen(neighbour)) continue;
-      before[neighbour] = place;
-      queue.push(neighbour);
+      if (!before.has(neighbour) && isOpen(neighbour)) before.set(neighbour, place);
     }
   }
-  const path = [from];
-  for (let place = from; place !== to; ) {
-    place = before[place]!;
-    path.push(place);
-  }
-  return path;
+  throw new InvalidArgumentError('Tokens cannot be brought home on this map', {
+    expected: 'goals in the same connected part as the tokens',
+    actual: `none for place ${start}`,
+  });
 }

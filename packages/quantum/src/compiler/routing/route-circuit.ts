@@ -11,6 +11,7 @@ import { checkLayout } from './route-from.ts';
 import { buildRoutingDag } from './routing-dag.ts';
 import { HEURISTICS, type RoutingSettings } from './routing-settings.ts';
 import { searchRoutings } from './search-routings.ts';
+import { splitWhereLoopsEnd } from './split-body.ts';
 import { SwapRouter } from './swap-router.ts';
 import { inThreadTrials } from './trial-executor.ts';
 
@@ -71,20 +72,20 @@ export function withPlaced(
 
 /** Puts a body of control flow on physical qubits, from a layout and back to it. */
 export function routeThere(body: Circuit, map: CouplingMap, layout: Int32Array): Circuit {
-  const { nodes, orderCount } = routingNodesOfCircuit(body);
-  const router = new SwapRouter(
-    map,
-    buildRoutingDag(nodes, body.qubitCount, { commuting: false, orderCount }),
-  );
-  router.route(layout, {
-    heuristic: HEURISTICS[0]!,
-    random: new Random(0),
-    costLimit: Number.POSITIVE_INFINITY,
-    shouldStop: () => false,
-  });
   const placer = new CircuitPlacer(body, layout, (inner, places) => routeThere(inner, map, places));
-  placer.follow(body.instructions, router.record.subarray(0, router.recordLength));
-  returnHome(placer, map, layout, body.qubitCount);
+  for (const part of splitWhereLoopsEnd(body)) {
+    const { nodes, orderCount } = routingNodesOfCircuit(part);
+    const dag = buildRoutingDag(nodes, part.qubitCount, { commuting: false, orderCount });
+    const router = new SwapRouter(map, dag);
+    router.route(placer.places, {
+      heuristic: HEURISTICS[0]!,
+      random: new Random(0),
+      costLimit: Number.POSITIVE_INFINITY,
+      shouldStop: () => false,
+    });
+    placer.follow(part.instructions, router.record.subarray(0, router.recordLength));
+    returnHome(placer, map, layout, body.qubitCount);
+  }
   return placer.circuit;
 }
 

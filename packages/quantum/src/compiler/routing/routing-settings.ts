@@ -33,7 +33,7 @@ const PRESETS: Readonly<Record<1 | 2 | 3, RoutingSettings>> = {
     patience: 3,
     finalists: 1,
     commuting: false,
-    embedding: { stepsPerAttempt: 1000, attempts: 6 },
+    embedding: { stepsPerAttempt: 2000, attempts: 4 },
   },
   2: {
     layouts: 12,
@@ -42,7 +42,7 @@ const PRESETS: Readonly<Record<1 | 2 | 3, RoutingSettings>> = {
     patience: 6,
     finalists: 2,
     commuting: true,
-    embedding: { stepsPerAttempt: 2000, attempts: 10 },
+    embedding: { stepsPerAttempt: 2000, attempts: 6 },
   },
   3: {
     layouts: 40,
@@ -51,7 +51,7 @@ const PRESETS: Readonly<Record<1 | 2 | 3, RoutingSettings>> = {
     patience: 8,
     finalists: 4,
     commuting: true,
-    embedding: { stepsPerAttempt: 2000, attempts: 20 },
+    embedding: { stepsPerAttempt: 2000, attempts: 12 },
   },
 };
 
