@@ -6,7 +6,8 @@ import {
   type Entangler,
   synthesizeInteractions,
 } from '../../src/compiler/interaction/synthesize-interactions.ts';
-import { overlap, randomState, runCircuit } from './interaction-state.ts';
+import { denseState } from '../../src/testing/dense-state.ts';
+import { overlap, randomState } from './interaction-state.ts';
 
 /** A circuit of gates with each qubit brought back from the wire on which it ended. */
 export function onQubits(circuit: Circuit, wireOfQubit: ArrayLike<number>): Circuit {
@@ -27,5 +28,5 @@ export function synthesisError(
   const values = Object.fromEntries(circuit.parameterNames.map((name) => [name, random.normal() * 3]));
   const left = Object.fromEntries(gates.parameterNames.map((name) => [name, values[name]!]));
   const state = randomState(circuit.qubitCount, seed);
-  return 1 - overlap(runCircuit(circuit.bind(values), state), runCircuit(gates.bind(left), state));
+  return 1 - overlap(denseState(circuit.bind(values), state), denseState(gates.bind(left), state));
 }

@@ -1,7 +1,7 @@
 /** @file Unit vectors of the Bloch sphere, stored three numbers each in flat arrays. */
 
-/** Axes whose cross product is shorter are parallel: far above the rounding of long circuits, far below any intended angle. */
-export const PARALLEL_TOLERANCE = 1e-9;
+/** Axes whose cross product is shorter are parallel: two cores of pi/4 about them differ by half as much. */
+export const PARALLEL_TOLERANCE = 1e-8;
 
 /**
  * 1 for axes that point the same way, -1 for opposite ones, 0 for all others. Decided by the cross product: a dot product of

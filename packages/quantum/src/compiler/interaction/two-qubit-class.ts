@@ -2,8 +2,13 @@ import { coreMatrix, factorKronecker, multiply4 } from './matrix4.ts';
 import { PauliCorrelations } from './pauli-correlations.ts';
 import { weylCoordinates } from './weyl-decomposition.ts';
 
-/** Weyl coordinates below this are 0, and differences from pi/4 too: an error of 1e-18 in fidelity for each gate. */
-export const ANGLE_TOLERANCE = 1e-9;
+/**
+ * Weyl coordinates below this are 0, and differences from pi/4 too. Errors of so many radians in each of 5,000 gates, all in the
+ * same direction, would cost a fidelity of 1e-9; rounding stays far below.
+ */
+export const ANGLE_TOLERANCE = 6e-9;
+/** What is measured is the sine of twice an angle. */
+const SINE_TOLERANCE = 2 * ANGLE_TOLERANCE;
 /** Where `sin 2a sin 2b` is less, dividing by it would leave too little of the third coordinate. */
 const CLEAR_PRODUCT = 1e-5;
 
@@ -44,16 +49,16 @@ export class TwoQubitClass {
     const [normRe, normIm] = [norm(k.re), norm(k.im)];
     this.isCore = false;
     this.isSwap = false;
-    if (normRe < ANGLE_TOLERANCE && normIm < ANGLE_TOLERANCE) {
+    if (normRe < SINE_TOLERANCE && normIm < SINE_TOLERANCE) {
       this.isSwap = Math.abs(k.traceIm) > 0.5;
       this.cost = this.isSwap ? 3 : 0;
       this.costWithSwap = 3 - this.cost;
       return this;
     }
-    this.isCore = normRe < ANGLE_TOLERANCE && isOfRankOne(k.im, normIm);
+    this.isCore = normRe < SINE_TOLERANCE && isOfRankOne(k.im, normIm);
     if (this.isCore) this.#readCore(normIm);
     this.cost = this.isCore ? coreCost(this.angle) : costOf(u, k.traceIm, normRe, 2);
-    const isCoreSwapped = normIm < ANGLE_TOLERANCE && isOfRankOne(k.re, normRe);
+    const isCoreSwapped = normIm < SINE_TOLERANCE && isOfRankOne(k.re, normRe);
     this.costWithSwap = isCoreSwapped
       ? coreCost(Math.atan2(normRe, Math.abs(k.traceIm)) / 2)
       : costOf(u, k.traceRe, normIm, 0);
@@ -97,7 +102,7 @@ function isOfRankOne(m: Float64Array, size: number): boolean {
       sum += minor * minor;
     }
   }
-  return Math.sqrt(sum) < ANGLE_TOLERANCE * size;
+  return Math.sqrt(sum) < SINE_TOLERANCE * size;
 }
 
 /**
@@ -107,7 +112,7 @@ function isOfRankOne(m: Float64Array, size: number): boolean {
  * @param swapped whether the coordinates are those of the unitary with a swap.
  */
 function costOf(u: Float64Array, volume: number, area: number, swapped: 0 | 2): 2 | 3 {
-  if (area > CLEAR_PRODUCT) return Math.abs(volume) < ANGLE_TOLERANCE * area ? 2 : 3;
+  if (area > CLEAR_PRODUCT) return Math.abs(volume) < SINE_TOLERANCE * area ? 2 : 3;
   if (Math.abs(volume) > CLEAR_PRODUCT) return 3;
   const [a, , c] = weylCoordinates(u);
   // With a swap (a, b, c) becomes (pi/4 - |c|, pi/4 - b, ...): the smallest coordinate is what a lacks of pi/4.
