@@ -46,7 +46,7 @@ export function precacheBuild(): Plugin {
 /** Lets the built page load and run only what came with it. Not in development, where styles are injected. */
 export function contentSecurityPolicy(): Plugin {
   const content =
-    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'";
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob:; object-src 'none'; base-uri 'none'";
   return {
     name: 'content-security-policy',
     apply: 'build',

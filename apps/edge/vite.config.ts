@@ -7,10 +7,11 @@ export default defineConfig({
   // The workspace packages are compiled from their sources: the page needs no earlier build.
   resolve: { conditions: ['@qedge/source', ...defaultClientConditions] },
   plugins: [contentSecurityPolicy(), precacheBuild()],
+  worker: { format: 'es' },
   build: {
     target: 'es2022',
     rolldownOptions: {
-      input: { index: 'index.html', 'service-worker': 'src/service-worker.ts' },
+      input: { index: 'index.html', circuits: 'circuits.html', 'service-worker': 'src/service-worker.ts' },
       output: {
         // A service worker controls the folder it is served from and below, so it stands at the top, under a fixed name.
         entryFileNames: ({ name }) =>

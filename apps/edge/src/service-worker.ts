@@ -40,6 +40,7 @@ worker.addEventListener('fetch', (event) => {
 /** From the cache of this version, so that page, code and model always fit one another; else from the network. */
 async function answer(request: Request): Promise<Response> {
   const cache = await caches.open(cacheName);
-  const wanted = request.mode === 'navigate' ? './' : request;
-  return (await cache.match(wanted, { ignoreSearch: true, ignoreVary: true })) ?? fetch(request);
+  const match = (wanted: Request | string) => cache.match(wanted, { ignoreSearch: true, ignoreVary: true });
+  const isPage = request.mode === 'navigate';
+  return (await match(request)) ?? (isPage ? await match('./') : undefined) ?? fetch(request);
 }

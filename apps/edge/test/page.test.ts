@@ -193,6 +193,36 @@ describe.skipIf(!existsSync(executablePath))('the page in Chromium', () => {
     expect((await percentages()).some((value) => value > 0)).toBe(true);
   });
 
+  it('compiles a circuit in a worker of its own, draws it and checks it', async () => {
+    const compiler = await context.newPage();
+    compiler.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
+    });
+    await compiler.goto(`${url}circuits.html`);
+    await compiler.locator('html[data-ready=true]').waitFor();
+    const count = async (name: string) =>
+      compiler.locator('#counts div', { hasText: name }).locator('dd').textContent();
+    for (const level of ['0', '3']) {
+      await compiler.locator('#level').selectOption(level);
+      await compiler.locator('#compile').click();
+      await compiler.locator('#cancel').waitFor({ state: 'visible' });
+      await compiler.locator('#cancel').waitFor({ state: 'hidden', timeout: 60_000 });
+      expect(await count('Checked')).toMatch(/^equal/);
+    }
+    // Two Toffoli gates and three cx are 15 cx one by one; on a heavy hexagon swaps come on top.
+    expect(Number(/→ (\d+)/.exec((await count('Two-qubit gates'))!)![1])).toBeLessThan(20);
+    expect(await compiler.locator('#compiled').inputValue()).toMatch(/^OPENQASM 3/);
+    const drawing = compiler.locator('#drawing');
+    await drawing.waitFor({ state: 'visible' });
+    expect(await drawing.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(100);
+    await compiler.locator('#source').fill('OPENQASM 3.0; qubit[2] q; cx q[0] q[1];');
+    await compiler.keyboard.press('Control+Enter');
+    await compiler.locator('#problem').waitFor({ state: 'visible' });
+    expect(await compiler.locator('#problem').textContent()).toMatch(/line 1/);
+    expect(problems).toEqual([]);
+    await compiler.close();
+  });
+
   it('has a manifest and icons that make it installable', async () => {
     const manifest = await (await page.request.get(`${url}manifest.webmanifest`)).json();
     expect(manifest).toMatchObject({ start_url: './', scope: './', display: 'standalone' });
@@ -250,9 +280,13 @@ describe.skipIf(!existsSync(executablePath))('the page in Chromium', () => {
     await context.setOffline(true);
     await page.reload();
     await page.locator('html[data-ready=true]').waitFor();
+    await page.locator('#connection[data-state=ready]').waitFor();
     expect(await page.locator('#connection').textContent()).toBe('working offline');
     await draw(RING);
     expect(await page.locator('#digit').textContent()).toMatch(/^\d$/);
+    await page.goto(`${url}circuits.html`);
+    await page.locator('#compile').click();
+    await page.locator('#counts dd').first().waitFor();
     expect(problems).toEqual([]);
   });
 });

@@ -89,9 +89,11 @@ export {
   powerInstruction,
 } from './circuit/transform-instruction.ts';
 export { estimateResources, type ResourceEstimate } from './compiler/estimate-resources.ts';
+export { GUIDE_PASSES } from './compiler/guide-passes.ts';
 export { denseLayout } from './compiler/layout/dense-layout.ts';
 export { trivialLayout } from './compiler/layout/trivial-layout.ts';
 export { vf2Layout, vf2PostLayout } from './compiler/layout/vf2-layout.ts';
+export { Layout, type LayoutData } from './compiler/layout.ts';
 export { type OptimizationLevel, type PresetOptions, presetStages } from './compiler/levels/preset-stages.ts';
 export type { CompilationState, Pass, PassContext, Preserved } from './compiler/pass.ts';
 export {
@@ -106,11 +108,29 @@ export {
   type Stages,
   untilUnchanged,
 } from './compiler/pass-manager.ts';
+export { type ApproximationReport, approximateWithin } from './compiler/passes/approximate-within.ts';
+export { checkGateDirection } from './compiler/passes/check-gate-direction.ts';
+export { checkMap } from './compiler/passes/check-map.ts';
 export { commutativeCancellation } from './compiler/passes/commutative-cancellation.ts';
+export { consolidateBlocks } from './compiler/passes/consolidate-blocks.ts';
+export { countOperations } from './compiler/passes/count-operations.ts';
+export { depth } from './compiler/passes/depth.ts';
+export { elidePermutations } from './compiler/passes/elide-permutations.ts';
+export { gateDirection } from './compiler/passes/gate-direction.ts';
 export { inverseCancellation } from './compiler/passes/inverse-cancellation.ts';
 export { optimizeOneQubitGates } from './compiler/passes/optimize-one-qubit-gates.ts';
+export { optimizeSwapBeforeMeasure } from './compiler/passes/optimize-swap-before-measure.ts';
+export { removeBarriers } from './compiler/passes/remove-barriers.ts';
+export { removeDiagonalGatesBeforeMeasure } from './compiler/passes/remove-diagonal-gates-before-measure.ts';
+export { removeFinalReset } from './compiler/passes/remove-final-reset.ts';
+export { removeIdentityEquivalent } from './compiler/passes/remove-identity-equivalent.ts';
 export { removeResetInZeroState } from './compiler/passes/remove-reset-in-zero-state.ts';
+export { simplifyKnownStates } from './compiler/passes/simplify-known-states.ts';
+export { simplifyResetAfterMeasure } from './compiler/passes/simplify-reset-after-measure.ts';
+export { size } from './compiler/passes/size.ts';
+export { twoQubitDepth } from './compiler/passes/two-qubit-depth.ts';
 export { unrollThreeQubitGates } from './compiler/passes/unroll-three-qubit-gates.ts';
+export { width } from './compiler/passes/width.ts';
 export { basicSwap } from './compiler/routing/basic-swap.ts';
 export { type SabreOptions, sabreLayout, sabreRouting } from './compiler/routing/sabre-routing.ts';
 export {
@@ -181,6 +201,7 @@ export {
   parseOpenQasm3,
   parseOpenQasmSyntax,
 } from './openqasm/parse-openqasm.ts';
+export { detectVersion as detectOpenQasmVersion } from './openqasm/syntax/parse-program.ts';
 export type { OpenQasmVersion } from './openqasm/syntax/source-text.ts';
 export type {
   Expression as OpenQasmExpression,

@@ -2,28 +2,48 @@ import { assertWritableFile, writeFileAtomic } from '@qedge/core/node';
 import {
   allToAllTarget,
   type Circuit,
-  checkTarget,
+  type CouplingMapData,
+  detectOpenQasmVersion,
   drawCircuit,
   type EquivalenceReport,
   estimateResources,
   formatOpenQasm2,
+  formatOpenQasm3,
+  type GateName,
   gridTarget,
   heavyHexTarget,
+  isGateName,
   lineTarget,
-  parseOpenQasm2,
+  type OptimizationLevel,
+  type ResourceEstimate,
   ringTarget,
   type Target,
+  type TranspileResult,
+  targetFromCouplingMap,
+  targetFromJson,
   transpile,
   verifyEquivalence,
 } from '@qedge/quantum';
 import { type Command, Option } from 'commander';
-import { attachHandler, type CommandResult, defineCommand, integerOption, UsageError } from '../command.ts';
+import { readCircuit } from '../circuit-input.ts';
+import {
+  attachHandler,
+  type CommandContext,
+  type CommandResult,
+  defineCommand,
+  integerOption,
+  UsageError,
+} from '../command.ts';
 import { readJsonFile, readTextFile } from '../data-input.ts';
 
 interface TranspileOptions {
-  readonly target: string;
-  readonly level: string;
+  readonly target?: string;
+  readonly coupling?: string;
+  readonly basis?: readonly GateName[];
+  readonly level: OptimizationLevel;
   readonly seed: number;
+  readonly trials?: number;
+  readonly timeBudget?: number;
   readonly output?: string;
   readonly verify?: boolean;
   readonly draw?: boolean;
@@ -33,105 +53,190 @@ export function transpileCommand(): Command {
   const command = defineCommand(
     'transpile',
     'compile a circuit for a device and estimate its resources',
-    'Rewrites an OpenQASM 2 circuit for a coupling map and gate set: layout, routing, basis change, clean-up. Prints what it costs before and after.',
+    'Rewrites an OpenQASM 2 or 3 circuit for a coupling map and gate set: layout, routing, basis change, clean-up. Prints what it costs before and after.',
   )
-    .argument('<circuit>', 'OpenQASM 2 file')
+    .argument('<circuit>', 'OpenQASM file, or a circuit as JSON')
     .option(
       '--target <name>',
-      'heavy-hex-27, line-N, ring-N, grid-RxC, all-to-all-N, or a JSON file',
-      'heavy-hex-27',
+      'heavy-hex-27, heavy-hex-127, heavy-hex-156, line-N, ring-N, grid-RxC, all-to-all-N, or a JSON file (default: heavy-hex-27)',
     )
-    .addOption(new Option('--level <n>', 'effort').choices(['0', '1', '2']).default('2'))
+    .option('--coupling <file>', 'instead: a coupling map as JSON, a list of pairs or {numQubits, edges}')
+    .option('--basis <gates>', "the device's gates, separated by commas", parseBasis)
+    .addOption(
+      new Option('--level <n>', '0: as written, 1: quick, 2: thorough, 3: many attempts')
+        .choices(['0', '1', '2', '3'])
+        .default('2'),
+    )
     .option('--seed <integer>', 'decides every random choice', integerOption(0), 0)
-    .option('-o, --output <file>', 'write the compiled circuit as OpenQASM 2')
-    .option('--verify', 'simulate both circuits and compare (small circuits)')
+    .option('--trials <n>', 'starting layouts to try (default: what the level says)', integerOption(1))
+    .option('--time-budget <ms>', 'settle for the best found after this time', integerOption(0))
+    .option('-o, --output <file>', "write the compiled circuit, in the input's language (.json: as JSON)")
+    .option('--verify', 'check that both circuits do the same; exit with 1 when they do not')
     .option('--draw', 'print the compiled circuit');
-  return attachHandler<[string, TranspileOptions]>(
+  return attachHandler<[string, Omit<TranspileOptions, 'level'> & { level: string }]>(
     command,
-    async (context, path, options): Promise<CommandResult> => {
-      if (options.output) await assertWritableFile(options.output);
-      const circuit = parseOpenQasm2(await readTextFile(path));
-      const target = await findTarget(options.target);
-      const result = await transpile(circuit, target, {
-        seed: options.seed,
-        level: Number(options.level) as 0 | 1 | 2,
-        signal: context.signal,
-      });
-      const verification = options.verify
-        ? await verifyEquivalence(circuit, result, { target, signal: context.signal })
-        : null;
-      if (options.output) await writeFileAtomic(options.output, formatOpenQasm2(result.circuit));
-      const json = {
-        circuit: path,
-        target: target.name,
-        level: Number(options.level),
-        seed: options.seed,
-        before: estimateResources(circuit, target),
-        after: estimateResources(result.circuit, target),
-        initialLayout: result.initialLayout,
-        finalLayout: result.finalLayout,
-        passes: result.passes,
-        verification,
-        output: options.output ?? null,
-      };
-      const failed = verification !== null && verification.equivalent !== true;
-      return { json, failed, text: describe(json, result.circuit, options.draw === true) };
-    },
+    (context, path, options) =>
+      compileFile(context, path, { ...options, level: Number(options.level) as OptimizationLevel }),
   );
 }
 
-const PRESETS: readonly [RegExp, (sizes: number[]) => Target][] = [
-  [/^heavy-hex-(\d+)$/, ([n]) => heavyHexTarget(n!)],
-  [/^line-(\d+)$/, ([n]) => lineTarget(n!)],
-  [/^ring-(\d+)$/, ([n]) => ringTarget(n!)],
-  [/^grid-(\d+)x(\d+)$/, ([rows, columns]) => gridTarget(rows!, columns!)],
-  [/^all-to-all-(\d+)$/, ([n]) => allToAllTarget(n!)],
+async function compileFile(
+  context: CommandContext,
+  path: string,
+  options: TranspileOptions,
+): Promise<CommandResult> {
+  if (options.output) await assertWritableFile(options.output);
+  const startMs = performance.now();
+  const circuit = await readCircuit(path);
+  const target = await findTarget(options);
+  const readMs = performance.now();
+  const result = await transpile(circuit, target, {
+    seed: options.seed,
+    level: options.level,
+    signal: context.signal,
+    onPass: ({ name }) => context.onProgress({ phase: name, done: 0, total: null }),
+    ...(options.trials === undefined ? {} : { trials: options.trials }),
+    ...(options.timeBudget === undefined ? {} : { timeBudgetMs: options.timeBudget }),
+  });
+  const compiledMs = performance.now();
+  const verification = options.verify
+    ? await verifyEquivalence(circuit, result, { target, signal: context.signal })
+    : null;
+  const verifiedMs = performance.now();
+  if (options.output) await writeCompiled(result.circuit, options.output, path);
+  const timings = {
+    readSeconds: (readMs - startMs) / 1e3,
+    transpileSeconds: (compiledMs - readMs) / 1e3,
+    verifySeconds: options.verify ? (verifiedMs - compiledMs) / 1e3 : null,
+    passes: result.passes,
+  };
+  const json = {
+    circuit: path,
+    target: target.name,
+    level: options.level,
+    seed: options.seed,
+    ...summarize(result, target),
+    timings,
+    verified: verification === null ? null : verification.equivalent,
+    verification,
+    before: estimateResources(circuit, target),
+    output: options.output ?? null,
+  };
+  const failed = verification?.equivalent === false;
+  return { json, failed, text: describe(json, verification, result.circuit, options.draw === true) };
+}
+
+/** Writes JSON where the name says so, else the language of the file that was read. */
+async function writeCompiled(circuit: Circuit, output: string, source: string): Promise<void> {
+  if (output.endsWith('.json')) return writeFileAtomic(output, `${JSON.stringify(circuit, null, 1)}\n`);
+  const isVersion2 = !source.endsWith('.json') && detectOpenQasmVersion(await readTextFile(source)) === 2;
+  return writeFileAtomic(output, isVersion2 ? formatOpenQasm2(circuit) : formatOpenQasm3(circuit));
+}
+
+/** What the compiled circuit is and costs. */
+function summarize(result: TranspileResult, target: Target) {
+  const after = estimateResources(result.circuit, target);
+  const last = result.passes.at(-1);
+  const twoQubitGates = last?.twoQubitGatesAfter ?? 0;
+  return {
+    twoQubitGates,
+    oneQubitGates: (last?.gatesAfter ?? 0) - twoQubitGates,
+    depth: after.depth,
+    twoQubitDepth: after.twoQubitDepth,
+    swapsAdded: result.swapsAdded,
+    initialLayout: result.initialLayout,
+    finalLayout: result.finalLayout,
+    preserves: result.preserves,
+    estimatedDurationSeconds: after.estimatedTimeSeconds?.criticalPath ?? null,
+    estimatedSuccessProbability: after.estimatedSuccessProbability,
+    after,
+  };
+}
+
+const PRESETS: readonly [RegExp, (sizes: number[], basis?: readonly GateName[]) => Target][] = [
+  [/^heavy-hex-(\d+)$/, ([n], basis) => heavyHexTarget(n!, basis)],
+  [/^line-(\d+)$/, ([n], basis) => lineTarget(n!, basis)],
+  [/^ring-(\d+)$/, ([n], basis) => ringTarget(n!, basis)],
+  [/^grid-(\d+)x(\d+)$/, ([rows, columns], basis) => gridTarget(rows!, columns!, basis)],
+  [/^all-to-all-(\d+)$/, ([n], basis) => allToAllTarget(n!, basis)],
 ];
 
-async function findTarget(text: string): Promise<Target> {
-  if (text.endsWith('.json')) return checkTarget(await readJsonFile<Target>(text));
+async function findTarget({ target, coupling, basis }: TranspileOptions): Promise<Target> {
+  if (target !== undefined && coupling !== undefined) {
+    throw new UsageError('There are two targets', {
+      expected: 'either --target or --coupling',
+      actual: [target, coupling],
+    });
+  }
+  if (coupling !== undefined) {
+    const map = await readJsonFile<CouplingMapData>(coupling);
+    return targetFromCouplingMap(map, basis ? { basisGates: basis } : {});
+  }
+  const name = target ?? 'heavy-hex-27';
+  if (name.endsWith('.json')) {
+    const found = targetFromJson(await readJsonFile(name));
+    return basis ? { ...found, basisGates: basis } : found;
+  }
   for (const [pattern, make] of PRESETS) {
-    const match = pattern.exec(text);
-    if (match) return make(match.slice(1).map(Number));
+    const match = pattern.exec(name);
+    if (match) return make(match.slice(1).map(Number), basis);
   }
   throw new UsageError('There is no such target', {
-    expected: 'heavy-hex-27, line-N, ring-N, grid-RxC, all-to-all-N or a .json file',
-    actual: text,
+    expected:
+      'heavy-hex-27, heavy-hex-127, heavy-hex-156, line-N, ring-N, grid-RxC, all-to-all-N or a .json file',
+    actual: name,
   });
 }
 
-type Resources = ReturnType<typeof estimateResources>;
+function parseBasis(text: string): readonly GateName[] {
+  const names = text.split(',').map((name) => name.trim());
+  return names.map((name) => {
+    if (isGateName(name)) return name;
+    throw new UsageError('There is no such gate', {
+      expected: 'names of gates separated by commas, such as cx,rz,sx,x',
+      actual: name,
+    });
+  });
+}
 
 function describe(
-  result: {
-    circuit: string;
-    target: string;
-    before: Resources;
-    after: Resources;
-    verification: EquivalenceReport | null;
-    output: string | null;
+  result: ReturnType<typeof summarize> & {
+    readonly target: string;
+    readonly circuit: string;
+    readonly before: ResourceEstimate;
+    readonly timings: { readonly transpileSeconds: number };
+    readonly output: string | null;
   },
+  verification: EquivalenceReport | null,
   compiled: Circuit,
   draw: boolean,
 ): string {
-  const line = (name: string, r: Resources) => {
+  const line = (name: string, r: ResourceEstimate) => {
     const seconds = r.estimatedTimeSeconds?.criticalPath;
     const time =
       seconds === undefined ? `time unknown: ${r.timeUnavailableReason}` : `${(seconds * 1e6).toFixed(2)} µs`;
     const gates = Object.entries(r.gateCounts).map(([gate, count]) => `${gate} ${count}`);
     return `${name.padEnd(7)} depth ${r.depth}, two-qubit depth ${r.twoQubitDepth}, width ${r.qubitsUsed}; ${gates.join(', ')}; ${time}`;
   };
-  return [
-    `${result.circuit} for ${result.target}`,
+  const success = result.estimatedSuccessProbability;
+  const lines = [
+    `${result.circuit} for ${result.target}, ${(1e3 * result.timings.transpileSeconds).toFixed(0)} ms`,
     line('before', result.before),
     line('after', result.after),
-    ...(result.verification ? [describeVerification(result.verification)] : []),
-    ...(result.output ? [`written to ${result.output}`] : []),
-    ...(draw ? [drawCircuit(compiled)] : []),
-  ].join('\n');
+    `${result.twoQubitGates} two-qubit gates, ${result.oneQubitGates} one-qubit gates, ${result.swapsAdded} swaps added`,
+    success === null ? '' : `estimated success probability ${success.toPrecision(3)}`,
+    `layout ${result.initialLayout.join(' ')} -> ${result.finalLayout.join(' ')}`,
+    result.preserves === 'unitary' ? '' : `keeps only the ${result.preserves}`,
+    describeVerification(verification),
+    result.output === null ? '' : `${result.output} written`,
+    draw ? `\n${drawCircuit(compiled)}` : '',
+  ];
+  return lines.filter((text) => text !== '').join('\n');
 }
 
-function describeVerification({ equivalent, method, reason }: EquivalenceReport): string {
+function describeVerification(report: EquivalenceReport | null): string {
+  if (report === null) return '';
+  const { equivalent, method, reason } = report;
   if (equivalent === null) return `not verified: ${reason}`;
   return equivalent ? `verified by ${method}: both circuits do the same` : `NOT EQUIVALENT: ${reason}`;
 }

@@ -40,6 +40,7 @@ export interface PassRecord {
   /** Gates on two or more qubits. */
   readonly twoQubitGatesBefore: number;
   readonly twoQubitGatesAfter: number;
+  /** What it kept: the unitary also where it found nothing to change. */
   readonly preserves: Preserved;
 }
 
@@ -180,7 +181,7 @@ async function runPass(
     gatesAfter: after.all,
     twoQubitGatesBefore: before.twoQubit,
     twoQubitGatesAfter: after.twoQubit,
-    preserves: pass.preserves ?? 'unitary',
+    preserves: next.circuit === state.circuit ? 'unitary' : (pass.preserves ?? 'unitary'),
   });
   return next;
 }
