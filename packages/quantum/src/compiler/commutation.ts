@@ -57,7 +57,7 @@ function axisOfTerms(
   return letters.size === 1 ? (only!.toLowerCase() as CommutationAxis) : null;
 }
 
-/** Whether two instructions commute because their axes on every qubit that they share are the same. Sufficient, not necessary. */
+/** Whether two unitary instructions commute because their axes on every qubit that they share are the same. Sufficient, not necessary. */
 export function knownToCommute(a: Instruction, b: Instruction): boolean {
   for (let i = 0; i < a.qubits.length; i++) {
     const j = b.qubits.indexOf(a.qubits[i]!);

@@ -1,5 +1,5 @@
 import type { Circuit } from '../../circuit/circuit.ts';
-import type { GateInstruction, Instruction } from '../../circuit/instruction.ts';
+import { type GateInstruction, type Instruction, isUnitaryKind } from '../../circuit/instruction.ts';
 import { append, fencedQubits } from './rewrite-circuit.ts';
 
 /** How many instructions on its own qubits a gate looks back over at most: the time stays linear in the circuit's length. */
@@ -9,7 +9,7 @@ const LOOK_BACK = 64;
 export interface AbsorbRules {
   /** One gate for two in a row; null when they cancel; undefined when they stay two. */
   merge(first: GateInstruction, second: GateInstruction): GateInstruction | null | undefined;
-  /** Whether a gate may move to the other side of an instruction. */
+  /** Whether a gate may move to the other side of a unitary instruction. */
   commute(earlier: Instruction, gate: GateInstruction): boolean;
 }
 
@@ -73,7 +73,7 @@ class Absorption {
         if (merged === null) for (const wire of wires) wire.splice(wire.lastIndexOf(latest), 1);
         return true;
       }
-      if (!this.#rules.commute(earlier, gate)) return false;
+      if (!isUnitaryKind(earlier) || !this.#rules.commute(earlier, gate)) return false;
     }
     return false;
   }

@@ -165,3 +165,22 @@ export function makeZz(maker: ZzMaker, angle: ParameterValue, flipped = false): 
     ...place([...undo(form.before), step(maker.gate, [0, 1], ...parameters), ...undo(form.after)]),
   ];
 }
+
+/**
+ * A gate on positions 0 and 1 by the same gate on positions 1 and 0, between one-qubit gates; null where no rule is known.
+ */
+export function reversedGate(name: string, parameters: readonly ParameterValue[]): GateStep[] | null {
+  const form = zzForm(name, parameters);
+  if (form === null) return null;
+  const flip = ({ positions, ...one }: GateStep): GateStep => ({
+    ...one,
+    positions: positions.map((position) => 1 - position),
+  });
+  return [
+    ...form.before,
+    ...undo(form.before).map(flip),
+    step(name, [1, 0], ...parameters),
+    ...undo(form.after).map(flip),
+    ...form.after,
+  ];
+}
