@@ -117,8 +117,13 @@ export class ContractChecks {
 
   /** Positions of bits, each once, and the shift of what they become. */
   bits(positions: readonly number[], shift: number): void {
-    const inRange = positions.every((bit) => Number.isInteger(bit) && bit >= 0 && bit < ADDRESS_BITS);
-    if (!inRange || new Set(positions).size !== positions.length || positions.length === 0) {
+    let isRight = positions.length > 0;
+    for (let i = 0; i < positions.length; i++) {
+      const bit = positions[i]!;
+      const inRange = Number.isInteger(bit) && bit >= 0 && bit < ADDRESS_BITS;
+      if (!inRange || positions.indexOf(bit) !== i) isRight = false;
+    }
+    if (!isRight) {
       refuse('a selection of impossible bits', `different ones from 0 to ${ADDRESS_BITS - 1}`, positions);
     }
     checkInteger('a selection of bits with an impossible shift', shift, 0, 31 - positions.length);

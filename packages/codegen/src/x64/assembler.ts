@@ -30,12 +30,14 @@ export type Condition = keyof typeof CONDITIONS;
  */
 export class Assembler {
   readonly features: FeatureSet;
-  readonly #buffer = new CodeBuffer();
+  readonly #buffer: CodeBuffer;
   readonly #constants = new ConstantPool();
   readonly #encoder: InstructionEncoder;
 
-  constructor(features: FeatureSet) {
+  /** @param capacity bytes that there is room for at first: code may grow beyond. */
+  constructor(features: FeatureSet, capacity = 32768) {
     this.features = features;
+    this.#buffer = new CodeBuffer(capacity);
     this.#encoder = new InstructionEncoder(this.#buffer, features);
   }
 

@@ -12,17 +12,24 @@ export interface BitRun {
 /** Selected bits as runs: bit i of the result is bit `positions[i]`, moved up by `shift`. */
 export function bitRuns(positions: readonly number[], shift: number): BitRun[] {
   const runs: { from: number; to: number; length: number }[] = [];
-  positions.forEach((from, i) => {
-    const last = runs.at(-1);
-    if (last !== undefined && from === last.from + last.length) last.length += 1;
-    else runs.push({ from, to: shift + i, length: 1 });
-  });
+  let last: (typeof runs)[number] | undefined;
+  for (let i = 0; i < positions.length; i++) {
+    const from = positions[i]!;
+    if (last !== undefined && from === last.from + last.length) {
+      last.length += 1;
+      continue;
+    }
+    last = { from, to: shift + i, length: 1 };
+    runs.push(last);
+  }
   return runs;
 }
 
 /** The number with these bits; exact below 2^53. */
 export function bitMask(positions: readonly number[]): number {
-  return positions.reduce((sum, position) => sum + 2 ** position, 0);
+  let mask = 0;
+  for (const position of positions) mask += 2 ** position;
+  return mask;
 }
 
 /** `destination = ` the bits of `source` at `positions`, moved up by `shift`. */

@@ -19,9 +19,14 @@ const NO_OPERATIONS: readonly (readonly number[])[] = [
 
 /** Bytes of code that grow, with references to labels that are resolved at the end. */
 export class CodeBuffer {
-  #bytes = new Uint8Array(8192);
+  #bytes: Uint8Array<ArrayBuffer>;
   #position = 0;
   readonly #references: { readonly at: number; readonly label: Label; readonly end: number }[] = [];
+
+  /** @param capacity bytes that there is room for at first. */
+  constructor(capacity: number) {
+    this.#bytes = new Uint8Array(capacity);
+  }
 
   /** Offset of the next byte. */
   get position(): number {

@@ -22,6 +22,9 @@ const LOOP_ALIGNMENT = 32;
 /** A cache line, to which the whole code must be aligned. */
 const CODE_ALIGNMENT = 64;
 
+/** Room for the instructions before a body. */
+const PROLOGUE_BYTES = 128;
+
 /** Code by key, kept by a host for all its targets of one kind; see `Target.fragment`. */
 export type CodeFragments = Map<string, Uint8Array>;
 
@@ -299,7 +302,7 @@ export abstract class X64Frame {
     assembler.ret();
     const body = assembler.finish();
     // What the prologue must do is known only now. It is padded, so that the body keeps its alignment.
-    const prologue = new Assembler(assembler.features);
+    const prologue = new Assembler(assembler.features, PROLOGUE_BYTES);
     for (const register of saved) prologue.push(register);
     this.emitPrologue(prologue);
     prologue.align(CODE_ALIGNMENT);

@@ -183,7 +183,7 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
       });
     }
     for (const offset of offsets) this.checks.memory({ base, offset });
-    const code = this.recorded(`${how} ${vectors} at ${base}`, () => {
+    const code = this.recorded(`${how} ${nameOf(vectors)} at ${base}`, () => {
       const place = memoryOf({ base, offset: LONG_DISPLACEMENT });
       for (const vector of vectors) {
         if (how === 'load') this.assembler.rm(I.vmovups, this.length, vectorOf(vector), place);
@@ -402,6 +402,13 @@ export abstract class X64Target extends X64Frame implements Target<Uint8Array> {
     assembler.rvm(product, length, scratch, vectorOf(a), vectorOf(b));
     assembler.rvm(sum, length, vectorOf(accumulator), vectorOf(accumulator), scratch);
   }
+}
+
+/** A short name for vectors that follow each other, as those of most kernels do. */
+function nameOf(vectors: readonly Vector[]): string {
+  const first = vectors[0]!;
+  for (let i = 1; i < vectors.length; i++) if (vectors[i] !== first + i) return vectors.join();
+  return `${vectors.length} from ${first}`;
 }
 
 function isHalf(format: NarrowFormat): boolean {

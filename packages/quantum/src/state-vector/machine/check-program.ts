@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '@qedge/core';
 import {
   COEFFICIENT_NUMBERS,
+  type MultiplyMatrix,
   type RegisterKernel,
   type RotationAxis,
   type StateLayout,
@@ -90,53 +91,66 @@ function checkOperation(
 ): void {
   const rows = 2 ** kernel.blockQubits.length;
   const lanes = 2 ** limits.layout.laneQubits;
-  const check = (reference: TableReference, entryNumbers: number, indexed = true) => {
-    checkReference(program, kernel, reference, entryNumbers, indexed, limits);
-  };
-  const widthOf = (width: TableWidth) => (width === 'vector' ? lanes : 1);
   switch (operation.kind) {
     case 'set-rows':
-      check(operation.table, 2 * lanes);
+      checkReference(program, kernel, operation.table, 2 * lanes, limits);
       break;
     case 'rotate-rows':
       checkAxis(operation.axis);
       checkPosition(operation.position, kernel.blockQubits.length);
-      check(operation.table, widthOf(operation.width));
+      checkReference(program, kernel, operation.table, numbersOf(operation.width, lanes), limits);
       break;
     case 'rotate-lanes':
       checkAxis(operation.axis);
       checkPosition(operation.lane, limits.layout.laneQubits);
-      check(operation.table, lanes);
+      checkReference(program, kernel, operation.table, lanes, limits);
       break;
     case 'rotate-phase':
-      check(operation.table, widthOf(operation.width));
+      checkReference(program, kernel, operation.table, numbersOf(operation.width, lanes), limits);
       break;
-    case 'multiply-phases':
-      check(operation.table, 2 * rows * widthOf(operation.width));
+    case 'multiply-phases': {
+      const numbers = 2 * rows * numbersOf(operation.width, lanes);
+      checkReference(program, kernel, operation.table, numbers, limits);
       break;
+    }
     case 'multiply-factors':
       if (operation.factors.length === 0) refuse('multiplies no factors', 'one or more', 0);
-      for (const factor of operation.factors) check(factor, 2 * rows);
-      if (operation.selection !== null) check(operation.selection, lanes, false);
+      for (const factor of operation.factors) checkReference(program, kernel, factor, 2 * rows, limits);
+      if (operation.selection !== null) checkSelection(program, kernel, operation.selection, limits);
       break;
     case 'multiply-matrix':
-      checkMatrix(operation, kernel, limits, check);
+      checkMatrix(program, kernel, operation, limits);
       break;
     case 'scale':
-      check(operation.table, 1);
+      checkReference(program, kernel, operation.table, 1, limits);
       break;
     default:
       refuse('has an operation that is not known', 'rotate-rows, ...', (operation as { kind: string }).kind);
   }
 }
 
-function checkMatrix(
-  { positions, lanes, table }: Extract<VectorOperation, { kind: 'multiply-matrix' }>,
-  { blockQubits }: RegisterKernel,
-  { layout }: Limits,
-  check: (reference: TableReference, entryNumbers: number) => void,
+function numbersOf(width: TableWidth, lanes: number): number {
+  return width === 'vector' ? lanes : 1;
+}
+
+function checkSelection(
+  program: VectorProgram,
+  kernel: RegisterKernel,
+  selection: TableReference,
+  limits: Limits,
 ): void {
-  for (const position of positions) checkPosition(position, blockQubits.length);
+  if (selection.indexQubits.length > 0) refuse('indexes a selection', 'no qubits', selection.indexQubits);
+  checkReference(program, kernel, selection, 2 ** limits.layout.laneQubits, limits);
+}
+
+function checkMatrix(
+  program: VectorProgram,
+  kernel: RegisterKernel,
+  { positions, lanes, table }: MultiplyMatrix,
+  limits: Limits,
+): void {
+  const { layout } = limits;
+  for (const position of positions) checkPosition(position, kernel.blockQubits.length);
   for (const lane of lanes) checkPosition(lane, layout.laneQubits);
   const qubits = positions.length + lanes.length;
   const distinct = new Set(positions).size === positions.length && new Set(lanes).size === lanes.length;
@@ -144,7 +158,8 @@ function checkMatrix(
     refuse('multiplies by a matrix on impossible qubits', 'one or two different ones', { positions, lanes });
   }
   const width = lanes.length > 0 ? 2 ** layout.laneQubits : 1;
-  check(table, 4 ** positions.length * 2 ** lanes.length * COEFFICIENT_NUMBERS * width);
+  const coefficients = 4 ** positions.length * 2 ** lanes.length;
+  checkReference(program, kernel, table, coefficients * COEFFICIENT_NUMBERS * width, limits);
 }
 
 function checkAxis(axis: RotationAxis): void {
@@ -161,19 +176,12 @@ function checkReference(
   { blockQubits }: RegisterKernel,
   { start, indexQubits, parity, entryLength }: TableReference,
   entryNumbers: number,
-  indexed: boolean,
   { layout }: Limits,
 ): void {
-  const indexesWell = indexQubits.every((qubit, index) => {
-    return (
-      Number.isInteger(qubit) &&
-      qubit >= layout.laneQubits &&
-      qubit < layout.qubitCount &&
-      !blockQubits.includes(qubit) &&
-      indexQubits.indexOf(qubit) === index
-    );
-  });
-  if (!indexesWell || (!indexed && indexQubits.length > 0)) {
+  for (let index = 0; index < indexQubits.length; index++) {
+    const qubit = indexQubits[index]!;
+    const isOuter = Number.isInteger(qubit) && qubit >= layout.laneQubits && qubit < layout.qubitCount;
+    if (isOuter && !blockQubits.includes(qubit) && indexQubits.indexOf(qubit) === index) continue;
     refuse(
       'indexes a table by impossible qubits',
       'different ones that are neither lanes nor rows',

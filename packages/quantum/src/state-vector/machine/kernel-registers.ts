@@ -42,6 +42,7 @@ export class KernelRegisters {
   readonly part: Pointer;
   readonly temporaries: readonly Vector[];
   readonly #rows: readonly Vector[];
+  readonly #parts: readonly (readonly [Vector, Vector])[];
 
   constructor(target: Target<unknown>) {
     const { traits } = target;
@@ -57,7 +58,11 @@ export class KernelRegisters {
     this.entry = target.pointer('table entry');
     this.part = target.pointer('part of an address');
     const rowVectors = 2 * 2 ** blockQubitsOf(traits);
-    this.#rows = target.vectors('rows', rowVectors);
+    const rows = target.vectors('rows', rowVectors);
+    this.#rows = rows;
+    const parts: [Vector, Vector][] = [];
+    for (let i = 0; i < rowVectors; i += 2) parts.push([rows[i]!, rows[i + 1]!]);
+    this.#parts = parts;
     const free = traits.vectors - rowVectors - traits.temporaries.fma;
     this.temporaries = target.vectors('temporaries', free);
   }
@@ -72,7 +77,12 @@ export class KernelRegisters {
 
   /** Both parts of a row. */
   parts(row: number): readonly [Vector, Vector] {
-    return [this.real(row), this.imaginary(row)];
+    return this.#parts[row]!;
+  }
+
+  /** Both parts of the first `rowCount` rows. */
+  rowVectors(rowCount: number): readonly Vector[] {
+    return 2 * rowCount === this.#rows.length ? this.#rows : this.#rows.slice(0, 2 * rowCount);
   }
 
   /** The place of vector `index` of the workspace. */

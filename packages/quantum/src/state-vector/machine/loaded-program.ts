@@ -211,7 +211,12 @@ function placeSweeps(
 
 /** Whole cache lines, so that threads share none. */
 function sweepBlockBytes({ kernels }: Sweep): number {
-  const entries = kernels.map(({ operations }) => operations.flatMap(referencesOf).length);
-  const fields = SWEEP_ARGUMENTS.entries + Math.max(...entries);
+  let most = 0;
+  for (const { operations } of kernels) {
+    let entries = 0;
+    for (const operation of operations) entries += referencesOf(operation).length;
+    most = Math.max(most, entries);
+  }
+  const fields = SWEEP_ARGUMENTS.entries + most;
   return Math.ceil((fields * ARGUMENT_BYTES) / BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT;
 }

@@ -40,7 +40,10 @@ export function stateBytes(layout: StateLayout): number {
 /** Sums of `2^bit` over the bits of every row's number: `offsets[r]` is where row `r` lies. */
 export function rowOffsets(bits: readonly number[]): number[] {
   const offsets = [0];
-  for (const bit of bits) offsets.push(...offsets.map((offset) => offset + 2 ** bit));
+  for (const bit of bits) {
+    const step = 2 ** bit;
+    for (let row = 0, rows = offsets.length; row < rows; row++) offsets.push(offsets[row]! + step);
+  }
   return offsets;
 }
 

@@ -140,12 +140,15 @@ class SweepCode {
     target.argument(registers.tileOffset, SWEEP_ARGUMENTS.tileOffset);
     if (readsState || writesState) target.argument(registers.tile, SWEEP_ARGUMENTS.tile);
     if (prefetch !== 'none') target.argument(registers.nextTile, SWEEP_ARGUMENTS.nextTile);
-    code.tables.prepare(kernel.operations.flatMap(referencesOf));
-    const loopQubits = this.#sweep.tileQubits.filter(
-      (qubit) => qubit >= this.#layout.laneQubits && !kernel.blockQubits.includes(qubit),
-    );
-    const localMask = loopQubits.reduce((mask, qubit) => mask + 2 ** addressing.localBits[qubit]!, 0);
-    const farMask = loopQubits.reduce((mask, qubit) => mask + 2 ** addressing.stateBit(qubit), 0);
+    for (const operation of kernel.operations) {
+      for (const reference of referencesOf(operation)) code.tables.prepare(reference);
+    }
+    let [localMask, farMask] = [0, 0];
+    for (const qubit of this.#sweep.tileQubits) {
+      if (qubit < this.#layout.laneQubits || kernel.blockQubits.includes(qubit)) continue;
+      localMask += 2 ** addressing.localBits[qubit]!;
+      farMask += 2 ** addressing.stateBit(qubit);
+    }
     const needsFar = !this.#sweep.inPlace && (readsState || writesState || prefetch !== 'none');
     // With no bits in the mask the next subset is the empty one.
     if (needsFar) target.nextSubset(registers.far, 0);
@@ -162,19 +165,14 @@ class SweepCode {
     const { blockQubits, operations } = task.kernel;
     const { inPlace } = this.#sweep;
     const offset = inPlace ? registers.local : registers.far;
-    const inState = rowOffsets(blockQubits.map((qubit) => this.#addressing.stateBit(qubit))).map((each) =>
-      paddedOffset(this.#layout, each),
-    );
-    const inTile = rowOffsets(blockQubits.map((qubit) => this.#addressing.localBits[qubit]!)).map(
-      (each) => WORKSPACE_BYTES + each,
-    );
+    const usesState = task.readsState || task.writesState;
+    const inState = usesState || task.prefetch !== 'none' ? this.#offsetsInState(blockQubits) : [];
+    const inTile = task.readsState && task.writesState ? [] : this.#offsetsInTile(blockQubits);
     if (task.prefetch !== 'none') {
       this.#emitAddress(registers.memory, registers.nextTile, offset, registers.part);
       this.#emitPrefetch(task.prefetch, inState, code);
     }
-    if (task.readsState || task.writesState) {
-      this.#emitAddress(registers.memory, registers.tile, offset, registers.part);
-    }
+    if (usesState) this.#emitAddress(registers.memory, registers.tile, offset, registers.part);
     if (!(task.readsState && task.writesState)) {
       target.addPointers(registers.inScratch, registers.scratch, registers.local);
     }
@@ -185,12 +183,25 @@ class SweepCode {
     this.#emitRows(code, task.writesState, task.writesState ? inState : inTile, 'store');
   }
 
+  /** Where each row lies from the address of a block. */
+  #offsetsInState(blockQubits: readonly number[]): readonly number[] {
+    const offsets = rowOffsets(blockQubits.map((qubit) => this.#addressing.stateBit(qubit)));
+    return offsets.map((offset) => paddedOffset(this.#layout, offset));
+  }
+
+  /** The same in scratch memory. */
+  #offsetsInTile(blockQubits: readonly number[]): readonly number[] {
+    const offsets = rowOffsets(blockQubits.map((qubit) => this.#addressing.localBits[qubit]!));
+    return offsets.map((offset) => WORKSPACE_BYTES + offset);
+  }
+
   #emitRows(code: KernelCode, isState: boolean, offsets: readonly number[], how: 'load' | 'store'): void {
     const { registers, vectorBytes } = code;
     const base = isState ? registers.memory : registers.inScratch;
     if (offsets.at(-1)! < LARGEST_OFFSET) {
-      const vectors = offsets.flatMap((_, row) => registers.parts(row));
-      const places = offsets.flatMap((offset) => [offset, offset + vectorBytes]);
+      const vectors = registers.rowVectors(offsets.length);
+      const places: number[] = [];
+      for (const offset of offsets) places.push(offset, offset + vectorBytes);
       if (how === 'load') this.#target.loadAll(vectors, base, places);
       else this.#target.storeAll(vectors, base, places);
       return;
@@ -241,6 +252,7 @@ class SweepCode {
   }
 }
 
+/** The tables that an operation reads. */
 export function referencesOf(operation: VectorOperation): readonly TableReference[] {
   if (operation.kind !== 'multiply-factors') return [operation.table];
   return operation.selection === null ? operation.factors : [...operation.factors, operation.selection];

@@ -27,16 +27,15 @@ export class TableAccess {
     this.#bytes = elementBytes(addressing.layout.element);
   }
 
-  /** Emits, before the loop of a kernel, what the references need of the tile. */
-  prepare(references: readonly TableReference[]): void {
-    this.#fields.clear();
-    for (const reference of references) {
-      if (reference.indexQubits.every((qubit) => this.#addressing.isInner(qubit))) continue;
-      const field = SWEEP_ARGUMENTS.entries + this.#fields.size;
-      this.#fields.set(reference, field);
-      if (reference.parity) this.#prepareParity(reference, field);
-      else this.#prepareEntry(reference, field);
-    }
+  /** Emits, before the loop of a kernel, what a reference needs of the tile. */
+  prepare(reference: TableReference): void {
+    let isInner = true;
+    for (const qubit of reference.indexQubits) if (!this.#addressing.isInner(qubit)) isInner = false;
+    if (isInner) return;
+    const field = SWEEP_ARGUMENTS.entries + this.#fields.size;
+    this.#fields.set(reference, field);
+    if (reference.parity) this.#prepareParity(reference, field);
+    else this.#prepareEntry(reference, field);
   }
 
   /** Emits, in the loop, the address of the entry. */
@@ -58,13 +57,17 @@ export class TableAccess {
   /** Where each group of bits of the index comes from: bits of one address that follow each other in the index. */
   #groups({ indexQubits }: TableReference, inner: boolean): BitGroup[] {
     const groups: BitGroup[] = [];
-    indexQubits.forEach((qubit, index) => {
-      if (this.#addressing.isInner(qubit) !== inner) return;
+    let last: BitGroup | undefined;
+    for (let index = 0; index < indexQubits.length; index++) {
+      const qubit = indexQubits[index]!;
+      if (this.#addressing.isInner(qubit) !== inner) continue;
       const position = inner ? this.#addressing.localBits[qubit]! : this.#addressing.stateBit(qubit);
-      const last = groups.at(-1);
       if (last !== undefined && last.to + last.positions.length === index) last.positions.push(position);
-      else groups.push({ positions: [position], to: index });
-    });
+      else {
+        last = { positions: [position], to: index };
+        groups.push(last);
+      }
+    }
     return groups;
   }
 
