@@ -4,10 +4,12 @@ import { compareAxes } from './axis.ts';
 import { Interaction, type InteractionCircuit, InteractionKind } from './interaction.ts';
 import { multiply2 } from './matrix2.ts';
 import { coreMatrix, exchangeWires, factorKronecker, followWithSwap, multiply4 } from './matrix4.ts';
+import { FARTHEST, PartnerSearch } from './partner-search.ts';
 import { placeOnWires } from './place-on-wires.ts';
 import { StepTable } from './step-table.ts';
 import { coreCost, halfTurnsOf, localsAfterCore, TwoQubitClass } from './two-qubit-class.ts';
 import { rotateAxisBack, WireFrames } from './wire-frames.ts';
+import { WireLists } from './wire-lists.ts';
 
 /** Which merges a pass makes. */
 export const MergeRule = {
@@ -22,8 +24,6 @@ export const MergeRule = {
 } as const;
 export type MergeRule = (typeof MergeRule)[keyof typeof MergeRule];
 
-/** How many steps of a wire a step is moved across. */
-const FARTHEST = 40;
 const NONE = -1;
 const HALF_PI = Math.PI / 2;
 const QUARTER_PI = Math.PI / 4;
@@ -42,9 +42,8 @@ export class Merger {
   readonly table: StepTable;
   readonly #physical: boolean;
   readonly #wireCount: number;
-  /** The last step on each wire so far, and before each step the previous one on each of its wires. */
-  readonly #top: Int32Array;
-  readonly #previous: Int32Array;
+  readonly #lists: WireLists;
+  readonly #search: PartnerSearch;
   /** Of the pass that is running: what the steps to come must still be pulled through. */
   #frames: WireFrames;
   /** Of the pass that is running: the wire of what the steps to come call a wire, and the inverse. */
@@ -61,8 +60,8 @@ export class Merger {
     this.#circuit = circuit;
     this.#physical = physical;
     this.#wireCount = circuit.wireCount;
-    this.#top = new Int32Array(circuit.wireCount);
-    this.#previous = new Int32Array(3 * this.table.count);
+    this.#lists = new WireLists(this.table, circuit.wireCount);
+    this.#search = new PartnerSearch(this.table, this.#lists);
     this.#frames = new WireFrames(circuit.wireCount);
     this.#wireOf = new Int32Array(circuit.wireCount);
     this.#labelOf = new Int32Array(circuit.wireCount);
@@ -82,7 +81,7 @@ export class Merger {
 
   /** Runs over all steps once. @returns how many merges were made. */
   run(rule: MergeRule): number {
-    this.#top.fill(NONE);
+    this.#lists.clear();
     this.#frames = new WireFrames(this.#wireCount);
     for (let wire = 0; wire < this.#wireCount; wire++) {
       this.#wireOf[wire] = wire;
@@ -99,7 +98,7 @@ export class Merger {
       }
       this.#pull(i);
       if (kind === InteractionKind.rotation ? this.#mergeRotation(i) : this.#mergePair(i, rule)) merges++;
-      else this.#link(i);
+      else this.#lists.push(i);
     }
     this.#compose();
     return merges;
@@ -142,37 +141,7 @@ export class Merger {
     sources[i] = new Interaction(InteractionKind.fence, wires, NOTHING, 0, NOTHING, 0, placed, frames);
     for (const wire of wires) {
       this.#frames.reset(wire);
-      this.#top[wire] = i;
-    }
-  }
-
-  #link(i: number): void {
-    const { wires } = this.table;
-    for (let k = 3 * i; k < 3 * i + 3; k++) {
-      const wire = wires[k]!;
-      if (wire < 0) break;
-      this.#previous[k] = this.#top[wire]!;
-      this.#top[wire] = i;
-    }
-  }
-
-  /** Takes a step out of the list of one of its wires. */
-  #unlink(i: number, place: number): void {
-    const wire = this.table.wires[3 * i + place]!;
-    const below = this.#previous[3 * i + place]!;
-    if (this.#top[wire] === i) {
-      this.#top[wire] = below;
-      return;
-    }
-    let above = this.#top[wire]!;
-    for (;;) {
-      const at = 3 * above + this.table.placeOf(above, wire);
-      const next = this.#previous[at]!;
-      if (next === i) {
-        this.#previous[at] = below;
-        return;
-      }
-      above = next;
+      this.#lists.close(wire, i);
     }
   }
 
@@ -184,7 +153,7 @@ export class Merger {
   #mergeRotation(i: number): boolean {
     const { table } = this;
     const wire = table.wires[3 * i]!;
-    let at = this.#top[wire]!;
+    let at = this.#lists.top(wire);
     for (let steps = 0; at >= 0 && steps < FARTHEST; steps++) {
       if (!table.hasAxes(at)) return false;
       const place = table.placeOf(at, wire);
@@ -194,7 +163,7 @@ export class Merger {
         this.#addRotation(at, i, sign);
         return true;
       }
-      at = this.#previous[3 * at + place]!;
+      at = this.#lists.before(at, place);
     }
     return false;
   }
@@ -213,63 +182,20 @@ export class Merger {
     const s = -Math.sin(angle);
     const [x, y, z] = [table.axes[9 * into]!, table.axes[9 * into + 1]!, table.axes[9 * into + 2]!];
     this.#frames.rotateFirst(wire, { w: Math.cos(angle), x: s * x, y: s * y, z: s * z });
-    this.#unlink(into, 0);
+    this.#lists.remove(into, 0);
     this.#drop(into);
   }
 
   /** Merges a core or block with an earlier one on its pair where the rule wants it. */
   #mergePair(i: number, rule: MergeRule): boolean {
     if (this.table.kinds[i] === InteractionKind.ccz) return false;
-    const back = this.#findBehind(i, 0, rule);
-    if (back !== NONE && back === this.#findBehind(i, 1, rule)) return this.#merge(back, i, rule, false);
-    if (rule === MergeRule.adjacentOnly) return false;
-    const ahead = this.#findMovable(i);
+    const adjacentOnly = rule === MergeRule.adjacentOnly;
+    const back = this.#search.behind(i, 0, adjacentOnly);
+    if (back !== NONE && back === this.#search.behind(i, 1, adjacentOnly))
+      return this.#merge(back, i, rule, false);
+    if (adjacentOnly) return false;
+    const ahead = this.#search.ahead(i);
     return ahead !== NONE && this.#merge(ahead, i, rule, true);
-  }
-
-  /** The last step on the pair of step `i` that it can be moved back to along one of its wires. */
-  #findBehind(i: number, place: number, rule: MergeRule): number {
-    const { table } = this;
-    const wire = table.wires[3 * i + place]!;
-    const other = table.wires[3 * i + 1 - place]!;
-    let at = this.#top[wire]!;
-    for (let steps = 0; at >= 0 && steps < FARTHEST; steps++) {
-      if (table.kinds[at] === InteractionKind.fence) return NONE;
-      const own = table.placeOf(at, wire);
-      if (table.kinds[at] !== InteractionKind.ccz && table.placeOf(at, other) >= 0) return at;
-      if (rule === MergeRule.adjacentOnly || !table.hasAxes(i) || !table.hasAxes(at)) return NONE;
-      if (compareAxes(table.axes, 9 * at + 3 * own, table.axes, 9 * i + 3 * place) === 0) return NONE;
-      at = this.#previous[3 * at + own]!;
-    }
-    return NONE;
-  }
-
-  /** The last step on the pair of step `i` if it can be moved forward to it. */
-  #findMovable(i: number): number {
-    const { table } = this;
-    const [a, b] = [table.wires[3 * i]!, table.wires[3 * i + 1]!];
-    let at = this.#top[a]!;
-    for (let steps = 0; at >= 0 && steps < FARTHEST; steps++) {
-      if (table.kinds[at] === InteractionKind.fence) return NONE;
-      if (table.kinds[at] !== InteractionKind.ccz && table.placeOf(at, b) >= 0) {
-        return table.hasAxes(at) && this.#isFreeAbove(at, a) && this.#isFreeAbove(at, b) ? at : NONE;
-      }
-      at = this.#previous[3 * at + table.placeOf(at, a)]!;
-    }
-    return NONE;
-  }
-
-  /** Whether a step commutes with all later ones on one of its wires. */
-  #isFreeAbove(i: number, wire: number): boolean {
-    const { table } = this;
-    const axis = 9 * i + 3 * table.placeOf(i, wire);
-    for (let at = this.#top[wire]!, steps = 0; at !== i; steps++) {
-      if (at < 0 || steps >= FARTHEST || !table.hasAxes(at)) return false;
-      const place = table.placeOf(at, wire);
-      if (compareAxes(table.axes, 9 * at + 3 * place, table.axes, axis) === 0) return false;
-      at = this.#previous[3 * at + place]!;
-    }
-    return true;
   }
 
   /**
@@ -292,7 +218,7 @@ export class Merger {
     if (rule === MergeRule.equalAxes) return false;
     if (table.freeAngles[p] !== null || table.freeAngles[i] !== null) return false;
     const sum = table.costs[p]! + table.costs[i]!;
-    const adjacent = rule >= MergeRule.neighbours && this.#isOnTop(p);
+    const adjacent = rule >= MergeRule.neighbours && this.#lists.isOnTop(p);
     if (!adjacent && !this.#mayGain(p, i, sum, exchanged)) return false;
     this.#multiply(p, i, exchanged);
     const { cost, isSwap } = this.#class.classify(product);
@@ -300,11 +226,6 @@ export class Merger {
     if (!adjacent && counted >= sum) return false;
     this.#replace(p, i, forward);
     return true;
-  }
-
-  #isOnTop(p: number): boolean {
-    const { wires } = this.table;
-    return this.#top[wires[3 * p]!] === p && this.#top[wires[3 * p + 1]!] === p;
   }
 
   /**
@@ -374,8 +295,8 @@ export class Merger {
     table.costs[p] = cost;
     table.angles[p] = cost === 1 ? Math.sign(rest) * QUARTER_PI : rest;
     if (cost > 0) return;
-    this.#unlink(p, 0);
-    this.#unlink(p, 1);
+    this.#lists.remove(p, 0);
+    this.#lists.remove(p, 1);
     this.#drop(p);
   }
 
@@ -383,11 +304,11 @@ export class Merger {
   #pushUp(p: number, place: number, gate: Rotation): void {
     const { table } = this;
     const wire = table.wires[3 * p + place]!;
-    for (let at = this.#top[wire]!; at !== p; ) {
+    for (let at = this.#lists.top(wire); at !== p; ) {
       const own = table.placeOf(at, wire);
       table.changed[at] = 1;
       rotateAxisBack(table.axes, 9 * at + 3 * own, gate.w, gate.x, gate.y, gate.z);
-      at = this.#previous[3 * at + own]!;
+      at = this.#lists.before(at, own);
     }
     this.#frames.rotateFirst(wire, gate);
   }
@@ -398,21 +319,21 @@ export class Merger {
     const [a, b] = [table.wires[3 * p]!, table.wires[3 * p + 1]!];
     const { isSwap, isCore, cost } = this.#class;
     let at = p;
-    if (forward && !this.#isOnTop(p)) {
-      this.#unlink(p, 0);
-      this.#unlink(p, 1);
+    if (forward && !this.#lists.isOnTop(p)) {
+      this.#lists.remove(p, 0);
+      this.#lists.remove(p, 1);
       this.#drop(p);
       table.wires[3 * i] = a;
       table.wires[3 * i + 1] = b;
-      this.#link(i);
+      this.#lists.push(i);
       at = i;
     } else this.#drop(i);
     table.changed[at] = 1;
     if (isCore) this.#becomeCore(at);
     else if (cost === 0) {
       this.#pushLocals(at, factorKronecker(product));
-      this.#unlink(at, 0);
-      this.#unlink(at, 1);
+      this.#lists.remove(at, 0);
+      this.#lists.remove(at, 1);
       this.#drop(at);
     } else if (isSwap && !this.#physical) this.#relabel(at, factorKronecker(followWithSwap(product)));
     else {
@@ -442,36 +363,19 @@ export class Merger {
   #relabel(at: number, locals: readonly [Float64Array, Float64Array]): void {
     const { table } = this;
     const [a, b] = [table.wires[3 * at]!, table.wires[3 * at + 1]!];
-    const above = [this.#listAbove(at, a), this.#listAbove(at, b)] as const;
-    const below = [this.#previous[3 * at]!, this.#previous[3 * at + 1]!] as const;
-    const tops = [this.#top[a]!, this.#top[b]!] as const;
-    for (const place of above[0]) table.wires[place] = b;
-    for (const place of above[1]) table.wires[place] = a;
-    this.#top[b] = above[0].length > 0 ? tops[0] : below[1];
-    this.#top[a] = above[1].length > 0 ? tops[1] : below[0];
-    if (above[0].length > 0) this.#previous[above[0].at(-1)!] = below[1];
-    if (above[1].length > 0) this.#previous[above[1].at(-1)!] = below[0];
+    const [aboveA, aboveB] = this.#lists.crossOver(at);
     this.#drop(at);
     this.#frames.exchange(a, b);
     this.#exchangeNames(a, b);
-    this.#rotateAbove(above[1], a, rotationOfMatrix(locals[0]));
-    this.#rotateAbove(above[0], b, rotationOfMatrix(locals[1]));
-  }
-
-  /** Places `3 step + k` of a wire in the steps after step `at`, the last one first. */
-  #listAbove(at: number, wire: number): number[] {
-    const places: number[] = [];
-    for (let step = this.#top[wire]!; step !== at; ) {
-      const place = 3 * step + this.table.placeOf(step, wire);
-      places.push(place);
-      this.table.changed[step] = 1;
-      step = this.#previous[place]!;
-    }
-    return places;
+    this.#rotateAbove(aboveB, a, rotationOfMatrix(locals[0]));
+    this.#rotateAbove(aboveA, b, rotationOfMatrix(locals[1]));
   }
 
   #rotateAbove(places: readonly number[], wire: number, gate: Rotation): void {
-    for (const place of places) rotateAxisBack(this.table.axes, 3 * place, gate.w, gate.x, gate.y, gate.z);
+    for (const place of places) {
+      this.table.changed[Math.trunc(place / 3)] = 1;
+      rotateAxisBack(this.table.axes, 3 * place, gate.w, gate.x, gate.y, gate.z);
+    }
     this.#frames.rotateFirst(wire, gate);
   }
 
