@@ -43,10 +43,10 @@ export function optimizeInteractions(
 }
 
 function searchRegions(circuit: InteractionCircuit, settings: OptimizerSettings): InteractionCircuit {
-  const { cliffordBeamWidth, parityWeightings } = settings;
+  const { cliffordBeamWidth, parityWeightings, parityWires } = settings;
   let current = circuit;
-  if (parityWeightings.length > 0) {
-    current = resynthesizePhaseRegions(current, { weightings: parityWeightings });
+  if (parityWires > 0) {
+    current = resynthesizePhaseRegions(current, { weightings: parityWeightings, mostWires: parityWires });
   }
   if (cliffordBeamWidth > 0) current = simplifyCliffordRegions(current, { beamWidth: cliffordBeamWidth });
   return current;

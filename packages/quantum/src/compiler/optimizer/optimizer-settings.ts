@@ -1,4 +1,4 @@
-import type { ParityWeights } from './parity-network.ts';
+import { MOST_NETWORK_WIRES, type ParityWeights } from './parity-network.ts';
 
 /** How much {@link optimizeInteractions} tries. */
 export interface OptimizerSettings {
@@ -8,32 +8,13 @@ export interface OptimizerSettings {
   readonly toffoliRounds: number;
   /** States that the search in Clifford regions keeps; 0 leaves the regions out. */
   readonly cliffordBeamWidth: number;
-  /**
-   * How parity networks are searched, see {@link ParityWeights}; none leaves phase regions as they are. Networks suit machines
-   * that couple every pair.
-   */
+  /** The ways in which parity networks are searched, at least one. */
   readonly parityWeightings: readonly ParityWeights[];
+  /** Wires of a phase region at most, up to 30; 0 leaves the regions out. */
+  readonly parityWires: number;
   /** How often regions are searched again after something was found. */
   readonly regionRounds: number;
 }
-
-/** For little time: level 2. */
-export const quickOptimizer: OptimizerSettings = {
-  toffoliReach: 2,
-  toffoliRounds: 1,
-  cliffordBeamWidth: 8,
-  parityWeightings: [],
-  regionRounds: 1,
-};
-
-/** For few gates: level 3. */
-export const thoroughOptimizer: OptimizerSettings = {
-  toffoliReach: 2,
-  toffoliRounds: 2,
-  cliffordBeamWidth: 24,
-  parityWeightings: [],
-  regionRounds: 2,
-};
 
 const WEIGHTINGS: readonly ParityWeights[] = [
   { power: 0.2, bonus: 1, outputShare: 0.1, pairWorth: 0.5 },
@@ -42,8 +23,27 @@ const WEIGHTINGS: readonly ParityWeights[] = [
   { power: 0.2, bonus: 0, outputShare: 0.1, pairWorth: 0.5 },
 ];
 
-/** Settings for machines that couple every pair of qubits, where parity networks cost no routing. */
+/** For little time: level 2. */
+export const quickOptimizer: OptimizerSettings = {
+  toffoliReach: 2,
+  toffoliRounds: 1,
+  cliffordBeamWidth: 8,
+  parityWeightings: WEIGHTINGS.slice(0, 2),
+  parityWires: 0,
+  regionRounds: 1,
+};
+
+/** For few gates: level 3. */
+export const thoroughOptimizer: OptimizerSettings = {
+  toffoliReach: 2,
+  toffoliRounds: 2,
+  cliffordBeamWidth: 24,
+  parityWeightings: WEIGHTINGS,
+  parityWires: 4,
+  regionRounds: 2,
+};
+
+/** Settings for machines that couple every pair of qubits, where networks on many wires cost no routing. */
 export function forAllToAll(settings: OptimizerSettings): OptimizerSettings {
-  const count = settings.cliffordBeamWidth > quickOptimizer.cliffordBeamWidth ? WEIGHTINGS.length : 2;
-  return { ...settings, parityWeightings: WEIGHTINGS.slice(0, count) };
+  return { ...settings, parityWires: MOST_NETWORK_WIRES };
 }

@@ -188,10 +188,10 @@ class NetworkSearch {
     for (let i = 0; i < this.#active.length; i++) {
       const term = this.#active[i]!;
       const mask = this.#terms[term]!;
+      const first = lowestBit(mask);
       if (bitCount(mask) !== 2) continue;
       const isHalfTurn = this.#halfTurn[term]!;
       if ((isHalfTurn ? worth : worth * this.#weights.pairWorth) <= best) continue;
-      const first = lowestBit(mask);
       this.#steps.push({ kind: 'pair', first, second: lowestBit(mask & (mask - 1)), term });
       this.#cost += isHalfTurn ? 1 : 2;
       this.#active.splice(i, 1);
@@ -225,8 +225,9 @@ class NetworkSearch {
 
   /** Brings every output on a wire of its own. */
   restoreOutputs(): void {
-    for (const { control, target } of reduceToPermutation(this.#outputs.slice()))
+    for (const { control, target } of reduceToPermutation(this.#outputs.slice())) {
       this.#applyCx(control, target);
+    }
   }
 }
 

@@ -3,7 +3,6 @@ import { compareAxes } from '../interaction/axis.ts';
 import { type Interaction, InteractionKind } from '../interaction/interaction.ts';
 import { arePerpendicular, crossProduct, dotProduct, perpendicularTo } from './bloch-vector.ts';
 import { placeOfWire } from './commutation.ts';
-import { MOST_NETWORK_WIRES } from './parity-network.ts';
 import type { RegionGrowth } from './region.ts';
 
 const QUARTER = Math.PI / 4;
@@ -41,16 +40,19 @@ export class PhaseGrowth implements RegionGrowth {
   /** Angle of `exp(i angle Z...Z)` for each parity, by mask. */
   readonly angles = new Map<number, ParameterValue>();
   readonly #timelines: readonly WireTimeline[];
+  readonly #mostWires: number;
 
-  constructor(timelines: readonly WireTimeline[]) {
+  /** @param mostWires at most {@link MOST_NETWORK_WIRES}. */
+  constructor(timelines: readonly WireTimeline[], mostWires: number) {
     this.#timelines = timelines;
+    this.#mostWires = mostWires;
   }
 
   accepts(step: Interaction): boolean {
     if (step.kind !== InteractionKind.core) return false;
     const places = step.wires.map((wire) => this.wires.indexOf(wire));
     const added = places.filter((place) => place < 0).length;
-    if (this.wires.length + added > MOST_NETWORK_WIRES) return false;
+    if (this.wires.length + added > this.#mostWires) return false;
     if (added === 2 && this.wires.length > 0) return false;
     const known = places.map((place, k) => (place < 0 ? null : roleIn(this.current[place]!, step, k)));
     if (places.some((place, k) => place >= 0 && known[k] === null)) return false;

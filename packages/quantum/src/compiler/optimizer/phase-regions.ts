@@ -20,14 +20,23 @@ const LEAST_TERMS = 4;
 const QUARTER = Math.PI / 4;
 const HALF_PI = Math.PI / 2;
 
+/** How networks for phase regions are searched. */
+export interface ParitySearch {
+  readonly weightings: readonly ParityWeights[];
+  /** At most {@link MOST_NETWORK_WIRES}. */
+  readonly mostWires: number;
+}
+
 /**
  * Finds regions that are cx and phases in some basis of each wire and replaces those for which a network that visits their
- * parities needs fewer gates. Gains where many phases share wires: dense QAOA and Ising layers, QFTs, multipliers. The result
- * suits machines that couple every pair; on sparse maps routing may cost more than was gained.
+ * parities needs fewer gates. Gains where many phases share wires: dense QAOA and Ising layers, QFTs, multipliers.
+ *
+ * Networks of many wires suit machines that couple every pair; on sparse maps they cost more to route than they gain, while
+ * those on up to four wires gain there too.
  */
 export function resynthesizePhaseRegions(
   circuit: InteractionCircuit,
-  { weightings }: { readonly weightings: readonly ParityWeights[] },
+  search: ParitySearch,
 ): InteractionCircuit {
   const timelines: WireTimeline[] = stepsOnWires(circuit.wireCount, circuit.interactions).map((positions) => {
     const steps = positions.map((position) => circuit.interactions[position]!);
@@ -35,9 +44,9 @@ export function resynthesizePhaseRegions(
   });
   return rewriteBestRegions(circuit, {
     isSeed: (step) => step.kind === InteractionKind.core,
-    grow: () => new PhaseGrowth(timelines),
+    grow: () => new PhaseGrowth(timelines, search.mostWires),
     promise: (inside, growth) => promiseOf(inside, growth as PhaseGrowth),
-    improve: (inside, growth) => improve(inside, growth as PhaseGrowth, weightings),
+    improve: (inside, growth) => improve(inside, growth as PhaseGrowth, search),
   });
 }
 
@@ -57,7 +66,7 @@ function isTerm(angle: ParameterValue): boolean {
 function improve(
   inside: readonly Interaction[],
   growth: PhaseGrowth,
-  weightings: readonly ParityWeights[],
+  { weightings }: ParitySearch,
 ): Replacement | null {
   const cost = regionCost(inside, growth.wires);
   const { masks, angles, local } = separateTerms(growth);

@@ -34,8 +34,9 @@ export interface RegionTechnique {
   improve(inside: readonly Interaction[], growth: RegionGrowth): Replacement | null;
 }
 
-/** How many steps are looked at for one region. */
+/** How many steps are looked at for one region, and how many in a row that do not belong to it. */
 const MOST_SCANNED = 600;
+const MOST_SKIPPED = 100;
 
 /**
  * Replaces regions of a circuit by cheaper ones, from the front to the back.
@@ -180,7 +181,7 @@ function growRegion(entries: readonly Entry[], seed: number, growth: RegionGrowt
   const closed = new Set<number>();
   let fencesClosed = false;
   const end = Math.min(entries.length, seed + MOST_SCANNED);
-  for (let i = seed; i < end; i++) {
+  for (let i = seed, last = seed; i < end && i - last <= MOST_SKIPPED; i++) {
     const entry = entries[i]!;
     const isFence = isStep(entry) && entry.kind === InteractionKind.fence;
     // Measurements and what depends on them keep their order, whatever their wires.
@@ -188,6 +189,7 @@ function growRegion(entries: readonly Entry[], seed: number, growth: RegionGrowt
     for (const wire of entry.wires) isClosed ||= closed.has(wire);
     if (!isClosed && isStep(entry) && growth.accepts(entry)) {
       region.inside.push(entry);
+      last = i;
       continue;
     }
     if (!isClosed && !entry.wires.some((wire) => growth.wires.includes(wire))) {
