@@ -13,7 +13,7 @@ export interface DensityMatrix {
 
 /**
  * What a simulator made of a circuit. The holder gives the memory back with `dispose()`; using the state afterwards throws
- * UseAfterReleaseError. All sums are in double precision.
+ * UseAfterReleaseError. Sums are in double precision; those of up to 4,096 vectors of amplitudes may be in the state's own.
  *
  * Lists of qubits choose and order: bit `i` of an index of the result belongs to `qubits[i]`.
  *

@@ -85,36 +85,24 @@ export interface PauliTermOfState {
   readonly isImaginary: boolean;
 }
 
-/**
- * What is made of products of amplitudes: with the lowest qubits above the lanes as row qubits, signed sums over the rows of each group.
- * A mask has a bit per row qubit; where it is set, the sign is that of the qubit's bit.
- */
-export interface ProductFold {
-  /** Of `conj(left) right`. */
-  readonly part: 'real' | 'imaginary';
-  /** Masks whose sums are wanted group by group. */
-  readonly arrays: readonly number[];
-  /** Masks whose sums over all groups of a tile are wanted. */
-  readonly totals: readonly number[];
-}
-
 /** Arithmetic on whole states. States are of one machine and layout; the caller's duty. */
 export interface StateArithmetic extends Disposable {
   readonly laneQubits: number;
-  /** Qubits above the lanes that {@link foldProducts} sums over; states must have them. */
-  readonly rowQubits: number;
   /** `out += term |state>`. */
   addPauli(out: MachineState, state: MachineState, term: PauliTermOfState): void;
   /**
-   * Multiplies amplitudes and sums them up, tile by tile.
+   * For every mask `z` of physical qubits `sum over s of (-1)^(|s & z|) part(conj(left[s]) right[s])`. Products of 4,096 vectors are summed in the
+   * precision of the states, lanes and what is beyond in double precision.
    *
-   * @param visit gets for each tile the sums of each mask of `arrays`, `[groups, lanes]`, and of `totals`; borrowed.
+   * @param masks never changed afterwards: what is worked out for a list is remembered.
+   * @param out `[masks]`; overwritten.
    */
-  foldProducts(
-    fold: ProductFold,
+  sumProducts(
+    part: 'real' | 'imaginary',
+    masks: readonly number[],
     left: MachineState,
     right: MachineState,
-    visit: (tile: number, arrays: readonly (Float32Array | Float64Array)[], totals: Float64Array) => void,
+    out: Float64Array,
   ): void;
   /** The weights of the two values of a physical qubit: `[sum of |a|^2 with bit 0, with bit 1]`. */
   bitWeights(state: MachineState, qubit: number): [number, number];

@@ -20,3 +20,15 @@ export function innerProduct(a: StoredState, b: StoredState): [number, number] {
   }
   return [re, im];
 }
+
+/** Every amplitude with its own sign. */
+const ALL = [0];
+
+/** The real part of `<a|b>` of two states of the same machine and layout. */
+export function realInnerProduct(a: StoredState, b: StoredState): number {
+  const { arithmetic } = a;
+  if (arithmetic === null) return innerProduct(a, b)[0];
+  const sum = new Float64Array(1);
+  arithmetic.sumProducts('real', ALL, a.memory, b.memory, sum);
+  return sum[0]!;
+}

@@ -1,5 +1,5 @@
 import type { PauliSum } from '../../operator/pauli-sum.ts';
-import { innerProduct } from '../amplitudes/inner-product.ts';
+import { realInnerProduct } from '../amplitudes/inner-product.ts';
 import type { StoredState } from '../amplitudes/stored-state.ts';
 import { addPauliGroup } from '../observables/apply-pauli-sum.ts';
 import { groupPauliTerms } from '../observables/pauli-groups.ts';
@@ -27,7 +27,7 @@ export function adjointGradient(
       // Gates never touch qubits without memory, so what is 1 there stays orthogonal to the state.
       if (group.idle === '') addPauliGroup(group, psi, outer, lambda);
     }
-    const [value] = innerProduct(psi, lambda);
+    const value = realInnerProduct(psi, lambda);
     for (const cut of sequence.cuts) {
       const bound = cut.runner.bind(cut.runner.evaluateAngles(values), frame, 'nothing');
       bound.program.run(psi);

@@ -1,6 +1,5 @@
 import { parity } from '../../operator/bit-counts.ts';
 import type { AmplitudeArray, StoredState } from '../amplitudes/stored-state.ts';
-import { canFold, foldAmplitudeProducts } from './folded-sums.ts';
 import { addSignSums, planSignSums, type SignPlan } from './sign-sums.ts';
 
 /** Amplitudes that are worked on at a time: tables of double precision that stay in the level-2 cache. */
@@ -11,12 +10,17 @@ const scratch = new Float64Array(2 ** TILE_QUBITS);
 
 /** Signed sums over products of amplitudes, prepared for states of one size. */
 export interface AmplitudeSums {
-  readonly tileQubits: number;
+  readonly qubitCount: number;
+  /** All masks. */
+  readonly masks: readonly number[];
+  /** How loops work them out. */
+  readonly plan: () => LoopPlan;
+}
+
+interface LoopPlan {
   readonly plan: SignPlan;
   /** For each query: which sum of the plan it takes, and its mask above the tile. */
   readonly members: readonly { readonly sum: number; readonly z: number }[];
-  /** All masks. */
-  readonly masks: readonly number[];
 }
 
 /**
@@ -26,7 +30,18 @@ export interface AmplitudeSums {
  * @param qubitCount physical qubits, at most 31.
  */
 export function prepareAmplitudeSums(masks: readonly number[], qubitCount: number): AmplitudeSums {
-  const tileQubits = Math.min(TILE_QUBITS, qubitCount);
+  let plan: LoopPlan | null = null;
+  return {
+    qubitCount,
+    masks,
+    plan: () => {
+      plan ??= planLoops(masks, Math.min(TILE_QUBITS, qubitCount));
+      return plan;
+    },
+  };
+}
+
+function planLoops(masks: readonly number[], tileQubits: number): LoopPlan {
   const low = 2 ** tileQubits - 1;
   const distinct: number[] = [];
   const numbers = new Map<number, number>();
@@ -38,7 +53,7 @@ export function prepareAmplitudeSums(masks: readonly number[], qubitCount: numbe
     }
     return { sum, z: z >>> tileQubits };
   });
-  return { tileQubits, plan: planSignSums(distinct, tileQubits), members, masks };
+  return { plan: planSignSums(distinct, tileQubits), members };
 }
 
 /** Which part of `conj(left[s ^ x]) right[s]` is summed. */
@@ -60,11 +75,12 @@ export function sumAmplitudeProducts(
   out: Float64Array,
 ): void {
   const { arithmetic } = right;
-  if (arithmetic !== null && x === 0 && canFold(arithmetic, right.qubitCount)) {
-    foldAmplitudeProducts(arithmetic, sums.masks, part, left, right, out);
+  if (arithmetic !== null && x === 0) {
+    arithmetic.sumProducts(part, sums.masks, left.memory, right.memory, out);
     return;
   }
-  const { tileQubits, plan, members } = sums;
+  const tileQubits = Math.min(TILE_QUBITS, right.qubitCount);
+  const { plan, members } = sums.plan();
   const partial = new Float64Array(plan.queryCount);
   const high = x >>> tileQubits;
   out.fill(0);

@@ -1,5 +1,5 @@
 import type { PauliSum } from '../../operator/pauli-sum.ts';
-import { innerProduct } from '../amplitudes/inner-product.ts';
+import { realInnerProduct } from '../amplitudes/inner-product.ts';
 import { flipMask, type StateFrame, type StoredState } from '../amplitudes/stored-state.ts';
 import {
   type AmplitudeSums,
@@ -40,7 +40,7 @@ export function pauliExpectation(
   try {
     for (const region of image.regions) region.fill(0);
     for (const group of flipping) addPauliGroup(group, state, frame, image);
-    return total + innerProduct(state, image)[0];
+    return total + realInnerProduct(state, image);
   } finally {
     image.dispose();
   }
@@ -60,7 +60,7 @@ function termsExpectation(
   const terms = group[part];
   if (terms.length === 0) return 0;
   let sums = prepared.get(terms);
-  if (sums === undefined || sums.tileQubits > state.qubitCount) {
+  if (sums?.qubitCount !== state.qubitCount) {
     const masks = terms.map(({ z }) => z);
     sums = prepareAmplitudeSums(masks, state.qubitCount);
     prepared.set(terms, sums);

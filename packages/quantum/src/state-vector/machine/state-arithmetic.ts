@@ -1,16 +1,15 @@
 import { type AssembledKernels, type EmittedKernel, type LoadedKernel, setArgument } from '@qedge/codegen';
-import type { MachineState, PauliTermOfState, ProductFold, StateArithmetic } from '../state-machine.ts';
-import { ADD_PAULI_ARGUMENTS, emitAddPauli, emitFoldProducts, FOLD_ARGUMENTS } from './arithmetic-code.ts';
+import type { MachineState, PauliTermOfState, StateArithmetic } from '../state-machine.ts';
+import { ADD_PAULI_ARGUMENTS, emitAddPauli } from './arithmetic-code.ts';
 import { BitArithmetic, type BitArithmeticParts } from './bit-arithmetic.ts';
 import type { RegionState } from './machine-state.ts';
 import { bufferOffset, type Region } from './memory-regions.ts';
+import { ProductSums } from './product-sums.ts';
 import { elementBytes, paddedOffset } from './state-addressing.ts';
 
 /** Blocks that are worked on by one call. */
 const TILE_BLOCKS_BITS = 12;
 const TILE_BLOCKS = 2 ** TILE_BLOCKS_BITS;
-/** Most results that a fold may write for every group of rows. */
-const MOST_ARRAYS = 8;
 const LINE_BYTES = 64;
 
 /** Where things lie in the workspace, in bytes from its start. */
@@ -18,17 +17,15 @@ interface WorkspaceLayout {
   readonly words: number;
   readonly signs: number;
   readonly lanes: number;
-  readonly totals: number;
-  readonly arrays: number;
   readonly byteLength: number;
 }
 
 /** Sums over states, as generated code: those of products on the calling thread, those of single qubits on all. */
 export class VectorArithmetic implements StateArithmetic {
-  readonly rowQubits: number;
   readonly laneQubits: number;
   readonly #parts: BitArithmeticParts;
   readonly #bits: BitArithmetic;
+  readonly #products: ProductSums;
   readonly #layout: WorkspaceLayout;
   readonly #numberBytes: 4 | 8;
   readonly #blockBytes: number;
@@ -39,9 +36,8 @@ export class VectorArithmetic implements StateArithmetic {
   constructor(parts: BitArithmeticParts) {
     this.#parts = parts;
     this.#bits = new BitArithmetic(parts);
+    this.#products = new ProductSums(parts);
     this.laneQubits = parts.laneQubits;
-    // As many rows as fit into half of the registers beside what products need.
-    this.rowQubits = parts.host.traitsOf(parts.element).vectors >= 31 ? 3 : 2;
     this.#numberBytes = elementBytes(parts.element);
     this.#blockBytes = 2 * this.#numberBytes * 2 ** parts.laneQubits;
     const vectorBytes = this.#blockBytes / 2;
@@ -49,10 +45,7 @@ export class VectorArithmetic implements StateArithmetic {
     const words = LINE_BYTES;
     const signs = words + 4 * TILE_BLOCKS;
     const lanes = signs + this.#numberBytes * TILE_BLOCKS;
-    const totals = lanes + 2 * vectorBytes;
-    const arrays = totals + MOST_ARRAYS * vectorBytes;
-    const arrayBytes = (TILE_BLOCKS / 2 ** this.rowQubits) * vectorBytes;
-    this.#layout = { words, signs, lanes, totals, arrays, byteLength: arrays + MOST_ARRAYS * arrayBytes };
+    this.#layout = { words, signs, lanes, byteLength: lanes + 2 * vectorBytes };
   }
 
   addPauli(
@@ -103,46 +96,14 @@ export class VectorArithmetic implements StateArithmetic {
     }
   }
 
-  foldProducts(
-    { part, arrays, totals }: ProductFold,
+  sumProducts(
+    part: 'real' | 'imaginary',
+    masks: readonly number[],
     left: MachineState,
     right: MachineState,
-    visit: (tile: number, arrays: readonly (Float32Array | Float64Array)[], totals: Float64Array) => void,
+    out: Float64Array,
   ): void {
-    const kernel = this.#kernel(`fold ${part} ${arrays.join()} ${totals.join()}`, (target) =>
-      emitFoldProducts(target, this.#parts.element, this.rowQubits, {
-        part,
-        arrays,
-        totals,
-        arrayStride: this.#arrayBytes(),
-      }),
-    );
-    const blockBits = right.layout.qubitCount - this.laneQubits;
-    const tileBits = Math.min(TILE_BLOCKS_BITS, blockBits);
-    const groups = 2 ** (tileBits - this.rowQubits);
-    const lanes = 2 ** this.laneQubits;
-    const workspace = this.#open();
-    const start = bufferOffset(workspace);
-    const layout = this.#layout;
-    const results = arrays.map((_, index) =>
-      this.#view(start + layout.arrays + index * this.#arrayBytes(), groups * lanes),
-    );
-    const totalLanes = this.#view(start + layout.totals, totals.length * lanes);
-    const sums = new Float64Array(totals.length);
-    const view = new DataView(workspace.memory.buffer as ArrayBuffer, start);
-    setArgument(view, 0, FOLD_ARGUMENTS.arrays, workspace.address + layout.arrays);
-    setArgument(view, 0, FOLD_ARGUMENTS.totals, workspace.address + layout.totals);
-    setArgument(view, 0, FOLD_ARGUMENTS.groupCount, groups);
-    for (let tile = 0; tile < 2 ** (blockBits - tileBits); tile++) {
-      setArgument(view, 0, FOLD_ARGUMENTS.left, this.#tileAddress(left, tile, tileBits));
-      setArgument(view, 0, FOLD_ARGUMENTS.right, this.#tileAddress(right, tile, tileBits));
-      kernel.run(workspace.address);
-      sums.fill(0);
-      totalLanes.forEach((value, index) => {
-        sums[Math.floor(index / lanes)]! += value;
-      });
-      visit(tile, results, sums);
-    }
+    this.#products.sum(part, masks, left, right, out);
   }
 
   bitWeights(state: MachineState, qubit: number): [number, number] {
@@ -153,8 +114,13 @@ export class VectorArithmetic implements StateArithmetic {
     this.#bits.projectBit(out, state, qubit, bit, factor);
   }
 
+  extractBit(out: MachineState, state: MachineState, qubit: number, bit: 0 | 1, factor: number): void {
+    this.#bits.extractBit(out, state, qubit, bit, factor);
+  }
+
   dispose(): void {
     this.#bits.dispose();
+    this.#products.dispose();
     for (const kernels of this.#assembled) kernels.dispose();
     this.#assembled.length = 0;
     this.#kernels.clear();
@@ -182,10 +148,6 @@ export class VectorArithmetic implements StateArithmetic {
   #open(): Region {
     this.#workspace ??= this.#parts.regions.reserve(this.#layout.byteLength, 'sums over states');
     return this.#workspace;
-  }
-
-  #arrayBytes(): number {
-    return ((TILE_BLOCKS / 2 ** this.rowQubits) * this.#blockBytes) / 2;
   }
 
   #view(byteOffset: number, length: number): Float32Array | Float64Array {
