@@ -7,15 +7,20 @@ import {
   type GateName,
   GUIDE_PASSES,
   gateDirection,
+  gridTarget,
   Layout,
   lineTarget,
   parameter,
   size,
   type Target,
+  transpile,
   twoQubitDepth,
+  verifyEquivalence,
   width,
 } from '@qedge/quantum';
 import { describe, expect, it } from 'vitest';
+import { findTargetViolation } from '../../src/compiler/verification/target-violation.ts';
+import { randomCircuit } from '../random-circuit.ts';
 import { expectInBasis, expectSameUnitary, runPass, stateAfter } from './run-pass.ts';
 
 const bit = { kind: 'bit', clbit: 0 } as const;
@@ -168,5 +173,24 @@ describe('GUIDE_PASSES', () => {
   it('cancels cx and nothing else as CXCancellation', async () => {
     const circuit = new Circuit(2).cx(0, 1).cx(0, 1).h(0).h(0);
     expect((await runPass(GUIDE_PASSES.CXCancellation(), circuit)).gateCounts()).toEqual({ h: 2 });
+  });
+});
+
+describe('transpile for targets with directions and faults', () => {
+  it('runs every gate along its edge and leaves out what does not work, at every level', async () => {
+    const target: Target = {
+      ...gridTarget(2, 3, ['rz', 'sx', 'x', 'ecr']),
+      directed: true,
+      faultyQubits: [5],
+      faultyEdges: [[1, 0]],
+    };
+    for (const level of [0, 1, 2, 3] as const) {
+      const circuit = randomCircuit(level, 4, 12);
+      if (level === 0) circuit.cx(0, 3);
+      const compiled = await transpile(circuit, target, { level, seed: 1 });
+      expect(findTargetViolation(compiled.circuit, target)).toBeNull();
+      expect((await verifyEquivalence(circuit, compiled)).equivalent).toBe(true);
+      for (const instruction of compiled.circuit.instructions) expect(instruction.qubits).not.toContain(5);
+    }
   });
 });

@@ -3,8 +3,10 @@ import { trivialLayout } from '../layout/trivial-layout.ts';
 import { vf2Layout, vf2PostLayout } from '../layout/vf2-layout.ts';
 import { liftToffolisPass } from '../optimizer/lift-toffolis.ts';
 import { forAllToAll, quickOptimizer, thoroughOptimizer } from '../optimizer/optimizer-settings.ts';
+import type { Pass } from '../pass.ts';
 import { type Stages, untilUnchanged } from '../pass-manager.ts';
 import { commutativeCancellation } from '../passes/commutative-cancellation.ts';
+import { gateDirection } from '../passes/gate-direction.ts';
 import { inverseCancellation } from '../passes/inverse-cancellation.ts';
 import { optimizeOneQubitGates } from '../passes/optimize-one-qubit-gates.ts';
 import { removeResetInZeroState } from '../passes/remove-reset-in-zero-state.ts';
@@ -48,7 +50,7 @@ export function presetStages(level: OptimizationLevel, target: Target, options: 
         init: [unrollThreeQubitGates()],
         layout: [trivialLayout()],
         routing: [basicSwap()],
-        translation: [translateToBasis()],
+        translation: [translateToBasis(), ...directionsOf(target)],
       };
     case 1:
       return {
@@ -56,7 +58,12 @@ export function presetStages(level: OptimizationLevel, target: Target, options: 
         layout: [vf2Layout({ stepsPerAttempt: 1000, attempts: 6 })],
         routing: [sabreRouting(options.trials === undefined ? {} : { layouts: options.trials })],
         translation: [translateToBasis()],
-        optimization: [commutativeCancellation(), optimizeOneQubitGates(), vf2PostLayout()],
+        optimization: [
+          commutativeCancellation(),
+          optimizeOneQubitGates(),
+          vf2PostLayout(),
+          ...directionsOf(target),
+        ],
       };
     case 2:
     case 3:
@@ -84,6 +91,15 @@ function stagesOfInteractions(level: 2 | 3, target: Target, { trials, executor }
     ],
     routing: [routeInteractions(effort, optimizer, executor)],
     translation: [synthesizeBlocks(), translateToBasis()],
-    optimization: [untilUnchanged([optimizeOneQubitGates(), commutativeCancellation()], 3), vf2PostLayout()],
+    optimization: [
+      untilUnchanged([optimizeOneQubitGates(), commutativeCancellation()], 3),
+      vf2PostLayout(),
+      ...directionsOf(target),
+    ],
   };
+}
+
+/** Turns gates round where edges have a direction, once everything is in its place. */
+function directionsOf({ directed }: Target): Pass[] {
+  return directed ? [gateDirection(), optimizeOneQubitGates()] : [];
 }

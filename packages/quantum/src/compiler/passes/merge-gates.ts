@@ -1,5 +1,5 @@
 /** @file What two gates on the same qubits, one after the other, are together: nothing, or one gate. */
-import { type GateName, gateDefinition } from '../../circuit/gate-definition.ts';
+import { GATE_NAMES, type GateName, gateDefinition } from '../../circuit/gate-definition.ts';
 import type { GateInstruction } from '../../circuit/instruction.ts';
 import { addAngles, type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
 import { wrapAngle } from '../translation/rotation.ts';
@@ -49,22 +49,28 @@ const FAMILY_OF: ReadonlyMap<string, TurnFamily> = new Map(
   ),
 );
 
-/**
- * True where a gate undoes another on the same qubits, up to a global phase.
- */
+/** The single gate that undoes another, by its name: on which of its positions. Gates whose inverse takes more are left out. */
+const INVERSES: ReadonlyMap<string, { readonly name: string; readonly positions: readonly number[] }> =
+  new Map(
+    GATE_NAMES.flatMap((name) => {
+      const { parameterCount, inverse } = gateDefinition(name);
+      const [only, ...rest] = inverse(new Array<number>(parameterCount).fill(0));
+      return rest.length === 0 ? [[name, only!] as const] : [];
+    }),
+  );
+
+/** True where a gate undoes another on the same qubits, up to a global phase. */
 export function areInverse(first: GateInstruction, second: GateInstruction): boolean {
-  const definition = gateDefinition(second.name);
-  if (first.qubits.length !== second.qubits.length) return false;
-  const [inverse, ...rest] = definition.inverse(second.parameters, second.qubits.length);
+  const known = INVERSES.get(second.name);
+  if (known?.name !== first.name || first.qubits.length !== second.qubits.length) return false;
+  const { symmetric, variadic, parameterCount, frequencies, inverse } = gateDefinition(second.name);
+  const positions = variadic ? null : known.positions;
+  if (!symmetric && !first.qubits.every((qubit, i) => qubit === second.qubits[positions?.[i] ?? i]))
+    return false;
+  if (symmetric && !first.qubits.every((qubit) => second.qubits.includes(qubit))) return false;
   return (
-    rest.length === 0 &&
-    inverse!.name === first.name &&
-    sameQubits(
-      first,
-      inverse!.positions.map((position) => second.qubits[position]!),
-      definition.symmetric,
-    ) &&
-    equalAngles(first.parameters, inverse!.parameters, definition.frequencies)
+    parameterCount === 0 ||
+    equalAngles(first.parameters, inverse(second.parameters)[0]!.parameters, frequencies)
   );
 }
 

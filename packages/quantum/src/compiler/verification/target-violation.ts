@@ -1,5 +1,5 @@
 import type { Circuit } from '../../circuit/circuit.ts';
-import { gateDefinition, isGateName } from '../../circuit/gate-definition.ts';
+import { isGateName } from '../../circuit/gate-definition.ts';
 import {
   bodiesOf,
   type Instruction,
@@ -7,6 +7,7 @@ import {
   isControlFlow,
   isUnitaryKind,
 } from '../../circuit/instruction.ts';
+import { EdgeDirections } from '../passes/gate-direction.ts';
 import type { Target } from '../target/target.ts';
 
 /** The first place where a circuit is not what a target can run. */
@@ -28,13 +29,12 @@ export function findTargetViolation(circuit: Circuit, target: Target): TargetVio
     return { reason, instruction: 'circuit', qubits: [] };
   }
   const basis = new Set<string>(target.basisGates);
-  const pairs =
-    target.couplingEdges && new Set(target.couplingEdges.flatMap(([a, b]) => [`${a},${b}`, `${b},${a}`]));
+  const directions = new EdgeDirections(target);
   const check = (body: Circuit): TargetViolation | null => {
     for (const instruction of body.instructions) {
       const found = isControlFlow(instruction)
         ? firstOf(bodiesOf(instruction), check)
-        : checkInstruction(instruction, basis, pairs);
+        : checkInstruction(instruction, basis, directions);
       if (found !== null) return found;
     }
     return null;
@@ -53,7 +53,7 @@ function firstOf<Item, Found>(items: readonly Item[], look: (item: Item) => Foun
 function checkInstruction(
   instruction: Instruction,
   basis: ReadonlySet<string>,
-  pairs: ReadonlySet<string> | null,
+  directions: EdgeDirections,
 ): TargetViolation | null {
   if (!isUnitaryKind(instruction)) {
     const isPreparation = instruction.kind === 'initialize';
@@ -63,10 +63,10 @@ function checkInstruction(
   if (name === 'global_phase') return null;
   if (!isGateName(name) || !basis.has(name)) return violation('is not of the basis', instruction);
   const { qubits } = instruction;
-  if (pairs === null || gateDefinition(name).qubitCount < 2) return null;
+  if (directions.isAgainst(instruction)) return violation('runs against its edge', instruction);
   for (const [index, a] of qubits.entries()) {
     for (const b of qubits.slice(index + 1)) {
-      if (!pairs.has(`${a},${b}`)) return violation('acts on qubits that are not coupled', instruction);
+      if (!directions.isCoupled(a, b)) return violation('acts on qubits that are not coupled', instruction);
     }
   }
   return null;
