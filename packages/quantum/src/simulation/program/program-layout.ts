@@ -29,11 +29,13 @@ export function layOutProgram(
   initial: InitialState | undefined,
   instructions: readonly Instruction[] = circuit.instructions,
 ): ProgramLayout {
-  const active = Array.from({ length: circuit.qubitCount }, () => false);
+  // Circuits may have millions of idle qubits: nothing is called for each.
+  const active = new Array<boolean>(circuit.qubitCount).fill(false);
   markActiveQubits(instructions, active);
   markInitialQubits(initial, active);
   let activeCount = 0;
-  const places = active.map((isActive) => (isActive ? activeCount++ : -1));
+  const places = new Array<number>(active.length).fill(-1);
+  for (let qubit = 0; qubit < active.length; qubit++) if (active[qubit]) places[qubit] = activeCount++;
   const { body, final } = splitFinalMeasurements(instructions);
   const program = flattenInstructions(circuit, body, places, initial === undefined);
   const measures = final.length > 0 || program.steps.some(({ kind }) => kind === 'measure');

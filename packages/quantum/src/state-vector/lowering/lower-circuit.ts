@@ -39,10 +39,15 @@ export function lowerCircuit(
 ): LoweredCircuit {
   const activeQubits = findActiveQubits(instructions, qubitCount, options.keep ?? 'active');
   if (activeQubits.length > MOST_ACTIVE_QUBITS) {
-    throw new CapabilityUnavailableError('A state vector of so many qubits does not fit any memory', {
-      expected: `at most ${MOST_ACTIVE_QUBITS} qubits that gates act on`,
-      actual: activeQubits.length,
-    });
+    throw new CapabilityUnavailableError(
+      'State vectors of so many qubits are not planned, whatever memory there is',
+      {
+        expected: `at most ${MOST_ACTIVE_QUBITS} qubits that gates act on`,
+        actual: activeQubits.length,
+        remedy:
+          'Leave out gates on qubits that are neither measured nor observed, or cut the circuit into parts.',
+      },
+    );
   }
   const { continues = false, startsAtZero = false } = options;
   const start = startsAtZero ? 'product' : continues ? 'any' : 'plain';

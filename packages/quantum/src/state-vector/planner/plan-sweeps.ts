@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '@qedge/core';
+import { InvalidArgumentError, VerificationError } from '@qedge/core';
 import type { LoweredCircuit } from '../lowering/lowered-circuit.ts';
 import { type BoundFrame, ProgramBinder } from '../tables/program-binder.ts';
 import type { RegisterKernel, StateLayout, Sweep, SweepShape, VectorProgram } from '../vector-program.ts';
@@ -219,8 +219,12 @@ function planKernels(
     }
     compactQueue(queue);
   }
-  if (kernels.length === 0) throw new Error('A tile without a kernel: the planner contradicts itself');
-  return kernels;
+  if (kernels.length > 0) return kernels;
+  throw new VerificationError('The planner chose a tile in which nothing can be executed', {
+    expected: 'a rotation or a matrix on qubits of the tile',
+    actual: candidates,
+    remedy: 'Please report the circuit: this is a defect of the planner.',
+  });
 }
 
 /** Phases that no rotation waits for go to the end of the last kernel, and so do cosines that nothing took in. */
