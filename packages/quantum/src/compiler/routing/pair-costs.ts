@@ -30,6 +30,16 @@ export class PairCosts {
     return this.#costsWithSwap[a]! - this.#costs[a]!;
   }
 
+  /** Whether a swap would only undo the one before it. */
+  isSwapped(a: number, b: number): boolean {
+    return (
+      this.#partners[a] === b &&
+      this.#partners[b] === a &&
+      this.#costs[a] === SWAP_COST &&
+      this.#costsWithSwap[a] === 0
+    );
+  }
+
   /** Counts a gate on a pair. */
   addGate(a: number, b: number, cost: number, costWithSwap: number): void {
     if (this.#partners[a] !== b || this.#partners[b] !== a) {

@@ -60,6 +60,9 @@ export class SwapRouter {
   #candidates = new Int32Array(256);
   #chosenA = -1;
   #chosenB = -1;
+  /** `[places]` in which round each place was swapped last; a round ends when a node is done. */
+  readonly #swapRounds: Int32Array;
+  #round = 0;
 
   constructor(map: CouplingMap, dag: RoutingDag) {
     this.#map = map;
@@ -73,6 +76,7 @@ export class SwapRouter {
     this.#isProposing = new Uint8Array(map.qubitCount);
     this.#proposing = new Int32Array(map.qubitCount);
     this.#decay = new Float64Array(map.qubitCount).fill(1);
+    this.#swapRounds = new Int32Array(map.qubitCount).fill(-1);
   }
 
   /** Two-qubit gates of what was done, where gates and swaps that follow one another on a pair are merged. */
@@ -96,16 +100,14 @@ export class SwapRouter {
       if (this.#costs.total > costLimit) return false;
       if (this.swapCount % SWAPS_BETWEEN_QUESTIONS === 0 && shouldStop()) return false;
       if (isStale) this.#lookAhead(heuristic);
-      this.#chooseSwap(heuristic, random);
-      this.#swap(this.#chosenA, this.#chosenB);
+      const isStuck = ++swapsWithoutProgress > patience || !this.#chooseSwap(heuristic, random);
+      if (isStuck) this.#bringNearestTogether();
+      else this.#swap(this.#chosenA, this.#chosenB);
       isStale = this.#executeFront();
-      if (!isStale && ++swapsWithoutProgress > patience) {
-        this.#bringNearestTogether();
-        isStale = this.#executeFront();
-      }
       if (isStale) {
         this.#drain();
         swapsWithoutProgress = 0;
+        this.#round++;
         this.#endDecay();
       } else this.#addDecay();
     }
@@ -121,6 +123,7 @@ export class SwapRouter {
     this.#frontLength = 0;
     this.recordLength = 0;
     this.swapCount = 0;
+    this.#round++;
     this.#endDecay();
   }
 
@@ -180,6 +183,7 @@ export class SwapRouter {
     this.#costs.addSwap(a, b);
     this.#write(-1 - (a * this.#map.qubitCount + b));
     this.swapCount++;
+    this.#swapRounds[a] = this.#round;
   }
 
   /** Collects the pairs that count, and the wires that propose swaps. */
@@ -235,8 +239,8 @@ export class SwapRouter {
     ]!;
   }
 
-  /** Leaves the best swap in `#chosenA` and `#chosenB`. */
-  #chooseSwap({ priceWeight }: RoutingHeuristic, random: Random): void {
+  /** Leaves the best swap in `#chosenA` and `#chosenB`. @returns false when there is none but to undo others. */
+  #chooseSwap({ priceWeight }: RoutingHeuristic, random: Random): boolean {
     const { neighbourOffsets, neighbours } = this.#map;
     const [places, wireAt, decay, scores] = [this.places, this.#wireAt, this.#decay, this.#scores];
     let base = 1;
@@ -253,6 +257,7 @@ export class SwapRouter {
         const other = wireAt[b]!;
         // A swap that both sides propose is looked at once.
         if (b < a && this.#isProposing[other] === 1) continue;
+        if (this.#isTurnedBack(a, b)) continue;
         const change = scores.changeBySwap(wire, other, places, here);
         let score = (base + change) * Math.max(decay[a]!, decay[b]!);
         if (priceWeight > 0) score += (priceWeight * this.#costs.priceOfSwap(a, b)) / 3;
@@ -267,9 +272,17 @@ export class SwapRouter {
         count++;
       }
     }
+    if (count === 0) return false;
     const chosen = count === 1 ? 0 : random.integer(count);
     this.#chosenA = this.#candidates[2 * chosen]!;
     this.#chosenB = this.#candidates[2 * chosen + 1]!;
+    return true;
+  }
+
+  /** Whether a swap would undo one without anything having been done between. */
+  #isTurnedBack(a: number, b: number): boolean {
+    const isRecent = this.#swapRounds[a] === this.#round || this.#swapRounds[b] === this.#round;
+    return isRecent && this.#costs.isSwapped(a, b);
   }
 
   #growCandidates(): void {
