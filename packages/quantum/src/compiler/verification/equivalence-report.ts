@@ -49,7 +49,7 @@ export interface EquivalenceReport {
   readonly method: EquivalenceMethod;
   /**
    * Over the trials the largest `1 - 2 Tr(rho sigma) / (Tr rho^2 + Tr sigma^2)` of the expected and the found state, classical bits
-   * included: `1 - |<a|b>|^2` for pure states. For operators `1 - |Tr(U^dag V)|^2 / 4^n`. Null where nothing of the kind was measured.
+   * included: `1 - |<a|b>|^2` for pure states; the total variation distance where only measured results count. For operators `1 - |Tr(U^dag V)|^2 / 4^n`. Null where nothing of the kind was measured.
    */
   readonly worstInfidelity: number | null;
   readonly trials: number;

@@ -24,7 +24,7 @@ const MOST_WORK = 2 ** 31;
 
 /**
  * `1 - 2 Tr(rho sigma) / (Tr rho^2 + Tr sigma^2)` of two mixtures, classical results included: 0 exactly for equal ones, `1 - |<a|b>|^2`
- * for pure states. For `measurements` the same of the distributions of classical results.
+ * for pure states. For `measurements` the total variation distance of the classical results, half the sum of all differences.
  *
  * @returns null when there are too many branches to compare.
  */
@@ -34,17 +34,24 @@ export function mixtureDistance(
   options: DistanceOptions,
 ): number | null {
   const [left, right] = [groupBranches(expected, options), groupBranches(found, options)];
-  let [cross, leftPurity, rightPurity] = [0, 0, 0];
-  const size = expected.indexOrder.length;
-  const work = [...left.values(), ...right.values()].reduce((sum, { length }) => sum + length ** 2, 0);
-  if (options.compare === 'state' && work * size > MOST_WORK) return null;
-  for (const key of new Set([...left.keys(), ...right.keys()])) {
-    const [a, b] = [left.get(key) ?? [], right.get(key) ?? []];
-    cross += overlap(a, expected, b, found, options);
-    leftPurity += overlap(a, expected, a, expected, options);
-    rightPurity += overlap(b, found, b, found, options);
+  const keys = [...new Set([...left.keys(), ...right.keys()])];
+  const pairs = keys.map((key) => [left.get(key) ?? [], right.get(key) ?? []] as const);
+  if (options.compare === 'measurements') {
+    const differences = pairs.map(([a, b]) => {
+      const p = outcomeProbabilities(a, expected, options.outcomeCount);
+      const q = outcomeProbabilities(b, found, options.outcomeCount);
+      return p.reduce((sum, value, outcome) => sum + Math.abs(value - q[outcome]!), 0);
+    });
+    return differences.reduce((sum, difference) => sum + difference / 2, 0);
   }
-  return Math.max(0, 1 - (2 * cross) / (leftPurity + rightPurity));
+  const work = pairs.reduce((sum, [a, b]) => sum + (a.length + b.length) ** 2, 0);
+  if (work * expected.indexOrder.length > MOST_WORK) return null;
+  let [cross, purities] = [0, 0];
+  for (const [a, b] of pairs) {
+    cross += overlap(a, expected, b, found, options);
+    purities += overlap(a, expected, a, expected, options) + overlap(b, found, b, found, options);
+  }
+  return Math.max(0, 1 - (2 * cross) / purities);
 }
 
 type Groups = ReadonlyMap<string, readonly OutcomeBranch[]>;
@@ -68,13 +75,8 @@ function overlap(
   leftFrame: MeasuredMixture,
   right: readonly OutcomeBranch[],
   rightFrame: MeasuredMixture,
-  { outcomeCount, compare }: DistanceOptions,
+  { outcomeCount }: DistanceOptions,
 ): number {
-  if (compare === 'measurements') {
-    const p = outcomeProbabilities(left, leftFrame, outcomeCount);
-    const q = outcomeProbabilities(right, rightFrame, outcomeCount);
-    return p.reduce((sum, value, outcome) => sum + value * q[outcome]!, 0);
-  }
   let sum = 0;
   for (const a of left) {
     for (const b of right)

@@ -13,6 +13,11 @@ export interface ProductSettings {
   readonly reversed: boolean;
   readonly mostTerms: number;
   readonly tolerance: number;
+  /**
+   * What comes next where no gate makes the product smaller: the one that comes first in its circuit, so that both go on at the same
+   * pace, or the one that makes it grow least. Each gets through where the other one gets lost.
+   */
+  readonly choice: 'pace' | 'growth';
   readonly seed: number;
   readonly signal: AbortSignal | undefined;
 }
@@ -33,8 +38,8 @@ export interface ProductOutcome {
   readonly reason: string;
 }
 
-/** Sums of products of terms after which it is given up: about a minute. */
-const MOST_WORK = 5e8;
+/** Sums of products of terms after which it is given up: seconds. */
+const MOST_WORK = 4e7;
 
 interface Side {
   readonly side: ProductSide;
@@ -157,8 +162,9 @@ export class OperatorProduct {
     }
   }
 
+  /** What shrinks the product most; where nothing does, what the settings choose. */
   #chooseNext(): { side: Side; candidate: Candidate } | 'too large' | null {
-    let best: { side: Side; candidate: Candidate; growth: number; progress: number } | null = null;
+    let best: { side: Side; candidate: Candidate; rank: number } | null = null;
     let isEmpty = true;
     for (const side of [this.#left, this.#right]) {
       for (const index of side.order.front) {
@@ -168,15 +174,9 @@ export class OperatorProduct {
         const candidate = this.#candidate(side, index, operation);
         if (candidate === null) continue;
         const growth = candidate.termsAfter / candidate.termsBefore;
-        const progress = index / side.order.operations.length;
-        const better =
-          best === null ||
-          growth < best.growth ||
-          (growth === best.growth && candidate.termsAfter < best.candidate.termsAfter) ||
-          (growth === best.growth &&
-            candidate.termsAfter === best.candidate.termsAfter &&
-            progress < best.progress);
-        if (better) best = { side, candidate, growth, progress };
+        const isShrinking = growth < 1 || this.#settings.choice === 'growth';
+        const rank = isShrinking ? growth : 1 + index / side.order.operations.length;
+        if (best === null || rank < best.rank) best = { side, candidate, rank };
       }
     }
     if (best === null) return isEmpty ? null : 'too large';

@@ -12,12 +12,25 @@ type Verdict = Omit<EquivalenceReport, 'method'>;
  * A difference is certain only for circuits of gates: of others the product shows less than their channels do.
  */
 export function compareByProduct(pair: AlignedCircuits, settings: ComparisonSettings): Verdict {
-  const backwards = compareInDirection(pair, settings, true);
-  if (settings.compare === 'state' || backwards.equivalent === true) return backwards;
-  return compareInDirection(pair, settings, false);
+  const directions = settings.compare === 'state' ? [true] : [true, false];
+  let last: Verdict | null = null;
+  for (const reversed of directions) {
+    for (const choice of ['pace', 'growth'] as const) {
+      last = compareInDirection(pair, settings, reversed, choice);
+      if (last.equivalent !== null) return last;
+      // The whole product was there: another order would give the same one.
+      if (last.worstInfidelity !== null) break;
+    }
+  }
+  return last!;
 }
 
-function compareInDirection(pair: AlignedCircuits, settings: ComparisonSettings, reversed: boolean): Verdict {
+function compareInDirection(
+  pair: AlignedCircuits,
+  settings: ComparisonSettings,
+  reversed: boolean,
+  choice: 'pace' | 'growth',
+): Verdict {
   const { qubitCount, wireCount, endWires, original, compiled } = pair;
   const { tolerance, seed, signal, maxTerms, inputs, compare } = settings;
   const plain = Int32Array.from({ length: wireCount }, (_, wire) => wire);
@@ -27,7 +40,7 @@ function compareInDirection(pair: AlignedCircuits, settings: ComparisonSettings,
   const product = OperatorProduct.create(
     { circuit: compiled, labels, loopLabels: null },
     { circuit: original, labels: plain, loopLabels: null },
-    { reversed, mostTerms: maxTerms, tolerance, seed, signal },
+    { reversed, mostTerms: maxTerms, tolerance, choice, seed, signal },
   );
   if (product === null) return { ...undecided, reason: 'a gate acts on too many qubits' };
   const stop = product.run();
