@@ -21,7 +21,7 @@ export function runCircuit(circuit: Circuit, state: Amplitudes): Amplitudes {
   return Float64Array.from(createReferenceSimulator().run(prepared.compose(circuit)).amplitudes());
 }
 
-/** What a circuit in interaction form, without fences and free angles, makes of a state; by qubits, not wires. */
+/** What a circuit in interaction form, of no fences but barriers and without free angles, makes of a state; by qubits. */
 export function runInteractions(circuit: InteractionCircuit, state: Amplitudes): Amplitudes {
   let current = state;
   for (const step of circuit.interactions) {
@@ -50,6 +50,12 @@ export function runInteractions(circuit: InteractionCircuit, state: Amplitudes):
         current = combine(current, 1, 0, projected, -2, 0);
         break;
       }
+      case InteractionKind.fence:
+        if (step.instruction!.kind !== 'barrier') throw new Error('Only barriers do nothing');
+        step.framesBefore.forEach((frame, k) => {
+          current = applyMatrix(current, [step.wires[k]!], frame);
+        });
+        break;
       default:
         throw new Error(`A step of kind ${step.kind} has no matrix`);
     }
