@@ -80,7 +80,7 @@ export class InteractionBuilder {
    */
   core(first: number, second: number, axes: ArrayLike<number>, angle: ParameterValue): void {
     const [a, b] = [this.#wireOfQubit[first]!, this.#wireOfQubit[second]!];
-    const own = Float64Array.from(axes);
+    const own = copyAxes(axes, 6);
     this.#frames.pullAxis(a, own, 0);
     this.#frames.pullAxis(b, own, 3);
     this.#pushCore(a, b, own, angle);
@@ -131,7 +131,7 @@ export class InteractionBuilder {
   /** The phase -1 where three qubits point against their axes. @param axes `[3, 3]`, default z. */
   ccz(qubits: readonly [number, number, number], axes: ArrayLike<number> = Z_AXES): void {
     const wires = qubits.map((qubit) => this.#wireOfQubit[qubit]!);
-    const own = Float64Array.from(axes);
+    const own = copyAxes(axes, 9);
     for (let k = 0; k < 3; k++) this.#frames.pullAxis(wires[k]!, own, 3 * k);
     this.#push(InteractionKind.ccz, wires, own, 0, NOTHING, 0);
   }
@@ -229,6 +229,13 @@ export class InteractionBuilder {
       wireOfQubit: circuit.wireOfQubit.map((wire) => this.#wireOfQubit[wire]!),
     };
   }
+}
+
+/** Float64Array.from goes through iterators. */
+function copyAxes(axes: ArrayLike<number>, length: number): Float64Array {
+  const copy = new Float64Array(length);
+  for (let i = 0; i < length; i++) copy[i] = axes[i]!;
+  return copy;
 }
 
 const Z_AXES = [0, 0, 1, 0, 0, 1, 0, 0, 1];

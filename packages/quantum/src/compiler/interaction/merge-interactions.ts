@@ -19,25 +19,43 @@ export interface MergeOptions {
  * @returns an equal circuit of at most the same cost; the given one is not changed.
  */
 export function mergeInteractions(circuit: InteractionCircuit, options: MergeOptions): InteractionCircuit {
-  const byAxes = new Merger(circuit, options.physical);
-  if (options.quick) {
-    byAxes.run(MergeRule.neighbours);
-    return byAxes.finish();
+  try {
+    merger.load(circuit, options.physical);
+    return options.quick ? mergeQuickly() : mergeThoroughly(circuit, options.physical);
+  } finally {
+    merger.release();
   }
-  runStages(byAxes);
-  const byNeighbours = new Merger(circuit, options.physical);
-  runUntilStable(byNeighbours, MergeRule.adjacentOnly);
-  runStages(byNeighbours);
-  const best = byNeighbours.table.totalCost() < byAxes.table.totalCost() ? byNeighbours : byAxes;
-  return best.finish();
 }
 
-function runStages(merger: Merger): void {
-  runUntilStable(merger, MergeRule.equalAxes);
-  runUntilStable(merger, MergeRule.gains);
-  runUntilStable(merger, MergeRule.neighbours);
+/** One for all: it works on one circuit at a time, in memory that it keeps. */
+const merger = new Merger();
+
+function mergeQuickly(): InteractionCircuit {
+  merger.run(MergeRule.neighbours);
+  return merger.read();
 }
 
-function runUntilStable(merger: Merger, rule: MergeRule): void {
-  for (let pass = 0; pass < MOST_PASSES && merger.run(rule) > 0; pass++);
+function mergeThoroughly(circuit: InteractionCircuit, physical: boolean): InteractionCircuit {
+  const hasNeighbours = runUntilStable(MergeRule.adjacentOnly);
+  runStages();
+  const byNeighbours = merger.read();
+  // Without neighbours both orders are the same.
+  if (!hasNeighbours) return byNeighbours;
+  const cost = merger.table.totalCost();
+  merger.load(circuit, physical);
+  runStages();
+  return cost < merger.table.totalCost() ? byNeighbours : merger.read();
+}
+
+function runStages(): void {
+  runUntilStable(MergeRule.equalAxes);
+  runUntilStable(MergeRule.gains);
+  runUntilStable(MergeRule.neighbours);
+}
+
+/** @returns whether anything was merged. */
+function runUntilStable(rule: MergeRule): boolean {
+  let pass = 0;
+  while (pass < MOST_PASSES && merger.run(rule) > 0) pass++;
+  return pass > 0;
 }

@@ -28,6 +28,8 @@ const NONE = -1;
 const HALF_PI = Math.PI / 2;
 const QUARTER_PI = Math.PI / 4;
 const MOST_BLOCK_COST = 3;
+/** Memory for so many steps, about a megabyte, is kept from one circuit to the next. */
+const MOST_KEPT_STEPS = 8192;
 const NOTHING = new Float64Array(0);
 
 const product = new Float64Array(32);
@@ -39,50 +41,59 @@ const later = new Float64Array(32);
  * leaves are pushed to the end at once, swaps become names: the circuit is in normal form before and after every pass.
  */
 export class Merger {
-  readonly table: StepTable;
-  readonly #physical: boolean;
-  readonly #wireCount: number;
-  readonly #lists: WireLists;
-  readonly #search: PartnerSearch;
-  /** Of the pass that is running: what the steps to come must still be pulled through. */
-  #frames: WireFrames;
-  /** Of the pass that is running: the wire of what the steps to come call a wire, and the inverse. */
-  readonly #wireOf: Int32Array;
-  readonly #labelOf: Int32Array;
+  readonly table = new StepTable();
+  readonly #lists = new WireLists(this.table);
+  readonly #search = new PartnerSearch(this.table, this.#lists);
   readonly #class = new TwoQubitClass();
+  /** Of the pass that is running: what the steps to come must still be pulled through. */
+  readonly #frames = new WireFrames(0);
+  /** Of the pass that is running: the wire of what the steps to come call a wire, and the inverse. */
+  #wireOf = new Int32Array(0);
+  #labelOf = new Int32Array(0);
+  #isRenamed = false;
+  #physical = false;
+  #wireCount = 0;
+  #circuit: InteractionCircuit | null = null;
   /** Of all passes. */
-  #finalFrames: Float64Array[];
-  #wireOfQubit: Int32Array;
-  readonly #circuit: InteractionCircuit;
+  #finalFrames: readonly Float64Array[] = [];
+  #wireOfQubit: Int32Array = new Int32Array(0);
 
-  constructor(circuit: InteractionCircuit, physical: boolean) {
-    this.table = new StepTable(circuit);
+  /** Begins with a circuit. @param physical keeps swaps as blocks. */
+  load(circuit: InteractionCircuit, physical: boolean): void {
+    this.table.load(circuit);
     this.#circuit = circuit;
     this.#physical = physical;
     this.#wireCount = circuit.wireCount;
-    this.#lists = new WireLists(this.table, circuit.wireCount);
-    this.#search = new PartnerSearch(this.table, this.#lists);
-    this.#frames = new WireFrames(circuit.wireCount);
-    this.#wireOf = new Int32Array(circuit.wireCount);
-    this.#labelOf = new Int32Array(circuit.wireCount);
-    this.#finalFrames = circuit.frames.slice();
-    this.#wireOfQubit = circuit.wireOfQubit.slice();
+    if (circuit.wireCount > this.#wireOf.length) {
+      this.#wireOf = new Int32Array(circuit.wireCount);
+      this.#labelOf = new Int32Array(circuit.wireCount);
+    }
+    this.#finalFrames = circuit.frames;
+    this.#wireOfQubit = circuit.wireOfQubit;
   }
 
   /** The circuit as it is now. */
-  finish(): InteractionCircuit {
+  read(): InteractionCircuit {
     return {
-      ...this.#circuit,
+      ...this.#circuit!,
       interactions: this.table.toInteractions(),
       frames: this.#finalFrames,
       wireOfQubit: this.#wireOfQubit,
     };
   }
 
+  /** Lets go of the circuit. Memory is kept, but for very long ones. */
+  release(): void {
+    this.table.release(MOST_KEPT_STEPS);
+    this.#circuit = null;
+    this.#finalFrames = [];
+  }
+
   /** Runs over all steps once. @returns how many merges were made. */
   run(rule: MergeRule): number {
-    this.#lists.clear();
-    this.#frames = new WireFrames(this.#wireCount);
+    this.#lists.clear(this.#wireCount);
+    this.#frames.clear(this.#wireCount);
+    this.#isRenamed = false;
     for (let wire = 0; wire < this.#wireCount; wire++) {
       this.#wireOf[wire] = wire;
       this.#labelOf[wire] = wire;
@@ -96,11 +107,11 @@ export class Merger {
         this.#passFence(i);
         continue;
       }
-      this.#pull(i);
+      if (merges > 0) this.#pull(i);
       if (kind === InteractionKind.rotation ? this.#mergeRotation(i) : this.#mergePair(i, rule)) merges++;
       else this.#lists.push(i);
     }
-    this.#compose();
+    if (merges > 0) this.#compose();
     return merges;
   }
 
@@ -132,12 +143,16 @@ export class Merger {
   #passFence(i: number): void {
     const { sources } = this.table;
     const { wires: labels, instruction, framesBefore } = sources[i]!;
+    if (!this.#isRenamed && labels.every((wire) => this.#frames.isIdentity(wire))) {
+      for (const wire of labels) this.#lists.close(wire, i);
+      return;
+    }
     const wires = labels.map((label) => this.#wireOf[label]!);
     const frames = wires.map((wire, k) => {
       if (this.#frames.isIdentity(wire)) return framesBefore[k]!;
       return multiply2(framesBefore[k]!, this.#frames.matrixOf(wire));
     });
-    const placed = placeOnWires(instruction!, this.#wireOf);
+    const placed = placeOnWires(instruction!, this.#wireOf.subarray(0, this.#wireCount));
     sources[i] = new Interaction(InteractionKind.fence, wires, NOTHING, 0, NOTHING, 0, placed, frames);
     for (const wire of wires) {
       this.#frames.reset(wire);
@@ -380,6 +395,7 @@ export class Merger {
   }
 
   #exchangeNames(a: number, b: number): void {
+    this.#isRenamed = true;
     const [first, second] = [this.#labelOf[a]!, this.#labelOf[b]!];
     this.#labelOf[a] = second;
     this.#labelOf[b] = first;

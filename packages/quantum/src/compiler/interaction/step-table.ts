@@ -5,47 +5,67 @@ const NOTHING = new Float64Array(0);
 const NO_FRAMES: readonly Float64Array[] = [];
 
 /**
- * The steps of a circuit in columns, to be changed in place: one array for each property, so that passes over thousands of steps
- * make no garbage. The order of the steps is that of their indices; steps that are dropped leave a gap.
+ * The steps of a circuit in columns, to be changed in place: one array for each property, used for one circuit after another, so
+ * that passes over thousands of steps and thousands of small circuits make no garbage. The order of the steps is that of their indices; steps that are dropped leave a gap.
  */
 export class StepTable {
-  readonly count: number;
-  readonly kinds: Uint8Array;
+  count = 0;
+  kinds = new Uint8Array(0);
   /** 0 where the step was dropped. */
-  readonly alive: Uint8Array;
+  alive = new Uint8Array(0);
   /** 1 where the step is no longer the one that it was made from. */
-  readonly changed: Uint8Array;
+  changed = new Uint8Array(0);
   /** `[steps, 3]`: wires of all but fences, -1 where there are fewer. */
-  readonly wires: Int32Array;
+  wires = new Int32Array(0);
   /** `[steps, 3, 3]`. */
-  readonly axes: Float64Array;
+  axes = new Float64Array(0);
   /** NaN where the angle is free. */
-  readonly angles: Float64Array;
-  readonly freeAngles: (ParameterExpression | null)[];
-  readonly costs: Uint8Array;
-  readonly matrices: (Float64Array | null)[];
+  angles = new Float64Array(0);
+  costs = new Uint8Array(0);
+  readonly freeAngles: (ParameterExpression | null)[] = [];
+  readonly matrices: (Float64Array | null)[] = [];
   /** What each step was made from; passes replace those of fences. */
-  readonly sources: Interaction[];
+  readonly sources: Interaction[] = [];
 
-  constructor({ interactions }: InteractionCircuit) {
+  /** Fills the table with the steps of a circuit, in the memory that it has where that is enough. */
+  load({ interactions }: InteractionCircuit): void {
     const count = interactions.length;
     this.count = count;
+    if (count > this.kinds.length) this.#grow(Math.max(count, 2 * this.kinds.length));
+    this.alive.fill(1, 0, count);
+    this.changed.fill(0, 0, count);
+    this.wires.fill(-1, 0, 3 * count);
+    this.sources.length = count;
+    this.matrices.length = count;
+    this.freeAngles.length = count;
+    for (let i = 0; i < count; i++) this.#load(i, interactions[i]!);
+  }
+
+  /** Lets go of everything that belongs to a circuit, and of memory for more than `count` steps. */
+  release(count: number): void {
+    this.count = 0;
+    this.sources.length = 0;
+    this.matrices.length = 0;
+    this.freeAngles.length = 0;
+    if (this.kinds.length > count) this.#grow(count);
+  }
+
+  #grow(count: number): void {
     this.kinds = new Uint8Array(count);
-    this.alive = new Uint8Array(count).fill(1);
+    this.alive = new Uint8Array(count);
     this.changed = new Uint8Array(count);
-    this.wires = new Int32Array(3 * count).fill(-1);
+    this.wires = new Int32Array(3 * count);
     this.axes = new Float64Array(9 * count);
     this.angles = new Float64Array(count);
-    this.freeAngles = new Array(count).fill(null);
     this.costs = new Uint8Array(count);
-    this.matrices = new Array(count).fill(null);
-    this.sources = interactions.slice();
-    for (let i = 0; i < count; i++) this.#load(i, interactions[i]!);
   }
 
   #load(i: number, step: Interaction): void {
     this.kinds[i] = step.kind;
     this.costs[i] = step.cost;
+    this.sources[i] = step;
+    this.matrices[i] = step.kind === InteractionKind.block ? step.matrix.slice() : null;
+    this.freeAngles[i] = null;
     if (step.kind === InteractionKind.fence) return;
     const { wires, axes, angle } = step;
     for (let k = 0; k < wires.length; k++) this.wires[3 * i + k] = wires[k]!;
@@ -55,7 +75,6 @@ export class StepTable {
       this.angles[i] = Number.NaN;
       this.freeAngles[i] = angle;
     }
-    if (step.kind === InteractionKind.block) this.matrices[i] = step.matrix.slice();
   }
 
   /** Where a wire stands among those of a step, -1 where the step does not touch it. */

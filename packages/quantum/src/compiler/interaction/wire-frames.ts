@@ -12,13 +12,22 @@ const product = new Float64Array(32);
  */
 export class WireFrames {
   /** `[wires, 4]`: w, x, y, z of `w - i (x X + y Y + z Z)`. */
-  readonly #values: Float64Array;
+  #values = new Float64Array(0);
   /** 0 where the frame is exactly the identity. */
-  readonly #moved: Uint8Array;
+  #moved = new Uint8Array(0);
 
   constructor(wireCount: number) {
-    this.#values = new Float64Array(4 * wireCount);
-    this.#moved = new Uint8Array(wireCount);
+    this.clear(wireCount);
+  }
+
+  /** Makes all frames the identity, of so many wires. */
+  clear(wireCount: number): void {
+    if (wireCount > this.#moved.length) {
+      this.#values = new Float64Array(4 * wireCount);
+      this.#moved = new Uint8Array(wireCount);
+    }
+    this.#values.fill(0, 0, 4 * wireCount);
+    this.#moved.fill(0, 0, wireCount);
     for (let wire = 0; wire < wireCount; wire++) this.#values[4 * wire] = 1;
   }
 

@@ -6,19 +6,21 @@ const NONE = -1;
 export class WireLists {
   readonly #table: StepTable;
   /** The last step on each wire, -1 for none. */
-  readonly #top: Int32Array;
+  #top = new Int32Array(0);
   /** `[steps, 3]`: before each step the previous one on each of its wires. */
-  readonly #previous: Int32Array;
+  #previous = new Int32Array(0);
 
-  constructor(table: StepTable, wireCount: number) {
+  constructor(table: StepTable) {
     this.#table = table;
-    this.#top = new Int32Array(wireCount).fill(NONE);
-    this.#previous = new Int32Array(3 * table.count);
   }
 
-  /** Forgets all steps. */
-  clear(): void {
-    this.#top.fill(NONE);
+  /** Begins with no steps on so many wires. */
+  clear(wireCount: number): void {
+    if (wireCount > this.#top.length) this.#top = new Int32Array(wireCount);
+    if (this.#table.wires.length !== this.#previous.length) {
+      this.#previous = new Int32Array(this.#table.wires.length);
+    }
+    this.#top.fill(NONE, 0, wireCount);
   }
 
   /** The last step on a wire, -1 for none. */
