@@ -230,6 +230,27 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       expect((await json('transpile', 'bell.qasm', '--target', 'target.json')).target).toBe('two');
     });
 
+    it('transpile takes a coupling map, a basis and OpenQASM 3 with control flow, and says what it made', async () => {
+      writeFileSync(file('path.json'), '[[0,1],[1,2],[2,3]]');
+      writeFileSync(
+        file('dynamic.qasm'),
+        'OPENQASM 3.0; include "stdgates.inc"; input float t; qubit[4] q; bit[1] c; h q[0]; cx q[0], q[3]; rz(t) q[3]; c[0] = measure q[0]; if (c[0] == 1) { cx q[3], q[1]; }',
+      );
+      const result = await json(
+        ...['transpile', 'dynamic.qasm', '--coupling', 'path.json', '--basis', 'cz,rz,sx,x', '--level', '3'],
+        ...['--seed', '1', '--verify', '-o', 'dynamic-compiled.qasm'],
+      );
+      expect(result).toMatchObject({ verified: true, level: 3, seed: 1, estimatedDurationSeconds: null });
+      expect(result).toMatchObject({ estimatedSuccessProbability: null, initialLayout: { length: 4 } });
+      expect(result.twoQubitGates).toBeGreaterThanOrEqual(2);
+      for (const key of ['oneQubitGates', 'depth', 'twoQubitDepth', 'swapsAdded', 'finalLayout', 'timings']) {
+        expect(result).toHaveProperty(key);
+      }
+      expect(readFileSync(file('dynamic-compiled.qasm'), 'utf8')).toMatch(/^OPENQASM 3/);
+      const { parameters } = await json('circuit', 'info', 'dynamic-compiled.qasm');
+      expect(parameters).toEqual(['t']);
+    });
+
     it('circuit info counts what a circuit is made of', async () => {
       const info = await json('circuit', 'info', 'bell.qasm');
       expect(info).toEqual({
@@ -276,11 +297,18 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       const small = ['--qubits', '4', '--rounds', '2', '--threads', '1', '--python', file('no-python')];
       const report = await json('bench', 'quantum', '--groups', 'evolution,single-gate,gradient', ...small);
       expect(Object.keys(report)).toEqual([
-        ...['compares', 'machine', 'missing', 'results', 'singleGates', 'sampling'],
+        ...['compares', 'machine', 'missing', 'results', 'singleGates', 'sampling', 'roofline'],
       ]);
       expect(Object.keys(report.missing).sort()).toEqual(['aer', 'lightning', 'qsim', 'qulacs']);
       for (const reason of Object.values(report.missing)) expect(reason).toMatch(/cannot be started/);
-      expect(report.results).toEqual([]);
+      // Six families in two precisions, and gradients for two sums.
+      expect(report.results).toHaveLength(14);
+      for (const result of report.results) {
+        expect(result).toMatchObject({ peer: null, theirsMs: null, ratio: null, met: null });
+        expect(result.oursMs).toBeGreaterThan(0);
+      }
+      expect(report.roofline).toHaveLength(12);
+      for (const point of report.roofline) expect(point.shareOfPeak).toBeGreaterThanOrEqual(0);
       expect(report.singleGates.map(({ precision }: { precision: string }) => precision)).toEqual([
         ...['f32', 'f64'],
       ]);

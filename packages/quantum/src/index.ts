@@ -97,7 +97,9 @@ export { Layout, type LayoutData } from './compiler/layout.ts';
 export { type OptimizationLevel, type PresetOptions, presetStages } from './compiler/levels/preset-stages.ts';
 export type { CompilationState, Pass, PassContext, Preserved } from './compiler/pass.ts';
 export {
+  cheapestOf,
   doWhile,
+  type PassAlternatives,
   type PassLoop,
   PassManager,
   type PassManagerOptions,
@@ -230,6 +232,7 @@ export {
   createStateVectorSimulator,
   type StateVectorOptions,
 } from './simulation/state-vector-simulator.ts';
+export type { PlanStatistics } from './state-vector/planner/plan-statistics.ts';
 export type { Ansatz } from './variational/ansatz.ts';
 export { ExpectationFunction } from './variational/expectation-function.ts';
 export {

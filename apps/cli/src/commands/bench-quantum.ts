@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { attachHandler, type CommandResult, defineCommand, integerOption, listOption } from '../command.ts';
 import { PRECISIONS, type Precision, QUANTUM_GROUPS, type QuantumGroup } from '../quantum-benchmark/cases.ts';
 import { NativePeers } from '../quantum-benchmark/peers.ts';
+import type { QuantumResult } from '../quantum-benchmark/quantum-result.ts';
 import { type QuantumReport, runQuantumBenchmark } from '../quantum-benchmark/run-quantum-benchmark.ts';
 
 interface QuantumBenchOptions {
@@ -25,7 +26,7 @@ export function benchQuantumCommand(): Command {
   const command = defineCommand(
     'quantum',
     'time quantum circuits against native simulators, taking turns',
-    'Runs whole circuits, single gates, gradients, batches and samples on the state-vector simulator and on qsim, Qulacs, Qiskit Aer and PennyLane Lightning, which run in Python processes that sleep while they wait, and prints how many times as fast ours is (best round against best round, with an interval), beside the goal. Amplitudes and gradients are compared too. Simulators that are not installed are named. QEDGE_ISA=avx2 measures another way of execution (with --qsim avx2). A goal that is missed gives no exit code: it is part of the answer.',
+    'Runs whole circuits, single gates, gradients, batches and samples on the state-vector simulator and on qsim, Qulacs, Qiskit Aer and PennyLane Lightning, which run in Python processes that sleep while they wait, and prints how many times as fast ours is (best round against best round, with an interval), beside the goal. Amplitudes and gradients are compared too. Simulators that are not installed are named, and ours is timed all the same. A roofline says which share of the peak of fused multiply-adds and of the bandwidth of a streaming pass each circuit reaches. QEDGE_ISA=avx2 measures another way of execution (with --qsim avx2). A goal that is missed gives no exit code: it is part of the answer.',
   )
     .option(
       '--groups <names>',
@@ -88,6 +89,25 @@ function sizesOption(text: string): readonly number[] {
   throw new InvalidArgumentError(`Expected integers in 1..33, separated by commas, got "${text}".`);
 }
 
+/** What only comparisons have. */
+function describePeer({
+  peer,
+  theirsMs,
+  ratio,
+  interval,
+  goal,
+  met,
+}: QuantumResult): Record<string, string | number> {
+  const range = interval === null ? '' : ` (${interval.low.toFixed(2)} to ${interval.high.toFixed(2)})`;
+  return {
+    peer: peer ?? '',
+    'peer ms': theirsMs?.toPrecision(3) ?? '',
+    'times as fast': ratio === null ? '' : ratio.toFixed(2) + range,
+    goal: goal ?? '',
+    verdict: met === null ? '' : met ? 'met' : 'MISSED',
+  };
+}
+
 function describe(report: QuantumReport, missing: Readonly<Record<string, string>>): string {
   const parts: string[] = [];
   if (report.results.length > 0) {
@@ -98,12 +118,21 @@ function describe(report: QuantumReport, missing: Readonly<Record<string, string
       target: result.target,
       threads: result.threads,
       'ours ms': result.oursMs.toPrecision(3),
-      peer: result.peer,
-      'peer ms': result.theirsMs.toPrecision(3),
-      'times as fast': `${result.ratio.toFixed(2)} (${result.interval.low.toFixed(2)} to ${result.interval.high.toFixed(2)})`,
-      goal: result.goal ?? '',
-      verdict: result.met === null ? '' : result.met ? 'met' : 'MISSED',
+      ...(report.results.some(({ peer }) => peer !== null) ? describePeer(result) : {}),
       notes: result.notes,
+    }));
+    parts.push(formatTable(rows));
+  }
+  if (report.roofline.length > 0) {
+    const rows = report.roofline.map((point) => ({
+      circuit: point.name,
+      qubits: point.qubits,
+      precision: point.precision,
+      threads: point.threads,
+      'GFLOP/s': point.gigaOperations.toFixed(1),
+      'of the FMA peak': `${point.shareOfPeak.toFixed(2)} of ${point.peakGigaOperations.toFixed(0)}`,
+      'GB/s': point.gigabytes.toFixed(1),
+      'of streaming': `${point.shareOfBandwidth.toFixed(2)} of ${point.streamingGigabytes.toFixed(0)}`,
     }));
     parts.push(formatTable(rows));
   }

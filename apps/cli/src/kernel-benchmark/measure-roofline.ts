@@ -153,8 +153,8 @@ function measureBandwidth(host: KernelHost, bytes: number, durationMs: number): 
   return (steps * BANDWIDTH_STEP_BYTES * passes) / seconds / 1e9;
 }
 
-/** Null where this way of execution is not to be had. */
-async function measurePeak(isa: Isa, durationMs: number): Promise<number | null> {
+/** 10^9 operations on float32 per second on registers alone; null where this way of execution is not to be had. */
+export async function measurePeak(isa: Isa, durationMs: number): Promise<number | null> {
   let host: KernelHost;
   try {
     ({ host } = createKernelHost({ isa }));

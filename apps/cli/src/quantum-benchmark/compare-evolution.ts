@@ -1,10 +1,11 @@
 import { throwIfCancelled, VerificationError } from '@qedge/core';
 import type { Circuit, CompiledCircuit, QuantumState } from '@qedge/quantum';
 import { bestRatio } from '../kernel-benchmark/best-ratio.ts';
+import { bestOfTurn } from './best-of-turn.ts';
 import type { EvolutionFamily, Precision } from './cases.ts';
 import type { EvolutionPeer, PeerSetting } from './peers.ts';
 import { plainCircuit } from './python-simulator.ts';
-import { compareTimes, type QuantumResult } from './quantum-result.ts';
+import { compareTimes, ownTimes, type QuantumResult } from './quantum-result.ts';
 
 /** One family at one size and precision, with what runs it. */
 export interface EvolutionComparison {
@@ -29,6 +30,7 @@ const CHECKED_AMPLITUDES = 64;
  * Times whole states: ours and every peer take turns; the settings of a peer are tried in the first round, and its best one goes on.
  * Ours includes clearing the state; a peer's call includes what it does with memory, and the notes say what is left without that.
  *
+ * @returns a result for each peer; without any, ours alone.
  * @throws VerificationError when amplitudes disagree.
  */
 export async function compareEvolution(comparison: EvolutionComparison): Promise<QuantumResult[]> {
@@ -54,20 +56,22 @@ export async function compareEvolution(comparison: EvolutionComparison): Promise
     }
   }
   for (const { peer } of contests) await requireSameAmplitudes(comparison, peer);
+  const { family, qubitCount, precision, threads, target } = comparison;
+  const goal = family.goals[precision];
+  const run = {
+    group: 'evolution',
+    name: family.name,
+    qubits: qubitCount,
+    ...{ precision, threads, target, goal },
+  } as const;
+  if (contests.length === 0) return [{ ...run, ...ownTimes(ours), notes: '' }];
   return contests.map(({ setting, times, fixed }) => {
-    const goal = comparison.family.goals[comparison.precision];
     const times_ = compareTimes(ours, times, bestRatio(ours, times, comparison.seed));
     const net = Math.min(...times) - Math.min(...fixed);
     return {
-      group: 'evolution',
-      name: comparison.family.name,
-      qubits: comparison.qubitCount,
-      precision: comparison.precision,
-      threads: comparison.threads,
-      target: comparison.target,
+      ...run,
       peer: setting!.name,
       ...times_,
-      goal,
       met: goal === null ? null : times_.ratio >= goal,
       notes:
         fixed.length === 0
@@ -75,20 +79,6 @@ export async function compareEvolution(comparison: EvolutionComparison): Promise
           : `${((1000 * net) / times_.oursMs).toFixed(2)} without the peer's cost of memory`,
     };
   });
-}
-
-/** Short runs are repeated within a turn: the first one finds caches that others have filled. */
-const [TURN_SECONDS, MOST_RUNS] = [0.3, 5];
-
-async function bestOfTurn(run: () => number | Promise<number>): Promise<number> {
-  let best = Number.POSITIVE_INFINITY;
-  let total = 0;
-  for (let runs = 0; runs < MOST_RUNS && total < TURN_SECONDS; runs++) {
-    const seconds = await run();
-    best = Math.min(best, seconds);
-    total += seconds;
-  }
-  return best;
 }
 
 function timeOurs(compiled: CompiledCircuit): number {

@@ -1,5 +1,6 @@
 import { throwIfCancelled } from '@qedge/core';
 import { Circuit, type Simulator } from '@qedge/quantum';
+import { measureStreaming } from './state-roofline.ts';
 
 /** How fast one gate on one qubit passes over a state. */
 export interface SingleGateSweep {
@@ -39,8 +40,7 @@ export function sweepSingleGates(
     }
     return bytes / best;
   };
-  // A phase on the highest qubit touches every line in order.
-  const streaming = time(new Circuit(qubits).rz(0.1, qubits - 1));
+  const streaming = measureStreaming(simulator, precision, qubits, rounds);
   const bytesPerSecond = Array.from({ length: qubits }, (_, qubit) =>
     time(new Circuit(qubits).ry(0.1, qubit)),
   );

@@ -9,6 +9,7 @@ import { compareGradients } from './compare-gradients.ts';
 import { type SingleGateSweep, sweepSingleGates } from './compare-single-gates.ts';
 import type { NativePeers } from './peers.ts';
 import type { QuantumResult } from './quantum-result.ts';
+import { type CircuitRoofline, StateRoofline } from './state-roofline.ts';
 import { type SamplingTime, timeSampling } from './time-sampling.ts';
 
 /** How the benchmark runs. */
@@ -37,6 +38,8 @@ export interface QuantumReport {
     readonly threads: number;
   })[];
   readonly sampling: readonly SamplingTime[];
+  /** Of the circuits in `results` whose whole state was asked for. */
+  readonly roofline: readonly CircuitRoofline[];
 }
 
 /** Runs the chosen groups, each with simulators of its own. @throws VerificationError when two simulators disagree, CancelledError. */
@@ -44,11 +47,16 @@ export async function runQuantumBenchmark(options: QuantumBenchmarkOptions): Pro
   const results: QuantumResult[] = [];
   const singleGates: (SingleGateSweep & { precision: Precision; threads: number })[] = [];
   const sampling: SamplingTime[] = [];
+  const roofline: CircuitRoofline[] = [];
   const chosen = (group: QuantumGroup) => options.groups.includes(group);
   for (const threads of options.threads) {
     for (const precision of options.precisions) {
       using simulator = await createStateVectorSimulator({ precision, threads });
-      if (chosen('evolution')) results.push(...(await runEvolution(simulator, precision, threads, options)));
+      if (chosen('evolution')) {
+        const evolution = await runEvolution(simulator, precision, threads, options);
+        results.push(...evolution.results);
+        roofline.push(...evolution.roofline);
+      }
       if (chosen('single-gate')) {
         for (const qubits of options.qubits ?? [24]) {
           options.onProgress({ phase: 'single gates', done: 0, total: null, message: `${qubits} qubits` });
@@ -67,7 +75,7 @@ export async function runQuantumBenchmark(options: QuantumBenchmarkOptions): Pro
       if (chosen('sampling')) sampling.push(timeSampling(simulator, threads, options.rounds, options.seed));
     }
   }
-  return { results, singleGates, sampling };
+  return { results, singleGates, sampling, roofline };
 }
 
 async function runEvolution(
@@ -75,9 +83,11 @@ async function runEvolution(
   precision: Precision,
   threads: number,
   options: QuantumBenchmarkOptions,
-): Promise<QuantumResult[]> {
+): Promise<Pick<QuantumReport, 'results' | 'roofline'>> {
   const peers = await options.peers.evolutionPeers(precision, threads, options.qsimVariant);
+  const limits = await StateRoofline.measure(simulator, precision);
   const results: QuantumResult[] = [];
+  const roofline: CircuitRoofline[] = [];
   for (const family of EVOLUTION_FAMILIES) {
     if (!family.name.toLowerCase().includes(options.families)) continue;
     for (const qubitCount of options.qubits ?? family.qubitCounts) {
@@ -101,10 +111,13 @@ async function runEvolution(
         seed,
         signal,
       };
-      results.push(...(await compareEvolution(comparison)));
+      const compared = await compareEvolution(comparison);
+      results.push(...compared);
+      const place = limits?.place(family.name, compiled, compared[0]!.oursMs / 1000);
+      if (place) roofline.push(place);
     }
   }
-  return results;
+  return { results, roofline };
 }
 
 async function runGradients(
@@ -113,7 +126,6 @@ async function runGradients(
   options: QuantumBenchmarkOptions,
 ): Promise<QuantumResult[]> {
   const lightning = await options.peers.simulator('lightning', threads);
-  if (lightning === null) return [];
   options.onProgress({ phase: 'gradients', done: 0, total: null });
   return compareGradients(simulator, lightning, { ...options, threads, target: simulator.target });
 }

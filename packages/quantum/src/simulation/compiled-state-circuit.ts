@@ -10,6 +10,7 @@ import type { Circuit } from '../circuit/circuit.ts';
 import { ClassicalMemory } from '../circuit/classical-memory.ts';
 import { numberOf } from '../circuit/evaluate-classical.ts';
 import type { PauliSum } from '../operator/pauli-sum.ts';
+import type { PlanStatistics } from '../state-vector/planner/plan-statistics.ts';
 import { densePlaces, plainFrame, withGaps, withoutGaps } from './amplitudes/stored-state.ts';
 import { allocateState, checkStateMemory, tryAllocateState } from './engine/allocate-state.ts';
 import { evolveState } from './engine/evolve-state.ts';
@@ -86,6 +87,14 @@ export class CompiledStateCircuit implements CompiledCircuit {
 
   get timings(): { readonly planSeconds: number; readonly compileSeconds: number } {
     return { ...this.#timings };
+  }
+
+  get statistics(): PlanStatistics | null {
+    this.#checkUsable();
+    const { program, activeCount } = this.#layout;
+    const [segment] = program.steps;
+    if (program.steps.length !== 1 || segment?.kind !== 'segment') return null;
+    return this.#runnerOf(segment, this.#layout).compile(plainFrame(activeCount, 0), 'zero').statistics;
   }
 
   run(options: RunOptions = {}): StateVector {
@@ -358,8 +367,9 @@ export class CompiledStateCircuit implements CompiledCircuit {
   }
 }
 
-/** Which qubits matter behind each step for what is sampled. */
+/** Which qubits matter behind each step for what is sampled; null where nothing is measured before the end. */
 function liveAfter({ program, final, places, activeCount }: ProgramLayout): Uint32Array | null {
+  if (!program.steps.some(({ kind }) => kind === 'measure' || kind === 'reset')) return null;
   return liveQubits(
     program,
     activeCount,

@@ -1,6 +1,7 @@
 import type { Circuit } from '../circuit/circuit.ts';
 import type { ParameterBinding } from '../circuit/parameter.ts';
 import type { PauliSum } from '../operator/pauli-sum.ts';
+import type { PlanStatistics } from '../state-vector/planner/plan-statistics.ts';
 import type { AmplitudePrecision } from './engine/state-engine.ts';
 import type { BasisState, QuantumState } from './quantum-state.ts';
 import type { Sample } from './sampling/sample.ts';
@@ -76,6 +77,8 @@ export interface CompiledCircuit extends Disposable {
   readonly activeQubitCount: number;
   /** Seconds spent so far on planning and on generating code; less where parts were known already. */
   readonly timings: { readonly planSeconds: number; readonly compileSeconds: number };
+  /** What one run costs, for rooflines; null where a circuit is not gates only, or is not planned. */
+  readonly statistics: PlanStatistics | null;
   /** Runs once. The caller disposes the result. @throws InvalidArgumentError for parameters that do not fit. */
   run(options?: RunOptions): QuantumState;
   /**

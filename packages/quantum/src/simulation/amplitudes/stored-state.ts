@@ -131,6 +131,25 @@ export function qubitsWithMemory({ qubits }: StateFrame): number[] {
   return Array.from(qubits.keys()).filter((qubit) => qubits[qubit]! >= 0);
 }
 
+/** The numbers that the qubits of a frame have without those that have no memory, -1 for these; null where all have memory. */
+export function densePlaces({ qubits }: StateFrame): readonly number[] | null {
+  if (!qubits.includes(-1)) return null;
+  let count = 0;
+  return Array.from(qubits, (physical) => (physical < 0 ? -1 : count++));
+}
+
+/** The frame of the qubits that have memory. */
+export function withoutGaps(frame: StateFrame): StateFrame {
+  if (!frame.qubits.includes(-1)) return frame;
+  return { ...frame, qubits: frame.qubits.filter((physical) => physical >= 0) };
+}
+
+/** The frame with the qubits that have no memory, from one of those that have (see {@link densePlaces}). */
+export function withGaps(frame: StateFrame, places: readonly number[] | null): StateFrame {
+  if (places === null) return frame;
+  return { ...frame, qubits: Int32Array.from(places, (place) => (place < 0 ? -1 : frame.qubits[place]!)) };
+}
+
 /** The flips as a number with a bit per physical qubit. */
 export function flipMask(flips: Uint8Array): number {
   let mask = 0;

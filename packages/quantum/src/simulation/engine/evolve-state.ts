@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '@qedge/core';
-import type { StateFrame } from '../amplitudes/stored-state.ts';
+import { densePlaces, withGaps, withoutGaps } from '../amplitudes/stored-state.ts';
 import type { StateVector } from '../state-vector.ts';
 import type { SegmentRunner } from './segment-runner.ts';
 
@@ -14,9 +14,9 @@ export function evolveState(
   values: Float64Array,
   runnerOf: (places: readonly number[], count: number) => SegmentRunner,
 ): void {
-  const { qubits, flips, phase } = state.frame;
-  let count = 0;
-  const places = Array.from(qubits, (physical) => (physical < 0 ? -1 : count++));
+  const { frame } = state;
+  const places = densePlaces(frame) ?? Array.from(frame.qubits.keys());
+  const count = places.filter((place) => place >= 0).length;
   const runner = runnerOf(places, count);
   const missing = runner.request.instructions.find((instruction) => instruction.qubits.includes(-1));
   if (missing !== undefined) {
@@ -25,11 +25,6 @@ export function evolveState(
       remedy: "Start from the state with initial: { kind: 'state', state }",
     });
   }
-  const dense: StateFrame = { qubits: qubits.filter((physical) => physical >= 0), flips, phase };
-  const moved = runner.run(runner.evaluateAngles(values), state.stored, dense, 'nothing');
-  state.moveFrame({
-    qubits: Int32Array.from(places, (place) => (place < 0 ? -1 : moved.qubits[place]!)),
-    flips: moved.flips,
-    phase: moved.phase,
-  });
+  const moved = runner.run(runner.evaluateAngles(values), state.stored, withoutGaps(frame), 'nothing');
+  state.moveFrame(withGaps(moved, places));
 }

@@ -71,6 +71,9 @@ function compileForMachine(
     planSeconds,
     compileSeconds: loaded.compileSeconds,
     codeBytes: loaded.codeBytes,
+    get statistics() {
+      return planned.statistics;
+    },
     bind(angles, frame) {
       if (last !== null && isBoundTo(last, angles, frame)) return copyFrame(last.end);
       last = null;

@@ -67,6 +67,7 @@ function compileReference(
     planSeconds: 0,
     compileSeconds: 0,
     codeBytes: 0,
+    statistics: null,
     bind(angles, frame) {
       const values = angles.slice();
       actions = [...turnBack(frame), ...makers.map((make) => make(values))];

@@ -60,9 +60,9 @@ export class SegmentRunner {
     return bound.frame;
   }
 
-  /** Plans and generates the code. */
-  compile(frame: StateFrame, known: StartKnowledge): void {
-    this.#find(frame, known);
+  /** Plans and generates the code, where that was not done. */
+  compile(frame: StateFrame, known: StartKnowledge): EngineProgram {
+    return this.#find(frame, known).program;
   }
 
   #find(frame: StateFrame, known: StartKnowledge): CachedProgram {

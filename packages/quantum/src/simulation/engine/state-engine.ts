@@ -1,4 +1,5 @@
 import type { UnitaryKind } from '../../circuit/instruction.ts';
+import type { PlanStatistics } from '../../state-vector/planner/plan-statistics.ts';
 import type { MachineState, StateArithmetic } from '../../state-vector/state-machine.ts';
 import type { StateFrame, StoredState } from '../amplitudes/stored-state.ts';
 
@@ -81,6 +82,8 @@ export interface EngineBatch extends Disposable {
 
 /** A sequence of gates, ready to run on states of one size. */
 export interface EngineProgram extends Disposable {
+  /** What a run costs; null where nothing was planned. */
+  readonly statistics: PlanStatistics | null;
   readonly planSeconds: number;
   readonly compileSeconds: number;
   readonly codeBytes: number;

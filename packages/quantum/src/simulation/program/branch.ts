@@ -13,7 +13,7 @@ export interface LoopPosition {
 export interface Branch {
   step: number;
   shots: number;
-  readonly state: StoredState;
+  state: StoredState;
   frame: StateFrame;
   readonly memory: ClassicalMemory;
   /** For each qubit, densely numbered, the value that it is known to have: since it was measured or reset no gate has touched it. */

@@ -1,6 +1,7 @@
 import { BudgetExceededError, InvalidArgumentError, type Random } from '@qedge/core';
 import type { ClassicalMemory } from '../../circuit/classical-memory.ts';
 import { evaluateClassical, isTrue } from '../../circuit/evaluate-classical.ts';
+import { canExtract, extractQubit } from '../amplitudes/extract-qubit.ts';
 import { bitWeights, projectBit } from '../amplitudes/measure-bit.ts';
 import { prepareQubits } from '../amplitudes/prepare-qubits.ts';
 import type { StateFrame, StoredState } from '../amplitudes/stored-state.ts';
@@ -14,8 +15,10 @@ const MOST_WAITING_STATES = 64;
 
 /** What the exploration needs from the simulator. */
 export interface BranchHost {
-  /** Memory for one more branch, or null when there is not enough. */
-  tryAllocate(): StoredState | null;
+  /** Memory for a state of so many qubits, or null when there is not enough. */
+  tryAllocate(qubitCount: number): StoredState | null;
+  /** For every step the qubits that matter behind it, as a mask; null where all do. */
+  readonly liveQubits: Uint32Array | null;
   /** A new run at the first step. */
   begin(): Pick<Branch, 'state' | 'frame' | 'memory' | 'values'>;
   /** Applies gates and returns the frame that they lead to. */
@@ -184,7 +187,10 @@ function measure(
       branch.shots -= ones;
     }
   }
-  takeOutcome(step, branch, outcome, weights[outcome], branch.state);
+  const { state } = branch;
+  const smaller = leaves(step, branch, host) ? host.tryAllocate(state.qubitCount - 1) : null;
+  takeOutcome(step, branch, outcome, weights[outcome], state, smaller ?? state);
+  if (smaller !== null) state.dispose();
 }
 
 /** The part of the shots with outcome 1. */
@@ -196,34 +202,47 @@ function otherOutcome(
   pending: PendingBranch[],
   host: BranchHost,
 ): PendingBranch {
-  const state = takeState(pending, host);
-  if (state === null) return { outcomes: [...branch.outcomes, 1], shots };
-  const other = copyBranch(branch, state);
+  const { state } = branch;
+  const smaller = leaves(step, branch, host) ? host.tryAllocate(state.qubitCount - 1) : null;
+  const own = smaller ?? takeState(state.qubitCount, pending, host);
+  if (own === null) return { outcomes: [...branch.outcomes, 1], shots };
+  const other = copyBranch(branch, own);
   other.shots = shots;
-  takeOutcome(step, other, 1, weight, branch.state);
+  takeOutcome(step, other, 1, weight, state, own);
   return other;
 }
 
+/** True where a qubit that is measured can be taken out of the state, because nothing needs it any more. */
+function leaves({ qubit }: MeasuringStep, { state, step }: Branch, { liveQubits }: BranchHost): boolean {
+  return liveQubits !== null && ((liveQubits[step - 1]! >>> qubit) & 1) === 0 && canExtract(state);
+}
+
 /** Memory for one more branch: new, or that of the one nearest to the start, which is run again most cheaply. */
-function takeState(pending: PendingBranch[], host: BranchHost): StoredState | null {
+function takeState(qubitCount: number, pending: PendingBranch[], host: BranchHost): StoredState | null {
   const waiting = pending.filter((branch) => 'state' in branch);
   if (waiting.length < MOST_WAITING_STATES) {
-    const state = host.tryAllocate();
+    const state = host.tryAllocate(qubitCount);
     if (state !== null) return state;
   }
-  const [first] = waiting;
+  const first = waiting.find(({ state }) => state.qubitCount === qubitCount);
   if (first === undefined) return null;
   pending[pending.indexOf(first)] = { outcomes: first.outcomes, shots: first.shots };
   return first.state;
 }
 
-/** Projects on an outcome and records it. @param source the state that was measured, of this branch or of the one it was copied from. */
+/**
+ * Projects on an outcome and records it.
+ *
+ * @param source the state that was measured, of this branch or of the one it was copied from; `target` the branch's new one: of the same
+ *   size, or of one qubit less.
+ */
 function takeOutcome(
   step: MeasuringStep,
   branch: Branch,
   outcome: 0 | 1,
   weight: number,
   source: StoredState,
+  target: StoredState,
 ): void {
   if (!(weight > 0)) {
     throw new InvalidArgumentError('The state of the circuit has no norm that can be measured', {
@@ -231,10 +250,14 @@ function takeOutcome(
       actual: weight,
     });
   }
-  const { flips, qubits } = branch.frame;
-  const place = qubits[step.qubit]!;
-  const bit = (outcome ^ flips[place]!) as 0 | 1;
-  projectBit(branch.state, source, place, bit, 1 / Math.sqrt(weight));
+  const { frame } = branch;
+  const place = frame.qubits[step.qubit]!;
+  const bit = (outcome ^ frame.flips[place]!) as 0 | 1;
+  const factor = 1 / Math.sqrt(weight);
+  if (target.qubitCount < source.qubitCount) {
+    branch.frame = extractQubit(target, source, frame, step.qubit, bit, factor);
+  } else projectBit(target, source, place, bit, factor);
+  branch.state = target;
   branch.outcomes.push(outcome);
   record(step, branch, outcome);
 }
@@ -247,5 +270,5 @@ function record(step: MeasuringStep, { frame, memory, values }: Branch, outcome:
   if (step.kind === 'measure' || outcome === 0) return;
   // A reset qubit is turned round by renaming its values.
   const place = frame.qubits[step.qubit]!;
-  frame.flips[place] = 1 - frame.flips[place]!;
+  if (place >= 0) frame.flips[place] = 1 - frame.flips[place]!;
 }

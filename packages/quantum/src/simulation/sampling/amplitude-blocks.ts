@@ -69,26 +69,34 @@ export class AmplitudeBlocks {
   /** The sum of `|a|^2` of every block. */
   weights(): Float64Array {
     const sums = new Float64Array(this.count);
-    const { lanes, regions, regionQubits } = this.#state;
+    const { lanes, qubitCount, regions, regionQubits } = this.#state;
     const runQubits = Math.min(BLOCK_QUBITS, regionQubits);
-    const blockOf = Uint32Array.from({ length: 2 ** runQubits }, (_, i) => this.#blockOf(i));
-    const isWhole = lanes <= 2 ** runQubits && blockOf.every((block) => block === 0);
+    // What a bit of a physical index adds to the number of the block.
+    const steps = new Array<number>(qubitCount).fill(0);
+    this.#places.forEach((place, bit) => {
+      steps[place] = Math.floor(2 ** bit / this.size);
+    });
+    const near = steps.slice(0, runQubits);
+    const isWhole = lanes <= 2 ** runQubits && near.every((step) => step === 0);
+    const blockOf = isWhole ? null : combine(near);
+    const bases = combine(steps.slice(runQubits));
+    let inverted = 0;
+    for (const place of this.#places) if (bitOf(this.#flips, place)) inverted += steps[place]!;
     // In the order of memory; blocks that are scattered over it are summed side by side.
-    for (let run = 0; run < regions.length * 2 ** (regionQubits - runQubits); run++) {
+    for (let run = 0; run < bases.length; run++) {
       const start = run * 2 ** runQubits;
       const region = regions[Math.floor(start / 2 ** regionQubits)]!;
       const first = start % 2 ** regionQubits;
-      const base = this.#blockOf((start ^ this.#flips) >>> 0);
-      if (isWhole) sums[base] = sums[base]! + sumOfSquares(region, 2 * first, 2 * (first + blockOf.length));
-      else addSquares(region, lanes, first, base, blockOf, sums);
+      const base = bases[run]! ^ inverted;
+      if (blockOf !== null) addSquares(region, lanes, first, base, blockOf, sums);
+      else sums[base] = sums[base]! + sumOfSquares(region, 2 * first, 2 * (first + 2 ** runQubits));
     }
     return sums;
   }
 
-  /** Reads the `|a|^2` of a group; {@link cumulate} then gives them. @returns the number of its first block. */
-  read(group: number): number {
+  /** Reads the `|a|^2` of a group, whose first block has this number; {@link cumulate} then gives them. */
+  read(first: number): void {
     const { lanes, regions, regionQubits } = this.#state;
-    const first = this.#firstBlock(group);
     const farFlips = this.#flips - (this.#flips % 2 ** RUN_QUBITS);
     const base = this.#physical(first * this.size) ^ farFlips;
     const insideMask = 2 ** regionQubits - 1;
@@ -106,7 +114,6 @@ export class AmplitudeBlocks {
         tables[entry + entries[i]!] = re * re + im * im;
       }
     }
-    return first;
   }
 
   /** Fills `ends` with the running sums of the `|a|^2` of a member of the group that was read. */
@@ -120,14 +127,9 @@ export class AmplitudeBlocks {
     }
   }
 
-  #firstBlock(group: number): number {
+  /** The number of the first block of a group. */
+  firstBlock(group: number): number {
     return this.#outerBits.reduce((block, bit, i) => block + (bitOf(group, i) ? 2 ** bit : 0), 0);
-  }
-
-  /** The block that a physical index without inverted bits belongs to. */
-  #blockOf(physical: number): number {
-    const basis = this.#places.reduce((sum, place, bit) => sum + (bitOf(physical, place) ? 2 ** bit : 0), 0);
-    return Math.floor(basis / this.size);
   }
 
   #physical(basis: number): number {

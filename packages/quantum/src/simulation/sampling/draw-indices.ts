@@ -37,7 +37,9 @@ export function drawIndices(
   const search = new CumulativeSearch(blocks.size);
   const counts = new Uint32Array(blocks.size);
   for (let group = 0; group < blocks.groupCount; group++) {
-    const first = blocks.read(group);
+    const first = blocks.firstBlock(group);
+    if (blocks.members.every((offset) => dealt[first + offset] === 0)) continue;
+    blocks.read(first);
     for (const [member, offset] of blocks.members.entries()) {
       const block = first + offset;
       if (dealt[block] === 0) continue;

@@ -9,7 +9,11 @@ import {
 import type { MachineState } from '../state-machine.ts';
 import {
   BIT_WEIGHTS_ARGUMENTS,
+  EXTRACT_BLOCKS_ARGUMENTS,
+  EXTRACT_LANES_ARGUMENTS,
   emitBitWeights,
+  emitExtractBlocks,
+  emitExtractLanes,
   emitProjectBlocks,
   emitScaleLanes,
   PROJECT_BLOCKS_ARGUMENTS,
@@ -39,14 +43,7 @@ export interface BitArithmeticParts {
   readonly compile: <Result>(work: () => Result) => Result;
 }
 
-/** The code of each kind of pass. */
-const EMITTERS = {
-  bitWeights: emitBitWeights,
-  projectBlocks: emitProjectBlocks,
-  scaleLanes: emitScaleLanes,
-} as const;
-type KernelName = keyof typeof EMITTERS;
-
+type Emit = EmittedKernel['emit'];
 type Field = readonly [field: number, value: number];
 
 /** Code, and the two ways to run it: on the calling thread and on all. */
@@ -63,8 +60,8 @@ export class BitArithmetic implements Disposable {
   readonly #sumBytes: number;
   /** Threads are used in powers of two. */
   readonly #threadBits: number;
-  #assembled: AssembledKernels | null = null;
-  #kernels: ReadonlyMap<string, BitKernel> | null = null;
+  readonly #assembled: AssembledKernels[] = [];
+  readonly #kernels = new Map<string, BitKernel>();
   #workspace: Region | null = null;
 
   constructor(parts: BitArithmeticParts) {
@@ -87,7 +84,7 @@ export class BitArithmetic implements Disposable {
     const weights: [number, number] = [0, 0];
     const units = 2 ** (blockBits - unitBits);
     for (let first = 0; first < units; first += threads) {
-      this.#run('bitWeights', threads, (thread) => [
+      this.#run('weights', emitBitWeights, threads, (thread) => [
         [BIT_WEIGHTS_ARGUMENTS.state, this.#address(state, (first + thread) * 2 ** unitBits)],
         [BIT_WEIGHTS_ARGUMENTS.sums, this.#sumsOf(thread).address],
         [BIT_WEIGHTS_ARGUMENTS.groupCount, groupCount],
@@ -112,15 +109,12 @@ export class BitArithmetic implements Disposable {
   /** See {@link StateArithmetic.projectBit}. */
   projectBit(out: MachineState, state: MachineState, qubit: number, bit: 0 | 1, factor: number): void {
     const { laneQubits } = this.#parts;
-    const factors = this.#factors();
     if (qubit < laneQubits) {
-      for (let lane = 0; lane < factors.length; lane++) {
-        factors[lane] = ((lane >>> qubit) & 1) === bit ? factor : 0;
-      }
+      this.#setFactors(factor, (lane) => ((lane >>> qubit) & 1) === bit);
       this.#scaleLanes(out, state);
       return;
     }
-    factors.fill(factor);
+    this.#setFactors(factor);
     const { blockBits, unitBits, threads } = this.#divide(state);
     const blockBit = qubit - laneQubits;
     // Runs of both values within a unit, or units of one value in pairs.
@@ -128,7 +122,7 @@ export class BitArithmetic implements Disposable {
     const units = mixes ? 2 ** (blockBits - unitBits) : 2 ** (blockBits - 1 - unitBits);
     const [keptRun, clearedRun] = [bit * 2 ** blockBit, (1 - bit) * 2 ** blockBit];
     for (let first = 0; first < units; first += threads) {
-      this.#run('projectBlocks', threads, (thread) => {
+      this.#run('project', emitProjectBlocks, threads, (thread) => {
         const start = (first + thread) * 2 ** unitBits;
         const block = mixes ? start : insertZero(start, blockBit);
         return [
@@ -143,10 +137,48 @@ export class BitArithmetic implements Disposable {
     }
   }
 
+  /** See {@link StateArithmetic.extractBit}. */
+  extractBit(out: MachineState, state: MachineState, qubit: number, bit: 0 | 1, factor: number): void {
+    const { laneQubits } = this.#parts;
+    const { blockBits, unitBits, threads } = this.#divide(out);
+    const units = 2 ** (blockBits - unitBits);
+    const blockBit = qubit - laneQubits;
+    if (blockBit < 0) this.#setFactors(factor, (lane) => ((lane >>> qubit) & 1) === 0);
+    else this.#setFactors(factor);
+    for (let first = 0; first < units; first += threads) {
+      if (blockBit < 0) {
+        const emit: typeof emitScaleLanes = (target, element) =>
+          emitExtractLanes(target, element, qubit, bit);
+        this.#run(`extract ${qubit} ${bit}`, emit, threads, (thread) => {
+          const block = (first + thread) * 2 ** unitBits;
+          return [
+            [EXTRACT_LANES_ARGUMENTS.state, this.#address(state, 2 * block)],
+            [EXTRACT_LANES_ARGUMENTS.out, this.#address(out, block)],
+            [EXTRACT_LANES_ARGUMENTS.blockCount, 2 ** unitBits],
+            [EXTRACT_LANES_ARGUMENTS.factors, this.#open().address],
+          ];
+        });
+        continue;
+      }
+      const mixes = blockBit < unitBits;
+      this.#run('extract', emitExtractBlocks, threads, (thread) => {
+        const block = (first + thread) * 2 ** unitBits;
+        const source = insertZero(block, blockBit) + bit * 2 ** blockBit;
+        return [
+          [EXTRACT_BLOCKS_ARGUMENTS.kept, this.#address(state, source)],
+          [EXTRACT_BLOCKS_ARGUMENTS.out, this.#address(out, block)],
+          [EXTRACT_BLOCKS_ARGUMENTS.runCount, mixes ? 2 ** (unitBits - blockBit) : 1],
+          [EXTRACT_BLOCKS_ARGUMENTS.runBlocks, mixes ? 2 ** blockBit : 2 ** unitBits],
+          [EXTRACT_BLOCKS_ARGUMENTS.factors, this.#open().address],
+        ];
+      });
+    }
+  }
+
   dispose(): void {
-    this.#kernels = null;
-    this.#assembled?.dispose();
-    this.#assembled = null;
+    for (const kernels of this.#assembled) kernels.dispose();
+    this.#assembled.length = 0;
+    this.#kernels.clear();
     this.#workspace?.release();
     this.#workspace = null;
   }
@@ -159,7 +191,7 @@ export class BitArithmetic implements Disposable {
     const { blockBits, unitBits, threads } = this.#divide(state);
     const units = 2 ** (blockBits - unitBits);
     for (let first = 0; first < units; first += threads) {
-      this.#run('scaleLanes', threads, (thread) => {
+      this.#run('scale', emitScaleLanes, threads, (thread) => {
         const block = (first + thread) * 2 ** unitBits;
         return [
           [SCALE_LANES_ARGUMENTS.state, this.#address(state, block)],
@@ -184,56 +216,69 @@ export class BitArithmetic implements Disposable {
     return { blockBits, unitBits: Math.min(UNIT_BITS, blockBits - 1 - this.#threadBits), threads };
   }
 
-  /** Runs a kernel with arguments for each thread. */
-  #run(name: KernelName, threads: number, argumentsOf: (thread: number) => readonly Field[]): void {
-    const { alone, together } = this.#load().get(name)!;
+  /** Runs a kernel with arguments for each thread. @param key says all that the code depends on. */
+  #run(
+    key: string,
+    emit: (target: Parameters<Emit>[0], element: BitArithmeticParts['element']) => void,
+    threads: number,
+    argumentsOf: (thread: number) => readonly Field[],
+  ): void {
+    const { alone, together } = this.#kernels.get(key) ?? this.#load(key, emit);
     const workspace = this.#open();
     const view = new DataView(workspace.memory.buffer as ArrayBuffer, bufferOffset(workspace));
     for (let thread = 0; thread < threads; thread++) {
-      const block = BLOCK_BYTES * (1 + thread);
+      const block = this.#blockOffset(thread);
       for (const [field, value] of argumentsOf(thread)) setArgument(view, block, field, value);
     }
-    if (threads === 1) alone.run(workspace.address + BLOCK_BYTES);
+    if (threads === 1) alone.run(workspace.address + this.#blockOffset(0));
     else together!();
   }
 
-  #load(): ReadonlyMap<string, BitKernel> {
-    if (this.#kernels !== null) return this.#kernels;
+  #load(
+    key: string,
+    emit: (target: Parameters<Emit>[0], element: BitArithmeticParts['element']) => void,
+  ): BitKernel {
     const { host, element, compile, team } = this.#parts;
     const { memory, address } = this.#open();
-    const emitted = Object.entries(EMITTERS).map(
-      ([key, emit]): EmittedKernel => ({ key, emit: (target) => emit(target, element) }),
-    );
-    this.#assembled = compile(() => host.assemble(emitted, memory, element));
-    const threads = 2 ** this.#threadBits;
-    this.#kernels = new Map(
-      this.#assembled.kernels.map((kernel) => {
-        const parts = Array.from({ length: threads }, (_, thread) => ({
-          kernel,
-          block: address + BLOCK_BYTES * (1 + thread),
-        }));
-        return [kernel.key, { alone: kernel, together: threads > 1 ? team.prepare(parts) : null }];
-      }),
-    );
-    return this.#kernels;
+    const emitted: EmittedKernel = { key, emit: (target) => emit(target, element) };
+    const assembled = compile(() => host.assemble([emitted], memory, element));
+    this.#assembled.push(assembled);
+    const alone = assembled.kernels[0]!;
+    const parts = Array.from({ length: 2 ** this.#threadBits }, (_, thread) => ({
+      kernel: alone,
+      block: address + this.#blockOffset(thread),
+    }));
+    const kernel = { alone, together: parts.length > 1 ? team.prepare(parts) : null };
+    this.#kernels.set(key, kernel);
+    return kernel;
   }
 
-  /** The factors of lanes, then an argument block for each thread, then the sums of each. */
+  /** Two vectors of factors, then an argument block for each thread, then the sums of each. */
   #open(): Region {
-    const bytes = BLOCK_BYTES + 2 ** this.#threadBits * (BLOCK_BYTES + this.#sumBytes);
+    const bytes = this.#blockOffset(2 ** this.#threadBits) + 2 ** this.#threadBits * this.#sumBytes;
     this.#workspace ??= this.#parts.regions.reserve(bytes, 'sums over states');
     return this.#workspace;
   }
 
-  #factors(): Float32Array | Float64Array {
-    return this.#view(0, 2 ** this.#parts.laneQubits);
+  #blockOffset(thread: number): number {
+    return 2 * BLOCK_BYTES + thread * BLOCK_BYTES;
+  }
+
+  /** Fills the first vector of factors, and the second one with the factors where the first has none. */
+  #setFactors(factor: number, isFirst: (lane: number) => boolean = () => true): void {
+    const lanes = 2 ** this.#parts.laneQubits;
+    const factors = this.#view(0, 2 * lanes);
+    for (let lane = 0; lane < lanes; lane++) {
+      factors[lane] = isFirst(lane) ? factor : 0;
+      factors[lanes + lane] = isFirst(lane) ? 0 : factor;
+    }
   }
 
   #sumsOf(thread: number): {
     readonly address: number;
     readonly view: (length: number) => Float32Array | Float64Array;
   } {
-    const offset = BLOCK_BYTES * (1 + 2 ** this.#threadBits) + thread * this.#sumBytes;
+    const offset = this.#blockOffset(2 ** this.#threadBits) + thread * this.#sumBytes;
     return {
       address: this.#open().address + offset,
       view: (length) => this.#view(offset, length),

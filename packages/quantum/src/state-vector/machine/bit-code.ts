@@ -115,3 +115,74 @@ export function emitScaleLanes(target: Target<unknown>, element: 'float32' | 'fl
     target.advance(out, 2 * vectorBytes);
   });
 }
+
+/** Fields of the argument block of {@link emitExtractBlocks}. */
+export const EXTRACT_BLOCKS_ARGUMENTS = { kept: 0, out: 1, runCount: 2, runBlocks: 3, factors: 4 } as const;
+
+/** Copies every second run of blocks, times a factor, one behind the other. */
+export function emitExtractBlocks(target: Target<unknown>, element: 'float32' | 'float64'): void {
+  const vectorBytes = elementBytes(element) * target.traits.lanes;
+  const [kept, out] = ['kept', 'out'].map((role) => target.pointer(role)) as [Pointer, Pointer];
+  const [factor, re, im] = target.vectors('numbers', 3) as [Vector, Vector, Vector];
+  target.argument(kept, EXTRACT_BLOCKS_ARGUMENTS.factors);
+  target.load(factor, { base: kept, offset: 0 });
+  target.argument(kept, EXTRACT_BLOCKS_ARGUMENTS.kept);
+  target.argument(out, EXTRACT_BLOCKS_ARGUMENTS.out);
+  target.loopArgument(EXTRACT_BLOCKS_ARGUMENTS.runCount, () => {
+    target.loopArgument(EXTRACT_BLOCKS_ARGUMENTS.runBlocks, () => {
+      target.load(re, { base: kept, offset: 0 });
+      target.load(im, { base: kept, offset: vectorBytes });
+      target.float('multiply', re, re, factor);
+      target.float('multiply', im, im, factor);
+      target.store(re, { base: out, offset: 0 });
+      target.store(im, { base: out, offset: vectorBytes });
+      target.advance(kept, 2 * vectorBytes);
+      target.advance(out, 2 * vectorBytes);
+    });
+    target.advanceByArgument(kept, EXTRACT_BLOCKS_ARGUMENTS.runBlocks, 2 * vectorBytes);
+  });
+}
+
+/** Fields of the argument block of {@link emitExtractLanes}. */
+export const EXTRACT_LANES_ARGUMENTS = { state: 0, out: 1, blockCount: 2, factors: 3 } as const;
+
+/**
+ * Makes one block of two neighbours: of each the lanes whose bit `lane` has a value. Those of the first one go to the lanes where that bit is
+ * 0, those of the second one to the others.
+ */
+export function emitExtractLanes(
+  target: Target<unknown>,
+  element: 'float32' | 'float64',
+  lane: number,
+  bit: 0 | 1,
+): void {
+  const vectorBytes = elementBytes(element) * target.traits.lanes;
+  const [state, out] = ['state', 'out'].map((role) => target.pointer(role)) as [Pointer, Pointer];
+  const [low, high, first, second, turned] = target.vectors('numbers', 5) as [
+    ...[Vector, Vector, Vector, Vector, Vector],
+  ];
+  // The factor in the lanes where the bit is 0, and in the others.
+  target.argument(state, EXTRACT_LANES_ARGUMENTS.factors);
+  target.load(low, { base: state, offset: 0 });
+  target.load(high, { base: state, offset: vectorBytes });
+  target.argument(state, EXTRACT_LANES_ARGUMENTS.state);
+  target.argument(out, EXTRACT_LANES_ARGUMENTS.out);
+  const load = (destination: Vector, offset: number, exchanges: boolean) => {
+    if (!exchanges) target.load(destination, { base: state, offset });
+    else {
+      target.load(turned, { base: state, offset });
+      target.exchange(destination, turned, 2 ** lane);
+    }
+  };
+  target.loopArgument(EXTRACT_LANES_ARGUMENTS.blockCount, () => {
+    for (const part of [0, vectorBytes]) {
+      load(first, part, bit === 1);
+      load(second, part + 2 * vectorBytes, bit === 0);
+      target.float('multiply', first, first, low);
+      target.fma(first, second, high);
+      target.store(first, { base: out, offset: part });
+    }
+    target.advance(state, 4 * vectorBytes);
+    target.advance(out, 2 * vectorBytes);
+  });
+}
