@@ -21,8 +21,14 @@ export interface PassLoop {
   readonly maxRounds: number;
 }
 
+/** Ways to do the same, of which the cheapest result is kept, made by {@link cheapestOf}. */
+export interface PassAlternatives {
+  readonly alternatives: readonly (readonly PassStep[])[];
+  readonly costOf: (state: CompilationState) => number;
+}
+
 /** What a stage is made of. */
-export type PassStep = Pass | PassLoop;
+export type PassStep = Pass | PassLoop | PassAlternatives;
 
 /** The steps of each stage; a missing stage does nothing. */
 export type Stages = Readonly<Partial<Record<StageName, readonly PassStep[]>>>;
@@ -71,6 +77,19 @@ export function untilUnchanged(steps: readonly PassStep[], maxRounds = 20): Pass
     (countGates(after.circuit).all !== countGates(before.circuit).all ||
       after.circuit.depth() !== before.circuit.depth());
   return { repeat: steps, again, maxRounds };
+}
+
+/**
+ * Runs every alternative from the same state and keeps the cheapest result, the first among equals. Each pass gets the random
+ * numbers that it would get without the others.
+ *
+ * @param costOf default: two-qubit gates.
+ */
+export function cheapestOf(
+  alternatives: readonly (readonly PassStep[])[],
+  costOf: (state: CompilationState) => number = (state) => countStateGates(state).twoQubit,
+): PassAlternatives {
+  return { alternatives, costOf };
 }
 
 /** Runs the passes of its stages in order and records what each of them did. */
@@ -133,10 +152,9 @@ async function runSteps(
 ): Promise<CompilationState> {
   let state = start;
   for (const step of steps) {
-    state =
-      'repeat' in step
-        ? await runLoop(step, state, context, place)
-        : await runPass(step, state, context, place);
+    if ('repeat' in step) state = await runLoop(step, state, context, place);
+    else if ('alternatives' in step) state = await runAlternatives(step, state, context, place);
+    else state = await runPass(step, state, context, place);
   }
   return state;
 }
@@ -154,6 +172,22 @@ async function runLoop(
     if (!loop.again(state, before) || context.clock.nowMs() > context.deadlineMs) break;
   }
   return state;
+}
+
+async function runAlternatives(
+  { alternatives, costOf }: PassAlternatives,
+  start: CompilationState,
+  context: PassContext,
+  place: StagePlace,
+): Promise<CompilationState> {
+  let best = start;
+  let bestCost = Number.POSITIVE_INFINITY;
+  for (const steps of alternatives) {
+    const state = await runSteps(steps, start, context, place);
+    const cost = costOf(state);
+    if (cost < bestCost) [best, bestCost] = [state, cost];
+  }
+  return best;
 }
 
 async function runPass(
@@ -201,9 +235,11 @@ function makeBreathe(clock: Clock): () => Promise<void> {
 function checkSteps(steps: readonly PassStep[], stage: string): void {
   for (const step of steps) {
     if (typeof step === 'object' && step !== null && 'repeat' in step) checkSteps(step.repeat, stage);
-    else if (typeof step?.run !== 'function' || typeof step.name !== 'string') {
+    else if (typeof step === 'object' && step !== null && 'alternatives' in step) {
+      for (const steps of step.alternatives) checkSteps(steps, stage);
+    } else if (typeof step?.run !== 'function' || typeof step.name !== 'string') {
       throw new InvalidArgumentError(`A step of the stage "${stage}" is not a pass`, {
-        expected: 'an object with a name and a function run(state, context), or a loop',
+        expected: 'an object with a name and a function run(state, context), a loop or alternatives',
         actual: String(step),
       });
     }

@@ -11,8 +11,6 @@ export interface TranspileOptions extends PresetOptions {
   readonly seed?: number;
   /** Default 2. */
   readonly level?: OptimizationLevel;
-  /** After this time the compiler settles for the best it has, which then depends on the machine. Default none. */
-  readonly timeBudgetMs?: number;
   /** Changes the stages of the level, for passes of one's own. */
   readonly customize?: (stages: Stages) => Stages;
   /** Called after every pass. */

@@ -4,7 +4,7 @@ import { vf2Layout, vf2PostLayout } from '../layout/vf2-layout.ts';
 import { liftToffolisPass } from '../optimizer/lift-toffolis.ts';
 import { forAllToAll, quickOptimizer, thoroughOptimizer } from '../optimizer/optimizer-settings.ts';
 import type { Pass } from '../pass.ts';
-import { type Stages, untilUnchanged } from '../pass-manager.ts';
+import { cheapestOf, type PassStep, type Stages, untilUnchanged } from '../pass-manager.ts';
 import { commutativeCancellation } from '../passes/commutative-cancellation.ts';
 import { gateDirection } from '../passes/gate-direction.ts';
 import { inverseCancellation } from '../passes/inverse-cancellation.ts';
@@ -12,7 +12,7 @@ import { optimizeOneQubitGates } from '../passes/optimize-one-qubit-gates.ts';
 import { removeResetInZeroState } from '../passes/remove-reset-in-zero-state.ts';
 import { unrollThreeQubitGates } from '../passes/unroll-three-qubit-gates.ts';
 import { basicSwap } from '../routing/basic-swap.ts';
-import { routingOfLevel } from '../routing/routing-settings.ts';
+import { type RoutingSettings, routingOfLevel } from '../routing/routing-settings.ts';
 import { sabreRouting } from '../routing/sabre-routing.ts';
 import type { TrialExecutor } from '../routing/trial-executor.ts';
 import type { Target } from '../target/target.ts';
@@ -38,6 +38,11 @@ export type OptimizationLevel = 0 | 1 | 2 | 3;
 export interface PresetOptions {
   /** Starting layouts to try at levels 1 to 3; default what the level says. */
   readonly trials?: number | undefined;
+  /**
+   * After this time the compiler settles for the best it has, and level 3 goes on trying until then or until nothing better has
+   * been found for long. The result then depends on the machine. Default none.
+   */
+  readonly timeBudgetMs?: number | undefined;
   /** Runs the attempts of levels 2 and 3; default: in this thread. */
   readonly executor?: TrialExecutor | undefined;
 }
@@ -76,20 +81,12 @@ export function presetStages(level: OptimizationLevel, target: Target, options: 
   }
 }
 
-function stagesOfInteractions(level: 2 | 3, target: Target, { trials, executor }: PresetOptions): Stages {
-  const preset = level === 2 ? quickOptimizer : thoroughOptimizer;
-  const optimizer = target.couplingEdges === null ? forAllToAll(preset) : preset;
-  const routing = routingOfLevel(level);
-  const effort = trials === undefined ? routing : { ...routing, layouts: trials, patience: trials };
+function stagesOfInteractions(level: 2 | 3, target: Target, options: PresetOptions): Stages {
+  const attempt = (effort: 2 | 3) => optimizeAndRoute(effort, target, options);
   return {
-    init: [
-      removeResetInZeroState(),
-      inverseCancellation(),
-      liftToffolisPass,
-      collectIntoInteractions(),
-      optimizeLogically(optimizer),
-    ],
-    routing: [routeInteractions(effort, optimizer, executor)],
+    init: [removeResetInZeroState(), inverseCancellation(), liftToffolisPass, collectIntoInteractions()],
+    // What the thorough search makes can be harder to route: level 3 tries what level 2 does too, and is never worse.
+    routing: level === 2 ? attempt(2) : [cheapestOf([attempt(2), attempt(3)])],
     translation: [synthesizeBlocks(), translateToBasis()],
     optimization: [
       untilUnchanged([optimizeOneQubitGates(), commutativeCancellation()], 3),
@@ -102,4 +99,20 @@ function stagesOfInteractions(level: 2 | 3, target: Target, { trials, executor }
 /** Turns gates round where edges have a direction, once everything is in its place. */
 function directionsOf({ directed }: Target): Pass[] {
   return directed ? [gateDirection(), optimizeOneQubitGates()] : [];
+}
+
+function optimizeAndRoute(level: 2 | 3, target: Target, options: PresetOptions): readonly PassStep[] {
+  const preset = level === 2 ? quickOptimizer : thoroughOptimizer;
+  const optimizer = target.couplingEdges === null ? forAllToAll(preset) : preset;
+  const routing = { ...routingOfLevel(level), ...attemptsOf(level, options) };
+  return [optimizeLogically(optimizer), routeInteractions(routing, optimizer, options.executor)];
+}
+
+/** Where the caller says how many layouts to try, or for how long. */
+function attemptsOf(
+  level: 2 | 3,
+  { trials, timeBudgetMs }: PresetOptions,
+): Partial<Pick<RoutingSettings, 'layouts' | 'patience'>> {
+  if (trials !== undefined) return { layouts: trials, patience: trials };
+  return level === 3 && timeBudgetMs !== undefined ? { layouts: 100_000, patience: 400 } : {};
 }
