@@ -30,6 +30,7 @@ import {
 /** Offsets up to this are part of an instruction; what is left of larger ones goes to an address register. */
 const LARGEST_OFFSET = 2 ** 30;
 const CACHE_LINE_BYTES = 64;
+const PADDING_PERIOD = 2 ** PADDING_PERIOD_BITS;
 
 /** Where rows lie so far apart, but no more than two pages, processors do not foresee what is read next (AMD Zen 4: half the speed). */
 const UNPREDICTED_DISTANCE_BITS = { least: 10, most: 13 } as const;
@@ -186,6 +187,7 @@ class SweepCode {
   /** Where each row lies from the address of a block. */
   #offsetsInState(blockQubits: readonly number[]): readonly number[] {
     const offsets = rowOffsets(blockQubits.map((qubit) => this.#addressing.stateBit(qubit)));
+    if (offsets.at(-1)! < PADDING_PERIOD) return offsets;
     return offsets.map((offset) => paddedOffset(this.#layout, offset));
   }
 
