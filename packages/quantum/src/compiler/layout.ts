@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '@qedge/core';
+import { checkCount } from '../circuit/register.ts';
 
 /** What {@link Layout.toJSON} writes. */
 export interface LayoutData {
@@ -24,9 +25,9 @@ export class Layout {
    * @throws InvalidArgumentError for physical qubits that are not there or taken twice.
    */
   constructor(physicalQubits: ArrayLike<number>, physicalQubitCount = physicalQubits.length) {
-    const isCount = Number.isSafeInteger(physicalQubitCount) && physicalQubitCount >= 0;
+    checkCount(physicalQubitCount, 'A layout has an impossible size');
     const physical = Array.from(physicalQubits);
-    const virtual = new Array<number | null>(isCount ? physicalQubitCount : 0).fill(null);
+    const virtual = new Array<number | null>(physicalQubitCount).fill(null);
     physical.forEach((place, qubit) => {
       if (!Number.isInteger(place) || virtual[place] !== null) {
         throw new InvalidArgumentError('A layout is not usable', {
@@ -36,12 +37,6 @@ export class Layout {
       }
       virtual[place] = qubit;
     });
-    if (!isCount) {
-      throw new InvalidArgumentError('A layout has an impossible size', {
-        expected: 'an integer >= 0',
-        actual: physicalQubitCount,
-      });
-    }
     this.#physical = physical;
     this.#virtual = virtual;
   }

@@ -10,7 +10,7 @@ export interface IdleWindow {
   readonly qubit: number;
   readonly start: number;
   readonly end: number;
-  /** The instruction that ended there; null at the start of a part. */
+  /** The last instruction before it, barriers left out; null at the start of a part. */
   readonly before: Instruction | null;
   /** The instruction that starts there; null at the end of a part. */
   readonly after: Instruction | null;
@@ -75,7 +75,7 @@ function fillPart(
     for (const qubit of instruction.qubits) {
       fillUpTo(qubit, start, instruction);
       free.set(qubit, start + part.durations[place]!);
-      before.set(qubit, instruction);
+      if (instruction.kind !== 'barrier') before.set(qubit, instruction);
     }
     append(filled, instruction);
   }

@@ -39,7 +39,7 @@ export function targetFromCouplingMap(data: CouplingMapData, options: CouplingMa
     });
   }
   const edges: readonly CouplingEdge[] = record.edges;
-  const largest = edges.reduce((most, edge) => Math.max(most, ...(Array.isArray(edge) ? edge : [])), -1);
+  const largest = edges.reduce((most, edge) => Math.max(most, edge?.[0] ?? -1, edge?.[1] ?? -1), -1);
   const { name, numQubits, directed } = record as Exclude<CouplingMapData, readonly unknown[]>;
   const qubitCount = options.qubitCount ?? numQubits ?? largest + 1;
   const isDirected = options.directed ?? directed;

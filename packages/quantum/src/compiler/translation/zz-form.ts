@@ -170,6 +170,9 @@ export function makeZz(maker: ZzMaker, angle: ParameterValue, flipped = false): 
  * A gate on positions 0 and 1 by the same gate on positions 1 and 0, between one-qubit gates; null where no rule is known.
  */
 export function reversedGate(name: string, parameters: readonly ParameterValue[]): GateStep[] | null {
+  const [angle, turn] = parameters as readonly [ParameterValue, ParameterValue];
+  if (name === 'xx_plus_yy') return [step(name, [1, 0], angle, scaleAngle(turn, -1))];
+  if (name === 'single_excitation') return [step(name, [1, 0], scaleAngle(angle, -1))];
   const form = zzForm(name, parameters);
   if (form === null) return null;
   const flip = ({ positions, ...one }: GateStep): GateStep => ({
