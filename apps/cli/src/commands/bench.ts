@@ -14,6 +14,7 @@ import type { Command } from 'commander';
 import { attachHandler, type CommandResult, defineCommand, integerOption } from '../command.ts';
 import { openModel } from '../model-input.ts';
 import { version } from '../version.ts';
+import { benchCompilerCommand } from './bench-compiler.ts';
 import { benchInferCommand } from './bench-infer.ts';
 import { benchKernelsCommand } from './bench-kernels.ts';
 import { benchQuantumCommand } from './bench-quantum.ts';
@@ -32,6 +33,7 @@ export function benchCommand(): Command {
     'time a model file against tfjs, interleaved in one run',
     'Runs the model at every precision that the file supports and on tfjs, in rounds of random order, and prints time ratios with their confidence intervals. With --history the result is kept and compared with earlier ones; a regression gives exit code 1.',
   )
+    .addCommand(benchCompilerCommand())
     .addCommand(benchKernelsCommand())
     .addCommand(benchInferCommand())
     .addCommand(benchQuantumCommand())

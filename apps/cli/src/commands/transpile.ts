@@ -5,6 +5,7 @@ import {
   type CouplingMapData,
   detectOpenQasmVersion,
   drawCircuit,
+  type EquivalenceOptions,
   type EquivalenceReport,
   estimateResources,
   formatOpenQasm2,
@@ -44,6 +45,8 @@ interface TranspileOptions {
   readonly seed: number;
   readonly trials?: number;
   readonly timeBudget?: number;
+  readonly assumeZeroInputs?: boolean;
+  readonly onlyMeasuredResults?: boolean;
   readonly output?: string;
   readonly verify?: boolean;
   readonly draw?: boolean;
@@ -70,6 +73,11 @@ export function transpileCommand(): Command {
     .option('--seed <integer>', 'decides every random choice', integerOption(0), 0)
     .option('--trials <n>', 'starting layouts to try (default: what the level says)', integerOption(1))
     .option('--time-budget <ms>', 'settle for the best found after this time', integerOption(0))
+    .option(
+      '--assume-zero-inputs',
+      'use that every qubit starts in |0>; keeps only what is measured from there',
+    )
+    .option('--only-measured-results', 'drop what no measurement sees')
     .option('-o, --output <file>', "write the compiled circuit, in the input's language (.json: as JSON)")
     .option('--verify', 'check that both circuits do the same; exit with 1 when they do not')
     .option('--draw', 'print the compiled circuit');
@@ -94,13 +102,15 @@ async function compileFile(
     seed: options.seed,
     level: options.level,
     signal: context.signal,
+    assumeZeroInputs: options.assumeZeroInputs,
+    onlyMeasuredResults: options.onlyMeasuredResults,
     onPass: ({ name }) => context.onProgress({ phase: name, done: 0, total: null }),
     ...(options.trials === undefined ? {} : { trials: options.trials }),
     ...(options.timeBudget === undefined ? {} : { timeBudgetMs: options.timeBudget }),
   });
   const compiledMs = performance.now();
   const verification = options.verify
-    ? await verifyEquivalence(circuit, result, { target, signal: context.signal })
+    ? await verifyEquivalence(circuit, result, { target, signal: context.signal, ...meaningOf(result) })
     : null;
   const verifiedMs = performance.now();
   if (options.output) await writeCompiled(result.circuit, options.output, path);
@@ -131,6 +141,11 @@ async function writeCompiled(circuit: Circuit, output: string, source: string): 
   if (output.endsWith('.json')) return writeFileAtomic(output, `${JSON.stringify(circuit, null, 1)}\n`);
   const isVersion2 = !source.endsWith('.json') && detectOpenQasmVersion(await readTextFile(source)) === 2;
   return writeFileAtomic(output, isVersion2 ? formatOpenQasm2(circuit) : formatOpenQasm3(circuit));
+}
+
+/** What has to be equal: the unitary, or what is measured from |0...0> where the compiler was allowed to keep only that. */
+function meaningOf({ preserves }: TranspileResult): Pick<EquivalenceOptions, 'inputs' | 'compare'> {
+  return preserves === 'unitary' ? {} : { inputs: 'zero', compare: 'measurements' };
 }
 
 /** What the compiled circuit is and costs. */

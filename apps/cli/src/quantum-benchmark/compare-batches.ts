@@ -1,10 +1,11 @@
 import { Random, throwIfCancelled } from '@qedge/core';
 import type { Simulator } from '@qedge/quantum';
 import { bestRatio } from '../kernel-benchmark/best-ratio.ts';
+import type { PythonPeer } from '../python-peer.ts';
 import { bestOfTurn } from './best-of-turn.ts';
 import { rotationChain } from './circuits.ts';
 import { withParameters } from './compare-gradients.ts';
-import { type PythonSimulator, plainCircuit } from './python-simulator.ts';
+import { plainCircuit } from './plain-circuit.ts';
 import { type ComparisonSetting, compareTimes, ownTimes, type QuantumResult } from './quantum-result.ts';
 
 const [QUBITS, LAYERS, CIRCUITS] = [8, 4, 1000];
@@ -13,7 +14,7 @@ const GOAL = 20;
 /** Times 1,000 circuits of 8 qubits that differ in their parameters, per circuit. */
 export async function compareBatches(
   simulator: Simulator,
-  peers: readonly (readonly [string, PythonSimulator])[],
+  peers: readonly (readonly [string, PythonPeer])[],
   options: ComparisonSetting,
 ): Promise<QuantumResult[]> {
   const numeric = rotationChain(QUBITS, LAYERS, options.seed);

@@ -4,7 +4,7 @@ import { bestRatio } from '../kernel-benchmark/best-ratio.ts';
 import { bestOfTurn } from './best-of-turn.ts';
 import type { EvolutionFamily, Precision } from './cases.ts';
 import type { EvolutionPeer, PeerSetting } from './peers.ts';
-import { plainCircuit } from './python-simulator.ts';
+import { plainCircuit } from './plain-circuit.ts';
 import { compareTimes, ownTimes, type QuantumResult } from './quantum-result.ts';
 
 /** One family at one size and precision, with what runs it. */

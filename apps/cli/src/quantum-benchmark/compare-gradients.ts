@@ -1,9 +1,10 @@
 import { throwIfCancelled, VerificationError } from '@qedge/core';
 import { Circuit, PauliSum, parameter, type Simulator } from '@qedge/quantum';
 import { bestRatio } from '../kernel-benchmark/best-ratio.ts';
+import type { PythonPeer } from '../python-peer.ts';
 import { bestOfTurn } from './best-of-turn.ts';
 import { rotationChain } from './circuits.ts';
-import { type PythonSimulator, plainCircuit } from './python-simulator.ts';
+import { plainCircuit } from './plain-circuit.ts';
 import { type ComparisonSetting, compareTimes, ownTimes, type QuantumResult } from './quantum-result.ts';
 
 const [QUBITS, LAYERS] = [16, 10];
@@ -17,7 +18,7 @@ const TOLERANCE = 1e-3;
  */
 export async function compareGradients(
   simulator: Simulator,
-  lightning: PythonSimulator | null,
+  lightning: PythonPeer | null,
   options: ComparisonSetting,
 ): Promise<QuantumResult[]> {
   const numeric = rotationChain(QUBITS, LAYERS, options.seed);

@@ -1,6 +1,6 @@
 import { CapabilityUnavailableError } from '@qedge/core';
+import { PythonPeer } from '../python-peer.ts';
 import type { Precision } from './cases.ts';
-import { PythonSimulator } from './python-simulator.ts';
 
 /** A way to run one peer: its settings differ from case to case. */
 export interface PeerSetting {
@@ -12,7 +12,7 @@ export interface PeerSetting {
 /** A peer that evolves states, with all settings that might be its best. */
 export interface EvolutionPeer {
   readonly name: string;
-  readonly simulator: PythonSimulator;
+  readonly simulator: PythonPeer;
   readonly settings: readonly PeerSetting[];
   /** True where `run_fixed` tells what a call costs apart from the circuit. */
   readonly tellsFixedCost: boolean;
@@ -21,7 +21,7 @@ export interface EvolutionPeer {
 /** Where peers come from, and which of them could not be had. */
 export class NativePeers implements Disposable {
   readonly missing = new Map<string, string>();
-  readonly #started = new Map<string, PythonSimulator | null>();
+  readonly #started = new Map<string, PythonPeer | null>();
   readonly #python: string;
   readonly #script: string;
 
@@ -36,14 +36,11 @@ export class NativePeers implements Disposable {
     name: string,
     threads: number,
     options: readonly string[] = [],
-  ): Promise<PythonSimulator | null> {
+  ): Promise<PythonPeer | null> {
     const key = [name, threads, ...options].join(' ');
     if (!this.#started.has(key)) {
       try {
-        this.#started.set(
-          key,
-          await PythonSimulator.start(this.#python, this.#script, name, threads, options),
-        );
+        this.#started.set(key, await PythonPeer.start(this.#python, this.#script, name, threads, options));
       } catch (error) {
         if (!(error instanceof CapabilityUnavailableError)) throw error;
         this.missing.set(name, error.message);
@@ -54,10 +51,10 @@ export class NativePeers implements Disposable {
   }
 
   /** A process of its own, which the caller ends; null where the simulator is not there. */
-  async fresh(name: string, threads: number): Promise<PythonSimulator | null> {
+  async fresh(name: string, threads: number): Promise<PythonPeer | null> {
     // The shared one tells whether it is there.
     if ((await this.simulator(name, threads)) === null) return null;
-    return PythonSimulator.start(this.#python, this.#script, name, threads);
+    return PythonPeer.start(this.#python, this.#script, name, threads);
   }
 
   /** The peers for whole states at a precision: qsim computes in float32, Qulacs in float64, Aer in both. */
@@ -67,7 +64,7 @@ export class NativePeers implements Disposable {
     qsimVariant: string | null,
   ): Promise<EvolutionPeer[]> {
     const peers: EvolutionPeer[] = [];
-    const add = (name: string, simulator: PythonSimulator | null, settings: readonly PeerSetting[]) => {
+    const add = (name: string, simulator: PythonPeer | null, settings: readonly PeerSetting[]) => {
       if (simulator !== null) peers.push({ name, simulator, settings, tellsFixedCost: name === 'qsim' });
     };
     if (precision === 'f32') {

@@ -9,7 +9,10 @@ import { commutativeCancellation } from '../passes/commutative-cancellation.ts';
 import { gateDirection } from '../passes/gate-direction.ts';
 import { inverseCancellation } from '../passes/inverse-cancellation.ts';
 import { optimizeOneQubitGates } from '../passes/optimize-one-qubit-gates.ts';
+import { removeDiagonalGatesBeforeMeasure } from '../passes/remove-diagonal-gates-before-measure.ts';
+import { removeFinalReset } from '../passes/remove-final-reset.ts';
 import { removeResetInZeroState } from '../passes/remove-reset-in-zero-state.ts';
+import { simplifyKnownStates } from '../passes/simplify-known-states.ts';
 import { unrollThreeQubitGates } from '../passes/unroll-three-qubit-gates.ts';
 import { basicSwap } from '../routing/basic-swap.ts';
 import { type RoutingSettings, routingOfLevel } from '../routing/routing-settings.ts';
@@ -43,6 +46,16 @@ export interface PresetOptions {
    * been found for long. The result then depends on the machine. Default none.
    */
   readonly timeBudgetMs?: number | undefined;
+  /**
+   * Uses at levels 1 to 3 that every qubit starts in |0>: controls that are known, phases of known qubits. Changes the unitary, and the
+   * result says so. Default false.
+   */
+  readonly assumeZeroInputs?: boolean | undefined;
+  /**
+   * Drops at levels 1 to 3 what no measurement sees: diagonal gates before measurements, resets at the end. Changes the unitary, and
+   * the result says so. Default false.
+   */
+  readonly onlyMeasuredResults?: boolean | undefined;
   /** Runs the attempts of levels 2 and 3; default: in this thread. */
   readonly executor?: TrialExecutor | undefined;
 }
@@ -59,7 +72,7 @@ export function presetStages(level: OptimizationLevel, target: Target, options: 
       };
     case 1:
       return {
-        init: [removeResetInZeroState(), unrollThreeQubitGates(), inverseCancellation()],
+        init: [...simplifications(options), unrollThreeQubitGates(), inverseCancellation()],
         layout: [vf2Layout({ stepsPerAttempt: 1000, attempts: 6 })],
         routing: [sabreRouting(options.trials === undefined ? {} : { layouts: options.trials })],
         translation: [translateToBasis()],
@@ -81,10 +94,18 @@ export function presetStages(level: OptimizationLevel, target: Target, options: 
   }
 }
 
+function simplifications({ assumeZeroInputs, onlyMeasuredResults }: PresetOptions): Pass[] {
+  return [
+    removeResetInZeroState(),
+    ...(assumeZeroInputs ? [simplifyKnownStates()] : []),
+    ...(onlyMeasuredResults ? [removeFinalReset(), removeDiagonalGatesBeforeMeasure()] : []),
+  ];
+}
+
 function stagesOfInteractions(level: 2 | 3, target: Target, options: PresetOptions): Stages {
   const attempt = (effort: 2 | 3) => optimizeAndRoute(effort, target, options);
   return {
-    init: [removeResetInZeroState(), inverseCancellation(), liftToffolisPass, collectIntoInteractions()],
+    init: [...simplifications(options), inverseCancellation(), liftToffolisPass, collectIntoInteractions()],
     // What the thorough search makes can be harder to route: level 3 tries what level 2 does too, and is never worse.
     routing: level === 2 ? attempt(2) : [cheapestOf([attempt(2), attempt(3)])],
     translation: [synthesizeBlocks(), translateToBasis()],

@@ -2,16 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface, type Interface } from 'node:readline';
 import { CapabilityUnavailableError } from '@qedge/core';
-import type { Circuit } from '@qedge/quantum';
 
-/** What `serve.py` understands of a circuit. */
-export interface PlainCircuit {
-  readonly qubitCount: number;
-  readonly gates: readonly (readonly [string, readonly number[], readonly number[]])[];
-}
-
-/** A native simulator in a Python process of its own, which sleeps (is stopped) between calls so that it takes nothing from others. */
-export class PythonSimulator implements Disposable {
+/** A native library in a Python process of its own, which sleeps (is stopped) between calls so that it takes nothing from others. */
+export class PythonPeer implements Disposable {
   readonly version: string;
   readonly #process: ChildProcess;
   readonly #lines: AsyncIterator<string>;
@@ -32,8 +25,8 @@ export class PythonSimulator implements Disposable {
 
   /**
    * @param python a Python interpreter; `script` the path of `serve.py`.
-   * @param options settings of the simulator, such as `variant=avx2`.
-   * @throws CapabilityUnavailableError when Python, the script or the simulator is not there.
+   * @param options settings of the peer, such as `variant=avx2`.
+   * @throws CapabilityUnavailableError when Python, the script or the library is not there.
    */
   static async start(
     python: string,
@@ -41,10 +34,10 @@ export class PythonSimulator implements Disposable {
     name: string,
     threads: number,
     options: readonly string[] = [],
-  ): Promise<PythonSimulator> {
+  ): Promise<PythonPeer> {
     if (!existsSync(script)) {
       throw new CapabilityUnavailableError(`${name} cannot be started`, {
-        expected: 'serve.py, of tooling/peers/quantum in the repository',
+        expected: 'serve.py, of a folder below tooling/peers in the repository',
         actual: `nothing at ${script}`,
         remedy: 'Name its folder with --peers-from.',
       });
@@ -62,16 +55,16 @@ export class PythonSimulator implements Disposable {
     const iterator = lines[Symbol.asyncIterator]();
     const first = await Promise.race([iterator.next(), failed]);
     const greeting = first.done ? { error: 'it ended at once' } : (JSON.parse(first.value) as Greeting);
-    if ('version' in greeting) return new PythonSimulator(child, lines, iterator, greeting.version);
+    if ('version' in greeting) return new PythonPeer(child, lines, iterator, greeting.version);
     lines.close();
     child.kill();
     throw new CapabilityUnavailableError(`${name} is not installed`, {
       actual: greeting.error,
-      remedy: 'Create a virtual environment, install tooling/peers/quantum/requirements.txt, pass --python',
+      remedy: 'Create a virtual environment, install the requirements.txt beside serve.py, pass --python',
     });
   }
 
-  /** Calls a method of the simulator. @throws Error with what Python said. */
+  /** Calls a method of the peer. @throws Error with what Python said. */
   async call<Value>(method: string, parameters: Readonly<Record<string, unknown>> = {}): Promise<Value> {
     this.#process.kill('SIGCONT');
     this.#process.stdin!.write(`${JSON.stringify({ call: method, ...parameters })}\n`);
@@ -91,15 +84,3 @@ export class PythonSimulator implements Disposable {
 }
 
 type Greeting = { readonly version: string } | { readonly error: string };
-
-/** Gates with numbers for angles and unitaries, as plain data. @throws Error for anything else. */
-export function plainCircuit(circuit: Circuit): PlainCircuit {
-  const gates = circuit.instructions.map((instruction) => {
-    if (instruction.kind === 'gate')
-      return [instruction.name, instruction.qubits, instruction.parameters as number[]] as const;
-    if (instruction.kind === 'unitary')
-      return ['unitary', instruction.qubits, Array.from(instruction.matrix)] as const;
-    throw new Error(`The peers are not given "${instruction.kind}"`);
-  });
-  return { qubitCount: circuit.qubitCount, gates };
-}
