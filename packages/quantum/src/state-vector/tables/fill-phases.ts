@@ -6,6 +6,9 @@ import type { OperationValues } from './operation-values.ts';
 export interface PhaseScratch {
   readonly real: Float64Array;
   readonly imaginary: Float64Array;
+  /** Those of the inner bits alone. */
+  readonly innerReal: Float64Array;
+  readonly innerImaginary: Float64Array;
   /** What one bit multiplies with, where it is 0 and where it is 1. */
   readonly clear: BitProduct;
   readonly set: BitProduct;
@@ -18,6 +21,8 @@ export function createPhaseScratch(fills: readonly PhaseFill[]): PhaseScratch {
   return {
     real: new Float64Array(size),
     imaginary: new Float64Array(size),
+    innerReal: new Float64Array(size),
+    innerImaginary: new Float64Array(size),
     clear: new BitProduct(bits),
     set: new BitProduct(bits),
   };
@@ -87,6 +92,11 @@ class BitProduct {
         const y = imaginary[i]!;
         real[half + i] = x * c - y * d;
         imaginary[half + i] = x * d + y * c;
+      }
+      if (a === 1 && b === 0) continue;
+      for (let i = 0; i < half; i++) {
+        const x = real[i]!;
+        const y = imaginary[i]!;
         real[i] = x * a - y * b;
         imaginary[i] = x * b + y * a;
       }
@@ -94,35 +104,71 @@ class BitProduct {
   }
 }
 
-/** Builds a table by doubling: for each local bit, the half where it is set is the other half times its phases. */
+/** True where no phase joins the inner bits with the others, so that a table is a product of two smaller ones. */
+export function isSeparable({ terms, innerBits, diagonals }: PhaseFill): boolean {
+  if (innerBits === 0 || innerBits === terms.length || diagonals.length > 0) return false;
+  return terms
+    .slice(innerBits)
+    .every((own) => own.every(({ localMask }) => localMask % 2 ** innerBits === 0));
+}
+
+/**
+ * Builds a table by doubling: for each local bit, the half where it is set is the other half times its phases.
+ *
+ * @param separable what {@link isSeparable} says.
+ */
 export function fillPhases(
   fill: PhaseFill,
+  separable: boolean,
   values: OperationValues,
   scale: number,
   scratch: PhaseScratch,
   lowered: LoweredCircuit,
   tables: Float32Array | Float64Array,
 ): void {
+  const { real, imaginary, innerReal, innerImaginary } = scratch;
+  const bits = fill.terms.length;
+  if (!separable) {
+    doubleBits(fill, 0, bits, values, scale, scratch);
+    for (const diagonal of fill.diagonals) multiplyDiagonal(scratch, bits, diagonal, values, lowered);
+    writeTable(fill, real, imaginary, tables);
+    return;
+  }
+  const { innerBits } = fill;
+  doubleBits(fill, 0, innerBits, values, 1, scratch);
+  for (let i = 0; i < 1 << innerBits; i++) {
+    innerReal[i] = real[i]!;
+    innerImaginary[i] = imaginary[i]!;
+  }
+  doubleBits(fill, innerBits, bits, values, scale, scratch);
+  writeProducts(fill, scratch, tables);
+}
+
+/** The phases of local bits `first` to `end - 1`, which must be on none below, times a number. */
+function doubleBits(
+  { terms, localWires }: PhaseFill,
+  first: number,
+  end: number,
+  values: OperationValues,
+  scale: number,
+  scratch: PhaseScratch,
+): void {
   const { real, imaginary } = scratch;
-  const { terms, localWires } = fill;
   real[0] = scale;
   imaginary[0] = 0;
-  for (let bit = 0; bit < terms.length; bit++) {
+  for (let bit = first; bit < end; bit++) {
     const own = terms[bit]!;
     if (own.length === 0) {
-      const size = 1 << bit;
+      const size = 1 << (bit - first);
       real.copyWithin(size, 0, size);
       imaginary.copyWithin(size, 0, size);
     } else if (own.length === 1 && own[0]!.localMask === 1 << bit && own[0]!.kind === 'phase') {
       const { operation } = own[0]!;
-      doubleBySingle(scratch, bit, values.real[operation]!, values.imaginary[operation]!);
+      doubleBySingle(scratch, bit - first, values.real[operation]!, values.imaginary[operation]!);
     } else {
-      doubleByTerms(scratch, bit, own, localWires, values);
+      doubleByTerms(scratch, bit, first, own, localWires, values);
     }
   }
-  const bits = terms.length;
-  for (const diagonal of fill.diagonals) multiplyDiagonal(scratch, bits, diagonal, values, lowered);
-  writeTable(fill, real, imaginary, tables);
 }
 
 function doubleBySingle(scratch: PhaseScratch, bit: number, c: number, s: number): void {
@@ -137,26 +183,27 @@ function doubleBySingle(scratch: PhaseScratch, bit: number, c: number, s: number
 }
 
 /**
- * What terms multiply entries with, as functions of the bits below `top`: one where `top` is 0, one where it is 1. Terms on one more bit at
+ * What terms multiply entries with, as functions of the bits from `first` to below `bit`: one where `bit` is 0, one where it is 1. Terms on one more bit at
  * most are products over bits, which doubling builds; the others follow one by one.
  */
 function doubleByTerms(
   scratch: PhaseScratch,
   bit: number,
+  first: number,
   terms: readonly TableTerm[],
   localWires: readonly number[],
   values: OperationValues,
 ): void {
-  const top = 1 << bit;
+  const top = 1 << (bit - first);
   let others = 0;
-  for (const term of terms) others |= term.localMask;
+  for (const term of terms) others |= term.localMask >> first;
   others &= top - 1;
   const bits = 32 - Math.clz32(others);
   const { clear, set } = scratch;
   clear.begin(bits);
   set.begin(bits);
   for (const { operation, localMask, kind } of terms) {
-    const low = localMask & (top - 1);
+    const low = (localMask >> first) & (top - 1);
     if ((low & (low - 1)) !== 0) continue;
     const c = values.real[operation]!;
     const s = values.imaginary[operation]!;
@@ -170,7 +217,7 @@ function doubleByTerms(
       }
       continue;
     }
-    const flips = localFlips(values.flips[operation]!, localWires);
+    const flips = localFlips(values.flips[operation]!, localWires) >> first;
     const half = (flips & top) === 0 ? set : clear;
     if (low === 0) half.multiply(c, s);
     else if ((flips & low) === 0) half.multiplyBit(low, 1, 0, c, s);
@@ -179,7 +226,7 @@ function doubleByTerms(
   clear.build();
   set.build();
   for (const { operation, localMask, kind } of terms) {
-    const low = localMask & (top - 1);
+    const low = (localMask >> first) & (top - 1);
     if ((low & (low - 1)) === 0) continue;
     const c = values.real[operation]!;
     const s = values.imaginary[operation]!;
@@ -189,7 +236,7 @@ function doubleByTerms(
       clear.isOne = set.isOne = false;
       continue;
     }
-    const flips = localFlips(values.flips[operation]!, localWires);
+    const flips = localFlips(values.flips[operation]!, localWires) >> first;
     const half = (flips & top) === 0 ? set : clear;
     multiplyWhere(half.real, half.imaginary, 1 << bits, low, low & ~flips, c, s);
     half.isOne = false;
@@ -306,6 +353,27 @@ function writeTable(
     for (let i = 0; i < inner; i++) {
       tables[to + i] = real[from + i]!;
       tables[to + inner + i] = imaginary[from + i]!;
+    }
+  }
+}
+
+/** Writes every combination of an inner with another number, as {@link writeTable}. */
+function writeProducts(
+  fill: PhaseFill,
+  { real, imaginary, innerReal, innerImaginary }: PhaseScratch,
+  tables: Float32Array | Float64Array,
+): void {
+  const inner = 1 << fill.innerBits;
+  const outer = 2 ** (fill.terms.length - fill.innerBits);
+  let to = fill.start;
+  for (let from = 0; from < outer; from++, to += 2 * inner) {
+    const c = real[from]!;
+    const s = imaginary[from]!;
+    for (let i = 0; i < inner; i++) {
+      const x = innerReal[i]!;
+      const y = innerImaginary[i]!;
+      tables[to + i] = x * c - y * s;
+      tables[to + inner + i] = x * s + y * c;
     }
   }
 }

@@ -2,7 +2,13 @@ import { InvalidArgumentError } from '@qedge/core';
 import type { LoweredCircuit } from '../lowering/lowered-circuit.ts';
 import type { TablePlan } from '../planner/table-plan.ts';
 import { fillMatrix } from './fill-matrix.ts';
-import { createPhaseScratch, fillPhases, fillSelected, type PhaseScratch } from './fill-phases.ts';
+import {
+  createPhaseScratch,
+  fillPhases,
+  fillSelected,
+  isSeparable,
+  type PhaseScratch,
+} from './fill-phases.ts';
 import { fillStart } from './fill-start.ts';
 import { fillTangents } from './fill-tangents.ts';
 import { createOperationValues, evaluateUnits, type OperationValues } from './operation-values.ts';
@@ -31,6 +37,7 @@ export class ProgramBinder {
   readonly #values: OperationValues;
   readonly #scales: Float64Array;
   readonly #scratch: PhaseScratch;
+  readonly #separable: readonly boolean[];
 
   constructor(
     lowered: LoweredCircuit,
@@ -47,6 +54,7 @@ export class ProgramBinder {
     this.#values = createOperationValues(lowered);
     this.#scales = new Float64Array(plan.scaleGroups);
     this.#scratch = createPhaseScratch(plan.phases);
+    this.#separable = plan.phases.map(isSeparable);
   }
 
   bind(
@@ -74,9 +82,10 @@ export class ProgramBinder {
     const scales = this.#scales.fill(1);
     fillTangents(plan.tangents, state, scales, tables);
     for (let i = 0; i < scales.length; i++) scales[i] = Math.sqrt(scales[i]!);
-    for (const fill of plan.phases) {
+    for (let i = 0; i < plan.phases.length; i++) {
+      const fill = plan.phases[i]!;
       const scale = fill.scaleGroup < 0 ? 1 : scales[fill.scaleGroup]!;
-      fillPhases(fill, state, scale, this.#scratch, this.#lowered, tables);
+      fillPhases(fill, this.#separable[i]!, state, scale, this.#scratch, this.#lowered, tables);
     }
     for (const fill of plan.selected) fillSelected(fill, state, tables);
     for (const fill of plan.matrices) fillMatrix(fill, state, scales[fill.scaleGroup]!, tables);
