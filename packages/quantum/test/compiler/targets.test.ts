@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { QedgeError, Random } from '@qedge/core';
 import {
   allToAllTarget,
   type BackendDescription,
@@ -247,6 +248,74 @@ describe('targetFromBackend', () => {
     ],
   ])('refuses %s', (_, description, message) => {
     expect(() => targetFromBackend(description as BackendDescription)).toThrow(message);
+  });
+});
+
+/** Every place in a JSON value. */
+function places(value: unknown, path: readonly (string | number)[] = []): (readonly (string | number)[])[] {
+  if (typeof value !== 'object' || value === null) return [path];
+  return [path, ...Object.entries(value).flatMap(([key, inner]) => places(inner, [...path, key]))];
+}
+
+describe('targetFromJson', () => {
+  it('takes damaged descriptions or refuses them by name', () => {
+    const random = new Random(7);
+    const hostile = [
+      null,
+      -1,
+      0.5,
+      1e300,
+      Number.NaN,
+      'x',
+      '',
+      true,
+      [],
+      {},
+      [[0]],
+      [[0, 1, 2]],
+      [null],
+      1e9,
+      '__proto__',
+    ];
+    const sources: readonly object[] = [
+      BACKEND,
+      {
+        ...lineTarget(3),
+        t1Seconds: [1, 1, 1],
+        faultyEdges: [[0, 1]],
+        instructionProperties: [{ instruction: 'cx', qubits: [0, 1], errorRate: 0.1 }],
+      },
+      {
+        name: 'ours',
+        numQubits: 5,
+        directed: true,
+        edges: [
+          [0, 1],
+          [1, 2],
+        ],
+      },
+    ];
+    let refused = 0;
+    for (let round = 0; round < 1500; round++) {
+      const damaged = structuredClone(sources[round % 3]!) as Record<string, unknown>;
+      const all = places(damaged);
+      const path = all[1 + random.integer(all.length - 1)]!;
+      let holder = damaged;
+      for (const key of path.slice(0, -1)) holder = holder[key] as Record<string, unknown>;
+      const removes = random.integer(4) === 0;
+      if (removes && Array.isArray(holder)) holder.splice(Number(path.at(-1)), 1);
+      else if (removes) delete holder[path.at(-1)!];
+      else holder[path.at(-1)!] = hostile[random.integer(hostile.length)];
+      try {
+        const target = targetFromJson(damaged);
+        new InstructionFigures(target).errorRate('cx', [0, 1]);
+        workingEdges(target);
+      } catch (error) {
+        expect(error).toBeInstanceOf(QedgeError);
+        refused++;
+      }
+    }
+    expect(refused).toBeGreaterThan(500);
   });
 });
 

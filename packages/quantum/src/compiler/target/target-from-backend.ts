@@ -99,7 +99,12 @@ function checkShape(
   if (typeof backend_name !== 'string') fail('backend_name a text', backend_name);
   if (!Number.isInteger(n_qubits)) fail('n_qubits an integer', n_qubits);
   if (!Array.isArray(basis_gates)) fail('basis_gates a list', basis_gates);
-  if (coupling_map && !Array.isArray(coupling_map)) fail('coupling_map a list of pairs', coupling_map);
+  const isList = !coupling_map || (Array.isArray(coupling_map) && coupling_map.every(Array.isArray));
+  if (!isList) fail('coupling_map a list of pairs', coupling_map);
+  const { pulse_alignment = 1, acquire_alignment = 1 } = configuration.timing_constraints ?? {};
+  for (const alignment of [pulse_alignment, acquire_alignment]) {
+    if (!(Number.isSafeInteger(alignment) && alignment >= 1)) fail('alignments integers >= 1', alignment);
+  }
   if (!properties) return;
   const { qubits, gates } = properties;
   if (!Array.isArray(qubits) || qubits.length !== n_qubits || !qubits.every(Array.isArray)) {

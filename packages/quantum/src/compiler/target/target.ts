@@ -75,7 +75,10 @@ export function checkTarget(target: Target): Target {
   for (const property of instructionProperties) checkProperty(property, isQubit, fail);
   for (const times of [target.t1Seconds, target.t2Seconds]) {
     if (times === undefined) continue;
-    const complete = Array.isArray(times) && times.length === qubitCount && times.every((time) => time > 0);
+    const complete =
+      Array.isArray(times) &&
+      times.length === qubitCount &&
+      times.every((time) => typeof time === 'number' && time > 0);
     if (!complete) fail('a time > 0 for every qubit', times);
   }
   checkFaults(target, isQubit, fail);
@@ -118,10 +121,11 @@ function checkProperty(
   const known = isGateName(instruction) || instruction === 'measure' || instruction === 'reset';
   if (!known) fail('properties of a gate, measure or reset', String(instruction));
   if (!Array.isArray(qubits) || !qubits.every(isQubit)) fail(`qubits of ${instruction} in range`, qubits);
-  if (!(durationSeconds >= 0 && Number.isFinite(durationSeconds))) {
+  if (!(typeof durationSeconds === 'number' && durationSeconds >= 0 && Number.isFinite(durationSeconds))) {
     fail(`a duration of ${instruction} >= 0`, durationSeconds);
   }
-  if (!(errorRate >= 0 && errorRate <= 1)) fail(`an error rate of ${instruction} in 0..1`, errorRate);
+  if (!(typeof errorRate === 'number' && errorRate >= 0 && errorRate <= 1))
+    fail(`an error rate of ${instruction} in 0..1`, errorRate);
 }
 
 /**
