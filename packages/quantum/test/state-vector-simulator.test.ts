@@ -1,4 +1,11 @@
-import { Circuit, createReferenceSimulator, createStateVectorSimulator } from '@qedge/quantum';
+import { CapabilityUnavailableError } from '@qedge/core';
+import {
+  Circuit,
+  createReferenceSimulator,
+  createStateVectorSimulator,
+  PauliSum,
+  parameter,
+} from '@qedge/quantum';
 import { describe, expect, it } from 'vitest';
 
 describe('createStateVectorSimulator', () => {
@@ -17,6 +24,25 @@ describe('createStateVectorSimulator', () => {
     };
     simulator.run(chain(10)).dispose();
     expect(() => simulator.compile(chain(11))).toThrow(/needs 32 KiB.*at most 10 qubits.*precision f32/s);
+  });
+
+  it('counts the bytes of all states at the same time: those held and those that a call needs', async () => {
+    const bytes = 16 * 2 ** 10;
+    const chain = new Circuit(10);
+    for (let qubit = 0; qubit < 10; qubit++) chain.ry(parameter(`t${qubit}`), qubit);
+    const parameters = Array.from({ length: 10 }, (_, i) => i / 10);
+    const energy = PauliSum.fromTerms([['ZZ'.padEnd(10, 'I'), 1]]);
+    using one = await createStateVectorSimulator({ precision: 'f64', maxBytes: bytes });
+    const alone = one.compile(chain);
+    const first = alone.run({ parameters });
+    expect(() => alone.run({ parameters })).toThrow(CapabilityUnavailableError);
+    first.dispose();
+    const value = alone.expectation(energy, { parameters });
+    // A gradient needs two states, and takes none where there is memory for one.
+    expect(() => alone.gradient(energy, { parameters })).toThrow(/needs 32 KiB/);
+    alone.run({ parameters }).dispose();
+    using two = await createStateVectorSimulator({ precision: 'f64', maxBytes: 2 * bytes });
+    expect(two.compile(chain).gradient(energy, { parameters }).value).toBeCloseTo(value, 12);
   });
 
   it('refuses what is too large for a laptop before it allocates anything', () => {
