@@ -17,19 +17,19 @@ import {
 
 const PLACES: readonly Place[] = [0, 1, 2];
 
-/** Every way to make a ccz of four cx and a controlled phase, but for the order of its other wires. */
+/** Every way to make a ccz of four cx and an interaction, but for the order of its other wires. */
 const WHOLE_PLANS: readonly WholePlan[] = PLACES.flatMap((centre) =>
-  [false, true].flatMap((phaseFirst) =>
+  [false, true].flatMap((pairFirst) =>
     [false, true].map((inverse): WholePlan => {
       const first = (centre === 0 ? 1 : 0) as Place;
-      return { kind: 'whole', centre, first, phaseFirst, inverse };
+      return { kind: 'whole', centre, first, pairFirst, inverse };
     }),
   ),
 );
 
 /**
  * Chooses for every ccz the plan that leaves the fewest gates after merging it with what stands near it on its wires: of whole
- * ones the centre, the side of the controlled phase and the direction; of pairs the order of the two wires.
+ * ones the centre, the side of the interaction and the direction; of pairs the order of the two wires.
  *
  * @param plans as {@link pairToffolis} makes them.
  * @param reach how many steps on each side of each wire count as near.

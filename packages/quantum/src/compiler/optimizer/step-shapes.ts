@@ -27,7 +27,7 @@ export class StepShapes {
     if (plan === null) return 0;
     switch (plan.kind) {
       case 'whole':
-        return this.#numberOf(`w${plan.centre}${plan.first}${plan.phaseFirst}${plan.inverse}`);
+        return this.#numberOf(`w${plan.centre}${plan.first}${plan.pairFirst}${plan.inverse}`);
       case 'half':
         return this.#numberOf(`h${plan.centre}${plan.first}${plan.inverse}`);
       case 'margolus':

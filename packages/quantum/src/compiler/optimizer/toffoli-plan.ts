@@ -6,14 +6,14 @@ import { crossProduct, perpendicularTo } from './bloch-vector.ts';
 export type Place = 0 | 1 | 2;
 
 /**
- * A whole ccz: four cx between `centre` and the two others, and a controlled phase of a quarter turn on the others, before or
- * after. `first` is the other wire that meets the centre first.
+ * A whole ccz: four cx between `centre` and the two others, and an interaction of the others, before or after. `first` is the
+ * other wire that meets the centre first.
  */
 export interface WholePlan {
   readonly kind: 'whole';
   readonly centre: Place;
   readonly first: Place;
-  readonly phaseFirst: boolean;
+  readonly pairFirst: boolean;
   /** Takes the inverse of every part: a ccz is its own inverse. */
   readonly inverse: boolean;
 }
@@ -33,7 +33,10 @@ export interface MargolusPlan {
   readonly mate: number;
 }
 
-/** One of two ccz between which all gates act along the axes of two wires: each without its controlled phase, which cancels. */
+/**
+ * One of two ccz on the same wires, between which all gates act along the axes of two of these: each without the interaction of
+ * the two, which cancels.
+ */
 export interface HalfPlan {
   readonly kind: 'half';
   readonly centre: Place;
@@ -54,7 +57,7 @@ export const PLAIN_PLAN: WholePlan = {
   kind: 'whole',
   centre: 2,
   first: 0,
-  phaseFirst: false,
+  pairFirst: false,
   inverse: false,
 };
 
@@ -75,9 +78,9 @@ export function appendToffoli(builder: InteractionBuilder, step: Interaction, pl
       break;
     case 'whole': {
       const second = thirdPlace(plan.centre, plan.first);
-      if (plan.phaseFirst) network.controlledPhase(plan.first, second, plan.inverse);
+      if (plan.pairFirst) network.interaction(plan.first, second, plan.inverse);
       network.half(plan.centre, plan.first, plan.inverse);
-      if (!plan.phaseFirst) network.controlledPhase(plan.first, second, plan.inverse);
+      if (!plan.pairFirst) network.interaction(plan.first, second, plan.inverse);
     }
   }
 }
@@ -111,20 +114,17 @@ class ToffoliNetwork {
     this.#builder.core(this.#step.wires[control]!, this.#step.wires[target]!, axes, QUARTER);
   }
 
-  /** The phase i where both wires point against their axes, or -i. */
-  controlledPhase(a: Place, b: Place, inverse: boolean): void {
-    const sign = inverse ? -1 : 1;
+  /** `exp(i pi/8 n.sigma (x) m.sigma)`, or its inverse: a controlled quarter phase up to phases of either wire. */
+  interaction(a: Place, b: Place, inverse: boolean): void {
     const axes = new Float64Array(6);
     axes.set(this.#axis(a));
     axes.set(this.#axis(b), 3);
-    this.#turn(a, this.#axis(a), sign * QUARTER);
-    this.#turn(b, this.#axis(b), sign * QUARTER);
-    this.#builder.core(this.#step.wires[a]!, this.#step.wires[b]!, axes, sign * EIGHTH);
+    this.#builder.core(this.#step.wires[a]!, this.#step.wires[b]!, axes, inverse ? -EIGHTH : EIGHTH);
   }
 
   /**
-   * The ccz without the controlled phase of its other two wires (Selinger 2013): phases of an eighth turn on the parities of the
-   * centre with the others. The inverse is the ccz without the inverse of that phase.
+   * The ccz without {@link interaction} of the centre's two partners (Selinger, "Quantum circuits of T-depth one", 2013): phases
+   * of an eighth turn on the parities of the centre with the others. The inverse is the ccz without the inverse interaction.
    */
   half(centre: Place, first: Place, inverse: boolean): void {
     const second = thirdPlace(centre, first);
@@ -138,6 +138,7 @@ class ToffoliNetwork {
       phase(-1);
       if (!inverse) this.#flip(second, centre, across);
     }
+    for (const place of [first, second]) this.#turn(place, this.#axis(place), inverse ? -QUARTER : QUARTER);
   }
 
   margolus({ target, inner, outer, axis }: MargolusPlan): void {
