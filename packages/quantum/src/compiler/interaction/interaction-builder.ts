@@ -41,7 +41,8 @@ export class InteractionBuilder {
     this.wireCount = wireCount;
     this.#relabelSwaps = relabelSwaps;
     this.#frames = new WireFrames(wireCount);
-    this.#wireOfQubit = Int32Array.from({ length: wireCount }, (_, wire) => wire);
+    this.#wireOfQubit = new Int32Array(wireCount);
+    for (let wire = 0; wire < wireCount; wire++) this.#wireOfQubit[wire] = wire;
   }
 
   /** The wire on which a qubit is now. */
@@ -61,14 +62,13 @@ export class InteractionBuilder {
 
   /** `exp(i angle n.sigma)`; with a free angle a step, else like {@link rotate}. */
   rotateAbout(qubit: number, axis: ArrayLike<number>, angle: ParameterValue): void {
-    const [x, y, z] = [axis[0]!, axis[1]!, axis[2]!];
+    const wire = this.#wireOfQubit[qubit]!;
     if (typeof angle === 'number') {
       const s = -Math.sin(angle);
-      this.rotate(qubit, { w: Math.cos(angle), x: s * x, y: s * y, z: s * z });
+      this.#frames.turn(wire, Math.cos(angle), s * axis[0]!, s * axis[1]!, s * axis[2]!);
       return;
     }
-    const wire = this.#wireOfQubit[qubit]!;
-    const axes = Float64Array.of(x, y, z);
+    const axes = copyAxes(axis, 3);
     this.#frames.pullAxis(wire, axes, 0);
     this.#push(InteractionKind.rotation, [wire], axes, angle, NOTHING, 0);
   }
@@ -79,7 +79,8 @@ export class InteractionBuilder {
    * @param axes `[2, 3]`: n on the first, m on the second qubit.
    */
   core(first: number, second: number, axes: ArrayLike<number>, angle: ParameterValue): void {
-    const [a, b] = [this.#wireOfQubit[first]!, this.#wireOfQubit[second]!];
+    const a = this.#wireOfQubit[first]!;
+    const b = this.#wireOfQubit[second]!;
     const own = copyAxes(axes, 6);
     this.#frames.pullAxis(a, own, 0);
     this.#frames.pullAxis(b, own, 3);
@@ -207,10 +208,12 @@ export class InteractionBuilder {
 
   /** What was built. @param classical has the registers and variables that fences use. */
   finish(classical: Circuit): InteractionCircuit {
+    const frames: Float64Array[] = [];
+    for (let wire = 0; wire < this.wireCount; wire++) frames.push(this.#frames.matrixOf(wire));
     return {
       wireCount: this.wireCount,
       interactions: this.#interactions,
-      frames: Array.from({ length: this.wireCount }, (_, wire) => this.#frames.matrixOf(wire)),
+      frames,
       wireOfQubit: this.#wireOfQubit.slice(),
       classical,
     };

@@ -4,25 +4,13 @@ import { compareAxes } from './axis.ts';
 import { Interaction, type InteractionCircuit, InteractionKind } from './interaction.ts';
 import { multiply2 } from './matrix2.ts';
 import { coreMatrix, exchangeWires, factorKronecker, followWithSwap, multiply4 } from './matrix4.ts';
+import { MergeRule } from './merge-rule.ts';
 import { FARTHEST, PartnerSearch } from './partner-search.ts';
 import { placeOnWires } from './place-on-wires.ts';
 import { StepTable } from './step-table.ts';
 import { coreCost, halfTurnsOf, localsAfterCore, TwoQubitClass } from './two-qubit-class.ts';
 import { rotateAxisBack, WireFrames } from './wire-frames.ts';
 import { WireLists } from './wire-lists.ts';
-
-/** Which merges a pass makes. */
-export const MergeRule = {
-  /** Cores with equal axes, whose angles add. */
-  equalAxes: 0,
-  /** Those, and whatever needs fewer gates together than alone. */
-  gains: 1,
-  /** Those, and everything that stands side by side on a pair. */
-  neighbours: 2,
-  /** Only what stands side by side, nothing is moved. */
-  adjacentOnly: 3,
-} as const;
-export type MergeRule = (typeof MergeRule)[keyof typeof MergeRule];
 
 const NONE = -1;
 const HALF_PI = Math.PI / 2;
@@ -405,11 +393,13 @@ export class Merger {
 
   /** Joins the frames and names of this pass to those of the passes before. */
   #compose(): void {
-    const frames = this.#finalFrames;
-    this.#finalFrames = Array.from({ length: this.#wireCount }, (_, wire) => {
-      const later = frames[this.#labelOf[wire]!]!;
-      return this.#frames.isIdentity(wire) ? later : multiply2(later, this.#frames.matrixOf(wire));
-    });
-    this.#wireOfQubit = this.#wireOfQubit.map((wire) => this.#wireOf[wire]!);
+    const before = this.#finalFrames;
+    const frames: Float64Array[] = [];
+    for (let wire = 0; wire < this.#wireCount; wire++) {
+      const last = before[this.#labelOf[wire]!]!;
+      frames.push(this.#frames.isIdentity(wire) ? last : multiply2(last, this.#frames.matrixOf(wire)));
+    }
+    this.#finalFrames = frames;
+    if (this.#isRenamed) this.#wireOfQubit = this.#wireOfQubit.map((wire) => this.#wireOf[wire]!);
   }
 }

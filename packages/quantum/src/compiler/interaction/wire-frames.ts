@@ -52,7 +52,12 @@ export class WireFrames {
   }
 
   /** A one-qubit gate after the frame: `frame = gate frame`. */
-  rotate(wire: number, { w: a, x: b, y: c, z: d }: Rotation): void {
+  rotate(wire: number, gate: Rotation): void {
+    this.turn(wire, gate.w, gate.x, gate.y, gate.z);
+  }
+
+  /** {@link rotate} by the quaternion `a, b, c, d`. */
+  turn(wire: number, a: number, b: number, c: number, d: number): void {
     const v = this.#values;
     const at = 4 * wire;
     const w = v[at]!;
