@@ -232,7 +232,8 @@ export {
 export type { KernelTrial } from './kernels/kernel-family.ts';
 export { peakOperations } from './kernels/peak/peak-family.ts';
 export { type PoolingRequest, planPooling } from './kernels/pooling/plan-pooling.ts';
-export { type InterpretedKernel, InterpreterTarget } from './target/interpreter.ts';
+export { InterpreterTarget } from './target/interpreter.ts';
+export type { InterpretedKernel } from './target/interpreter-frame.ts';
 export type {
   Comparison,
   Conversion,

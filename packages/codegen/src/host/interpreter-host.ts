@@ -1,10 +1,7 @@
 import { CapabilityUnavailableError, InvalidArgumentError, UseAfterReleaseError } from '@qedge/core';
 import { emitKernel, type KernelDescription, kernelKey } from '../kernels/families.ts';
-import {
-  type InterpretedFragments,
-  type InterpretedKernel,
-  InterpreterTarget,
-} from '../target/interpreter.ts';
+import { InterpreterTarget } from '../target/interpreter.ts';
+import type { InterpretedFragments, InterpretedKernel } from '../target/interpreter-frame.ts';
 import type { DotForm, FloatElement, TargetTraits } from '../target/target.ts';
 import {
   type AssembledKernels,

@@ -1,30 +1,6 @@
-import { InvalidArgumentError } from '@qedge/core';
-import { ARGUMENT_BYTES } from '../host/argument-block.ts';
-import type { KernelMemory } from '../host/kernel-host.ts';
-import { ContractChecks } from './contract-checks.ts';
 import { fusedMultiplyAdd } from './fused-multiply-add.ts';
-import {
-  addAddresses,
-  nextSubset,
-  offsetAddress,
-  parity,
-  selectBits,
-  writeField,
-} from './interpreter-addresses.ts';
-import {
-  BLOCK,
-  bindSteps,
-  callSteps,
-  countArgument,
-  locate,
-  type Machine,
-  NARROWING,
-  readFloat64,
-  readNarrow,
-  readWord,
-  repeat,
-  type Step,
-} from './interpreter-machine.ts';
+import { type InterpretedKernel, InterpreterFrame } from './interpreter-frame.ts';
+import { locate, type Machine, NARROWING, readFloat64, readNarrow, readWord } from './interpreter-machine.ts';
 import {
   addWords,
   COMPARISONS,
@@ -46,193 +22,25 @@ import type {
   NarrowFormat,
   Pointer,
   Rounding,
-  Routine,
   Shift,
   Target,
-  TargetTraits,
   Vector,
 } from './target.ts';
 
 /** How the lanes of a vector are read. */
 type View = 'bits' | 'floats';
 
-/** Steps by key, kept by a host for all its targets; see `Target.fragment`. */
-export type InterpretedFragments = Map<string, readonly Step[]>;
-
-/** A kernel to be run on a memory: bound once, then called with the address of an argument block in it. */
-export type InterpretedKernel = (memory: KernelMemory) => (block: number) => void;
-
 /**
  * A target that runs kernels step by step on plain memory: the reference for every encoder. What is undefined is made visible:
  * vectors start as NaN and pointers as no address, both again after a call of a routine. An access outside the memory throws a
  * RangeError; so does a conversion to int32 of a NaN or a number outside int32.
  */
-export class InterpreterTarget implements Target<InterpretedKernel> {
-  readonly traits: TargetTraits;
-  readonly block = BLOCK;
-  readonly #checks: ContractChecks;
-  readonly #routines: { readonly pointers: readonly Pointer[]; readonly steps: readonly Step[] }[] = [];
-  readonly #fragments: InterpretedFragments;
-  readonly #wordsPerLane: 1 | 2;
-  #steps: Step[] = [];
-  #vectorCount = 0;
-  #pointerCount = 1;
-
-  /**
-   * @param fragments of other targets with the same traits.
-   * @throws InvalidArgumentError for `fmaRounding: 'host'`, which only a host can do, and for `once` on float64.
-   */
-  constructor(traits: TargetTraits, fragments: InterpretedFragments = new Map()) {
-    if (traits.fmaRounding === 'host' || (traits.fmaRounding === 'once' && traits.element === 'float64')) {
-      throw new InvalidArgumentError('The interpreter needs a stated rounding', {
-        expected: 'once, twice',
-        actual: traits.fmaRounding,
-      });
-    }
-    this.traits = traits;
-    this.#fragments = fragments;
-    this.#wordsPerLane = traits.element === 'float64' ? 2 : 1;
-    this.#checks = new ContractChecks(traits);
-  }
-
-  vectors(role: string, count: number): Vector[] {
-    this.#checks.claimVectors(role, count);
-    return Array.from({ length: count }, () => this.#vectorCount++ as Vector);
-  }
-
-  pointer(role: string): Pointer {
-    this.#checks.claimPointer(role);
-    return this.#pointerCount++ as Pointer;
-  }
-
-  argument(destination: Pointer, index: number): void {
-    this.#checks.field(index);
-    this.#steps.push((machine) => {
-      const at = locate(machine, BLOCK, index * ARGUMENT_BYTES, ARGUMENT_BYTES);
-      machine.pointers[destination] =
-        machine.memory.getUint32(at, true) + machine.memory.getUint32(at + 4, true) * 2 ** 32;
-    });
-  }
-
-  copyPointer(destination: Pointer, source: Pointer): void {
-    this.#steps.push(({ pointers }) => {
-      pointers[destination] = pointers[source]!;
-    });
-  }
-
-  advance(pointer: Pointer, bytes: number): void {
-    this.#checks.bytes(bytes);
-    this.#steps.push(({ pointers }) => {
-      pointers[pointer] = pointers[pointer]! + bytes;
-    });
-  }
-
-  advanceByArgument(pointer: Pointer, index: number, scale: number): void {
-    this.#checks.field(index);
-    this.#checks.scale(scale);
-    this.#steps.push((machine) => {
-      machine.pointers[pointer] = machine.pointers[pointer]! + countArgument(machine, index) * scale;
-    });
-  }
-
-  advanceByWord(pointer: Pointer, operand: MemoryOperand, scale: number): void {
-    this.#checks.memory(operand);
-    this.#checks.scale(scale);
-    this.#steps.push((machine) => {
-      const word = readWord(machine, operand) >>> 0;
-      machine.pointers[pointer] = machine.pointers[pointer]! + word * scale;
-    });
-  }
-
-  addPointers(destination: Pointer, a: Pointer, b: Pointer): void {
-    this.#steps.push(addAddresses(destination, a, b));
-  }
-
-  offsetPointer(destination: Pointer, source: Pointer, bytes: number): void {
-    this.#checks.wide('an offset', bytes);
-    this.#steps.push(offsetAddress(destination, source, bytes));
-  }
-
-  setArgument(index: number, source: Pointer): void {
-    this.#checks.field(index);
-    this.#steps.push(writeField(index, source));
-  }
-
-  gatherBits(destination: Pointer, source: Pointer, positions: readonly number[], shift: number): void {
-    this.#checks.bits(positions, shift);
-    this.#checks.distinct(destination, source);
-    this.#steps.push(selectBits(destination, source, positions, shift));
-  }
-
-  parityOfBits(destination: Pointer, source: Pointer, positions: readonly number[], shift: number): void {
-    this.#checks.bits(positions, shift);
-    this.#checks.distinct(destination, source);
-    this.#steps.push(parity(destination, source, positions, shift));
-  }
-
-  nextSubset(pointer: Pointer, mask: number): void {
-    this.#checks.wide('a mask', mask);
-    this.#steps.push(({ pointers }) => {
-      pointers[pointer] = nextSubset(pointers[pointer]!, mask);
-    });
-  }
-
-  loopSubsets(pointer: Pointer, mask: number, body: () => void): void {
-    this.#checks.wide('a mask', mask);
-    const steps = this.#collect(() => this.#checks.loopWithoutCounter(body));
-    this.#steps.push((machine) => {
-      const { pointers } = machine;
-      pointers[pointer] = 0;
-      do {
-        repeat(1, steps, machine);
-        pointers[pointer] = nextSubset(pointers[pointer]!, mask);
-      } while (pointers[pointer] !== 0);
-    });
-  }
-
-  fragment(key: string, emit: () => void): void {
-    this.#checks.fragment();
-    let steps = this.#fragments.get(key);
-    if (steps === undefined) {
-      steps = this.#collect(emit);
-      this.#fragments.set(key, steps);
-    }
-    this.#steps.push(...steps);
-  }
-
-  loop(times: number, body: () => void): void {
-    this.#checks.times(times);
-    if (times === 0) return;
-    const steps = this.#collect(() => this.#checks.loop(body));
-    this.#steps.push((machine) => repeat(times, steps, machine));
-  }
-
-  loopArgument(index: number, body: () => void): void {
-    this.#checks.field(index);
-    const steps = this.#collect(() => this.#checks.loop(body));
-    this.#steps.push((machine) => repeat(countArgument(machine, index), steps, machine));
-  }
-
-  routine(pointers: readonly Pointer[], body: () => void): Routine {
-    let routine: Routine | undefined;
-    const steps = this.#collect(() => {
-      routine = this.#checks.routine(body);
-    });
-    this.#routines.push({ pointers: [...pointers], steps });
-    return routine!;
-  }
-
-  call(routine: Routine): void {
-    this.#checks.call(routine);
-    const { pointers, steps } = this.#routines[routine]!;
-    this.#steps.push((machine) => callSteps(machine, pointers, steps));
-  }
-
+export class InterpreterTarget extends InterpreterFrame implements Target<InterpretedKernel> {
   load(destination: Vector, operand: MemoryOperand, lanes = this.traits.lanes): void {
     this.#checkAccess(operand, lanes);
-    const [first, end] = [this.#word(destination), this.#word((destination + 1) as Vector)];
-    const words = lanes * this.#wordsPerLane;
-    this.#steps.push((machine) => {
+    const [first, end] = [this.word(destination), this.word((destination + 1) as Vector)];
+    const words = lanes * this.wordsPerLane;
+    this.steps.push((machine) => {
       const at = locate(machine, operand.base, operand.offset, words * 4);
       const { bits, memory } = machine;
       for (let word = 0; word < words; word++) bits[first + word] = memory.getInt32(at + word * 4, true);
@@ -246,11 +54,11 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
     operand: MemoryOperand,
     lanes = this.traits.lanes,
   ): void {
-    this.#checks.words('loadNarrow');
+    this.checks.words('loadNarrow');
     this.#checkAccess(operand, lanes);
     const bytes = NARROW_BYTES[format];
     if (format === 'float16' || format === 'bfloat16') {
-      this.#checks.useTemporaries('half');
+      this.checks.useTemporaries('half');
       const value = format === 'float16' ? float16Value : bfloat16Value;
       this.#set('floats', destination, (machine, lane) => {
         return lane < lanes ? value(readNarrow(machine, 'uint16', operand, lane * bytes)) : 0;
@@ -263,8 +71,8 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   loadPairs(format: 'int8' | 'uint8', destination: Vector, operand: MemoryOperand): void {
-    this.#checks.words('loadPairs');
-    this.#checks.memory(operand);
+    this.checks.words('loadPairs');
+    this.checks.memory(operand);
     this.#set('bits', destination, (machine, lane) => {
       const low = readNarrow(machine, format, operand, lane * 2);
       const high = readNarrow(machine, format, operand, lane * 2 + 1);
@@ -273,24 +81,24 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   splat(destination: Vector, operand: MemoryOperand): void {
-    this.#checks.memory(operand);
-    if (this.#wordsPerLane === 1) this.#fill('bits', destination, (machine) => readWord(machine, operand));
+    this.checks.memory(operand);
+    if (this.wordsPerLane === 1) this.#fill('bits', destination, (machine) => readWord(machine, operand));
     else this.#fill('floats', destination, (machine) => readFloat64(machine, operand));
   }
 
   splatNarrow(format: 'float16' | 'bfloat16', destination: Vector, operand: MemoryOperand): void {
-    this.#checks.words('splatNarrow');
-    this.#checks.memory(operand);
-    this.#checks.useTemporaries('half');
+    this.checks.words('splatNarrow');
+    this.checks.memory(operand);
+    this.checks.useTemporaries('half');
     const value = format === 'float16' ? float16Value : bfloat16Value;
     this.#fill('floats', destination, (machine) => value(readNarrow(machine, 'uint16', operand, 0)));
   }
 
   store(source: Vector, operand: MemoryOperand, lanes = this.traits.lanes): void {
     this.#checkAccess(operand, lanes);
-    const first = this.#word(source);
-    const words = lanes * this.#wordsPerLane;
-    this.#steps.push((machine) => {
+    const first = this.word(source);
+    const words = lanes * this.wordsPerLane;
+    this.steps.push((machine) => {
       const at = locate(machine, operand.base, operand.offset, words * 4);
       const { bits, memory } = machine;
       for (let word = 0; word < words; word++) memory.setInt32(at + word * 4, bits[first + word]!, true);
@@ -298,13 +106,13 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   storeNarrow(format: NarrowFormat, source: Vector, operand: MemoryOperand, lanes = this.traits.lanes): void {
-    this.#checks.words('storeNarrow');
+    this.checks.words('storeNarrow');
     this.#checkAccess(operand, lanes);
-    if (format === 'float16' || format === 'bfloat16') this.#checks.useTemporaries('half');
+    if (format === 'float16' || format === 'bfloat16') this.checks.useTemporaries('half');
     const bytes = NARROW_BYTES[format];
     const narrow = NARROWING[format];
     const first = this.#at(source, 0);
-    this.#steps.push((machine) => {
+    this.steps.push((machine) => {
       const start = locate(machine, operand.base, operand.offset, lanes * bytes);
       for (let lane = 0; lane < lanes; lane++) {
         const value = narrow(machine.bits[first + lane]!, machine.floats[first + lane]!);
@@ -324,20 +132,20 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   moveWord(destination: MemoryOperand, source: MemoryOperand): void {
-    this.#checks.memory(destination);
-    this.#checks.memory(source);
-    this.#steps.push((machine) => {
+    this.checks.memory(destination);
+    this.checks.memory(source);
+    this.steps.push((machine) => {
       const word = readWord(machine, source);
       machine.memory.setInt32(locate(machine, destination.base, destination.offset, 4), word, true);
     });
   }
 
   prefetch(operand: MemoryOperand): void {
-    this.#checks.memory(operand);
+    this.checks.memory(operand);
   }
 
   prefetchLater(operand: MemoryOperand): void {
-    this.#checks.memory(operand);
+    this.checks.memory(operand);
   }
 
   zero(destination: Vector): void {
@@ -345,23 +153,23 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   constant(destination: Vector, value: number): void {
-    this.#checks.words('constant');
+    this.checks.words('constant');
     this.#fill('floats', destination, () => value);
   }
 
   integerConstant(destination: Vector, value: number): void {
-    this.#checks.words('integerConstant');
+    this.checks.words('integerConstant');
     this.#fill('bits', destination, () => value);
   }
 
   laneIndices(destination: Vector): void {
-    this.#checks.words('laneIndices');
+    this.checks.words('laneIndices');
     this.#set('bits', destination, (_machine, lane) => lane);
   }
 
   copy(destination: Vector, source: Vector): void {
-    const [to, from, end] = [this.#word(destination), this.#word(source), this.#word((source + 1) as Vector)];
-    this.#steps.push(({ bits }) => bits.copyWithin(to, from, end));
+    const [to, from, end] = [this.word(destination), this.word(source), this.word((source + 1) as Vector)];
+    this.steps.push(({ bits }) => bits.copyWithin(to, from, end));
   }
 
   float(operation: FloatOperation, destination: Vector, a: Vector, b: Vector): void {
@@ -369,17 +177,17 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   squareRoot(destination: Vector, source: Vector): void {
-    this.#checks.words('squareRoot');
+    this.checks.words('squareRoot');
     this.#combine('floats', destination, source, source, Math.sqrt);
   }
 
   zeroNaN(destination: Vector, source: Vector): void {
-    this.#checks.words('zeroNaN');
+    this.checks.words('zeroNaN');
     this.#combine('floats', destination, source, source, (value) => (Number.isNaN(value) ? 0 : value));
   }
 
   compare(comparison: Comparison, destination: Vector, a: Vector, b: Vector): void {
-    this.#checks.words('compare');
+    this.checks.words('compare');
     const holds = COMPARISONS[comparison];
     this.#set('bits', destination, ({ floats }, lane) => {
       return holds(floats[this.#at(a, lane)]!, floats[this.#at(b, lane)]!) ? -1 : 0;
@@ -387,28 +195,28 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   round(rounding: Rounding, destination: Vector, source: Vector): void {
-    this.#checks.words('round');
+    this.checks.words('round');
     this.#combine('floats', destination, source, source, ROUNDINGS[rounding]);
   }
 
   integer(operation: IntegerOperation, destination: Vector, a: Vector, b: Vector): void {
-    this.#checks.words('integer');
+    this.checks.words('integer');
     this.#combine('bits', destination, a, b, INTEGER_OPERATIONS[operation]);
   }
 
   addWords(destination: Vector, a: Vector, b: Vector): void {
-    this.#checks.words('addWords');
+    this.checks.words('addWords');
     this.#combine('bits', destination, a, b, addWords);
   }
 
   shift(shift: Shift, width: 16 | 32, destination: Vector, source: Vector, bits: number): void {
-    this.#checks.words('shift');
-    this.#checks.shift(width, bits);
+    this.checks.words('shift');
+    this.checks.shift(width, bits);
     this.#combine('bits', destination, source, source, (value) => shiftLane(shift, width, value, bits));
   }
 
   convert(conversion: Conversion, destination: Vector, source: Vector): void {
-    this.#checks.words('convert');
+    this.checks.words('convert');
     if (conversion === 'int32-to-float32') {
       this.#set('floats', destination, ({ bits }, lane) => bits[this.#at(source, lane)]!);
       return;
@@ -417,11 +225,11 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   fma(accumulator: Vector, a: Vector, b: Vector, lanes: number = this.traits.lanes): void {
-    this.#checks.lanes(lanes);
+    this.checks.lanes(lanes);
     this.#multiplyAdd(accumulator, a, b, 1);
     if (lanes === this.traits.lanes) return;
     const [first, end] = [this.#at(accumulator, lanes), this.#at(accumulator, this.traits.lanes)];
-    this.#steps.push(({ floats }) => floats.fill(Number.NaN, first, end));
+    this.steps.push(({ floats }) => floats.fill(Number.NaN, first, end));
   }
 
   fnma(accumulator: Vector, a: Vector, b: Vector): void {
@@ -429,11 +237,11 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   multiplyAdd(accumulator: Vector, factor: Vector, addend: Vector): void {
-    this.#checks.useTemporaries('fma');
+    this.checks.useTemporaries('fma');
     const { lanes } = this.traits;
     const [sum, right, added] = [accumulator * lanes, factor * lanes, addend * lanes];
     const round = this.#rounding();
-    this.#steps.push(({ floats }) => {
+    this.steps.push(({ floats }) => {
       for (let lane = 0; lane < lanes; lane++) {
         floats[sum + lane] = round(floats[sum + lane]!, floats[right + lane]!, floats[added + lane]!);
       }
@@ -441,8 +249,8 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   dot(accumulator: Vector, a: Vector, b: Vector): void {
-    this.#checks.words('dot');
-    this.#checks.useTemporaries('dot');
+    this.checks.words('dot');
+    this.checks.useTemporaries('dot');
     const sum = sumOfProducts[this.traits.dot];
     this.#set('bits', accumulator, ({ bits }, lane) => {
       return bits[this.#at(accumulator, lane)]! + sum(bits[this.#at(a, lane)]!, bits[this.#at(b, lane)]!);
@@ -450,17 +258,17 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   multiplyWords(destination: Vector, a: Vector, b: Vector): void {
-    this.#checks.words('multiplyWords');
+    this.checks.words('multiplyWords');
     this.#combine('bits', destination, a, b, sumOfProducts.words);
   }
 
   multiplyBytes(destination: Vector, a: Vector, b: Vector): void {
-    this.#checks.optional('multiplyBytes');
+    this.checks.optional('multiplyBytes');
     this.#combine('bits', destination, a, b, multiplyBytes);
   }
 
   dotBfloat16(accumulator: Vector, a: Vector, b: Vector): void {
-    this.#checks.optional('dotBfloat16');
+    this.checks.optional('dotBfloat16');
     this.#set('floats', accumulator, ({ bits, floats }, lane) => {
       const [left, right] = [bits[this.#at(a, lane)]!, bits[this.#at(b, lane)]!];
       const high = bfloat16Value(left >>> 16);
@@ -470,28 +278,21 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   exchange(destination: Vector, source: Vector, mask: number): void {
-    this.#checks.mask(mask);
-    const wordMask = mask * this.#wordsPerLane;
-    const [from, end, to] = [this.#word(source), this.#word((source + 1) as Vector), this.#word(destination)];
-    this.#steps.push(({ bits }) => {
+    this.checks.mask(mask);
+    const wordMask = mask * this.wordsPerLane;
+    const [from, end, to] = [this.word(source), this.word((source + 1) as Vector), this.word(destination)];
+    this.steps.push(({ bits }) => {
       const old = bits.slice(from, end);
       for (let word = 0; word < old.length; word++) bits[to + word] = old[word ^ wordMask]!;
     });
   }
 
-  finish(): InterpretedKernel {
-    this.#checks.finish();
-    const [steps, pointers] = [this.#steps, this.#pointerCount];
-    const words = this.#word(this.#vectorCount as Vector);
-    return (memory) => bindSteps(steps, memory, words, pointers, this.traits.element);
-  }
-
   #multiplyAdd(accumulator: Vector, a: Vector, b: Vector, sign: 1 | -1): void {
-    this.#checks.useTemporaries('fma');
+    this.checks.useTemporaries('fma');
     const { lanes } = this.traits;
     const round = this.#rounding();
     const [sum, left, right] = [accumulator * lanes, a * lanes, b * lanes];
-    this.#steps.push(({ floats }) => {
+    this.steps.push(({ floats }) => {
       for (let lane = 0; lane < lanes; lane++) {
         const [x, y, z] = [sign * floats[left + lane]!, floats[right + lane]!, floats[sum + lane]!];
         floats[sum + lane] = round(x, y, z);
@@ -507,32 +308,18 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   }
 
   #checkAccess(operand: MemoryOperand, lanes: number): void {
-    this.#checks.memory(operand);
-    this.#checks.lanes(lanes);
-  }
-
-  /** The first word of a vector. */
-  #word(vector: Vector): number {
-    return vector * this.traits.lanes * this.#wordsPerLane;
+    this.checks.memory(operand);
+    this.checks.lanes(lanes);
   }
 
   #at(vector: Vector, lane: number): number {
     return vector * this.traits.lanes + lane;
   }
 
-  #collect(emit: () => void): readonly Step[] {
-    const outer = this.#steps;
-    const inner: Step[] = [];
-    this.#steps = inner;
-    emit();
-    this.#steps = outer;
-    return inner;
-  }
-
   /** Sets each lane, read as integer or as float32. */
   #set(view: View, destination: Vector, compute: (machine: Machine, lane: number) => number): void {
     const { lanes } = this.traits;
-    this.#steps.push((machine) => {
+    this.steps.push((machine) => {
       for (let lane = 0; lane < lanes; lane++)
         machine[view][this.#at(destination, lane)] = compute(machine, lane);
     });
@@ -540,7 +327,7 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
 
   #fill(view: View, destination: Vector, compute: (machine: Machine) => number): void {
     const [first, end] = [this.#at(destination, 0), this.#at(destination, this.traits.lanes)];
-    this.#steps.push((machine) => {
+    this.steps.push((machine) => {
       machine[view].fill(compute(machine), first, end);
     });
   }
@@ -554,7 +341,7 @@ export class InterpreterTarget implements Target<InterpretedKernel> {
   ): void {
     const { lanes } = this.traits;
     const [to, left, right] = [destination * lanes, a * lanes, b * lanes];
-    this.#steps.push((machine) => {
+    this.steps.push((machine) => {
       const numbers = machine[view];
       for (let lane = 0; lane < lanes; lane++) {
         numbers[to + lane] = apply(numbers[left + lane]!, numbers[right + lane]!);

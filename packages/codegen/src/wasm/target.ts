@@ -1,43 +1,22 @@
-import { ARGUMENT_BYTES } from '../host/argument-block.ts';
-import { ContractChecks } from '../target/contract-checks.ts';
 import type {
   Comparison,
   Conversion,
-  FloatElement,
   FloatOperation,
   IntegerOperation,
   MemoryOperand,
   NarrowFormat,
   Pointer,
   Rounding,
-  Routine,
   Shift,
   Target,
-  TargetTraits,
   Vector,
 } from '../target/target.ts';
-import { addAddresses, advanceSubset, offsetAddress, parity, selectBits } from './address-operations.ts';
-import { FunctionWriter, partOf } from './function-writer.ts';
+import { partOf } from './function-writer.ts';
 import { widenFloat16 } from './half-floats.ts';
-import type { WasmFunction, WasmKernel } from './module.ts';
+import type { WasmKernel } from './module.ts';
 import { loadNarrowParts, storeNarrowParts } from './narrow-access.ts';
-import { COMPARE, FLOAT, INTEGER, OPCODE, ROUND, SHIFT, SIMD, VALUE_TYPE } from './opcodes.ts';
-import { type WasmDialect, wasmTraits } from './traits.ts';
-
-/** Code by key, kept by a host for all its targets of one kind; see `Target.fragment`. */
-export type WasmFragments = Map<string, Uint8Array>;
-
-/** How a kernel is encoded beyond its dialect. */
-export interface WasmTargetOptions {
-  /** What lanes hold. Default: float32. */
-  readonly element?: FloatElement;
-  /** Fragments of other targets of this dialect, engine and element. Default: none. */
-  readonly fragments?: WasmFragments;
-}
-
-/** One WebAssembly vector. */
-const PART_BYTES = 16;
-const BLOCK = 0 as Pointer;
+import { COMPARE, FLOAT, INTEGER, ROUND, SHIFT, SIMD } from './opcodes.ts';
+import { PART_BYTES, WasmFrame } from './wasm-frame.ts';
 
 /**
  * Encodes a kernel as WebAssembly functions with 128-bit SIMD: the kernel itself, with the address of the argument block as its only
@@ -46,198 +25,13 @@ const BLOCK = 0 as Pointer;
  * Where the dialect presents 8 lanes, every vector is a pair of locals and every operation a pair of instructions on neighbouring bytes;
  * stores write the upper half first and splats give both halves one value. V8's revectorizer packs such pairs to 256 bits.
  */
-export class WasmTarget implements Target<WasmKernel> {
-  readonly traits: TargetTraits;
-  readonly block = BLOCK;
-  readonly #relaxed: boolean;
-  readonly #firstFunction: number;
-  /** 0, or 0 and 1 for pairs. */
-  readonly #parts: readonly number[];
-  readonly #laneBytes: 4 | 8;
-  readonly #partLanes: number;
-  readonly #fragments: WasmFragments;
-  readonly #checks: ContractChecks;
-  readonly #routines: { readonly pointers: readonly Pointer[]; readonly function: WasmFunction }[] = [];
-  readonly #kernel = new FunctionWriter([BLOCK]);
-  #writer = this.#kernel;
-  #vectorCount = 0;
-  #pointerCount = 1;
-
-  /**
-   * @param firstFunction the index in the module that the kernel's first function will have.
-   * @param hoistsLoads whether the engine moves loads; see `WasmFeatures`.
-   */
-  constructor(
-    dialect: WasmDialect,
-    firstFunction = 0,
-    hoistsLoads = false,
-    { element = 'float32', fragments = new Map() }: WasmTargetOptions = {},
-  ) {
-    this.#relaxed = dialect !== 'strict';
-    this.#firstFunction = firstFunction;
-    this.traits = wasmTraits(dialect, hoistsLoads, element);
-    this.#fragments = fragments;
-    this.#laneBytes = element === 'float64' ? 8 : 4;
-    this.#partLanes = PART_BYTES / this.#laneBytes;
-    this.#parts = this.traits.lanes === this.#partLanes ? [0] : [0, 1];
-    this.#checks = new ContractChecks(this.traits);
-  }
-
-  vectors(role: string, count: number): Vector[] {
-    this.#checks.claimVectors(role, count);
-    return Array.from({ length: count }, () => this.#vectorCount++ as Vector);
-  }
-
-  pointer(role: string): Pointer {
-    this.#checks.claimPointer(role);
-    return this.#pointerCount++ as Pointer;
-  }
-
-  argument(destination: Pointer, index: number): void {
-    this.#pushArgument(index);
-    this.#writer.set(this.#writer.pointer(destination));
-  }
-
-  copyPointer(destination: Pointer, source: Pointer): void {
-    this.#writer.get(this.#writer.pointer(source));
-    this.#writer.set(this.#writer.pointer(destination));
-  }
-
-  advance(pointer: Pointer, bytes: number): void {
-    this.#checks.bytes(bytes);
-    if (bytes === 0) return;
-    const local = this.#writer.pointer(pointer);
-    this.#writer.get(local);
-    this.#writer.integer(bytes);
-    this.#writer.emit(OPCODE.i32Add);
-    this.#writer.set(local);
-  }
-
-  advanceByArgument(pointer: Pointer, index: number, scale: number): void {
-    this.#checks.scale(scale);
-    const local = this.#writer.pointer(pointer);
-    this.#writer.get(local);
-    this.#pushArgument(index);
-    this.#writer.integer(scale);
-    this.#writer.emit(OPCODE.i32Multiply, OPCODE.i32Add);
-    this.#writer.set(local);
-  }
-
-  advanceByWord(pointer: Pointer, memory: MemoryOperand, scale: number): void {
-    this.#checks.memory(memory);
-    this.#checks.scale(scale);
-    const local = this.#writer.pointer(pointer);
-    this.#writer.get(local);
-    this.#writer.get(this.#writer.pointer(memory.base));
-    this.#writer.loadWord(memory.offset);
-    this.#writer.integer(scale);
-    this.#writer.emit(OPCODE.i32Multiply, OPCODE.i32Add);
-    this.#writer.set(local);
-  }
-
-  addPointers(destination: Pointer, a: Pointer, b: Pointer): void {
-    addAddresses(this.#writer, destination, a, b);
-  }
-
-  offsetPointer(destination: Pointer, source: Pointer, bytes: number): void {
-    this.#checks.wide('an offset', bytes);
-    offsetAddress(this.#writer, destination, source, bytes);
-  }
-
-  setArgument(index: number, source: Pointer): void {
-    this.#checks.field(index);
-    this.#writer.get(this.#writer.pointer(BLOCK));
-    this.#writer.get(this.#writer.pointer(source));
-    this.#writer.storeWord(index * ARGUMENT_BYTES);
-  }
-
-  gatherBits(destination: Pointer, source: Pointer, positions: readonly number[], shift: number): void {
-    this.#checks.bits(positions, shift);
-    this.#checks.distinct(destination, source);
-    selectBits(this.#writer, destination, source, positions, shift);
-  }
-
-  parityOfBits(destination: Pointer, source: Pointer, positions: readonly number[], shift: number): void {
-    this.#checks.bits(positions, shift);
-    this.#checks.distinct(destination, source);
-    parity(this.#writer, destination, source, positions, shift);
-  }
-
-  nextSubset(pointer: Pointer, mask: number): void {
-    this.#checks.wide('a mask', mask);
-    advanceSubset(this.#writer, pointer, mask);
-    this.#writer.emit(OPCODE.drop);
-  }
-
-  loopSubsets(pointer: Pointer, mask: number, body: () => void): void {
-    this.#checks.wide('a mask', mask);
-    this.#writer.integer(0);
-    this.#writer.set(this.#writer.pointer(pointer));
-    this.#writer.emit(OPCODE.loop, OPCODE.emptyBlockType);
-    this.#checks.loopWithoutCounter(body);
-    advanceSubset(this.#writer, pointer, mask);
-    this.#writer.emit(OPCODE.branchIf, 0, OPCODE.end);
-  }
-
-  fragment(key: string, emit: () => void): void {
-    this.#checks.fragment();
-    const known = this.#fragments.get(key);
-    if (known === undefined) this.#fragments.set(key, this.#writer.record(emit));
-    else this.#writer.replay(known);
-  }
-
-  loop(times: number, body: () => void): void {
-    this.#checks.times(times);
-    if (times === 0) return;
-    this.#checks.loop(() => {
-      if (times === 1) {
-        body();
-        return;
-      }
-      const counter = this.#writer.newLocal(VALUE_TYPE.i32);
-      this.#writer.integer(times);
-      this.#writer.set(counter);
-      this.#writer.countDown(counter, body);
-    });
-  }
-
-  loopArgument(index: number, body: () => void): void {
-    this.#checks.loop(() => {
-      const counter = this.#writer.newLocal(VALUE_TYPE.i32);
-      this.#pushArgument(index);
-      this.#writer.tee(counter);
-      this.#writer.emit(OPCODE.if, OPCODE.emptyBlockType);
-      this.#writer.countDown(counter, body);
-      this.#writer.emit(OPCODE.end);
-    });
-  }
-
-  routine(pointers: readonly Pointer[], body: () => void): Routine {
-    const writer = new FunctionWriter([BLOCK, ...pointers]);
-    const routine = this.#checks.routine(() => {
-      this.#writer = writer;
-      this.#declareRegisters();
-      body();
-      this.#writer = this.#kernel;
-    });
-    this.#routines.push({ pointers: [...pointers], function: writer.finish() });
-    return routine;
-  }
-
-  call(routine: Routine): void {
-    this.#checks.call(routine);
-    for (const pointer of [BLOCK, ...this.#routines[routine]!.pointers]) {
-      this.#writer.get(this.#writer.pointer(pointer));
-    }
-    this.#writer.call(this.#firstFunction + routine);
-  }
-
+export class WasmTarget extends WasmFrame implements Target<WasmKernel> {
   load(destination: Vector, memory: MemoryOperand, lanes = this.traits.lanes): void {
     this.#checkAccess(memory, lanes);
-    for (const part of this.#parts) {
-      const inPart = Math.min(this.#partLanes, lanes - part * this.#partLanes);
-      if (inPart <= 0) this.#writer.splatConstant(0);
-      else this.#writer.loadBytes(partOf(memory, part, PART_BYTES), inPart * this.#laneBytes);
+    for (const part of this.parts) {
+      const inPart = Math.min(this.partLanes, lanes - part * this.partLanes);
+      if (inPart <= 0) this.writer.splatConstant(0);
+      else this.writer.loadBytes(partOf(memory, part, PART_BYTES), inPart * this.laneBytes);
       this.#set(destination, part);
     }
   }
@@ -248,58 +42,58 @@ export class WasmTarget implements Target<WasmKernel> {
     memory: MemoryOperand,
     lanes = this.traits.lanes,
   ): void {
-    this.#checks.words('loadNarrow');
+    this.checks.words('loadNarrow');
     this.#checkAccess(memory, lanes);
-    if (format === 'float16' || format === 'bfloat16') this.#checks.useTemporaries('half');
-    loadNarrowParts(this.#writer, format, this.#locals(destination), memory, lanes);
+    if (format === 'float16' || format === 'bfloat16') this.checks.useTemporaries('half');
+    loadNarrowParts(this.writer, format, this.locals(destination), memory, lanes);
   }
 
   loadPairs(format: 'int8' | 'uint8', destination: Vector, memory: MemoryOperand): void {
-    this.#checks.words('loadPairs');
-    this.#checks.memory(memory);
+    this.checks.words('loadPairs');
+    this.checks.memory(memory);
     const opcode = format === 'int8' ? SIMD.v128Load8x8Signed : SIMD.v128Load8x8Unsigned;
-    for (const part of this.#parts) {
+    for (const part of this.parts) {
       this.#access(opcode, partOf(memory, part, 8));
       this.#set(destination, part);
     }
   }
 
   splat(destination: Vector, memory: MemoryOperand): void {
-    this.#checks.memory(memory);
-    this.#access(this.#laneBytes === 8 ? SIMD.v128Load64Splat : SIMD.v128Load32Splat, memory);
+    this.checks.memory(memory);
+    this.#access(this.laneBytes === 8 ? SIMD.v128Load64Splat : SIMD.v128Load32Splat, memory);
     this.#setAll(destination);
   }
 
   splatNarrow(format: 'float16' | 'bfloat16', destination: Vector, memory: MemoryOperand): void {
-    this.#checks.words('splatNarrow');
-    this.#checks.memory(memory);
-    this.#checks.useTemporaries('half');
+    this.checks.words('splatNarrow');
+    this.checks.memory(memory);
+    this.checks.useTemporaries('half');
     this.#access(SIMD.v128Load16Splat, memory);
     // Every lane holds the number twice: one copy is shifted out.
-    this.#writer.shift(format === 'float16' ? SIMD.i32x4ShiftRightUnsigned : SIMD.i32x4ShiftLeft, 16);
+    this.writer.shift(format === 'float16' ? SIMD.i32x4ShiftRightUnsigned : SIMD.i32x4ShiftLeft, 16);
     if (format === 'float16') {
-      const local = this.#writer.vector(destination, 0);
-      this.#writer.set(local);
-      widenFloat16(this.#writer, local);
+      const local = this.writer.vector(destination, 0);
+      this.writer.set(local);
+      widenFloat16(this.writer, local);
     }
     this.#setAll(destination);
   }
 
   store(source: Vector, memory: MemoryOperand, lanes = this.traits.lanes): void {
     this.#checkAccess(memory, lanes);
-    for (const part of this.#parts.toReversed()) {
-      const inPart = Math.min(this.#partLanes, lanes - part * this.#partLanes);
+    for (const part of this.parts.toReversed()) {
+      const inPart = Math.min(this.partLanes, lanes - part * this.partLanes);
       if (inPart <= 0) continue;
-      const local = this.#writer.vector(source, part);
-      this.#writer.storeBytes(local, partOf(memory, part, PART_BYTES), inPart * this.#laneBytes);
+      const local = this.writer.vector(source, part);
+      this.writer.storeBytes(local, partOf(memory, part, PART_BYTES), inPart * this.laneBytes);
     }
   }
 
   storeNarrow(format: NarrowFormat, source: Vector, memory: MemoryOperand, lanes = this.traits.lanes): void {
-    this.#checks.words('storeNarrow');
+    this.checks.words('storeNarrow');
     this.#checkAccess(memory, lanes);
-    if (format === 'float16' || format === 'bfloat16') this.#checks.useTemporaries('half');
-    storeNarrowParts(this.#writer, format, this.#locals(source), memory, lanes);
+    if (format === 'float16' || format === 'bfloat16') this.checks.useTemporaries('half');
+    storeNarrowParts(this.writer, format, this.locals(source), memory, lanes);
   }
 
   loadAll(destinations: readonly Vector[], base: Pointer, offsets: readonly number[]): void {
@@ -312,27 +106,27 @@ export class WasmTarget implements Target<WasmKernel> {
   }
 
   moveWord(destination: MemoryOperand, source: MemoryOperand): void {
-    this.#checks.memory(destination);
-    this.#checks.memory(source);
-    this.#writer.get(this.#writer.pointer(destination.base));
-    this.#writer.get(this.#writer.pointer(source.base));
-    this.#writer.loadWord(source.offset);
-    this.#writer.storeWord(destination.offset);
+    this.checks.memory(destination);
+    this.checks.memory(source);
+    this.writer.get(this.writer.pointer(destination.base));
+    this.writer.get(this.writer.pointer(source.base));
+    this.writer.loadWord(source.offset);
+    this.writer.storeWord(destination.offset);
   }
 
   /** Does nothing: WebAssembly has no prefetch. */
   prefetch(memory: MemoryOperand): void {
-    this.#checks.memory(memory);
+    this.checks.memory(memory);
   }
 
   /** Does nothing either. */
   prefetchLater(memory: MemoryOperand): void {
-    this.#checks.memory(memory);
+    this.checks.memory(memory);
   }
 
   zero(destination: Vector): void {
-    for (const part of this.#parts) {
-      this.#writer.splatConstant(0);
+    for (const part of this.parts) {
+      this.writer.splatConstant(0);
       this.#set(destination, part);
     }
   }
@@ -342,20 +136,20 @@ export class WasmTarget implements Target<WasmKernel> {
   }
 
   integerConstant(destination: Vector, bits: number): void {
-    this.#checks.words('integerConstant');
-    for (const part of this.#parts) {
-      this.#writer.splatConstant(bits >>> 0);
+    this.checks.words('integerConstant');
+    for (const part of this.parts) {
+      this.writer.splatConstant(bits >>> 0);
       this.#set(destination, part);
     }
   }
 
   laneIndices(destination: Vector): void {
-    this.#checks.words('laneIndices');
-    for (const part of this.#parts) {
+    this.checks.words('laneIndices');
+    for (const part of this.parts) {
       const bytes = Array.from({ length: PART_BYTES }, (_, byte) =>
-        byte % 4 === 0 ? part * this.#partLanes + byte / 4 : 0,
+        byte % 4 === 0 ? part * this.partLanes + byte / 4 : 0,
       );
-      this.#writer.simd(SIMD.v128Const, ...bytes);
+      this.writer.simd(SIMD.v128Const, ...bytes);
       this.#set(destination, part);
     }
   }
@@ -369,48 +163,48 @@ export class WasmTarget implements Target<WasmKernel> {
   }
 
   squareRoot(destination: Vector, source: Vector): void {
-    this.#checks.words('squareRoot');
+    this.checks.words('squareRoot');
     this.#lanewise(destination, [source], SIMD.f32x4SquareRoot);
   }
 
   zeroNaN(destination: Vector, source: Vector): void {
-    this.#checks.words('zeroNaN');
+    this.checks.words('zeroNaN');
     this.#lanewise(destination, [source, source, source], SIMD.f32x4Equal, SIMD.v128And);
   }
 
   compare(comparison: Comparison, destination: Vector, a: Vector, b: Vector): void {
-    this.#checks.words('compare');
+    this.checks.words('compare');
     this.#lanewise(destination, [a, b], COMPARE[comparison]);
   }
 
   round(rounding: Rounding, destination: Vector, source: Vector): void {
-    this.#checks.words('round');
+    this.checks.words('round');
     this.#lanewise(destination, [source], ROUND[rounding]);
   }
 
   integer(operation: IntegerOperation, destination: Vector, a: Vector, b: Vector): void {
-    this.#checks.words('integer');
+    this.checks.words('integer');
     if (operation === 'andNot') this.#lanewise(destination, [b, a], SIMD.v128AndNot);
     else this.#lanewise(destination, [a, b], INTEGER[operation]);
   }
 
   addWords(destination: Vector, a: Vector, b: Vector): void {
-    this.#checks.words('addWords');
+    this.checks.words('addWords');
     this.#lanewise(destination, [a, b], SIMD.i16x8Add);
   }
 
   shift(shift: Shift, width: 16 | 32, destination: Vector, source: Vector, bits: number): void {
-    this.#checks.words('shift');
-    this.#checks.shift(width, bits);
-    for (const part of this.#parts) {
+    this.checks.words('shift');
+    this.checks.shift(width, bits);
+    for (const part of this.parts) {
       this.#get(source, part);
-      this.#writer.shift(SHIFT[width][shift], bits);
+      this.writer.shift(SHIFT[width][shift], bits);
       this.#set(destination, part);
     }
   }
 
   convert(conversion: Conversion, destination: Vector, source: Vector): void {
-    this.#checks.words('convert');
+    this.checks.words('convert');
     if (conversion === 'int32-to-float32') {
       this.#lanewise(destination, [source], SIMD.f32x4ConvertI32x4Signed);
     } else {
@@ -419,72 +213,66 @@ export class WasmTarget implements Target<WasmKernel> {
   }
 
   fma(accumulator: Vector, a: Vector, b: Vector): void {
-    this.#checks.useTemporaries('fma');
-    if (this.#relaxed) this.#lanewise(accumulator, [a, b, accumulator], this.#floats.multiplyAdd);
+    this.checks.useTemporaries('fma');
+    if (this.relaxed) this.#lanewise(accumulator, [a, b, accumulator], this.#floats.multiplyAdd);
     else this.#lanewise(accumulator, [accumulator, a, b], this.#floats.multiply, this.#floats.add);
   }
 
   multiplyAdd(accumulator: Vector, factor: Vector, addend: Vector): void {
-    this.#checks.useTemporaries('fma');
-    if (this.#relaxed) this.#lanewise(accumulator, [accumulator, factor, addend], this.#floats.multiplyAdd);
+    this.checks.useTemporaries('fma');
+    if (this.relaxed) this.#lanewise(accumulator, [accumulator, factor, addend], this.#floats.multiplyAdd);
     else this.#lanewise(accumulator, [addend, accumulator, factor], this.#floats.multiply, this.#floats.add);
   }
 
   fnma(accumulator: Vector, a: Vector, b: Vector): void {
-    this.#checks.useTemporaries('fma');
-    if (this.#relaxed) this.#lanewise(accumulator, [a, b, accumulator], this.#floats.negativeMultiplyAdd);
+    this.checks.useTemporaries('fma');
+    if (this.relaxed) this.#lanewise(accumulator, [a, b, accumulator], this.#floats.negativeMultiplyAdd);
     else this.#lanewise(accumulator, [accumulator, a, b], this.#floats.multiply, this.#floats.subtract);
   }
 
   dot(accumulator: Vector, a: Vector, b: Vector): void {
-    this.#checks.words('dot');
-    this.#checks.useTemporaries('dot');
+    this.checks.words('dot');
+    this.checks.useTemporaries('dot');
     this.#lanewise(accumulator, [accumulator, a, b], SIMD.i32x4DotI16x8Signed, SIMD.i32x4Add);
   }
 
   multiplyWords(destination: Vector, a: Vector, b: Vector): void {
-    this.#checks.words('multiplyWords');
+    this.checks.words('multiplyWords');
     this.#lanewise(destination, [a, b], SIMD.i32x4DotI16x8Signed);
   }
 
   multiplyBytes(): void {
-    this.#checks.optional('multiplyBytes');
+    this.checks.optional('multiplyBytes');
   }
 
   dotBfloat16(): void {
-    this.#checks.optional('dotBfloat16');
+    this.checks.optional('dotBfloat16');
   }
 
   exchange(destination: Vector, source: Vector, mask: number, workspace?: MemoryOperand): void {
-    this.#checks.mask(mask);
-    const [partMask, laneMask] = [Math.floor(mask / this.#partLanes), mask % this.#partLanes];
+    this.checks.mask(mask);
+    const [partMask, laneMask] = [Math.floor(mask / this.partLanes), mask % this.partLanes];
     if (partMask === 1 && workspace !== undefined) {
       this.#exchangeParts(destination, source, workspace);
       if (laneMask > 0) this.exchange(destination, destination, laneMask);
       return;
     }
-    const bytes = Array.from({ length: PART_BYTES }, (_, byte) => byte ^ (laneMask * this.#laneBytes));
+    const bytes = Array.from({ length: PART_BYTES }, (_, byte) => byte ^ (laneMask * this.laneBytes));
     // All parts are on the stack before the first is set, for the case that source and destination are the same.
-    for (const part of this.#parts) {
+    for (const part of this.parts) {
       this.#get(source, part ^ partMask);
       if (laneMask === 0) continue;
       this.#get(source, part ^ partMask);
-      this.#writer.simd(SIMD.i8x16Shuffle, ...bytes);
+      this.writer.simd(SIMD.i8x16Shuffle, ...bytes);
     }
-    for (const part of this.#parts.toReversed()) this.#set(destination, part);
-  }
-
-  finish(): WasmKernel {
-    this.#checks.finish();
-    const functions = [...this.#routines.map((routine) => routine.function), this.#kernel.finish()];
-    return { firstFunction: this.#firstFunction, functions };
+    for (const part of this.parts.toReversed()) this.#set(destination, part);
   }
 
   /** Pushes `operands` of each part and applies the instructions to them. */
   #lanewise(destination: Vector, operands: readonly Vector[], ...opcodes: readonly number[]): void {
-    for (const part of this.#parts) {
+    for (const part of this.parts) {
       for (const operand of operands) this.#get(operand, part);
-      for (const opcode of opcodes) this.#writer.simd(opcode);
+      for (const opcode of opcodes) this.writer.simd(opcode);
       this.#set(destination, part);
     }
   }
@@ -492,16 +280,10 @@ export class WasmTarget implements Target<WasmKernel> {
   /** Stores a pair and loads its halves crossed, which V8 packs; halves that change places in registers keep it from packing. */
   #exchangeParts(destination: Vector, source: Vector, workspace: MemoryOperand): void {
     this.store(source, workspace);
-    for (const part of this.#parts) {
-      this.#writer.loadBytes(partOf(workspace, 1 - part, PART_BYTES), PART_BYTES);
+    for (const part of this.parts) {
+      this.writer.loadBytes(partOf(workspace, 1 - part, PART_BYTES), PART_BYTES);
       this.#set(destination, part);
     }
-  }
-
-  /** Gives every register that was claimed a local, in the order of claims, so that fragments fit every routine. */
-  #declareRegisters(): void {
-    for (let pointer = 0; pointer < this.#pointerCount; pointer++) this.#writer.pointer(pointer as Pointer);
-    for (let vector = 0; vector < this.#vectorCount; vector++) this.#locals(vector as Vector);
   }
 
   get #floats() {
@@ -509,36 +291,26 @@ export class WasmTarget implements Target<WasmKernel> {
   }
 
   #checkAccess(memory: MemoryOperand, lanes: number): void {
-    this.#checks.memory(memory);
-    this.#checks.lanes(lanes);
-  }
-
-  #pushArgument(index: number): void {
-    this.#checks.field(index);
-    this.#writer.get(this.#writer.pointer(BLOCK));
-    this.#writer.loadWord(index * ARGUMENT_BYTES);
-  }
-
-  #locals(vector: Vector): readonly number[] {
-    return this.#parts.map((part) => this.#writer.vector(vector, part));
+    this.checks.memory(memory);
+    this.checks.lanes(lanes);
   }
 
   #get(vector: Vector, part: number): void {
-    this.#writer.get(this.#writer.vector(vector, part));
+    this.writer.get(this.writer.vector(vector, part));
   }
 
   #set(vector: Vector, part: number): void {
-    this.#writer.set(this.#writer.vector(vector, part));
+    this.writer.set(this.writer.vector(vector, part));
   }
 
   /** Gives every part the value on the stack. */
   #setAll(vector: Vector): void {
-    for (const part of this.#parts.slice(1)) this.#writer.tee(this.#writer.vector(vector, part));
+    for (const part of this.parts.slice(1)) this.writer.tee(this.writer.vector(vector, part));
     this.#set(vector, 0);
   }
 
   #access(opcode: number, { base, offset }: MemoryOperand): void {
-    this.#writer.get(this.#writer.pointer(base));
-    this.#writer.access(opcode, offset);
+    this.writer.get(this.writer.pointer(base));
+    this.writer.access(opcode, offset);
   }
 }

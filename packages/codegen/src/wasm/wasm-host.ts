@@ -23,8 +23,9 @@ import { emitKernel, type KernelDescription, kernelKey } from '../kernels/famili
 import type { FloatElement, TargetTraits } from '../target/target.ts';
 import { detectWasmFeatures, type WasmFeatures } from './features.ts';
 import { encodeModule, MEMORY_IMPORT, type WasmExport } from './module.ts';
-import { type WasmFragments, WasmTarget } from './target.ts';
+import { WasmTarget } from './target.ts';
 import { type WasmDialect, wasmTraits } from './traits.ts';
+import type { WasmFragments } from './wasm-frame.ts';
 import {
   compileWasmModule,
   createWasmMemory,

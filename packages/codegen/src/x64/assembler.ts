@@ -1,12 +1,11 @@
 import { InvalidArgumentError } from '@qedge/core';
-import { CodeBuffer } from './code-buffer.ts';
 import { ConstantPool } from './constant-pool.ts';
-import { type FeatureSet, requireFeatures } from './features.ts';
-import { InstructionEncoder, type RmOperand } from './instruction-encoder.ts';
+import { requireFeatures } from './features.ts';
+import { GeneralAssembler } from './general-assembler.ts';
+import type { RmOperand } from './instruction-encoder.ts';
 import type { VectorInstruction } from './instructions.ts';
 import {
   type GeneralRegister,
-  type Label,
   type Masking,
   type MaskRegister,
   Memory,
@@ -16,11 +15,6 @@ import {
   ZEROING,
 } from './registers.ts';
 
-/** Conditions of jumps: their four bits in the opcode. */
-const CONDITIONS = { zero: 4, notZero: 5 } as const;
-/** When a jump is taken, judged by the last arithmetic result. */
-export type Condition = keyof typeof CONDITIONS;
-
 /**
  * Writes x86-64 machine code for one set of processor features. Vector instructions come from the table in
  * `instructions.ts`; there is one method per operand form. VEX is chosen over EVEX where both exist, because it is shorter.
@@ -28,23 +22,8 @@ export type Condition = keyof typeof CONDITIONS;
  * Every method that takes a vector instruction throws CapabilityUnavailableError when the features do not hold what the
  * instruction, its vector length, its mask or its registers need, and InvalidArgumentError when it does not exist in that form.
  */
-export class Assembler {
-  readonly features: FeatureSet;
-  readonly #buffer: CodeBuffer;
+export class Assembler extends GeneralAssembler {
   readonly #constants = new ConstantPool();
-  readonly #encoder: InstructionEncoder;
-
-  /** @param capacity bytes that there is room for at first: code may grow beyond. */
-  constructor(features: FeatureSet, capacity = 32768) {
-    this.features = features;
-    this.#buffer = new CodeBuffer(capacity);
-    this.#encoder = new InstructionEncoder(this.#buffer, features);
-  }
-
-  /** Offset of the next instruction from the start of the code. */
-  get position(): number {
-    return this.#buffer.position;
-  }
 
   // Vector instructions, by operand form
 
@@ -56,7 +35,7 @@ export class Assembler {
     source: NoInfer<Rm>,
     masking: Masking = UNMASKED,
   ): void {
-    this.#encoder.vector(row, length, destination, 0, source, masking, 0);
+    this.encoder.vector(row, length, destination, 0, source, masking, 0);
   }
 
   /** `destination = f(source)`, the destination in ModRM.rm: stores. */
@@ -68,7 +47,7 @@ export class Assembler {
     masking: Masking = UNMASKED,
   ): void {
     refuseZeroing(row, masking);
-    this.#encoder.vector(row, length, source, 0, destination, masking, 0);
+    this.encoder.vector(row, length, source, 0, destination, masking, 0);
   }
 
   /** `destination = f(a, b)`; instructions that accumulate read `destination` too. */
@@ -80,7 +59,7 @@ export class Assembler {
     b: NoInfer<Rm>,
     masking: Masking = UNMASKED,
   ): void {
-    this.#encoder.vector(row, length, destination, a, b, masking, 0);
+    this.encoder.vector(row, length, destination, a, b, masking, 0);
   }
 
   /** `destination = f(source, immediate)`. */
@@ -92,8 +71,8 @@ export class Assembler {
     immediate: number,
     masking: Masking = UNMASKED,
   ): void {
-    this.#encoder.vector(row, length, destination, 0, source, masking, 1);
-    this.#buffer.byte(immediate);
+    this.encoder.vector(row, length, destination, 0, source, masking, 1);
+    this.buffer.byte(immediate);
   }
 
   /** `destination = f(source, immediate)`, the destination in ModRM.rm. */
@@ -106,8 +85,8 @@ export class Assembler {
     masking: Masking = UNMASKED,
   ): void {
     refuseZeroing(row, masking);
-    this.#encoder.vector(row, length, source, 0, destination, masking, 1);
-    this.#buffer.byte(immediate);
+    this.encoder.vector(row, length, source, 0, destination, masking, 1);
+    this.buffer.byte(immediate);
   }
 
   /** `destination = f(a, b, immediate)`. */
@@ -120,8 +99,8 @@ export class Assembler {
     immediate: number,
     masking: Masking = UNMASKED,
   ): void {
-    this.#encoder.vector(row, length, destination, a, b, masking, 1);
-    this.#buffer.byte(immediate);
+    this.encoder.vector(row, length, destination, a, b, masking, 1);
+    this.buffer.byte(immediate);
   }
 
   /** `destination = f(source, immediate)`, the destination in vvvv: shifts. */
@@ -133,8 +112,8 @@ export class Assembler {
     immediate: number,
     masking: Masking = UNMASKED,
   ): void {
-    this.#encoder.vector(row, length, row.digit, destination, source, masking, 1);
-    this.#buffer.byte(immediate);
+    this.encoder.vector(row, length, row.digit, destination, source, masking, 1);
+    this.buffer.byte(immediate);
   }
 
   /** `destination = f(a, b, immediate)`, the destination an opmask. */
@@ -148,8 +127,8 @@ export class Assembler {
     masking: Masking = UNMASKED,
   ): void {
     refuseZeroing(row, masking);
-    this.#encoder.vector(row, length, destination, a, b, masking, 1);
-    this.#buffer.byte(immediate);
+    this.encoder.vector(row, length, destination, a, b, masking, 1);
+    this.buffer.byte(immediate);
   }
 
   /** Clears all bits of a vector register, whatever its length: a VEX instruction zeroes what lies above. */
@@ -160,260 +139,26 @@ export class Assembler {
   /** Copies the low 16 bits of a general register (`kmovw`). */
   kmovw(destination: MaskRegister, source: GeneralRegister): void {
     requireFeatures('kmovw', ['avx512f'], this.features);
-    this.#buffer.reserve();
-    this.#encoder.vexPrefix(1, destination, 0, 0, source > 7 ? 1 : 0, 0, 0, 0);
-    this.#buffer.byte(0x92);
-    this.#encoder.modrm(destination, source, 1, 0);
+    this.buffer.reserve();
+    this.encoder.vexPrefix(1, destination, 0, 0, source > 7 ? 1 : 0, 0, 0, 0);
+    this.buffer.byte(0x92);
+    this.encoder.modrm(destination, source, 1, 0);
   }
 
   /** Must end code that wrote ymm or zmm registers, or else code with legacy encodings becomes slow. */
   vzeroupper(): void {
     requireFeatures('vzeroupper', ['avx2'], this.features);
-    this.#buffer.reserve();
-    this.#bytes(0xc5, 0xf8, 0x77);
+    this.buffer.reserve();
+    this.bytes(0xc5, 0xf8, 0x77);
   }
 
-  // General instructions
-
-  /** `destination = source`, 64 bits. */
-  mov(destination: GeneralRegister, source: GeneralRegister): void {
-    this.#encoder.general(1, 0x8b, destination, source, 0);
-  }
-
-  /** `destination = value`, an integer from 0 to 2^32 - 1. */
-  movImmediate(destination: GeneralRegister, value: number): void {
-    if (value >>> 0 !== value) {
-      throw new InvalidArgumentError('A constant for a register is out of range', {
-        expected: 'an integer from 0 to 2^32 - 1',
-        actual: value,
-      });
-    }
-    this.#buffer.reserve();
-    this.#encoder.rex(0, 0, destination);
-    this.#buffer.byte(0xb8 | (destination & 7));
-    this.#buffer.int32(value);
-  }
-
-  /** `destination = value`, any integer from 0 to 2^53 - 1, in the shortest form. */
-  movWide(destination: GeneralRegister, value: number): void {
-    if (value < 2 ** 32) {
-      this.movImmediate(destination, value);
-      return;
-    }
-    if (!Number.isSafeInteger(value)) {
-      throw new InvalidArgumentError('A constant for a register is out of range', {
-        expected: 'an integer from 0 to 2^53 - 1',
-        actual: value,
-      });
-    }
-    this.#buffer.reserve();
-    this.#encoder.rex(1, 0, destination);
-    this.#buffer.byte(0xb8 | (destination & 7));
-    this.#buffer.int32(value | 0);
-    this.#buffer.int32(Math.floor(value / 2 ** 32));
-  }
-
-  /** Loads 64 bits. */
-  load64(destination: GeneralRegister, source: Memory): void {
-    this.#encoder.general(1, 0x8b, destination, source, 0);
-  }
-
-  /** Loads 32 bits and clears the upper half. */
-  load32(destination: GeneralRegister, source: Memory): void {
-    this.#encoder.general(0, 0x8b, destination, source, 0);
-  }
-
-  /** Stores the lower 32 bits. */
-  store32(destination: Memory, source: GeneralRegister): void {
-    this.#encoder.general(0, 0x89, source, destination, 0);
-  }
-
-  /** Stores 64 bits. */
-  store64(destination: Memory, source: GeneralRegister): void {
-    this.#encoder.general(1, 0x89, source, destination, 0);
-  }
-
-  /** `destination = address of source`. */
-  lea(destination: GeneralRegister, source: Memory): void {
-    this.#encoder.general(1, 0x8d, destination, source, 0);
-  }
-
-  /** `destination += source`, 64 bits. */
-  add(destination: GeneralRegister, source: GeneralRegister): void {
-    this.#encoder.general(1, 0x03, destination, source, 0);
-  }
-
-  /** `destination += value`, 64 bits; any 32-bit signed value. */
-  addImmediate(destination: GeneralRegister, value: number): void {
-    checkImmediate(value);
-    // 128 does not fit a signed byte, -128 does.
-    const [digit, operand] = value === 128 ? [5, -128] : [0, value];
-    const isShort = operand >= -128 && operand <= 127;
-    this.#encoder.general(1, isShort ? 0x83 : 0x81, digit, destination, isShort ? 1 : 4);
-    if (isShort) this.#buffer.byte(operand);
-    else this.#buffer.int32(operand);
-  }
-
-  /** `destination -= source`, 64 bits. */
-  subtract(destination: GeneralRegister, source: GeneralRegister): void {
-    this.#encoder.general(1, 0x2b, destination, source, 0);
-  }
-
-  /** `destination &= source`, 64 bits; sets the zero flag. */
-  and(destination: GeneralRegister, source: GeneralRegister): void {
-    this.#encoder.general(1, 0x23, destination, source, 0);
-  }
-
-  /** `destination |= source`, 64 bits. */
-  or(destination: GeneralRegister, source: GeneralRegister): void {
-    this.#encoder.general(1, 0x0b, destination, source, 0);
-  }
-
-  /** `destination &= value`, 64 bits, `value` from 0 to 2^31 - 1; sets the zero flag. */
-  andImmediate(destination: GeneralRegister, value: number): void {
-    checkImmediate(value);
-    const isShort = value <= 127;
-    this.#encoder.general(1, isShort ? 0x83 : 0x81, 4, destination, isShort ? 1 : 4);
-    if (isShort) this.#buffer.byte(value);
-    else this.#buffer.int32(value);
-  }
-
-  /** `destination <<= bits`, 64 bits; `bits` from 0 to 63. */
-  shiftLeft(destination: GeneralRegister, bits: number): void {
-    this.#encoder.general(1, 0xc1, 4, destination, 1);
-    this.#buffer.byte(bits);
-  }
-
-  /** `destination >>= bits` without sign, 64 bits; `bits` from 0 to 63. */
-  shiftRight(destination: GeneralRegister, bits: number): void {
-    this.#encoder.general(1, 0xc1, 5, destination, 1);
-    this.#buffer.byte(bits);
-  }
-
-  /** `destination = ` the number of bits that are set in `source`. Every processor with AVX has it. */
-  popcnt(destination: GeneralRegister, source: GeneralRegister): void {
-    requireFeatures('popcnt', ['avx2'], this.features);
-    this.#buffer.reserve();
-    this.#buffer.byte(0xf3);
-    this.#encoder.rex(1, destination, source);
-    this.#bytes(0x0f, 0xb8);
-    this.#encoder.modrm(destination, source, 1, 0);
-  }
-
-  /** `destination = ` the bits of `source` that `mask` has, side by side. */
-  pext(destination: GeneralRegister, source: GeneralRegister, mask: GeneralRegister): void {
-    requireFeatures('pext', ['bmi2'], this.features);
-    this.#buffer.reserve();
-    this.#encoder.vexPrefix(2, destination, source, 0, mask > 7 ? 1 : 0, 1, 0, 2);
-    this.#buffer.byte(0xf5);
-    this.#encoder.modrm(destination, mask, 1, 0);
-  }
-
-  /** `destination = source * value`, 64 bits; `value` signed, 32 bits. */
-  multiplyImmediate(destination: GeneralRegister, source: GeneralRegister, value: number): void {
-    checkImmediate(value);
-    const isShort = value >= -128 && value <= 127;
-    this.#encoder.general(1, isShort ? 0x6b : 0x69, destination, source, isShort ? 1 : 4);
-    if (isShort) this.#buffer.byte(value);
-    else this.#buffer.int32(value);
-  }
-
-  /** `register -= 1`, the lower 32 bits; sets the zero flag and clears the upper half. */
-  decrement32(register: GeneralRegister): void {
-    this.#encoder.general(0, 0xff, 1, register, 0);
-  }
-
-  /** Sets the zero flag when the lower 32 bits are zero. */
-  testZero32(register: GeneralRegister): void {
-    this.#encoder.general(0, 0x85, register, register, 0);
-  }
-
-  push(register: GeneralRegister): void {
-    this.#buffer.reserve();
-    this.#encoder.rex(0, 0, register);
-    this.#buffer.byte(0x50 | (register & 7));
-  }
-
-  pop(register: GeneralRegister): void {
-    this.#buffer.reserve();
-    this.#encoder.rex(0, 0, register);
-    this.#buffer.byte(0x58 | (register & 7));
-  }
-
-  ret(): void {
-    this.#buffer.reserve();
-    this.#buffer.byte(0xc3);
-  }
-
-  /** A hint that a cache line will be read. Never faults. */
-  prefetcht0(memory: Memory): void {
-    this.#buffer.reserve();
-    this.#encoder.rex(0, 0, memory);
-    this.#bytes(0x0f, 0x18);
-    this.#encoder.modrm(1, memory, 1, 0);
-  }
-
-  /** A hint that a cache line will be read after other work: it goes to the second cache. Never faults. */
-  prefetcht1(memory: Memory): void {
-    this.#buffer.reserve();
-    this.#encoder.rex(0, 0, memory);
-    this.#bytes(0x0f, 0x18);
-    this.#encoder.modrm(2, memory, 1, 0);
-  }
-
-  /** A hint that a cache line will be written. Never faults. */
-  prefetchw(memory: Memory): void {
-    requireFeatures('prefetchw', ['prefetchw'], this.features);
-    this.#buffer.reserve();
-    this.#encoder.rex(0, 0, memory);
-    this.#bytes(0x0f, 0x0d);
-    this.#encoder.modrm(1, memory, 1, 0);
-  }
-
-  // Control flow, constants, end
-
-  bind(label: Label): void {
-    this.#buffer.bind(label);
-  }
-
-  jump(label: Label): void {
-    this.#buffer.reserve();
-    const distance = this.#shortDistance(label);
-    if (distance !== null) {
-      this.#bytes(0xeb, distance);
-    } else {
-      this.#buffer.byte(0xe9);
-      this.#buffer.distance(label, 0);
-    }
-  }
-
-  jumpIf(condition: Condition, label: Label): void {
-    this.#buffer.reserve();
-    const distance = this.#shortDistance(label);
-    if (distance !== null) {
-      this.#bytes(0x70 | CONDITIONS[condition], distance);
-    } else {
-      this.#bytes(0x0f, 0x80 | CONDITIONS[condition]);
-      this.#buffer.distance(label, 0);
-    }
-  }
-
-  call(label: Label): void {
-    this.#buffer.reserve();
-    this.#buffer.byte(0xe8);
-    this.#buffer.distance(label, 0);
-  }
-
-  /** Pads with instructions that do nothing up to a multiple of `alignment`, a power of two up to 64. */
-  align(alignment: 16 | 32 | 64): void {
-    this.#buffer.align(alignment);
-  }
+  // Repetition, constants, end
 
   /** What `emit` would append, as bytes that may be appended anywhere. @throws InvalidArgumentError for code with labels. */
   record(emit: () => void): Uint8Array {
-    const [start, references] = [this.#buffer.position, this.#buffer.referenceCount];
+    const [start, references] = [this.buffer.position, this.buffer.referenceCount];
     emit();
-    if (this.#buffer.referenceCount === references) return this.#buffer.takeFrom(start);
+    if (this.buffer.referenceCount === references) return this.buffer.takeFrom(start);
     throw new InvalidArgumentError('Code that is to be repeated refers to places', {
       expected: 'no constants, jumps or calls',
     });
@@ -421,16 +166,16 @@ export class Assembler {
 
   /** Appends what {@link record} gave. */
   replay(bytes: Uint8Array): void {
-    this.#buffer.append(bytes);
+    this.buffer.append(bytes);
   }
 
   /** The same for instructions of equal length that end with a displacement of four bytes each, which become `displacements`. */
   replayAt(bytes: Uint8Array, displacements: readonly number[]): void {
     const length = bytes.length / displacements.length;
-    const start = this.#buffer.position;
-    this.#buffer.append(bytes);
+    const start = this.buffer.position;
+    this.buffer.append(bytes);
     for (let i = 0; i < displacements.length; i++) {
-      this.#buffer.patchInt32(start + (i + 1) * length - 4, displacements[i]!);
+      this.buffer.patchInt32(start + (i + 1) * length - 4, displacements[i]!);
     }
   }
 
@@ -445,19 +190,8 @@ export class Assembler {
    * @throws InvalidArgumentError for a label that is used but bound nowhere.
    */
   finish(): Uint8Array<ArrayBuffer> {
-    this.#constants.append(this.#buffer);
-    return this.#buffer.finish();
-  }
-
-  #bytes(...values: readonly number[]): void {
-    for (const value of values) this.#buffer.byte(value);
-  }
-
-  /** Distance of a short jump, two bytes long, to a label that has a place; null when it is too far or unknown. */
-  #shortDistance(label: Label): number | null {
-    if (label.position < 0) return null;
-    const distance = label.position - (this.#buffer.position + 2);
-    return distance >= -128 ? distance : null;
+    this.#constants.append(this.buffer);
+    return this.buffer.finish();
   }
 }
 
@@ -466,13 +200,5 @@ function refuseZeroing({ mnemonic }: { readonly mnemonic: string }, masking: Mas
   throw new InvalidArgumentError(`${mnemonic} cannot clear what lies outside its mask`, {
     expected: 'merging',
     actual: 'zeroing',
-  });
-}
-
-function checkImmediate(value: number): void {
-  if ((value | 0) === value) return;
-  throw new InvalidArgumentError('An immediate does not fit its field', {
-    expected: 'an integer from -2^31 to 2^31 - 1',
-    actual: value,
   });
 }

@@ -9,9 +9,10 @@ import type {
 } from '../target/target.ts';
 import type { X64Features } from './features.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
+import { COMPARISON_PREDICATES } from './operation-tables.ts';
 import type { VectorRegister } from './registers.ts';
 import { memoryOf, vectorOf } from './x64-frame.ts';
-import { COMPARISON_PREDICATES, X64Target, type X64TargetOptions } from './x64-target.ts';
+import { X64Target, type X64TargetOptions } from './x64-target.ts';
 
 const LANES = 8;
 

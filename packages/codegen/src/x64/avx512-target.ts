@@ -9,6 +9,7 @@ import type {
 import type { Assembler } from './assembler.ts';
 import type { X64Features } from './features.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
+import { COMPARISON_PREDICATES, fourWay } from './operation-tables.ts';
 import {
   type Masking,
   type MaskRegister,
@@ -20,7 +21,7 @@ import {
   zeroing,
 } from './registers.ts';
 import { memoryOf, vectorOf } from './x64-frame.ts';
-import { COMPARISON_PREDICATES, fourWay, X64Target, type X64TargetOptions } from './x64-target.ts';
+import { X64Target, type X64TargetOptions } from './x64-target.ts';
 
 const LANES = 16;
 

@@ -15,6 +15,15 @@ import type {
 } from '../target/target.ts';
 import { hasFeature } from './features.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
+import {
+  CONVERT_INSTRUCTIONS,
+  FLOAT_INSTRUCTIONS,
+  fourWay,
+  INTEGER_INSTRUCTIONS,
+  ROUNDING_MODES,
+  SHIFT_INSTRUCTIONS,
+  WIDENING,
+} from './operation-tables.ts';
 import type { VectorLength, VectorRegister } from './registers.ts';
 import { type CodeFragments, memoryOf, vectorOf, X64Frame } from './x64-frame.ts';
 
@@ -27,62 +36,6 @@ export interface X64TargetOptions {
   /** Fragments of other targets with the same features and options. Default: none. */
   readonly fragments?: CodeFragments;
 }
-
-const FLOAT_INSTRUCTIONS = {
-  float32: {
-    add: I.vaddps,
-    subtract: I.vsubps,
-    multiply: I.vmulps,
-    divide: I.vdivps,
-    min: I.vminps,
-    max: I.vmaxps,
-    fma: I.vfmadd231ps,
-    fnma: I.vfnmadd231ps,
-    multiplyAdd: I.vfmadd213ps,
-  },
-  float64: {
-    add: I.vaddpd,
-    subtract: I.vsubpd,
-    multiply: I.vmulpd,
-    divide: I.vdivpd,
-    min: I.vminpd,
-    max: I.vmaxpd,
-    fma: I.vfmadd231pd,
-    fnma: I.vfnmadd231pd,
-    multiplyAdd: I.vfmadd213pd,
-  },
-} as const;
-
-const INTEGER_INSTRUCTIONS = {
-  add: I.vpaddd,
-  subtract: I.vpsubd,
-  and: I.vpand,
-  or: I.vpor,
-  xor: I.vpxor,
-  andNot: I.vpandn,
-} as const;
-
-const SHIFT_INSTRUCTIONS = {
-  16: { left: I.vpsllw, 'right-signed': I.vpsraw, 'right-unsigned': I.vpsrlw },
-  32: { left: I.vpslld, 'right-signed': I.vpsrad, 'right-unsigned': I.vpsrld },
-} as const;
-
-const CONVERT_INSTRUCTIONS = {
-  'int32-to-float32': I.vcvtdq2ps,
-  'float32-to-int32': I.vcvtps2dq,
-} as const;
-
-/** Immediates of `vroundps` and `vrndscaleps`, without the exception for inexact results. */
-const ROUNDING_MODES = { nearest: 8, floor: 9, ceiling: 10 } as const;
-
-const WIDENING = {
-  int8: I.vpmovsxbd,
-  uint8: I.vpmovzxbd,
-  int16: I.vpmovsxwd,
-  uint16: I.vpmovzxwd,
-  bfloat16: I.vpmovzxwd,
-  float16: I.vcvtph2ps,
-} as const;
 
 /** Too long for one byte, whatever it counts in. */
 const LONG_DISPLACEMENT = 2 ** 30;
@@ -414,17 +367,3 @@ function nameOf(vectors: readonly Vector[]): string {
 function isHalf(format: NarrowFormat): boolean {
   return format === 'float16' || format === 'bfloat16';
 }
-
-/** The immediate that gives element i of four what element `i xor mask` holds. */
-export function fourWay(mask: number): number {
-  let immediate = 0;
-  for (let element = 0; element < 4; element++) immediate |= (element ^ mask) << (2 * element);
-  return immediate;
-}
-
-/** Predicates of `vcmpps`: ordered, without exceptions for quiet NaNs. */
-export const COMPARISON_PREDICATES: Readonly<Record<Comparison, number>> = {
-  equal: 0,
-  less: 17,
-  'less-or-equal': 18,
-};
