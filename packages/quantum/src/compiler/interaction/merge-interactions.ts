@@ -1,5 +1,6 @@
 import type { InteractionCircuit } from './interaction.ts';
-import { MergeRule, Merger } from './merge-pass.ts';
+import { Merger } from './merge-pass.ts';
+import { MergeRule } from './merge-rule.ts';
 
 /** Passes that change something may follow one another so often. */
 const MOST_PASSES = 6;

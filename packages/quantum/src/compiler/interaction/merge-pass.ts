@@ -182,9 +182,9 @@ export class Merger {
     }
     // What is left commutes with everything above.
     const wire = table.wires[3 * into]!;
+    const [x, y, z] = table.axes.subarray(9 * into, 9 * into + 3);
     const s = -Math.sin(angle);
-    const [x, y, z] = [table.axes[9 * into]!, table.axes[9 * into + 1]!, table.axes[9 * into + 2]!];
-    this.#frames.rotateFirst(wire, { w: Math.cos(angle), x: s * x, y: s * y, z: s * z });
+    this.#frames.rotateFirst(wire, { w: Math.cos(angle), x: s * x!, y: s * y!, z: s * z! });
     this.#lists.remove(into, 0);
     this.#drop(into);
   }
