@@ -72,46 +72,72 @@ function fillDisc(map: CouplingMap, { places, wires }: MapRegion, layout: Int32A
   });
 }
 
+/** Grown layouts of so many placements are tried several times; larger ones take too long. */
+const MOST_TRIED_PLACEMENTS = 1 << 16;
+const ATTEMPTS = 6;
+
+/** Grows a layout some times and keeps the one whose wires are nearest to their anchors. */
+function growLayout(
+  map: CouplingMap,
+  region: MapRegion,
+  partners: readonly (readonly number[])[],
+  shape: 'grown' | 'path',
+  layout: Int32Array,
+  random: Random,
+): void {
+  const attempts = region.wires.length * region.places.length > MOST_TRIED_PLACEMENTS ? 1 : ATTEMPTS;
+  let bestDistance = Number.POSITIVE_INFINITY;
+  const best = new Int32Array(layout.length);
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    for (const wire of region.wires) layout[wire] = -1;
+    const distance = growOnce(map, region, partners, shape, layout, random);
+    if (distance >= bestDistance) continue;
+    bestDistance = distance;
+    best.set(layout);
+  }
+  layout.set(best);
+}
+
 /**
  * Places wires one by one on the free place nearest to their anchors. Among places equally near, one with few free neighbours is
  * taken, so that no holes are left behind.
+ *
+ * @returns the sum of the distances from anchors.
  */
-function growLayout(
+function growOnce(
   map: CouplingMap,
   { places, wires, pathOrder }: MapRegion,
   partners: readonly (readonly number[])[],
   shape: 'grown' | 'path',
   layout: Int32Array,
   random: Random,
-): void {
+): number {
   const free = Array.from(places);
   const freeNeighbours = new Int32Array(map.qubitCount);
   for (const place of places) {
     freeNeighbours[place] = map.neighbourOffsets[place + 1]! - map.neighbourOffsets[place]!;
   }
-  const order = shape === 'path' ? wires : pathOrder;
   let previous = -1;
-  for (const wire of order) {
+  let distance = 0;
+  for (const wire of shape === 'path' ? wires : pathOrder) {
     let anchors = shape === 'grown' ? partners[wire]!.filter((partner) => layout[partner]! >= 0) : [];
     if (anchors.length === 0 && previous >= 0) anchors = [previous];
-    const index = nearestFree(
-      map,
-      free,
-      freeNeighbours,
-      anchors.map((anchor) => layout[anchor]!),
-      random,
-    );
+    const anchorPlaces = anchors.map((anchor) => layout[anchor]!);
+    const index = nearestFree(map, free, freeNeighbours, anchorPlaces, random);
     const place = free[index]!;
     free[index] = free[free.length - 1]!;
     free.pop();
     layout[wire] = place;
+    for (const anchor of anchorPlaces) distance += map.distances[anchor * map.qubitCount + place]!;
     for (let i = map.neighbourOffsets[place]!; i < map.neighbourOffsets[place + 1]!; i++) {
       freeNeighbours[map.neighbours[i]!]!--;
     }
     previous = wire;
   }
+  return distance;
 }
 
+/** An index into `free`. */
 function nearestFree(
   map: CouplingMap,
   free: readonly number[],
@@ -126,7 +152,8 @@ function nearestFree(
     const place = free[i]!;
     let score = 0;
     for (const anchor of anchors) score += map.distances[anchor * map.qubitCount + place]!;
-    score *= 64;
+    // Free neighbours decide between equal distances, chance between the rest.
+    score *= 1 << 13;
     if (score > bestScore) continue;
     score += freeNeighbours[place]! + random.uniform();
     if (score < bestScore) [best, bestScore] = [i, score];

@@ -45,10 +45,10 @@ const PRESETS: Readonly<Record<1 | 2 | 3, RoutingSettings>> = {
     embedding: { stepsPerAttempt: 2000, attempts: 6 },
   },
   3: {
-    layouts: 40,
+    layouts: 60,
     iterations: 2,
     routings: 2,
-    patience: 8,
+    patience: 16,
     finalists: 4,
     commuting: true,
     embedding: { stepsPerAttempt: 2000, attempts: 12 },

@@ -42,6 +42,7 @@ export async function searchRoutings(
       { length: count },
       (_, i): LayoutTrial => ({
         ...planTrial(start + i, problem.dags.length),
+        ...(layout && { start: layout }),
         seed: seeds.uint32(),
         iterations: settings.iterations,
         routings: settings.routings,
