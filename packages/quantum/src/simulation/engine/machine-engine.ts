@@ -65,7 +65,7 @@ function compileForMachine(
   const order = Int32Array.from(lowered.parameterNames, (name) => Number(name.slice(1)));
   const isOrdered = order.length === angleCount && order.every((angle, index) => angle === index);
   const values = new Float64Array(order.length);
-  let last: BoundAngles | null = null;
+  const last = new BoundAngles(angleCount);
   const dispose = () => loaded.dispose();
   return {
     planSeconds,
@@ -75,11 +75,10 @@ function compileForMachine(
       return planned.statistics;
     },
     bind(angles, frame) {
-      if (last !== null && isBoundTo(last, angles, frame)) return copyFrame(last.end);
-      last = null;
+      if (last.isFor(angles, frame)) return last.end();
       for (let i = 0; i < order.length; i++) values[i] = angles[order[i]!]!;
       const end = planned.bind(isOrdered ? angles : values, loaded.tables, frame);
-      last = { angles: angles.slice(), start: copyFrame(frame), end: copyFrame(end) };
+      last.remember(angles, frame, end);
       return end;
     },
     run: (state) => {
@@ -92,19 +91,38 @@ function compileForMachine(
 }
 
 /** What the tables of a program were filled for last. */
-interface BoundAngles {
-  readonly angles: Float64Array;
-  readonly start: StateFrame;
-  readonly end: StateFrame;
-}
+class BoundAngles {
+  readonly #angles: Float64Array;
+  #start: StateFrame | null = null;
+  #end: StateFrame | null = null;
 
-function isBoundTo(
-  { angles, start }: BoundAngles,
-  others: Float64Array,
-  { flips, phase }: StateFrame,
-): boolean {
-  if (start.phase !== phase || angles.length !== others.length) return false;
-  for (let i = 0; i < angles.length; i++) if (angles[i] !== others[i]) return false;
-  for (let i = 0; i < flips.length; i++) if (flips[i] !== start.flips[i]) return false;
-  return true;
+  constructor(angleCount: number) {
+    this.#angles = new Float64Array(angleCount);
+  }
+
+  isFor(angles: Float64Array, { flips, phase }: StateFrame): boolean {
+    const start = this.#start;
+    if (start === null || start.phase !== phase) return this.#forget();
+    const own = this.#angles;
+    for (let i = 0; i < own.length; i++) if (own[i] !== angles[i]) return this.#forget();
+    for (let i = 0; i < flips.length; i++) if (flips[i] !== start.flips[i]) return this.#forget();
+    return true;
+  }
+
+  /** Tables are about to be filled, which may fail. */
+  #forget(): false {
+    this.#start = null;
+    return false;
+  }
+
+  remember(angles: Float64Array, start: StateFrame, end: StateFrame): void {
+    this.#angles.set(angles);
+    this.#start = copyFrame(start);
+    this.#end = copyFrame(end);
+  }
+
+  /** The frame that runs lead to. */
+  end(): StateFrame {
+    return copyFrame(this.#end!);
+  }
 }

@@ -107,9 +107,12 @@ export class ProductSums implements Disposable {
       const member = members[i]!;
       const from = member.result * lanes;
       let sum = 0;
-      for (let lane = 0; lane < lanes; lane++) {
-        const value = results[from + lane]!;
-        sum += isOdd(lane & member.lanes) ? -value : value;
+      if (member.lanes === 0) for (let lane = 0; lane < lanes; lane++) sum += results[from + lane]!;
+      else {
+        for (let lane = 0; lane < lanes; lane++) {
+          const value = results[from + lane]!;
+          sum += isOdd(lane & member.lanes) ? -value : value;
+        }
       }
       out[member.query] = out[member.query]! + (isOdd(tile & member.tile) ? -sum : sum);
     }
