@@ -26,11 +26,11 @@ export class AmplitudeBlocks {
   /** The bits of a block's number that are the same in a group. */
   readonly #outerBits: readonly number[];
   /** For the bits that lie near in memory: places from the start of a run, and where squares go in the tables of a group. */
-  readonly #positions: Uint32Array;
-  readonly #entries: Uint32Array;
+  readonly #positions: Int32Array;
+  readonly #entries: Int32Array;
   /** For the other bits of a block: physical indices of runs from the start of the group, and where their squares go. */
   readonly #runs: Uint32Array;
-  readonly #runEntries: Uint32Array;
+  readonly #runEntries: Int32Array;
   readonly #tables: Float64Array;
 
   constructor(state: StoredState, frame: StateFrame) {
@@ -58,11 +58,11 @@ export class AmplitudeBlocks {
       (sum, bit, i) => sum + (bitOf(this.#flips, places[bit]!) ? positions[i]! : 0),
       0,
     );
-    this.#positions = combine(positions).map((position) => position ^ inverted);
-    this.#entries = combine(near.map(entryOf));
+    this.#positions = Int32Array.from(combine(positions), (position) => position ^ inverted);
+    this.#entries = Int32Array.from(combine(near.map(entryOf)));
     const far = bits.filter((bit) => bit < blockBits && !near.includes(bit));
     this.#runs = combine(far.map((bit) => 2 ** places[bit]!));
-    this.#runEntries = combine(far.map(entryOf));
+    this.#runEntries = Int32Array.from(combine(far.map(entryOf)));
     this.#tables = new Float64Array(stride * 2 ** grouped.length);
   }
 
@@ -103,16 +103,17 @@ export class AmplitudeBlocks {
     const [positions, entries, tables] = [this.#positions, this.#entries, this.#tables];
     for (let run = 0; run < this.#runs.length; run++) {
       const index = (base ^ this.#runs[run]!) >>> 0;
-      const region = regions[index >>> regionQubits]!;
       const inside = index & insideMask;
       const start = inside + (inside & -lanes);
-      const entry = this.#runEntries[run]!;
-      for (let i = 0; i < positions.length; i++) {
-        const position = start + positions[i]!;
-        const re = region[position]!;
-        const im = region[position + lanes]!;
-        tables[entry + entries[i]!] = re * re + im * im;
-      }
+      readRun(
+        regions[index >>> regionQubits]!,
+        start,
+        lanes,
+        positions,
+        entries,
+        tables,
+        this.#runEntries[run]!,
+      );
     }
   }
 
@@ -148,6 +149,24 @@ function combine(numbers: readonly number[]): Uint32Array {
     for (let i = 0; i < 2 ** bit; i++) sums[2 ** bit + i] = sums[i]! + number;
   });
   return sums;
+}
+
+/** Squares of amplitudes at some places from `start`, written to some places from `entry`. Integers below 2^31 keep it quick. */
+function readRun(
+  region: Float32Array | Float64Array,
+  start: number,
+  lanes: number,
+  positions: Int32Array,
+  entries: Int32Array,
+  tables: Float64Array,
+  entry: number,
+): void {
+  for (let i = 0; i < positions.length; i++) {
+    const position = (start + positions[i]!) | 0;
+    const re = region[position]!;
+    const im = region[(position + lanes) | 0]!;
+    tables[(entry + entries[i]!) | 0] = re * re + im * im;
+  }
 }
 
 function sumOfSquares(numbers: Float32Array | Float64Array, start: number, end: number): number {

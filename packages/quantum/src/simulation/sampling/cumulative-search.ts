@@ -1,71 +1,65 @@
-/** Few values are found by bisection; for many a guide table is worth its making. */
-const VALUES_WORTH_A_TABLE = 256;
+import type { Random } from '@qedge/core';
+
+/** Cells of a table for each index, and for each draw, as powers of two; and most cells. */
+const [CELLS_PER_INDEX_BITS, MOST_CELL_BITS] = [2, 16];
 
 /**
- * Finds indices in running sums: the first one whose sum lies above a value, and never one that adds nothing. By a guide table (Chen and Asau
- * 1974): where to begin is looked up, a step or two remain. One object serves many running sums of the same length.
+ * Draws indices with probabilities in proportion to the steps of running sums. The range of random numbers is cut into equal cells (Chen and
+ * Asau 1974): most lie within one index, which 32 random bits then find; in the others 21 bits more decide exactly, and a step or two lead from
+ * the cell's first index to the right one. One object serves many running sums of the same length.
  */
 export class CumulativeSearch {
   /** The running sums; to be filled before {@link prepare}. */
   readonly ends: Float64Array;
-  readonly #guide: Uint32Array;
-  #scale = 0;
+  /** The index that a cell lies in, or where several meet, the first of them inverted. */
+  readonly #cells: Int32Array;
+  #cellBits = 0;
   #last = 0;
-  #isGuided = false;
 
   constructor(length: number) {
     this.ends = new Float64Array(length);
-    this.#guide = new Uint32Array(length + 1);
+    this.#cells = new Int32Array(2 ** Math.min(MOST_CELL_BITS, bitsFor(length) + CELLS_PER_INDEX_BITS));
   }
 
-  /** The sum of all. */
-  get total(): number {
-    return this.ends[this.#last]!;
-  }
-
-  /** Makes ready for about so many values below the total. */
-  prepare(valueCount: number): void {
+  /** Makes ready for so many draws. Never is an index drawn that adds nothing. */
+  prepare(draws: number): void {
     const { ends } = this;
-    const count = ends.length;
-    let last = count - 1;
+    const cells = this.#cells;
+    let last = ends.length - 1;
     while (last > 0 && ends[last] === ends[last - 1]) last--;
     this.#last = last;
-    this.#isGuided = valueCount >= Math.min(VALUES_WORTH_A_TABLE, count);
-    if (!this.#isGuided) return;
-    const guide = this.#guide;
-    const scale = count / ends[last]!;
-    this.#scale = scale;
+    const most = Math.log2(cells.length);
+    this.#cellBits = Math.min(most, bitsFor(draws) + CELLS_PER_INDEX_BITS);
+    const count = 2 ** this.#cellBits;
+    const width = ends[last]! / count;
     let index = 0;
-    for (let entry = 0; entry < count; entry++) {
-      while (index < last && ends[index]! * scale <= entry) index++;
-      guide[entry] = index;
+    for (let cell = 0; cell < count; cell++) {
+      while (index < last && ends[index]! <= cell * width) index++;
+      // A hair more than the cell, so that rounding at its end is found out.
+      const isWhole = index === last || ends[index]! > (cell + 1.001) * width;
+      cells[cell] = isWhole ? index : ~index;
     }
-    guide[count] = last;
   }
 
-  /** @param value from 0 to the total, which itself does not occur. */
-  find(value: number): number {
-    return this.#isGuided ? this.#findGuided(value) : this.#bisect(value);
+  draw(random: Random): number {
+    const high = random.uint32();
+    const found = this.#cells[high >>> (32 - this.#cellBits)]!;
+    return found >= 0 ? found : this.#find(~found, high * 2 ** 21 + (random.uint32() >>> 11));
   }
 
-  #findGuided(value: number): number {
+  /** @param first an index from where on to look. @param bits 53 random ones. */
+  #find(first: number, bits: number): number {
     const { ends } = this;
     const last = this.#last;
-    let found = this.#guide[Math.min(ends.length, Math.floor(value * this.#scale))]!;
-    // Rounding may have begun one entry late.
+    const value = (bits / 2 ** 53) * ends[last]!;
+    let found = first;
+    // Rounding may have begun one index late.
     while (found > 0 && ends[found - 1]! > value) found--;
     while (found < last && ends[found]! <= value) found++;
     return found;
   }
+}
 
-  #bisect(value: number): number {
-    const { ends } = this;
-    let [low, high] = [0, this.#last];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (ends[middle]! > value) high = middle;
-      else low = middle + 1;
-    }
-    return low;
-  }
+function bitsFor(count: number): number {
+  return Math.max(1, Math.ceil(Math.log2(count)));
 }

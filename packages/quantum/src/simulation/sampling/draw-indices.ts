@@ -21,7 +21,7 @@ export function drawIndices(
   random: Random,
 ): DrawnIndices {
   const blocks = new AmplitudeBlocks(state, frame);
-  const dealt = dealToBlocks(blocks, shots, random);
+  const dealt = dealToBlocks(blocks.weights(), shots, random);
   // Every block has random numbers of its own, because blocks are met in the order of memory.
   const seeds = Float64Array.from(dealt, (count) => (count === 0 ? 0 : drawSeed(random)));
   // Where the shots of each block begin when every one of them is another index.
@@ -66,18 +66,17 @@ function drawSeed(random: Random): number {
 }
 
 /** How many shots fall into each block. */
-function dealToBlocks(blocks: AmplitudeBlocks, shots: number, random: Random): Uint32Array {
-  const dealt = new Uint32Array(blocks.count);
-  const search = new CumulativeSearch(blocks.count);
+function dealToBlocks(weights: Float64Array, shots: number, random: Random): Uint32Array {
+  const dealt = new Uint32Array(weights.length);
+  const search = new CumulativeSearch(weights.length);
   let sum = 0;
-  blocks.weights().forEach((weight, block) => {
+  weights.forEach((weight, block) => {
     sum += weight;
     search.ends[block] = sum;
   });
   search.prepare(shots);
-  const { total } = search;
   for (let shot = 0; shot < shots; shot++) {
-    const block = search.find(random.uniform() * total);
+    const block = search.draw(random);
     dealt[block] = dealt[block]! + 1;
   }
   return dealt;
@@ -86,9 +85,8 @@ function dealToBlocks(blocks: AmplitudeBlocks, shots: number, random: Random): U
 /** Adds where shots fall inside of a block. */
 function drawInBlock(search: CumulativeSearch, shots: number, random: Random, counts: Uint32Array): void {
   search.prepare(shots);
-  const { total } = search;
   for (let shot = 0; shot < shots; shot++) {
-    const index = search.find(random.uniform() * total);
+    const index = search.draw(random);
     counts[index] = counts[index]! + 1;
   }
 }
@@ -102,9 +100,10 @@ function collect(
 ): number {
   let at = start;
   for (let i = 0; i < counts.length; i++) {
-    if (counts[i] === 0) continue;
+    const count = counts[i]!;
+    if (count === 0) continue;
     indices[at] = firstIndex + i;
-    frequencies[at++] = counts[i]!;
+    frequencies[at++] = count;
     counts[i] = 0;
   }
   return at - start;
