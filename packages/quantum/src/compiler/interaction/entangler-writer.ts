@@ -2,7 +2,14 @@ import { Circuit } from '../../circuit/circuit.ts';
 import type { Instruction } from '../../circuit/instruction.ts';
 import { type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
 import { synthesizeRotation } from '../translation/euler-synthesis.ts';
-import { followedBy, inverseRotation, type Rotation, rotationAbout } from '../translation/rotation.ts';
+import {
+  followedBy,
+  inverseRotation,
+  NO_ROTATION,
+  type Rotation,
+  rotationAbout,
+} from '../translation/rotation.ts';
+import { alignAxis } from './align-axis.ts';
 import { placeOnWires } from './place-on-wires.ts';
 import type { Entangler } from './two-qubit-class.ts';
 import { WireFrames } from './wire-frames.ts';
@@ -66,14 +73,11 @@ export class EntanglerWriter {
     }
     const align = rotationBetween(axis, Z);
     this.rotate(wire, align);
-    this.#write(wire, 'rz', angle);
-    this.rotate(wire, inverseRotation(align));
-  }
-
-  #write(wire: number, name: string, angle: ParameterValue): void {
     const place = this.#placeOf[wire]!;
-    this.#flush(place);
-    this.circuit.gate(name, [place], [scaleAngle(angle, -2)]);
+    const rest = this.#flushAligned(place, 'z');
+    this.circuit.gate('rz', [place], [scaleAngle(angle, -2)]);
+    this.#frames.rotate(place, rest);
+    this.rotate(wire, inverseRotation(align));
   }
 
   /** `exp(i sign pi/4 n.sigma (x) m.sigma)` by one entangler other than rzz. */
@@ -81,18 +85,33 @@ export class EntanglerWriter {
     const name = this.#entangler as Exclude<Entangler, 'rzz'>;
     const { axes, before, after } = FRAMES[name];
     const signed: Direction = [sign * n[0], sign * n[1], sign * n[2]];
-    const align = [rotationBetween(signed, axes[0]), rotationBetween(m, axes[1])] as const;
-    const wires = [a, b] as const;
+    // The core is the same with its wires exchanged: the cheaper way round.
+    const turned =
+      axes[0] !== axes[1] && this.#quarterTurns(a, b, signed, m) > this.#quarterTurns(b, a, m, signed);
+    const wires = turned ? ([b, a] as const) : ([a, b] as const);
+    const directions = turned ? ([m, signed] as const) : ([signed, m] as const);
+    const align = [rotationBetween(directions[0], axes[0]), rotationBetween(directions[1], axes[1])] as const;
     for (const k of [0, 1] as const) {
       this.rotate(wires[k], align[k]);
       if (before[k]) this.rotate(wires[k], before[k]);
     }
-    this.#emitPair(name, a, b, []);
+    const rest = this.#emitPair(name, wires, axes, []);
     if (name === 'iswap') this.exchange(a, b);
     for (const k of [0, 1] as const) {
       if (after[k]) this.rotate(wires[k], after[k]);
+      this.rotate(wires[k], rest[k]);
       this.rotate(wires[k], inverseRotation(align[k]));
     }
+  }
+
+  /** What it costs to bring two directions to Z and X. */
+  #quarterTurns(a: number, b: number, toZ: Direction, toX: Direction): number {
+    const turnsOf = (wire: number, direction: Direction, axis: 'x' | 'z') => {
+      const waiting = this.#frames.rotationOf(this.#placeOf[wire]!);
+      const needed = followedBy(waiting, rotationBetween(direction, axis === 'z' ? Z : X));
+      return alignAxis(needed, axis).quarterTurns;
+    };
+    return turnsOf(a, toZ, 'z') + turnsOf(b, toX, 'x');
   }
 
   /** `exp(i angle n.sigma (x) m.sigma)` as one rzz. */
@@ -100,15 +119,27 @@ export class EntanglerWriter {
     const align = [rotationBetween(n, Z), rotationBetween(m, Z)] as const;
     this.rotate(a, align[0]);
     this.rotate(b, align[1]);
-    this.#emitPair('rzz', a, b, [scaleAngle(angle, -2)]);
-    this.rotate(a, inverseRotation(align[0]));
-    this.rotate(b, inverseRotation(align[1]));
+    const rest = this.#emitPair('rzz', [a, b], [Z, Z], [scaleAngle(angle, -2)]);
+    [a, b].forEach((wire, k) => {
+      this.rotate(wire, rest[k]!);
+      this.rotate(wire, inverseRotation(align[k]!));
+    });
   }
 
-  #emitPair(name: string, a: number, b: number, angles: readonly ParameterValue[]): void {
-    const places = [this.#placeOf[a]!, this.#placeOf[b]!];
-    for (const place of places) this.#flush(place);
+  /** @returns for each wire the turn about the gate's axis that was left for after it. */
+  #emitPair(
+    name: string,
+    wires: readonly [number, number],
+    axes: readonly [Direction, Direction],
+    angles: readonly ParameterValue[],
+  ): readonly [Rotation, Rotation] {
+    const places = [this.#placeOf[wires[0]]!, this.#placeOf[wires[1]]!] as const;
+    const rest = [
+      this.#flushAligned(places[0], axes[0] === Z ? 'z' : 'x'),
+      this.#flushAligned(places[1], axes[1] === Z ? 'z' : 'x'),
+    ] as const;
     this.circuit.gate(name, places, angles);
+    return rest;
   }
 
   /** Exchanges the places of two wires, with what waits there: an iswap has done so, or another one is still to come. */
@@ -129,10 +160,23 @@ export class EntanglerWriter {
 
   #flush(place: number): void {
     if (this.#frames.isIdentity(place)) return;
-    for (const step of synthesizeRotation(this.#frames.rotationOf(place), 'U')) {
+    this.#append(place, this.#frames.rotationOf(place));
+    this.#frames.reset(place);
+  }
+
+  /** Writes as little as a gate along an axis needs before it. @returns the turn about the axis that is left. */
+  #flushAligned(place: number, axis: 'x' | 'z'): Rotation {
+    if (this.#frames.isIdentity(place)) return NO_ROTATION;
+    const { aligned, rest } = alignAxis(this.#frames.rotationOf(place), axis);
+    this.#append(place, aligned);
+    this.#frames.reset(place);
+    return rest;
+  }
+
+  #append(place: number, rotation: Rotation): void {
+    for (const step of synthesizeRotation(rotation, 'U')) {
       this.circuit.gate(step.name, [place], step.parameters);
     }
-    this.#frames.reset(place);
   }
 }
 

@@ -58,7 +58,11 @@ function compileBody(
     return synthesizeInteractions(mergeInteractions(routed.interactions, { physical: true }), { entangler });
   });
   const [first, ...rest] = parts;
-  for (const part of rest) part.forEach((instruction) => append(first!, instruction));
+  for (const part of rest) {
+    part.forEach((instruction) => {
+      append(first!, instruction);
+    });
+  }
   return first!;
 }
 
