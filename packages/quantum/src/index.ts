@@ -134,7 +134,9 @@ export { twoQubitDepth } from './compiler/passes/two-qubit-depth.ts';
 export { unrollThreeQubitGates } from './compiler/passes/unroll-three-qubit-gates.ts';
 export { width } from './compiler/passes/width.ts';
 export { basicSwap } from './compiler/routing/basic-swap.ts';
+export { type LayoutTrialsInput, runLayoutTrials } from './compiler/routing/layout-trial-task.ts';
 export { type SabreOptions, sabreLayout, sabreRouting } from './compiler/routing/sabre-routing.ts';
+export { inThreadTrials, type TrialExecutor } from './compiler/routing/trial-executor.ts';
 export {
   type DecouplingOptions,
   type DecouplingSequence,

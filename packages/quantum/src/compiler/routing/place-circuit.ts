@@ -19,7 +19,8 @@ export class CircuitPlacer {
   /** @param layout `[qubitCount]` the place of each wire at the start; copied. */
   constructor(source: Circuit, layout: Int32Array, placeBody: PlaceBody) {
     this.circuit = new Circuit(layout.length, source.clbitCount);
-    for (const { name, start, size } of source.classicalRegisters) this.circuit.nameClbits(name, start, size);
+    for (const { name, start, size, isLocal } of source.classicalRegisters)
+      this.circuit.nameClbits(name, start, size, isLocal);
     adoptVariables(this.circuit, source);
     this.places = layout.slice();
     this.#wireAt = new Int32Array(layout.length);

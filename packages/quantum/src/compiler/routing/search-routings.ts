@@ -13,7 +13,7 @@ import { HEURISTICS, type RoutingSettings } from './routing-settings.ts';
 import type { TrialExecutor } from './trial-executor.ts';
 
 /** Trials of a round know nothing of one another, so that what they find does not depend on how many run at once. */
-const TRIALS_PER_ROUND = 4;
+const TRIALS_PER_ROUND = 8;
 /** At most this many candidates of one layout become finalists: they are alike. */
 const CANDIDATES_PER_LAYOUT = 2;
 /** Layouts start in these shapes by turns. The number of them has no factor in common with the other cycles. */
