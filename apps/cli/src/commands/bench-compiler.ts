@@ -49,7 +49,7 @@ export function benchCompilerCommand(): Command {
       '--verify-qubits <n>',
       'most qubits of states to verify by; above, other methods',
       integerOption(1, 24),
-      14,
+      20,
     )
     .option('--python <path>', 'interpreter that has Qiskit and tket')
     .option('--peers-from <folder>', 'folder with serve.py and requirements.txt', 'tooling/peers/compiler')

@@ -107,18 +107,26 @@ export class TermTable {
     }
   }
 
-  /** What is left, without strings that have cancelled. */
+  /** What is left, without strings that have cancelled; ends the table. */
   finish(wires: readonly number[]): PauliExpansion {
-    const kept: number[] = [];
+    let kept = 0;
     for (let i = 0; i < this.count; i++) {
-      if (this.#re[i]! * this.#re[i]! + this.#im[i]! * this.#im[i]! > NEGLIGIBLE) kept.push(i);
+      const [re, im] = [this.#re[i]!, this.#im[i]!];
+      if (re * re + im * im <= NEGLIGIBLE) continue;
+      this.#x[kept] = this.#x[i]!;
+      this.#z[kept] = this.#z[i]!;
+      this.#re[kept] = re;
+      this.#im[kept] = im;
+      kept++;
     }
+    // The strings have moved: nothing is added any more.
+    this.#slots = new Int32Array(0);
     return {
       wires,
-      x: Int32Array.from(kept, (i) => this.#x[i]!),
-      z: Int32Array.from(kept, (i) => this.#z[i]!),
-      re: Float64Array.from(kept, (i) => this.#re[i]!),
-      im: Float64Array.from(kept, (i) => this.#im[i]!),
+      x: this.#x.slice(0, kept),
+      z: this.#z.slice(0, kept),
+      re: this.#re.slice(0, kept),
+      im: this.#im.slice(0, kept),
     };
   }
 
