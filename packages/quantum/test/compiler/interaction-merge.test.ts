@@ -123,6 +123,36 @@ describe('mergeInteractions', () => {
     expect(synthesisError(circuit, merged, 'cx')).toBeLessThan(TOLERANCE);
   });
 
+  it('makes one core of a free rotation between two cx', () => {
+    const theta = parameter('theta');
+    const circuit = new Circuit(3).u(0.3, 0.4, 0.5, 0).h(1).cx(0, 1).rz(theta, 1).cx(0, 1).t(0).sx(1);
+    circuit.cz(1, 2).rx(theta.times(2), 1).cz(2, 1).ry(0.4, 2);
+    const merged = mergeInteractions(collectInteractions(circuit), { physical: false });
+    expect(merged.interactions.map(({ kind, cost }) => [kind, cost])).toEqual([
+      [InteractionKind.core, 2],
+      [InteractionKind.core, 2],
+    ]);
+    expect(synthesisError(circuit, merged, 'cx')).toBeLessThan(TOLERANCE);
+  });
+
+  it('keeps circuits with free angles the same', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 1e6 }), fc.integer({ min: 2, max: 5 }), (seed, qubits) => {
+        const random = new Random(seed);
+        const circuit = new Circuit(qubits);
+        for (let i = 0; i < 40; i++) {
+          const name = ['cx', 'cx', 'cz', 'rz', 'rx', 'rzz', 'h', 't', 'swap', 'p'][random.integer(10)]!;
+          const own = randomQubits(random, qubits, ['cx', 'cz', 'rzz', 'swap'].includes(name) ? 2 : 1);
+          const free = parameter(`a${random.integer(2)}`).times(random.integer(2) + 0.5);
+          circuit.gate(name, own, ['rz', 'rx', 'rzz', 'p'].includes(name) ? [free] : []);
+        }
+        const merged = mergeInteractions(collectInteractions(circuit), { physical: false });
+        expect(synthesisError(circuit, merged, 'cx')).toBeLessThan(TOLERANCE);
+      }),
+      { seed: 10, numRuns: 60 },
+    );
+  });
+
   it('lets nothing pass a barrier', () => {
     expect(mergedCost(new Circuit(2).cx(0, 1).barrier(0).cx(0, 1))).toBe(2);
     expect(mergedCost(new Circuit(3).cx(0, 1).barrier(2).cx(0, 1))).toBe(0);

@@ -1,9 +1,10 @@
 import { addAngles, type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
 import { type Rotation, rotationOfMatrix } from '../translation/rotation.ts';
 import { compareAxes } from './axis.ts';
+import { type EnclosedRotation, findEnclosedRotation } from './enclosed-rotation.ts';
 import { Interaction, type InteractionCircuit, InteractionKind } from './interaction.ts';
 import { multiply2 } from './matrix2.ts';
-import { coreMatrix, exchangeWires, factorKronecker, followWithSwap, multiply4 } from './matrix4.ts';
+import { factorKronecker, followWithSwap } from './matrix4.ts';
 import { MergeRule } from './merge-rule.ts';
 import { FARTHEST, PartnerSearch } from './partner-search.ts';
 import { placeOnWires } from './place-on-wires.ts';
@@ -15,14 +16,11 @@ import { WireLists } from './wire-lists.ts';
 const NONE = -1;
 const HALF_PI = Math.PI / 2;
 const QUARTER_PI = Math.PI / 4;
-const MOST_BLOCK_COST = 3;
 /** Memory for so many steps, about a megabyte, is kept from one circuit to the next. */
 const MOST_KEPT_STEPS = 8192;
 const NOTHING = new Float64Array(0);
 
 const product = new Float64Array(32);
-const earlier = new Float64Array(32);
-const later = new Float64Array(32);
 
 /**
  * Merges steps on the same pair of wires in place, moving them across steps with which they commute. One-qubit gates that a merge
@@ -192,6 +190,8 @@ export class Merger {
   /** Merges a core or block with an earlier one on its pair where the rule wants it. */
   #mergePair(i: number, rule: MergeRule): boolean {
     if (this.table.kinds[i] === InteractionKind.ccz) return false;
+    const enclosed = this.table.hasRotations && findEnclosedRotation(this.table, this.#lists, i);
+    if (enclosed) return this.#joinEnclosed(enclosed, i);
     const adjacentOnly = rule === MergeRule.adjacentOnly;
     const back = this.#search.behind(i, 0, adjacentOnly);
     if (back !== NONE && back === this.#search.behind(i, 1, adjacentOnly))
@@ -199,6 +199,27 @@ export class Merger {
     if (adjacentOnly) return false;
     const ahead = this.#search.ahead(i);
     return ahead !== NONE && this.#merge(ahead, i, rule, true);
+  }
+
+  /** Makes one core of core `i`, an earlier one, and the free rotation between them. */
+  #joinEnclosed({ rotation, first, place, isHalfTurn, axis }: EnclosedRotation, i: number): boolean {
+    const { table } = this;
+    this.#lists.remove(rotation, 0);
+    for (const k of [0, 1] as const) this.#lists.remove(first, k);
+    this.#drop(first);
+    this.#drop(i);
+    table.kinds[rotation] = InteractionKind.core;
+    table.changed[rotation] = 1;
+    table.costs[rotation] = 2;
+    for (const k of [0, 1] as const) {
+      const wire = table.wires[3 * first + k]!;
+      table.wires[3 * rotation + k] = wire;
+      if (isHalfTurn) this.#frames.turnFirst(wire, table.axes, 9 * first + 3 * k);
+    }
+    table.axes.copyWithin(9 * rotation, 9 * first, 9 * first + 6);
+    table.axes.set(axis, 9 * rotation + 3 * place);
+    this.#lists.push(rotation);
+    return true;
   }
 
   /**
@@ -222,47 +243,13 @@ export class Merger {
     if (table.freeAngles[p] !== null || table.freeAngles[i] !== null) return false;
     const sum = table.costs[p]! + table.costs[i]!;
     const adjacent = rule >= MergeRule.neighbours && this.#lists.isOnTop(p);
-    if (!adjacent && !this.#mayGain(p, i, sum, exchanged)) return false;
-    this.#multiply(p, i, exchanged);
+    if (!adjacent && !this.#search.mayGain(p, i, exchanged)) return false;
+    table.multiply(p, i, exchanged, product);
     const { cost, isSwap } = this.#class.classify(product);
     const counted = isSwap && !this.#physical ? 0 : cost;
     if (!adjacent && counted >= sum) return false;
     this.#replace(p, i, forward);
     return true;
-  }
-
-  /**
-   * False where a merge surely gains nothing: two cores of pi/4 need two gates together, unless their axes are parallel on one wire
-   * and perpendicular on the other. (Two cores never need more than two gates, and nothing more than three.)
-   */
-  #mayGain(p: number, i: number, sum: number, exchanged: boolean): boolean {
-    if (sum > MOST_BLOCK_COST) return true;
-    const { table } = this;
-    if (table.kinds[p] !== InteractionKind.core || table.kinds[i] !== InteractionKind.core) return true;
-    if (sum > 2) return true;
-    const own = exchanged ? 3 : 0;
-    const first = this.#cosine(9 * p, 9 * i + own);
-    const second = this.#cosine(9 * p + 3, 9 * i + 3 - own);
-    const limit = 1e-6;
-    return (first < limit && second > 1 - limit) || (second < limit && first > 1 - limit);
-  }
-
-  #cosine(p: number, q: number): number {
-    const { axes } = this.table;
-    return Math.abs(axes[p]! * axes[q]! + axes[p + 1]! * axes[q + 1]! + axes[p + 2]! * axes[q + 2]!);
-  }
-
-  /** `product` = step i after step p, in the order of p's wires. */
-  #multiply(p: number, i: number, exchanged: boolean): void {
-    const first = this.#matrixOf(p, earlier);
-    const second = this.#matrixOf(i, later);
-    if (exchanged && second !== later) later.set(second);
-    multiply4(exchanged ? exchangeWires(later) : second, first, product);
-  }
-
-  #matrixOf(i: number, scratch: Float64Array): Float64Array {
-    const { table } = this;
-    return table.matrices[i] ?? coreMatrix(table.angles[i]!, table.axes, 9 * i, scratch);
   }
 
   /** Adds the angle of core `i` to core `p`, whose axes are parallel to its own. */

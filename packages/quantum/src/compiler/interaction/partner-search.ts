@@ -64,4 +64,28 @@ export class PartnerSearch {
     }
     return true;
   }
+
+  /**
+   * False where merging step `i` with the earlier step `p` surely gains nothing: two cores of pi/4 need two gates together, unless
+   * their axes are parallel on one wire and perpendicular on the other. (Two cores never need more than two gates: both can be made
+   * symmetric matrices by one-qubit gates, which leaves the third Weyl coordinate 0.)
+   *
+   * @param exchanged whether the wires of both stand in another order.
+   */
+  mayGain(p: number, i: number, exchanged: boolean): boolean {
+    const table = this.#table;
+    const sum = table.costs[p]! + table.costs[i]!;
+    if (table.kinds[p] !== InteractionKind.core || table.kinds[i] !== InteractionKind.core) return true;
+    if (sum > 2) return true;
+    const own = exchanged ? 3 : 0;
+    const first = this.#cosine(9 * p, 9 * i + own);
+    const second = this.#cosine(9 * p + 3, 9 * i + 3 - own);
+    const limit = 1e-6;
+    return (first < limit && second > 1 - limit) || (second < limit && first > 1 - limit);
+  }
+
+  #cosine(p: number, q: number): number {
+    const { axes } = this.#table;
+    return Math.abs(axes[p]! * axes[q]! + axes[p + 1]! * axes[q + 1]! + axes[p + 2]! * axes[q + 2]!);
+  }
 }

@@ -1,8 +1,11 @@
 import type { ParameterExpression } from '../../circuit/parameter.ts';
 import { Interaction, type InteractionCircuit, InteractionKind } from './interaction.ts';
+import { coreMatrix, exchangeWires, multiply4 } from './matrix4.ts';
 
 const NOTHING = new Float64Array(0);
 const NO_FRAMES: readonly Float64Array[] = [];
+const earlier = new Float64Array(32);
+const later = new Float64Array(32);
 
 /**
  * The steps of a circuit in columns, to be changed in place: one array for each property, used for one circuit after another, so
@@ -10,6 +13,8 @@ const NO_FRAMES: readonly Float64Array[] = [];
  */
 export class StepTable {
   count = 0;
+  /** Whether the circuit came with free rotations. */
+  hasRotations = false;
   kinds = new Uint8Array(0);
   /** 0 where the step was dropped. */
   alive = new Uint8Array(0);
@@ -31,6 +36,7 @@ export class StepTable {
   load({ interactions }: InteractionCircuit): void {
     const count = interactions.length;
     this.count = count;
+    this.hasRotations = false;
     if (count > this.kinds.length) this.#grow(Math.max(count, 2 * this.kinds.length));
     this.alive.fill(1, 0, count);
     this.changed.fill(0, 0, count);
@@ -67,6 +73,7 @@ export class StepTable {
     this.matrices[i] = step.kind === InteractionKind.block ? step.matrix.slice() : null;
     this.freeAngles[i] = null;
     if (step.kind === InteractionKind.fence) return;
+    if (step.kind === InteractionKind.rotation) this.hasRotations = true;
     const { wires, axes, angle } = step;
     for (let k = 0; k < wires.length; k++) this.wires[3 * i + k] = wires[k]!;
     for (let k = 0; k < axes.length; k++) this.axes[9 * i + k] = axes[k]!;
@@ -89,6 +96,22 @@ export class StepTable {
   hasAxes(i: number): boolean {
     const kind = this.kinds[i]!;
     return kind !== InteractionKind.block && kind !== InteractionKind.fence;
+  }
+
+  /**
+   * Writes the matrix of step `i` after step `p`, both cores or blocks with numbers, in the order of p's wires.
+   *
+   * @param exchanged whether i has them in the other order.
+   */
+  multiply(p: number, i: number, exchanged: boolean, product: Float64Array): void {
+    const first = this.#matrixOf(p, earlier);
+    const second = this.#matrixOf(i, later);
+    if (exchanged && second !== later) later.set(second);
+    multiply4(exchanged ? exchangeWires(later) : second, first, product);
+  }
+
+  #matrixOf(i: number, scratch: Float64Array): Float64Array {
+    return this.matrices[i] ?? coreMatrix(this.angles[i]!, this.axes, 9 * i, scratch);
   }
 
   /** The sum of the costs of all steps but ccz. */
