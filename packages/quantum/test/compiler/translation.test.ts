@@ -309,9 +309,9 @@ describe('unrollThreeQubitGates', () => {
     };
     expect(await count(3, 0)).toBe(14);
     expect(await count(10, 8)).toBeLessThanOrEqual(12 * 10 - 18);
-    expect(await count(40, 38)).toBe(12 * 40 - 18);
-    expect(await count(40, 1)).toBeLessThan(26 * 40);
-    expect(await count(40, 0)).toBeLessThan(26 * 40 * 40);
+    expect(await count(24, 22)).toBe(12 * 24 - 18);
+    expect(await count(24, 1)).toBeLessThan(26 * 24);
+    expect(await count(24, 0)).toBeLessThan(26 * 24 * 24);
   });
 });
 
