@@ -209,21 +209,22 @@ class BatchCode {
     target.offsetPointer(this.#source, target.block, state);
     target.offsetPointer(this.#destination, target.block, states);
     target.loop(2 ** qubitCount / count, () => {
-      for (let lane = 0; lane < lanes; lane++) {
+      target.loop(lanes, () => {
         for (let index = 0; index < 2 * count; index++) {
           const part = index % 2;
-          const from = index * vectorBytes + lane * numberBytes;
-          const to = lane * stateBytes + part * vectorBytes + ((index - part) / 2) * numberBytes;
+          const to = part * vectorBytes + ((index - part) / 2) * numberBytes;
           for (let word = 0; word < numberBytes; word += 4) {
             target.moveWord(
               { base: this.#destination, offset: to + word },
-              { base: this.#source, offset: from + word },
+              { base: this.#source, offset: index * vectorBytes + word },
             );
           }
         }
-      }
-      target.advance(this.#source, 2 * count * vectorBytes);
-      target.advance(this.#destination, 2 * vectorBytes);
+        target.advance(this.#source, numberBytes);
+        target.advance(this.#destination, stateBytes);
+      });
+      target.advance(this.#source, 2 * count * vectorBytes - lanes * numberBytes);
+      target.advance(this.#destination, 2 * vectorBytes - lanes * stateBytes);
     });
   }
 
