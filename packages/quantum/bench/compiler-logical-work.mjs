@@ -12,7 +12,7 @@ import {
   quickOptimizer,
   thoroughOptimizer,
 } from '../src/compiler/optimizer/optimizer-settings.ts';
-import { appendToffoli, PLAIN_PLAN } from '../src/compiler/optimizer/toffoli-plan.ts';
+import { appendToffoli, formToffoli, PLAIN_PLAN } from '../src/compiler/optimizer/toffoli-plan.ts';
 import { parseOpenQasm } from '../src/openqasm/parse-openqasm.ts';
 
 /** The named settings that can be measured. */
@@ -49,7 +49,7 @@ export function mergeLogical(circuit) {
   const collected = collectInteractions(circuit);
   const builder = new InteractionBuilder(collected.wireCount);
   for (const step of collected.interactions) {
-    if (step.kind === 3) appendToffoli(builder, step, PLAIN_PLAN);
+    if (step.kind === 3) appendToffoli(builder, step.wires, formToffoli(step, PLAIN_PLAN));
     else builder.append(step);
   }
   return interactionCost(mergeInteractions(builder.finishReplacing(collected), { physical: false }));

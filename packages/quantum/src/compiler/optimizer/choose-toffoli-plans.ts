@@ -8,14 +8,19 @@ import { renameWires } from './region-cost.ts';
 import { StepShapes } from './step-shapes.ts';
 import {
   appendToffoli,
+  formToffoli,
   PLAIN_PLAN,
   type Place,
+  type ToffoliForm,
   type ToffoliPlan,
   thirdPlace,
   type WholePlan,
 } from './toffoli-plan.ts';
 
+/** More than there are shapes of steps. */
+const SHAPES = 2 ** 26;
 const PLACES: readonly Place[] = [0, 1, 2];
+const NO_CLASSICAL = new Circuit();
 
 /** Every way to make a ccz of four cx and an interaction, but for the order of its other wires. */
 const WHOLE_PLANS: readonly WholePlan[] = PLACES.flatMap((centre) =>
@@ -53,6 +58,7 @@ class PlanChoice {
   readonly #shapes = new StepShapes();
   readonly #shapeOf: number[];
   readonly #costs = new Map<string, number>();
+  readonly #forms = new Map<number, ToffoliForm>();
 
   constructor(
     wireCount: number,
@@ -82,6 +88,7 @@ class PlanChoice {
 
   #chooseWhole(i: number): boolean {
     const window = this.#windowAround(i);
+    if (!this.#sharesPair(i, window)) return false;
     const current = this.plans[i]!;
     let best = current;
     let least = this.#costOf(window);
@@ -96,6 +103,7 @@ class PlanChoice {
 
   #chooseOrder(i: number, j: number): boolean {
     const windows = [this.#windowAround(i), this.#windowAround(j)] as const;
+    if (!this.#sharesPair(i, windows[0]) && !this.#sharesPair(j, windows[1])) return false;
     const cost = () => this.#costOf(windows[0]) + this.#costOf(windows[1]);
     const [first, second] = [this.plans[i]!, this.plans[j]!];
     const before = cost();
@@ -121,6 +129,17 @@ class PlanChoice {
     return [...near].sort((a, b) => a - b);
   }
 
+  /** Whether any other step of a window is on two wires of one: else it costs the same in all its forms. */
+  #sharesPair(position: number, window: readonly number[]): boolean {
+    const { wires } = this.#steps[position]!;
+    return window.some((i) => {
+      if (i === position) return false;
+      let common = 0;
+      for (const wire of this.#steps[i]!.wires) if (wires.includes(wire)) common++;
+      return common >= 2;
+    });
+  }
+
   #costOf(window: readonly number[]): number {
     const wires: number[] = [];
     let key = '';
@@ -139,15 +158,26 @@ class PlanChoice {
     return cost;
   }
 
+  /** The form of a ccz, or of one whose axes are very nearly the same. */
+  #formOf(i: number, plan: ToffoliPlan): ToffoliForm {
+    const key = this.#shapeOf[i]! * SHAPES + this.#shapes.shapeOfPlan(plan);
+    let form = this.#forms.get(key);
+    if (form === undefined) {
+      form = formToffoli(this.#steps[i]!, plan);
+      this.#forms.set(key, form);
+    }
+    return form;
+  }
+
   #measure(window: readonly number[], wires: readonly number[]): number {
     const builder = new InteractionBuilder(wires.length);
     for (const i of window) {
       const step = renameWires(this.#steps[i]!, wires);
       const plan = this.plans[i];
-      if (plan) appendToffoli(builder, step, plan);
+      if (plan) appendToffoli(builder, step.wires, this.#formOf(i, plan));
       else builder.append(step);
     }
-    const circuit = builder.finish(new Circuit(wires.length));
+    const circuit = builder.finish(NO_CLASSICAL);
     return interactionCost(mergeInteractions(circuit, { physical: false, quick: true }));
   }
 }

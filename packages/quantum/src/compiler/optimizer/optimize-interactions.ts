@@ -10,7 +10,7 @@ import { simplifyCliffordRegions } from './clifford-regions.ts';
 import type { OptimizerSettings } from './optimizer-settings.ts';
 import { pairToffolis } from './pair-toffolis.ts';
 import { resynthesizePhaseRegions } from './phase-regions.ts';
-import { appendToffoli, PLAIN_PLAN } from './toffoli-plan.ts';
+import { appendToffoli, formToffoli, PLAIN_PLAN } from './toffoli-plan.ts';
 
 /**
  * Makes a circuit cheaper without regard to a coupling map: cancels through commutation, turns pairs of ccz into relative-phase
@@ -61,8 +61,8 @@ function expandToffolis(circuit: InteractionCircuit, settings: OptimizerSettings
   const plans = reach > 0 ? chooseToffoliPlans(wireCount, interactions, pairs, { reach, rounds }) : pairs;
   const builder = new InteractionBuilder(wireCount);
   interactions.forEach((step, i) => {
-    if (step.kind === InteractionKind.ccz) appendToffoli(builder, step, plans[i] ?? PLAIN_PLAN);
-    else builder.append(step);
+    if (step.kind !== InteractionKind.ccz) builder.append(step);
+    else appendToffoli(builder, step.wires, formToffoli(step, plans[i] ?? PLAIN_PLAN));
   });
   return builder.finishReplacing(circuit);
 }

@@ -1,29 +1,16 @@
 import { addAngles, type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
-import { compareAxes } from '../interaction/axis.ts';
 import { type Interaction, InteractionKind } from '../interaction/interaction.ts';
-import { arePerpendicular, crossProduct, dotProduct, perpendicularTo } from './bloch-vector.ts';
-import { placeOfWire } from './commutation.ts';
+import { crossProduct, dotProduct } from './bloch-vector.ts';
 import type { RegionGrowth } from './region.ts';
+import {
+  roleAlong,
+  type WireBasis,
+  type WireBasisChoice,
+  type WireBasisChoices,
+  type WireRole,
+} from './wire-basis.ts';
 
 const QUARTER = Math.PI / 4;
-/** How many steps of a wire decide which of its axes shall be Z. */
-const LOOK_AHEAD = 16;
-
-/** Three perpendicular axes, right-handed. */
-export interface WireBasis {
-  readonly z: Float64Array;
-  readonly x: Float64Array;
-}
-
-/** What a step is on one wire: along Z, or across it and then of the class of cx. */
-type Role = 'along' | 'across' | null;
-
-/** Where a step stands on each of its wires. */
-export interface WireTimeline {
-  /** The steps of a wire, in order. */
-  readonly steps: readonly Interaction[];
-  readonly placeOf: ReadonlyMap<Interaction, number>;
-}
 
 /**
  * Takes in steps that are phases of parities and cx in some basis of each wire: cores along both Z axes, and cores of the class
@@ -39,73 +26,61 @@ export class PhaseGrowth implements RegionGrowth {
   readonly rows: number[] = [];
   /** Angle of `exp(i angle Z...Z)` for each parity, by mask. */
   readonly angles = new Map<number, ParameterValue>();
-  readonly #timelines: readonly WireTimeline[];
+  readonly #choices: WireBasisChoices;
   readonly #mostWires: number;
 
   /** @param mostWires at most {@link MOST_NETWORK_WIRES}. */
-  constructor(timelines: readonly WireTimeline[], mostWires: number) {
-    this.#timelines = timelines;
+  constructor(choices: WireBasisChoices, mostWires: number) {
+    this.#choices = choices;
     this.#mostWires = mostWires;
   }
 
   accepts(step: Interaction): boolean {
     if (step.kind !== InteractionKind.core) return false;
-    const places = step.wires.map((wire) => this.wires.indexOf(wire));
-    const added = places.filter((place) => place < 0).length;
+    const a = this.wires.indexOf(step.wires[0]!);
+    const b = this.wires.indexOf(step.wires[1]!);
+    const added = (a < 0 ? 1 : 0) + (b < 0 ? 1 : 0);
     if (this.wires.length + added > this.#mostWires) return false;
     if (added === 2 && this.wires.length > 0) return false;
-    const known = places.map((place, k) => (place < 0 ? null : roleIn(this.current[place]!, step, k)));
-    if (places.some((place, k) => place >= 0 && known[k] === null)) return false;
-    if (known[0] === 'across' && known[1] === 'across') return false;
-    if (added > 0) this.#join(step, known);
+    const roleA = a < 0 ? null : roleAlong(this.current[a]!.z, step, 0);
+    if (a >= 0 && roleA === null) return false;
+    const roleB = b < 0 ? null : roleAlong(this.current[b]!.z, step, 1);
+    if ((b >= 0 && roleB === null) || (roleA === 'across' && roleB === 'across')) return false;
+    if (added > 0) this.#join(step, [roleA, roleB]);
     this.#apply(step);
     return true;
   }
 
   /** Takes in new wires, in the bases in which the most steps fit. */
-  #join(step: Interaction, known: readonly Role[]): void {
-    let best: { readonly bases: readonly (WireBasis | null)[]; readonly worth: number } | null = null;
+  #join(step: Interaction, known: readonly (WireRole | null)[]): void {
+    let best: readonly (WireBasisChoice | null)[] = [];
+    let most = -1;
     for (const roles of ROLES) {
-      const fits = known.every((role, k) => role === null || role === roles[k]);
-      if (!fits || (roles.includes('across') && step.cost !== 1)) continue;
-      const choices = roles.map((role, k) => (known[k] === null ? this.#bestBasis(step, k, role) : null));
-      const worth = choices.reduce((sum, choice) => sum + (choice?.fitting ?? 0), 0);
-      if (best === null || worth > best.worth) {
-        best = { bases: choices.map((choice) => choice?.basis ?? null), worth };
-      }
+      if (known.some((role, k) => role !== null && role !== roles[k])) continue;
+      if (step.cost !== 1 && roles.includes('across')) continue;
+      const choices = roles.map((role, k) =>
+        known[k] === null ? this.#choices.choose(step, k, role) : null,
+      );
+      const fitting = choices.reduce((sum, choice) => sum + (choice?.fitting ?? 0), 0);
+      if (fitting > most) [best, most] = [choices, fitting];
     }
-    best!.bases.forEach((basis, k) => {
-      if (basis === null) return;
+    best.forEach((choice, k) => {
+      if (choice === null) return;
       this.rows.push(1 << this.wires.length);
       this.wires.push(step.wires[k]!);
-      this.initial.push(basis);
-      this.current.push(basis);
+      this.initial.push(choice.basis);
+      this.current.push(choice.basis);
     });
-  }
-
-  #bestBasis(step: Interaction, k: number, role: Exclude<Role, null>): Choice {
-    const axis = step.axes.slice(3 * k, 3 * k + 3);
-    const wire = step.wires[k]!;
-    const { steps, placeOf } = this.#timelines[wire]!;
-    const place = placeOf.get(step)!;
-    if (role === 'along') {
-      return { basis: basisOf(axis), fitting: countFitting(steps, place, wire, axis) };
-    }
-    let best: Choice | null = null;
-    for (const z of perpendicularCandidates(steps, place, wire, axis)) {
-      const fitting = countFitting(steps, place, wire, z);
-      if (best === null || fitting > best.fitting) best = { basis: basisOf(z), fitting };
-    }
-    return best!;
   }
 
   #apply(step: Interaction): void {
     const [a, b] = step.wires.map((wire) => this.wires.indexOf(wire)) as [number, number];
-    const roles = [roleIn(this.current[a]!, step, 0), roleIn(this.current[b]!, step, 1)];
-    if (roles[0] === 'along' && roles[1] === 'along') {
+    const isAcrossA = roleAlong(this.current[a]!.z, step, 0) === 'across';
+    const isAcrossB = roleAlong(this.current[b]!.z, step, 1) === 'across';
+    if (!isAcrossA && !isAcrossB) {
       const sign = this.#signAlong(step, 0, a) * this.#signAlong(step, 1, b);
       this.#addPhase(this.rows[a]! ^ this.rows[b]!, scaleAngle(step.angle, sign));
-    } else if (roles[0] === 'along') this.#applyCx(step, a, 0, b, 1);
+    } else if (isAcrossB) this.#applyCx(step, a, 0, b, 1);
     else this.#applyCx(step, b, 1, a, 0);
   }
 
@@ -135,69 +110,11 @@ export class PhaseGrowth implements RegionGrowth {
   }
 }
 
-const ROLES: readonly (readonly ['along' | 'across', 'along' | 'across'])[] = [
+const ROLES: readonly (readonly [WireRole, WireRole])[] = [
   ['along', 'along'],
   ['along', 'across'],
   ['across', 'along'],
 ];
-
-interface Choice {
-  readonly basis: WireBasis;
-  /** How many of the next steps on the wire fit in. */
-  readonly fitting: number;
-}
-
-function basisOf(z: Float64Array): WireBasis {
-  return { z, x: perpendicularTo(z) };
-}
-
-function roleIn(basis: WireBasis, step: Interaction, k: number): Role {
-  return roleAlong(basis.z, step, k);
-}
-
-function roleAlong(z: Float64Array, step: Interaction, k: number): Role {
-  if (compareAxes(z, 0, step.axes, 3 * k) !== 0) return 'along';
-  return step.cost === 1 && arePerpendicular(z, 0, step.axes, 3 * k) ? 'across' : null;
-}
-
-function countFitting(
-  steps: readonly Interaction[],
-  place: number,
-  wire: number,
-  axis: Float64Array,
-): number {
-  let z = axis;
-  const end = Math.min(steps.length, place + LOOK_AHEAD);
-  for (let i = place; i < end; i++) {
-    const step = steps[i]!;
-    if (step.kind !== InteractionKind.core) return i - place;
-    const k = placeOfWire(step, wire);
-    const role = roleAlong(z, step, k);
-    if (role === null) return i - place;
-    if (role === 'across') z = crossProduct(step.axes.subarray(3 * k, 3 * k + 3), z);
-  }
-  return end - place;
-}
-
-/** Axes across a wire's first one along or across which the next different one may be. */
-function perpendicularCandidates(
-  steps: readonly Interaction[],
-  place: number,
-  wire: number,
-  axis: Float64Array,
-): Float64Array[] {
-  for (let i = place + 1; i < Math.min(steps.length, place + LOOK_AHEAD); i++) {
-    const step = steps[i]!;
-    if (step.kind !== InteractionKind.core) break;
-    const k = placeOfWire(step, wire);
-    if (compareAxes(axis, 0, step.axes, 3 * k) !== 0) continue;
-    const across = crossProduct(axis, step.axes.subarray(3 * k, 3 * k + 3));
-    const length = Math.sqrt(dotProduct(across, 0, across, 0));
-    const first = across.map((value) => value / length);
-    return [first, crossProduct(axis, first)];
-  }
-  return [perpendicularTo(axis)];
-}
 
 /** A vector turned by a quarter about an axis, right-handed where `sign` is 1. */
 function quarterTurn(vector: Float64Array, axis: Float64Array, sign: number): Float64Array {

@@ -4,16 +4,16 @@ import type { InteractionBuilder } from '../interaction/interaction-builder.ts';
 import { coreCost } from '../interaction/two-qubit-class.ts';
 import { rotationBetween } from './bloch-vector.ts';
 import { appendPermutation } from './clifford-regions.ts';
-import { stepsOnWires } from './commutation.ts';
 import {
   type ParityNetwork,
   type ParityProblem,
   type ParityWeights,
   searchParityNetwork,
 } from './parity-network.ts';
-import { PhaseGrowth, type WireTimeline } from './phase-growth.ts';
+import { PhaseGrowth } from './phase-growth.ts';
 import { type Replacement, rewriteBestRegions } from './region.ts';
 import { costOfReplacement, regionCost } from './region-cost.ts';
+import { WireBasisChoices } from './wire-basis.ts';
 
 /** Regions with fewer parities than this are left to merging. */
 const LEAST_TERMS = 4;
@@ -38,13 +38,10 @@ export function resynthesizePhaseRegions(
   circuit: InteractionCircuit,
   search: ParitySearch,
 ): InteractionCircuit {
-  const timelines: WireTimeline[] = stepsOnWires(circuit.wireCount, circuit.interactions).map((positions) => {
-    const steps = positions.map((position) => circuit.interactions[position]!);
-    return { steps, placeOf: new Map(steps.map((step, place) => [step, place])) };
-  });
+  const choices = new WireBasisChoices(circuit.wireCount, circuit.interactions);
   return rewriteBestRegions(circuit, {
     isSeed: (step) => step.kind === InteractionKind.core,
-    grow: () => new PhaseGrowth(timelines, search.mostWires),
+    grow: () => new PhaseGrowth(choices, search.mostWires),
     promise: (inside, growth) => promiseOf(inside, growth as PhaseGrowth),
     improve: (inside, growth) => improve(inside, growth as PhaseGrowth, search),
   });

@@ -1,5 +1,6 @@
-import type { Interaction } from '../interaction/interaction.ts';
-import type { InteractionBuilder } from '../interaction/interaction-builder.ts';
+import { Circuit } from '../../circuit/circuit.ts';
+import type { Interaction, InteractionCircuit } from '../interaction/interaction.ts';
+import { InteractionBuilder } from '../interaction/interaction-builder.ts';
 import { crossProduct, perpendicularTo } from './bloch-vector.ts';
 
 /** A place among the three wires of a ccz. */
@@ -66,9 +67,13 @@ export function thirdPlace(a: Place, b: Place): Place {
   return (3 - a - b) as Place;
 }
 
-/** Appends the cores that a plan makes of a ccz. */
-export function appendToffoli(builder: InteractionBuilder, step: Interaction, plan: ToffoliPlan): void {
-  const network = new ToffoliNetwork(builder, step);
+/** What a plan makes of a ccz: cores on its places, then one-qubit gates. */
+export type ToffoliForm = Pick<InteractionCircuit, 'interactions' | 'frames'>;
+
+/** The form that a plan gives to a ccz with the axes of a step, whatever its wires. */
+export function formToffoli(step: Interaction, plan: ToffoliPlan): ToffoliForm {
+  const builder = new InteractionBuilder(3);
+  const network = new ToffoliNetwork(builder, step.axes);
   switch (plan.kind) {
     case 'margolus':
       network.margolus(plan);
@@ -83,25 +88,40 @@ export function appendToffoli(builder: InteractionBuilder, step: Interaction, pl
       if (!plan.pairFirst) network.interaction(plan.first, second, plan.inverse);
     }
   }
+  return builder.finish(new Circuit(3));
 }
 
-/** Writes gates on the wires of one ccz, in terms of its axes. */
+/** Appends a ccz in a form, on its wires. */
+export function appendToffoli(
+  builder: InteractionBuilder,
+  wires: readonly number[],
+  { interactions, frames }: ToffoliForm,
+): void {
+  for (const { wires: places, axes, angle } of interactions) {
+    builder.core(wires[places[0]!]!, wires[places[1]!]!, axes, angle);
+  }
+  frames.forEach((frame, place) => {
+    builder.rotateBy(wires[place]!, frame);
+  });
+}
+
+/** Writes gates on the places of one ccz, in terms of its axes. */
 class ToffoliNetwork {
   readonly #builder: InteractionBuilder;
-  readonly #step: Interaction;
+  readonly #axes: Float64Array;
 
-  constructor(builder: InteractionBuilder, step: Interaction) {
+  constructor(builder: InteractionBuilder, axes: Float64Array) {
     this.#builder = builder;
-    this.#step = step;
+    this.#axes = axes;
   }
 
   #axis(place: Place): Float64Array {
-    return this.#step.axes.subarray(3 * place, 3 * place + 3);
+    return this.#axes.subarray(3 * place, 3 * place + 3);
   }
 
   /** `exp(-i angle/2 n.sigma)` about the axis of the ccz, which for z is the phase `angle` on |1> up to a global one. */
   #turn(place: Place, axis: Float64Array, angle: number): void {
-    this.#builder.rotateAbout(this.#step.wires[place]!, axis, -angle / 2);
+    this.#builder.rotateAbout(place, axis, -angle / 2);
   }
 
   /** A half turn of the target about an axis where the control points against its own; for z and x a cx. */
@@ -111,7 +131,7 @@ class ToffoliNetwork {
     axes.set(targetAxis, 3);
     this.#turn(control, this.#axis(control), Math.PI / 2);
     this.#turn(target, targetAxis, Math.PI / 2);
-    this.#builder.core(this.#step.wires[control]!, this.#step.wires[target]!, axes, QUARTER);
+    this.#builder.core(control, target, axes, QUARTER);
   }
 
   /** `exp(i pi/8 n.sigma (x) m.sigma)`, or its inverse: a controlled quarter phase up to phases of either wire. */
@@ -119,7 +139,7 @@ class ToffoliNetwork {
     const axes = new Float64Array(6);
     axes.set(this.#axis(a));
     axes.set(this.#axis(b), 3);
-    this.#builder.core(this.#step.wires[a]!, this.#step.wires[b]!, axes, inverse ? -EIGHTH : EIGHTH);
+    this.#builder.core(a, b, axes, inverse ? -EIGHTH : EIGHTH);
   }
 
   /**
