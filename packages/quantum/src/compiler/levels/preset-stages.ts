@@ -4,7 +4,7 @@ import { vf2Layout, vf2PostLayout } from '../layout/vf2-layout.ts';
 import { liftToffolisPass } from '../optimizer/lift-toffolis.ts';
 import { forAllToAll, quickOptimizer, thoroughOptimizer } from '../optimizer/optimizer-settings.ts';
 import type { Pass } from '../pass.ts';
-import { cheapestOf, type PassStep, type Stages, untilUnchanged } from '../pass-manager.ts';
+import { cheapestOf, type PassStep, type Stages } from '../pass-manager.ts';
 import { commutativeCancellation } from '../passes/commutative-cancellation.ts';
 import { gateDirection } from '../passes/gate-direction.ts';
 import { inverseCancellation } from '../passes/inverse-cancellation.ts';
@@ -110,7 +110,8 @@ function stagesOfInteractions(level: 2 | 3, target: Target, options: PresetOptio
     routing: level === 2 ? attempt(2) : [cheapestOf([attempt(2), attempt(3)])],
     translation: [synthesizeBlocks(), translateToBasis()],
     optimization: [
-      untilUnchanged([optimizeOneQubitGates(), commutativeCancellation()], 3),
+      commutativeCancellation(),
+      optimizeOneQubitGates(),
       vf2PostLayout(),
       ...directionsOf(target),
     ],
