@@ -64,4 +64,22 @@ describe('collectInteractions', () => {
       { seed: 3, numRuns: 40 },
     );
   });
+
+  it('needs two gates for two free angles on a pair, and three for three', () => {
+    const [x, y, z] = ['x', 'y', 'z'].map((name) => parameter(name)) as [never, never, never];
+    const start = () => new Circuit(3).u(0.3, 0.4, 0.5, 0).u(1.3, 0.2, 0.5, 1).u(1, 2, 3, 2);
+    const cases = [
+      [start().rxx(x, 0, 1).ryy(y, 1, 0), 2],
+      [start().rzz(x, 0, 1).ryy(y, 1, 0).rxx(z, 0, 1), 3],
+      [start().rzx(x, 0, 1).rxx(y, 2, 0).rxx(0.3, 0, 1).ryy(z, 0, 1), 8],
+      [start().rzx(x, 0, 1).rzx(y, 1, 0).ryy(0.4, 0, 1).cx(1, 2).rzz(y, 1, 2).rxx(y, 1, 2), 6],
+    ] as const;
+    for (const [circuit, count] of cases) {
+      const merged = mergeInteractions(collectInteractions(circuit), { physical: false });
+      expect(countPairs(synthesizeInteractions(merged, { entangler: 'cx' }))).toBeLessThanOrEqual(count);
+      for (const entangler of ENTANGLERS) {
+        expect(synthesisError(circuit, merged, entangler)).toBeLessThan(TOLERANCE);
+      }
+    }
+  });
 });

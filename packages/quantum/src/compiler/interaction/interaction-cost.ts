@@ -7,7 +7,10 @@ import { coreCost, TwoQubitClass } from './two-qubit-class.ts';
 const CCZ_COST = 6;
 const SWAP_COST = 3;
 
-/** How many cx a circuit needs: the sum of its steps' costs, six for each ccz. Fences cost nothing, whatever they hold. */
+/**
+ * How many cx a circuit needs at most: the sum of its steps' costs, six for each ccz. Fences cost nothing, whatever they hold. Only
+ * groups of cores with free angles on one pair take less.
+ */
 export function interactionCost({ interactions }: Pick<InteractionCircuit, 'interactions'>): number {
   let cost = 0;
   for (const step of interactions) cost += step.kind === InteractionKind.ccz ? CCZ_COST : step.cost;

@@ -1,6 +1,12 @@
 import type { Circuit } from '../../circuit/circuit.ts';
-import type { ParameterValue } from '../../circuit/parameter.ts';
-import { inverseRotation, rotationAbout, rotationOfMatrix } from '../translation/rotation.ts';
+import { type ParameterValue, scaleAngle, shiftAngle } from '../../circuit/parameter.ts';
+import {
+  followedBy,
+  inverseRotation,
+  type Rotation,
+  rotationAbout,
+  rotationOfMatrix,
+} from '../translation/rotation.ts';
 import {
   cross,
   type Direction,
@@ -8,10 +14,12 @@ import {
   perpendicularTo,
   rotationBetween,
 } from './entangler-writer.ts';
+import { findFreeCoreGroup } from './free-core-group.ts';
 import { type Interaction, type InteractionCircuit, InteractionKind } from './interaction.ts';
 import { exchangeWires, followWithSwap } from './matrix4.ts';
 import { coreCost, type Entangler, TwoQubitClass } from './two-qubit-class.ts';
 import { weylDecomposition } from './weyl-decomposition.ts';
+import { rotateAxisBack } from './wire-frames.ts';
 
 export type { Entangler } from './two-qubit-class.ts';
 
@@ -19,6 +27,7 @@ const X: Direction = [1, 0, 0];
 const Y: Direction = [0, 1, 0];
 const Z: Direction = [0, 0, 1];
 const HALF_PI = Math.PI / 2;
+const QUARTER_PI = Math.PI / 4;
 const QUARTER_X = rotationAbout('x', HALF_PI);
 const QUARTER_Z = rotationAbout('z', HALF_PI);
 const BACK_Z = rotationAbout('z', -HALF_PI);
@@ -44,7 +53,15 @@ export function synthesizeInteractions(
 ): Circuit {
   const writer = new EntanglerWriter(circuit.wireCount, entangler, circuit.classical);
   const synthesizer = new StepSynthesizer(writer, entangler);
-  for (const step of circuit.interactions) synthesizer.write(step);
+  const { interactions } = circuit;
+  const written = new Uint8Array(interactions.length);
+  interactions.forEach((step, i) => {
+    if (written[i] === 1) return;
+    const group = findFreeCoreGroup(interactions, i);
+    for (const member of group) written[member] = 1;
+    if (group.length === 1) synthesizer.write(step);
+    else synthesizer.writeGroup(group.map((member) => interactions[member]!));
+  });
   circuit.frames.forEach((frame, wire) => {
     writer.rotate(wire, rotationOfMatrix(frame));
   });
@@ -81,6 +98,33 @@ class StepSynthesizer {
         });
         this.#writer.fence(step.instruction!, wires);
     }
+  }
+
+  /** Two or three cores on one pair whose axes are perpendicular: `exp(i (x XX + y YY + z ZZ))` with both wires turned. */
+  writeGroup(steps: readonly Interaction[]): void {
+    const [first, second, third] = steps as readonly [Interaction, Interaction, Interaction?];
+    const writer = this.#writer;
+    if (this.#entangler === 'rzz') {
+      for (const step of steps) this.write(step);
+      return;
+    }
+    const [a, b] = [first.wires[0]!, first.wires[1]!];
+    const axes = [a, b].map((wire) => steps.map((step) => axisOn(step, wire)));
+    const frames = axes.map(([x, y]) => frameOf(x!, y!));
+    writer.rotate(a, frames[0]!);
+    writer.rotate(b, frames[1]!);
+    if (third === undefined) this.#two(a, b, first.angle, second.angle);
+    else {
+      // In both frames the third axis is Z or against it.
+      const sign = axes.reduce((product, [x, y, z]) => product * Math.sign(dot(cross(x!, y!), z!)), 1);
+      const z = scaleAngle(third.angle, sign);
+      if (this.#entangler === 'iswap') {
+        this.#two(a, b, first.angle, second.angle);
+        this.#core(a, b, Z, Z, z);
+      } else this.#three(a, b, first.angle, second.angle, z);
+    }
+    writer.rotate(a, inverseRotation(frames[0]!));
+    writer.rotate(b, inverseRotation(frames[1]!));
   }
 
   #core(a: number, b: number, n: Direction, m: Direction, angle: ParameterValue): void {
@@ -131,22 +175,22 @@ class StepSynthesizer {
   }
 
   /** `exp(i (x XX + y YY))`: between two entanglers about Y (x) X both terms are one-qubit rotations. */
-  #two(a: number, b: number, x: number, y: number): void {
+  #two(a: number, b: number, x: ParameterValue, y: ParameterValue): void {
     this.#writer.entangle(a, b, Y, X);
     this.#writer.turn(a, Z, x);
-    this.#writer.turn(b, Z, -y);
+    this.#writer.turn(b, Z, scaleAngle(y, -1));
     this.#writer.entangle(a, b, Y, X, -1);
   }
 
   /** `exp(i (x XX + y YY + z ZZ))` by three (Vatan, Williams, Phys. Rev. A 69 (2004) 032315). */
-  #three(a: number, b: number, x: number, y: number, z: number): void {
+  #three(a: number, b: number, x: ParameterValue, y: ParameterValue, z: ParameterValue): void {
     const writer = this.#writer;
     writer.rotate(b, QUARTER_Z);
     this.#controlledNot(b, a);
-    writer.rotate(a, rotationAbout('z', HALF_PI - 2 * z));
-    writer.rotate(b, rotationAbout('y', HALF_PI - 2 * x));
+    writer.turn(a, Z, shiftAngle(z, -QUARTER_PI));
+    writer.turn(b, Y, shiftAngle(x, -QUARTER_PI));
     this.#controlledNot(a, b);
-    writer.rotate(b, rotationAbout('y', 2 * y - HALF_PI));
+    writer.turn(b, Y, shiftAngle(scaleAngle(y, -1), QUARTER_PI));
     this.#controlledNot(b, a);
     writer.rotate(a, BACK_Z);
   }
@@ -192,6 +236,20 @@ const CCZ_STEPS: readonly (readonly [wire: number, eighths: number, control: num
   [1, -1, 0],
   [0, 1, null],
 ];
+
+function axisOn(step: Interaction, wire: number): Direction {
+  return directionAt(step.axes, step.wires[0] === wire ? 0 : 3);
+}
+
+const dot = (a: Direction, b: Direction) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+
+/** The rotation that takes two perpendicular directions to X and Y. */
+function frameOf(x: Direction, y: Direction): Rotation {
+  const toX = rotationBetween(x, X);
+  const turned = Float64Array.from(y);
+  rotateAxisBack(turned, 0, toX.w, -toX.x, -toX.y, -toX.z);
+  return followedBy(toX, rotationAbout('x', -Math.atan2(turned[2]!, turned[1]!)));
+}
 
 function directionAt(axes: Float64Array, at: number): Direction {
   return [axes[at]!, axes[at + 1]!, axes[at + 2]!];
