@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileFormatError, InvalidArgumentError, Random, UnsupportedError } from '@qedge/core';
-import { Circuit, type Instruction, type OpenQasmOptions, parameter, parseOpenQasm } from '@qedge/quantum';
+import {
+  Circuit,
+  createReferenceSimulator,
+  formatOpenQasm3,
+  type Instruction,
+  type OpenQasmOptions,
+  parameter,
+  parseOpenQasm,
+} from '@qedge/quantum';
 import { describe, expect, it } from 'vitest';
 import { largestDifference, runDynamicCircuit } from './run-dynamic-circuit.ts';
 import { sharedDirectory } from './shared-data.ts';
@@ -460,6 +468,33 @@ describe.skipIf(reference === null)('reference programs, run', () => {
         resolve: (path) => (path === 'stdgates.inc' ? library : undefined),
       });
       expect(largestDifference(own.toMatrix(), official.toMatrix()), name).toBeLessThan(1e-12);
+    }
+  });
+});
+
+describe('bits of subroutines', () => {
+  const program = `OPENQASM 3.0; include "stdgates.inc";
+    qubit[2] q; bit[1] first;
+    def flip(qubit p) -> bit { bit[2] own; own[1] = measure p; if (own[1] == 1) { x p; } return own[1]; }
+    x q[0]; first[0] = flip(q[0]);
+    bit[1] second; second[0] = flip(q[1]);
+    { bit inner; inner = measure q[1]; }`;
+
+  it('are left out of counts, also after writing and reading', async () => {
+    using simulator = createReferenceSimulator();
+    const circuit = parseOpenQasm(program);
+    expect(circuit.classicalRegisters.filter(({ isLocal }) => !isLocal).map(({ name }) => name)).toEqual([
+      'first',
+      'second',
+    ]);
+    for (const each of [
+      circuit,
+      parseOpenQasm(formatOpenQasm3(circuit)),
+      Circuit.fromJSON(circuit.toJSON()),
+    ]) {
+      expect(each.clbitCount).toBeGreaterThan(2);
+      expect((await simulator.sample(each, 5)).counts).toEqual({ '01': 5 });
+      expect((await simulator.sample(each, 0)).bitCount).toBe(2);
     }
   });
 });

@@ -97,6 +97,11 @@ describe('parseOpenQasmSyntax', () => {
     ]);
   });
 
+  it('counts a level for each scope of a switch', () => {
+    const nested = `${'switch (a) { case 1 { '.repeat(190)}x q;${'} }'.repeat(190)}`;
+    expect(parseOpenQasmSyntax(nested, 3).statements).toHaveLength(1);
+  });
+
   it.each([
     ['qubit q;\n  h q', 2, 6, /expected ";", got the end of the program\n2 \|\s+h q\n\s+\^$/],
     ['/* never closed', 1, 1, /comment closed by "\*\/"/],

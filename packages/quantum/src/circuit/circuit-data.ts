@@ -78,8 +78,8 @@ export function decodeCircuit(data: CircuitData, make: MakeCircuit, depth = 0): 
     circuit.nameQubits(name, start, size);
   }
   for (const register of listOf(data.classicalRegisters ?? [], 'The registers')) {
-    const { name, start, size } = recordOf(register, 'A register');
-    circuit.nameClbits(name, start, size);
+    const { name, start, size, isLocal } = recordOf(register, 'A register');
+    circuit.nameClbits(name, start, size, isLocal === true);
   }
   for (const variable of listOf(data.variables ?? [], 'The variables')) {
     circuit.declare(decodeValue(variable, make, depth + 1) as ClassicalVariable);

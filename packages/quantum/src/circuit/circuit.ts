@@ -158,9 +158,9 @@ export class Circuit extends InstructionBuilder {
     return register;
   }
 
-  /** Names classical bits `start..start + size - 1`. */
-  nameClbits(name: string, start: number, size: number): Register {
-    const register = checkRegister(this.#taken, { name, start, size }, this.#clbitCount);
+  /** Names classical bits `start..start + size - 1`. @param isLocal true for bits that samples leave out. */
+  nameClbits(name: string, start: number, size: number, isLocal = false): Register {
+    const register = checkRegister(this.#taken, { name, start, size, isLocal }, this.#clbitCount);
     this.#classicalRegisters.push(register);
     this.#taken.add(name);
     return register;

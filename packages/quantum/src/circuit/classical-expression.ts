@@ -107,6 +107,8 @@ export interface Register {
   readonly name: string;
   readonly start: number;
   readonly size: number;
+  /** True for classical bits that a program uses for itself: samples leave them out. */
+  readonly isLocal?: boolean;
 }
 
 /** A classical variable of a circuit, without an initial value 0 or false. */

@@ -25,7 +25,7 @@ export function checkName(taken: ReadonlySet<string>, name: string): void {
 /** Checks a register against the bits that there are. @throws InvalidArgumentError when it does not fit. */
 export function checkRegister(
   taken: ReadonlySet<string>,
-  { name, start, size }: Register,
+  { name, start, size, isLocal = false }: Register,
   count: number,
 ): Register {
   checkName(taken, name);
@@ -36,5 +36,5 @@ export function checkRegister(
       actual: { start, size },
     });
   }
-  return { name, start, size };
+  return isLocal ? { name, start, size, isLocal } : { name, start, size };
 }

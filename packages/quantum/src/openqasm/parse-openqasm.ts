@@ -33,7 +33,9 @@ export interface OpenQasmOptions {
  *
  * In the argument of `pow` integers are divided as real numbers, so that `pow(1/2)` is the square root. Integers without a width have 64 bits; angles without one are radians in float64; variables begin at 0. `box` becomes barriers.
  * Refused by name: `extern` calls, pragmas, calibrations, complex numbers, `stretch`, `durationof`, arrays of outcomes, and
- * `return` and `end` that depend on outcomes. Annotations are skipped, except `@qedge.parameter` (see {@link formatOpenQasm3}).
+ * `return` and `end` that depend on outcomes. Annotations are skipped, except `@qedge.parameter` and `@qedge.local` (see {@link formatOpenQasm3}).
+ *
+ * Bits of subroutines and blocks are classical bits of the circuit too, which samples leave out.
  *
  * @throws FileFormatError for a text that is no program, and UnsupportedError for what is refused; both with `facts.line` and
  *   `facts.column` (from 1), `facts.file` in an included file, and the line with a caret in the message.

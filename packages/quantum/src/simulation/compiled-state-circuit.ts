@@ -165,7 +165,10 @@ export class CompiledStateCircuit implements CompiledCircuit {
     throwIfCancelled(options.signal, 'Sampling');
     const layout = this.#sampledLayout(options.initial);
     const bitCount = layout.measures ? this.clbitCount : this.qubitCount;
-    if (shots === 0) return Sample.fromOutcomes(bitCount, new Uint32Array(0), new Uint32Array(0));
+    const output = layout.measures ? this.#outputBits() : null;
+    if (shots === 0) {
+      return Sample.fromOutcomes(output?.length ?? bitCount, new Uint32Array(0), new Uint32Array(0));
+    }
     const parts: SamplePart[] = [];
     const random = new Random(options.seed ?? 0);
     const live = layout.measures ? liveAfter(layout) : null;
@@ -187,7 +190,18 @@ export class CompiledStateCircuit implements CompiledCircuit {
     } finally {
       steps.return();
     }
-    return joinParts(bitCount, parts);
+    const sample = joinParts(bitCount, parts);
+    return output === null ? sample : sample.marginal(output);
+  }
+
+  /** The classical bits that are no program's own affair; null where all are. */
+  #outputBits(): number[] | null {
+    const local = new Set<number>();
+    for (const { start, size, isLocal } of this.#circuit.classicalRegisters) {
+      if (isLocal) for (let bit = start; bit < start + size; bit++) local.add(bit);
+    }
+    if (local.size === 0) return null;
+    return Array.from({ length: this.clbitCount }, (_, bit) => bit).filter((bit) => !local.has(bit));
   }
 
   expectation(observable: PauliSum, options?: RunOptions): number;

@@ -97,7 +97,7 @@ export interface CompiledCircuit extends Disposable {
    */
   runBatch(parameters: Float64Array, visit: (state: QuantumState, index: number) => void): void;
   /**
-   * Outcomes of `shots` runs: of the classical bits when the circuit measures, else of all qubits. Circuits that measure at the end only
+   * Outcomes of `shots` runs: of the classical bits when the circuit measures (without those of local registers), else of all qubits. Circuits that measure at the end only
    * run once; others once for each sequence of outcomes that occurs.
    */
   sample(shots: number, options?: SampleOptions): Promise<Sample>;

@@ -8,7 +8,8 @@ export function buildCircuit(analysis: Analysis): Circuit {
   const { storages, quantumRegisters, hardwareQubits, output } = analysis;
   const circuit = new Circuit(hardwareQubits?.count ?? analysis.qubitCount, storages.clbitCount);
   for (const { name, start, size } of quantumRegisters) circuit.nameQubits(name, start, size);
-  for (const { name, start, size } of storages.classicalRegisters) circuit.nameClbits(name, start, size);
+  for (const { name, start, size, isLocal } of storages.classicalRegisters)
+    circuit.nameClbits(name, start, size, isLocal);
   for (const variable of storages.variables) circuit.declare(variable);
   append(circuit, output);
   return circuit;

@@ -1,6 +1,6 @@
 import type { ClassicalType } from '../../circuit/classical-expression.ts';
 import { ParameterExpression } from '../../circuit/parameter.ts';
-import type { Expression, StatementOf } from '../syntax/syntax-tree.ts';
+import type { Expression, Statement, StatementOf } from '../syntax/syntax-tree.ts';
 import { type Analysis, MAX_BITS } from './analysis.ts';
 import { evaluateArrayLiteral, zeroArray, zeroOf } from './array.ts';
 import { evaluateRightSide, isTrackedSlot, measureBits, writeBits, writeSlot } from './assign.ts';
@@ -10,6 +10,9 @@ import { nameAndIndices, resolveBits, resolveQubits } from './read-reference.ts'
 import type { Slot, SlotBit } from './slot.ts';
 import { evaluateSize, type ResolvedType, resolveType } from './types.ts';
 import { describeValue, isKnown, type KnownValue, type Value } from './value.ts';
+
+/** Marks a bit register that a circuit uses for itself and samples leave out. */
+export const LOCAL_ANNOTATION = '@qedge.local';
 
 /** Executes `qubit[n] name;`, `qreg name[n];` and their kin. */
 export function declareQubits(
@@ -89,6 +92,7 @@ export function declareVariable(
 ): Slot {
   const known = zeroValue(type) as KnownValue;
   const slot = analysis.storages.createSlot(declaration, name, classicalOf(type), known);
+  slot.isGlobal = analysis.atTop && !isMarkedLocal(declaration);
   if (!isTrackedSlot(slot)) {
     if (analysis.atTop) takePlace(analysis, slot, true);
     else analysis.storages.forget(slot, start);
@@ -123,6 +127,12 @@ function declareBits(
   else if (initial !== null) writeBits(analysis, reference, initial, start);
 }
 
+/** True for a declaration that {@link formatOpenQasm3} marked. */
+function isMarkedLocal(declaration: object): boolean {
+  const { annotations } = declaration as Statement;
+  return annotations?.some(({ keyword }) => keyword === LOCAL_ANNOTATION) ?? false;
+}
+
 function takePlace(analysis: Analysis, slot: Slot, unset: boolean): void {
   analysis.storages.place(slot);
   slot.synced = true;
@@ -147,6 +157,7 @@ export function declareClassicalRegister(
   const bits = Array.from({ length: size }, (_, bit): SlotBit => ({ slot, bit }));
   analysis.declare(name, { kind: 'bits', bits, single: width === null }, start);
   if (analysis.atTop) analysis.globals.push(slot);
+  slot.isGlobal = analysis.atTop;
   takePlace(analysis, slot, true);
 }
 

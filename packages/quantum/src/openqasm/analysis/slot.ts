@@ -13,6 +13,8 @@ export interface Slot {
   known: KnownValue | null;
   /** True when the running program's memory holds the known value. */
   synced: boolean;
+  /** True for a name of the program's outermost scope, whose bits are output. */
+  isGlobal: boolean;
   /** Where the running program keeps it; made when first needed. */
   readonly storage: Storage;
 }

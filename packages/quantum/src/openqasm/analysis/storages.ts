@@ -54,7 +54,7 @@ export class Storages {
       if (!same) storage = { name, type, place: null };
       this.#storages.set(declaration, storage!);
     }
-    const slot = { name, type, known, synced: false, storage: storage! };
+    const slot = { name, type, known, synced: false, isGlobal: false, storage: storage! };
     this.#analysis.slots.push(slot);
     return slot;
   }
@@ -66,7 +66,7 @@ export class Storages {
     const { type } = storage;
     if (type === null) throw new TypeError('arrays and durations are refused before');
     const name = this.uniqueName(storage.name);
-    if (type.kind === 'bit') storage.place = this.#allocateBits(name, type.size);
+    if (type.kind === 'bit') storage.place = this.#allocateBits(name, type.size, !slot.isGlobal);
     else {
       storage.place = { kind: 'variable', name, type };
       this.#initialise(slot, name, type);
@@ -114,12 +114,12 @@ export class Storages {
     });
   }
 
-  #allocateBits(name: string, size: number): NonNullable<Storage['place']> {
+  #allocateBits(name: string, size: number, isLocal: boolean): NonNullable<Storage['place']> {
     const start = this.clbitCount;
     if (start + size > MAX_BITS) {
       this.#analysis.fail(0, `at most ${MAX_BITS} classical bits in all`, String(start + size));
     }
-    this.classicalRegisters.push({ name, start, size });
+    this.classicalRegisters.push(isLocal ? { name, start, size, isLocal } : { name, start, size });
     this.clbitCount += size;
     if (size === 1) return { kind: 'bit', clbit: start };
     return { kind: 'bits', clbits: Array.from({ length: size }, (_, bit) => start + bit) };

@@ -6,6 +6,7 @@ export interface WrittenRegister {
   readonly name: string;
   readonly start: number;
   readonly size: number;
+  readonly isLocal: boolean;
 }
 
 /** How a program calls qubits or classical bits: the circuit's registers, and further ones for bits that have none. */
@@ -20,8 +21,8 @@ export class BitNames {
    */
   constructor(count: number, registers: readonly Register[], fallback: string, names: NameTable) {
     const written: WrittenRegister[] = [];
-    const add = ({ name, start, size }: Register) => {
-      const register = { name: names.choose(name), start, size };
+    const add = ({ name, start, size, isLocal = false }: Register) => {
+      const register = { name: names.choose(name), start, size, isLocal };
       written.push(register);
       for (let bit = start; bit < start + size; bit++) this.#owners[bit] = register;
     };

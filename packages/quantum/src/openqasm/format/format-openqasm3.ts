@@ -1,4 +1,5 @@
 import type { Circuit } from '../../circuit/circuit.ts';
+import { LOCAL_ANNOTATION } from '../analysis/declare.ts';
 import { PARAMETER_ANNOTATION } from '../analysis/input.ts';
 import { GATE_DEFINITIONS } from '../gate-definitions.ts';
 import { BitNames } from './bit-names.ts';
@@ -13,6 +14,7 @@ import { UnitaryWriter } from './unitary-writer.ts';
  * the same meaning back, angles to the last bit; matrices become gates, equal within rounding.
  *
  * Names that the language does not allow are changed; a parameter's own name then stands in an annotation `@qedge.parameter`.
+ * Bits that samples leave out have the annotation `@qedge.local`.
  *
  * @throws UnsupportedError for the functions `abs` and `sign` of parameters, and diagonals on more than 12 qubits.
  */
@@ -35,7 +37,10 @@ export function formatOpenQasm3(circuit: Circuit): string {
     ...[...parameters].flatMap(([name, word]) => inputLines(name, word)),
     ...gateDefinitions(unitaries),
     ...qubits.registers.map(({ name, size }) => `qubit[${size}] ${name};`),
-    ...clbits.registers.map(({ name, size }) => `bit[${size}] ${name};`),
+    ...clbits.registers.flatMap(({ name, size, isLocal }) => [
+      ...(isLocal ? [LOCAL_ANNOTATION] : []),
+      `bit[${size}] ${name};`,
+    ]),
     ...classical.aliases,
     ...declarations,
     ...body,
