@@ -3,6 +3,7 @@ import type { Circuit } from '../circuit/circuit.ts';
 import { type OptimizationLevel, type PresetOptions, presetStages } from './levels/preset-stages.ts';
 import type { Preserved } from './pass.ts';
 import { PassManager, type PassRecord, type Stages } from './pass-manager.ts';
+import { keepCheaperInput, runsUnchanged } from './passes/keep-cheaper-input.ts';
 import { checkTarget, type Target } from './target/target.ts';
 
 /** How a circuit is to be compiled. */
@@ -37,7 +38,7 @@ export interface TranspileResult {
 
 /**
  * Compiles a circuit for a target. Free parameters stay free, barriers, measurements, resets and control flow stay in order. Spare
- * qubits start and end in |0>. The effect is the same up to a global phase and the layouts; {@link verifyEquivalence} checks it.
+ * qubits start and end in |0>. A circuit that runs on the target already never gets more two-qubit gates. The effect is the same up to a global phase and the layouts; {@link verifyEquivalence} checks it.
  *
  * @throws InvalidArgumentError when the circuit does not fit the target, UnsupportedError when its gates cannot be made there,
  *   CancelledError once the signal is aborted.
@@ -58,7 +59,10 @@ export async function transpile(
   }
   const { level = 2, seed = 0, customize = (stages) => stages } = options;
   checkBudget(options);
-  const manager = new PassManager(customize(presetStages(level, target, options)));
+  const stages = presetStages(level, target, options);
+  const last = runsUnchanged(circuit, target) ? [keepCheaperInput(circuit)] : [];
+  const optimization = [...(stages.optimization ?? []), ...last];
+  const manager = new PassManager(customize({ ...stages, optimization }));
   const start = {
     circuit,
     target,
