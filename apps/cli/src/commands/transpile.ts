@@ -25,6 +25,7 @@ import {
   transpile,
   verifyEquivalence,
 } from '@qedge/quantum';
+import { workerThreadTrials } from '@qedge/quantum/node';
 import { type Command, Option } from 'commander';
 import { readCircuit } from '../circuit-input.ts';
 import {
@@ -44,6 +45,7 @@ interface TranspileOptions {
   readonly level: OptimizationLevel;
   readonly seed: number;
   readonly trials?: number;
+  readonly threads: number;
   readonly timeBudget?: number;
   readonly assumeZeroInputs?: boolean;
   readonly onlyMeasuredResults?: boolean;
@@ -72,6 +74,12 @@ export function transpileCommand(): Command {
     )
     .option('--seed <integer>', 'decides every random choice', integerOption(0), 0)
     .option('--trials <n>', 'starting layouts to try (default: what the level says)', integerOption(1))
+    .option(
+      '--threads <n>',
+      'threads for the attempts of levels 2 and 3; the result is the same',
+      integerOption(1, 64),
+      1,
+    )
     .option('--time-budget <ms>', 'settle for the best found after this time', integerOption(0))
     .option(
       '--assume-zero-inputs',
@@ -98,12 +106,14 @@ async function compileFile(
   const circuit = await readCircuit(path);
   const target = await findTarget(options);
   const readMs = performance.now();
+  await using executor = options.threads > 1 ? workerThreadTrials({ threads: options.threads }) : null;
   const result = await transpile(circuit, target, {
     seed: options.seed,
     level: options.level,
     signal: context.signal,
     assumeZeroInputs: options.assumeZeroInputs,
     onlyMeasuredResults: options.onlyMeasuredResults,
+    ...(executor ? { executor } : {}),
     onPass: ({ name }) => context.onProgress({ phase: name, done: 0, total: null }),
     ...(options.trials === undefined ? {} : { trials: options.trials }),
     ...(options.timeBudget === undefined ? {} : { timeBudgetMs: options.timeBudget }),

@@ -1,5 +1,5 @@
 import type { Circuit } from '../../circuit/circuit.ts';
-import { bodiesOf, type Instruction, isControlFlow } from '../../circuit/instruction.ts';
+import { bodiesOf, isControlFlow } from '../../circuit/instruction.ts';
 import { replaceBodies } from '../../circuit/place-instruction.ts';
 import { collectInteractions } from '../interaction/collect-interactions.ts';
 import { mergeInteractions } from '../interaction/merge-interactions.ts';
@@ -10,6 +10,7 @@ import type { PassContext } from '../pass.ts';
 import { append } from '../passes/rewrite-circuit.ts';
 import type { RouteBody } from '../routing/emit-interactions.ts';
 import { routeFrom } from '../routing/route-from.ts';
+import { splitWhereLoopsEnd } from '../routing/split-body.ts';
 import type { CouplingGraph } from '../target/coupling-graph.ts';
 
 /** What bodies of control flow are compiled with. */
@@ -64,28 +65,4 @@ function compileBody(
     });
   }
   return first!;
-}
-
-/** Parts of a body between the instructions that may leave it early: at each of these every qubit has to be at home. */
-function splitWhereLoopsEnd(body: Circuit): Circuit[] {
-  let part = body.emptyCopy();
-  const parts = [part];
-  const begin = () => {
-    part = body.emptyCopy();
-    parts.push(part);
-  };
-  body.forEach((instruction) => {
-    const leaves = mayLeave(instruction);
-    if (leaves) begin();
-    append(part, instruction);
-    if (leaves) begin();
-  });
-  return parts;
-}
-
-/** Whether an instruction may end the loop around it. */
-function mayLeave(instruction: Instruction): boolean {
-  if (instruction.kind === 'break' || instruction.kind === 'continue') return true;
-  if (instruction.kind !== 'if' && instruction.kind !== 'switch') return false;
-  return bodiesOf(instruction).some((body) => body.instructions.some(mayLeave));
 }
