@@ -87,6 +87,38 @@ describe('states of many qubits', () => {
     expect(a.innerProduct(b)[1]).toBeCloseTo(0, 12);
     expect(a.innerProduct(c)).toEqual([0, 0]);
   });
+
+  it('depend on the angles of their own run alone, whatever ran before', async () => {
+    using simulator = await createStateVectorSimulator({ precision: 'f64' });
+    const circuit = new Circuit(5);
+    for (let qubit = 0; qubit < 5; qubit++)
+      circuit.ry(parameter(`a${qubit}`), qubit).rz(parameter('b'), qubit);
+    for (let qubit = 0; qubit < 4; qubit++) circuit.cx(qubit, qubit + 1).ry(parameter('b'), qubit);
+    using compiled = simulator.compile(circuit);
+    const run = (...parameters: number[]) => {
+      using state = compiled.run({ parameters });
+      return state.amplitudes();
+    };
+    // Beyond half a turn bits are stored inverted.
+    const [near, far] = [
+      [0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
+      [3.1, 0.2, 2.9, 0.4, 2.5, 0.6],
+    ] as const;
+    const [first, second] = [run(...near), run(...far)];
+    expect(second).not.toEqual(first);
+    expect([run(...near), run(...near), run(...far), run(...far)]).toEqual([first, first, second, second]);
+    // Evolution begins with what the state has pending, which is another thing each time.
+    using twice = compiled.run({ parameters: far });
+    compiled.evolve(twice, { parameters: far });
+    compiled.evolve(twice, { parameters: far });
+    using reference = createReferenceSimulator();
+    using plain = reference.compile(circuit);
+    using expected = plain.run({ parameters: far });
+    plain.evolve(expected, { parameters: far });
+    plain.evolve(expected, { parameters: far });
+    const [actual, wanted] = [twice.amplitudes(), expected.amplitudes()];
+    for (let i = 0; i < wanted.length; i++) expect(Math.abs(actual[i]! - wanted[i]!)).toBeLessThan(1e-13);
+  });
 });
 
 describe('samples', () => {
