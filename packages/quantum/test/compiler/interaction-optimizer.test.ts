@@ -6,14 +6,15 @@ import { interactionCost } from '../../src/compiler/interaction/interaction-cost
 import { mergeInteractions } from '../../src/compiler/interaction/merge-interactions.ts';
 import { cancelInteractions } from '../../src/compiler/optimizer/cancel-interactions.ts';
 import { simplifyCliffordRegions } from '../../src/compiler/optimizer/clifford-regions.ts';
-import { thoroughOptimizer } from '../../src/compiler/optimizer/optimizer-settings.ts';
+import { forAllToAll, thoroughOptimizer } from '../../src/compiler/optimizer/optimizer-settings.ts';
 import { pairToffolis } from '../../src/compiler/optimizer/pair-toffolis.ts';
 import { resynthesizePhaseRegions } from '../../src/compiler/optimizer/phase-regions.ts';
 import { synthesisError } from './interaction-equivalence.ts';
 import { overlap, randomState, runCircuit, runInteractions } from './interaction-state.ts';
 import { patternCircuit } from './pattern-circuit.ts';
 
-const search = { weightings: thoroughOptimizer.parityWeightings, mostWires: 30 };
+const { parityWeightings: weightings, parityWires: mostWires } = forAllToAll(thoroughOptimizer);
+const search = { weightings, mostWires };
 const merged = (circuit: InteractionCircuit) =>
   interactionCost(mergeInteractions(circuit, { physical: false }));
 const countToffolis = ({ interactions }: InteractionCircuit) =>

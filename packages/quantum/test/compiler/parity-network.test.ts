@@ -1,6 +1,6 @@
 import { Random } from '@qedge/core';
 import { describe, expect, it } from 'vitest';
-import { thoroughOptimizer } from '../../src/compiler/optimizer/optimizer-settings.ts';
+import { forAllToAll, thoroughOptimizer } from '../../src/compiler/optimizer/optimizer-settings.ts';
 import {
   type ParityNetwork,
   type ParityProblem,
@@ -8,7 +8,7 @@ import {
   searchParityNetwork,
 } from '../../src/compiler/optimizer/parity-network.ts';
 
-const weightings = thoroughOptimizer.parityWeightings;
+const weightings = forAllToAll(thoroughOptimizer).parityWeightings;
 const identity = (count: number) => Array.from({ length: count }, (_, i) => 1 << i);
 const problemOf = (
   wireCount: number,

@@ -25,7 +25,7 @@ const WEIGHTINGS: readonly ParityWeights[] = [
 
 /** For little time: level 2. */
 export const quickOptimizer: OptimizerSettings = {
-  toffoliReach: 2,
+  toffoliReach: 1,
   toffoliRounds: 1,
   cliffordBeamWidth: 8,
   parityWeightings: WEIGHTINGS.slice(0, 2),
@@ -38,12 +38,12 @@ export const thoroughOptimizer: OptimizerSettings = {
   toffoliReach: 2,
   toffoliRounds: 2,
   cliffordBeamWidth: 24,
-  parityWeightings: WEIGHTINGS,
+  parityWeightings: WEIGHTINGS.slice(0, 2),
   parityWires: 4,
   regionRounds: 2,
 };
 
 /** Settings for machines that couple every pair of qubits, where networks on many wires cost no routing. */
 export function forAllToAll(settings: OptimizerSettings): OptimizerSettings {
-  return { ...settings, parityWires: MOST_NETWORK_WIRES };
+  return { ...settings, parityWires: MOST_NETWORK_WIRES, parityWeightings: WEIGHTINGS };
 }

@@ -17,6 +17,8 @@ import { WireBasisChoices } from './wire-basis.ts';
 
 /** Regions with fewer parities than this are left to merging. */
 const LEAST_TERMS = 4;
+/** From here on it matters which of the overlapping regions of a QFT are taken. */
+const MANY_WIRES = 8;
 const QUARTER = Math.PI / 4;
 const HALF_PI = Math.PI / 2;
 
@@ -40,6 +42,7 @@ export function resynthesizePhaseRegions(
 ): InteractionCircuit {
   const choices = new WireBasisChoices(circuit.wireCount, circuit.interactions);
   return rewriteBestRegions(circuit, {
+    nested: search.mostWires >= MANY_WIRES,
     isSeed: (step) => step.kind === InteractionKind.core,
     grow: () => new PhaseGrowth(choices, search.mostWires),
     promise: (inside, growth) => promiseOf(inside, growth as PhaseGrowth),

@@ -64,6 +64,8 @@ export function rewriteRegions(circuit: InteractionCircuit, technique: RegionTec
 
 /** Regions may overlap: those that promise the most go first. */
 export interface RankedTechnique extends RegionTechnique {
+  /** Whether regions are also begun at steps inside of regions that began before: slower, and may find greater ones. */
+  readonly nested: boolean;
   /** How many gates a region may lose; 0 where it is not worth trying. */
   promise(inside: readonly Interaction[], growth: RegionGrowth): number;
 }
@@ -112,8 +114,12 @@ class RegionAttempts {
   constructor(entries: readonly Entry[], technique: RankedTechnique) {
     this.#entries = entries;
     this.#technique = technique;
+    const covered = new Set<Interaction>();
     entries.forEach((entry, seed) => {
-      if (isStep(entry) && technique.isSeed(entry)) this.#file(entry, this.#promiseAt(seed).promise);
+      if (!isStep(entry) || !technique.isSeed(entry) || covered.has(entry)) return;
+      const { region, promise } = this.#promiseAt(seed);
+      this.#file(entry, promise);
+      if (!technique.nested) for (const step of region.inside) covered.add(step);
     });
   }
 
