@@ -84,7 +84,7 @@ describe('mergeInteractions', () => {
           expect(interactionCost(again)).toBeLessThanOrEqual(interactionCost(merged));
         },
       ),
-      { seed: 8, numRuns: 150 },
+      { seed: 8, numRuns: 70 },
     );
   });
 
@@ -107,7 +107,7 @@ describe('mergeInteractions', () => {
           );
         },
       ),
-      { seed: 9, numRuns: 150 },
+      { seed: 9, numRuns: 70 },
     );
   });
 
@@ -149,7 +149,7 @@ describe('mergeInteractions', () => {
         const merged = mergeInteractions(collectInteractions(circuit), { physical: false });
         expect(synthesisError(circuit, merged, 'cx')).toBeLessThan(TOLERANCE);
       }),
-      { seed: 10, numRuns: 60 },
+      { seed: 10, numRuns: 25 },
     );
   });
 

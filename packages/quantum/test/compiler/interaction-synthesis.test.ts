@@ -61,7 +61,7 @@ describe('collectInteractions', () => {
           expect(countPairs(gates)).toBe(interactionCost(merged));
         },
       ),
-      { seed: 3, numRuns: 40 },
+      { seed: 3, numRuns: 30 },
     );
   });
 

@@ -20,12 +20,3 @@ export function compareAxes(a: Float64Array, atA: number, b: Float64Array, atB: 
   if (x * x + y * y + z * z > PARALLEL_TOLERANCE * PARALLEL_TOLERANCE) return 0;
   return dot > 0 ? 1 : -1;
 }
-
-/** Makes the vector at `at` a unit vector again: rotations of rotations drift. */
-export function normalizeAxis(axes: Float64Array, at: number): void {
-  const [x, y, z] = [axes[at]!, axes[at + 1]!, axes[at + 2]!];
-  const scale = 1 / Math.sqrt(x * x + y * y + z * z);
-  axes[at] = x * scale;
-  axes[at + 1] = y * scale;
-  axes[at + 2] = z * scale;
-}

@@ -1,10 +1,5 @@
 /** @file One-qubit matrices `[2, 2, 2]`: row-major, real and imaginary parts interleaved. */
 
-/** A new identity. */
-export function identity2(): Float64Array {
-  return Float64Array.of(1, 0, 0, 0, 0, 0, 1, 0);
-}
-
 /** `a b`: the gate `b`, then the gate `a`. */
 export function multiply2(
   a: Float64Array,
@@ -21,9 +16,4 @@ export function multiply2(
     product[row + 3] = xr * bi1 + xi * br1 + yr * bi3 + yi * br3;
   }
   return product;
-}
-
-/** The inverse of a unitary: its conjugate transpose. */
-export function adjoint2(m: Float64Array): Float64Array {
-  return Float64Array.of(m[0]!, -m[1]!, m[4]!, -m[5]!, m[2]!, -m[3]!, m[6]!, -m[7]!);
 }

@@ -3,13 +3,6 @@
  * wire, bit 1 to the second. Products and Kronecker products write where they are told, so that loops need no memory.
  */
 
-/** A new identity. */
-export function identity4(): Float64Array {
-  const matrix = new Float64Array(32);
-  for (let i = 0; i < 32; i += 10) matrix[i] = 1;
-  return matrix;
-}
-
 /** `a b`: the gate `b`, then the gate `a`. The product must be another array than both. */
 export function multiply4(
   a: Float64Array,

@@ -13,7 +13,7 @@ const CORNER_SIGNS = [-1, 1, 1, -1] as const;
  * @param u `[4, 4, 2]` a unitary.
  * @param g `[4, 4, 2]` receives the result; another array.
  */
-export function localInvariantMatrix(u: Float64Array, g: Float64Array): void {
+function localInvariantMatrix(u: Float64Array, g: Float64Array): void {
   computeDeterminant(u);
   const dr = determinant[0]!;
   const di = determinant[1]!;
