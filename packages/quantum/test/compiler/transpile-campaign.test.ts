@@ -60,7 +60,7 @@ const maps = [
   heavyHexTarget(127),
 ];
 /** Larger circuits are left to the benchmark, which verifies them too. */
-const [SMALL_GATES, FULL_GATES] = [60, 300];
+const [SMALL_GATES, FULL_GATES] = [60, 150];
 
 describe.skipIf(folder === null)('collected circuits', () => {
   const small = files.filter((_, index) => isFull || index % 4 === 0);

@@ -85,7 +85,7 @@ function markUsedQubits(circuit: Circuit, used: Set<number>): void {
 }
 
 /** A circuit on other wires, without barriers, delays and registers. */
-export function placeCircuit(source: Circuit, wireCount: number, place: (qubit: number) => number): Circuit {
+function placeCircuit(source: Circuit, wireCount: number, place: (qubit: number) => number): Circuit {
   const placed = new Circuit(wireCount, source.clbitCount);
   adoptVariables(placed, source);
   const placeBody = (body: Circuit) => placeCircuit(body, wireCount, place);

@@ -8,7 +8,12 @@ import {
   identityDistance,
   type LocalUnitary,
 } from './local-unitary.ts';
-import { expandMatrix, multiplyExpansions, type PauliExpansion } from './pauli-expansion.ts';
+import {
+  expandMatrix,
+  MOST_EXPANSION_WIRES,
+  multiplyExpansions,
+  type PauliExpansion,
+} from './pauli-expansion.ts';
 
 /** On which side of the product a gate comes: those of the compiled circuit left, inverse ones of the original right. */
 export type ProductSide = 'left' | 'right';
@@ -180,7 +185,7 @@ function identityLoss({ wires, x, z, re, im }: PauliExpansion, isZero: (label: n
   // Amplitudes of (string elsewhere, flipped zero wires), summed over Z on the zero wires.
   const sums = new Map<number, [number, number]>();
   for (let term = 0; term < x.length; term++) {
-    const key = x[term]! * 2 ** 26 + (z[term]! & ~zeros);
+    const key = x[term]! * 2 ** MOST_EXPANSION_WIRES + (z[term]! & ~zeros);
     const sum = sums.get(key) ?? [0, 0];
     // On |0> a Y is i X: a quarter turn for each.
     let turns = 0;

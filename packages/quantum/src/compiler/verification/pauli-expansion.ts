@@ -70,7 +70,7 @@ export function multiplyExpansions(
 }
 
 /** Sums coefficients by their strings. */
-export class TermTable {
+class TermTable {
   #x: Int32Array;
   #z: Int32Array;
   #re: Float64Array;
