@@ -8,7 +8,6 @@ import {
 } from '@qedge/core';
 import type { Circuit } from '../circuit/circuit.ts';
 import { ClassicalMemory } from '../circuit/classical-memory.ts';
-import { numberOf } from '../circuit/evaluate-classical.ts';
 import type { PauliSum } from '../operator/pauli-sum.ts';
 import type { PlanStatistics } from '../state-vector/planner/plan-statistics.ts';
 import { densePlaces, plainFrame, withGaps, withoutGaps } from './amplitudes/stored-state.ts';
@@ -28,7 +27,7 @@ import { writeInitialState } from './program/initial-state.ts';
 import { liftAngles } from './program/lift-angles.ts';
 import { liveQubits } from './program/live-qubits.ts';
 import { measuredPart } from './program/measured-part.ts';
-import { orderParameterValues } from './program/parameter-values.ts';
+import { checkBatch, orderParameterValues, withVariables } from './program/parameter-values.ts';
 import { circuitFrame, layOutProgram, type ProgramLayout } from './program/program-layout.ts';
 import type { QuantumState } from './quantum-state.ts';
 import { checkShots } from './sampling/draw-indices.ts';
@@ -391,43 +390,11 @@ function liveAfter({ program, final, places, activeCount }: ProgramLayout): Uint
   );
 }
 
-/** The values of parameters, then those of variables. */
-function withVariables(
-  values: Float64Array,
-  variables: readonly string[],
-  memory: ClassicalMemory,
-): Float64Array {
-  const all = new Float64Array(values.length + variables.length);
-  all.set(values);
-  variables.forEach((name, index) => {
-    all[values.length + index] = numberOf(memory.read(name));
-  });
-  return all;
-}
-
 /** @throws InvalidArgumentError unless a limit of rounds is one. */
 function checkLoopRounds(maxLoopRounds: number): void {
   if (maxLoopRounds >= 0) return;
   throw new InvalidArgumentError('A limit of rounds is out of range', {
     expected: 'maxLoopRounds >= 0',
     actual: maxLoopRounds,
-  });
-}
-
-/** @throws InvalidArgumentError for a batch that is not whole vectors of finite numbers. */
-function checkBatch(parameters: Float64Array, width: number): void {
-  if (width === 0 || parameters.length % width !== 0) {
-    throw new InvalidArgumentError('A batch does not fit the circuit', {
-      expected: `vectors of ${width} parameters`,
-      actual: `${parameters.length} numbers`,
-    });
-  }
-  let broken = 0;
-  while (broken < parameters.length && Number.isFinite(parameters[broken]!)) broken++;
-  if (broken === parameters.length) return;
-  throw new InvalidArgumentError('A batch has a value that is not usable', {
-    expected: 'finite numbers',
-    actual: parameters[broken],
-    facts: { index: broken },
   });
 }

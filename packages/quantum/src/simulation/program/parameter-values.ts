@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from '@qedge/core';
+import type { ClassicalMemory } from '../../circuit/classical-memory.ts';
+import { numberOf } from '../../circuit/evaluate-classical.ts';
 import type { ParameterValues } from '../simulator.ts';
 
 /**
@@ -47,4 +49,36 @@ function orderRecord(names: readonly string[], values: Readonly<Record<string, n
 
 function isList(values: ParameterValues): values is ArrayLike<number> {
   return Array.isArray(values) || ArrayBuffer.isView(values);
+}
+
+/** The values of parameters, then those of variables. */
+export function withVariables(
+  values: Float64Array,
+  variables: readonly string[],
+  memory: ClassicalMemory,
+): Float64Array {
+  const all = new Float64Array(values.length + variables.length);
+  all.set(values);
+  variables.forEach((name, index) => {
+    all[values.length + index] = numberOf(memory.read(name));
+  });
+  return all;
+}
+
+/** @throws InvalidArgumentError for a batch that is not whole vectors of finite numbers. */
+export function checkBatch(parameters: Float64Array, width: number): void {
+  if (width === 0 || parameters.length % width !== 0) {
+    throw new InvalidArgumentError('A batch does not fit the circuit', {
+      expected: `vectors of ${width} parameters`,
+      actual: `${parameters.length} numbers`,
+    });
+  }
+  let broken = 0;
+  while (broken < parameters.length && Number.isFinite(parameters[broken]!)) broken++;
+  if (broken === parameters.length) return;
+  throw new InvalidArgumentError('A batch has a value that is not usable', {
+    expected: 'finite numbers',
+    actual: parameters[broken],
+    facts: { index: broken },
+  });
 }

@@ -62,18 +62,22 @@ export class SeparateRegions implements RegionSource {
   }
 
   availableBytes(): number {
+    return this.#kept.reduce((most, { byteLength }) => Math.max(most, byteLength), this.#systemAvailable());
+  }
+
+  #systemAvailable(): number {
     const nowMs = systemClock.nowMs();
     if (nowMs >= this.#believedUntilMs) {
       this.#systemBytes = this.#askSystem();
       this.#believedUntilMs = nowMs + BELIEVED_MS;
     }
-    return this.#kept.reduce((most, { byteLength }) => Math.max(most, byteLength), this.#systemBytes);
+    return this.#systemBytes;
   }
 
   reserve(byteLength: number, purpose: string): Region {
     const kept = this.#takeKept(byteLength);
     if (kept !== null) return this.#region(kept);
-    const available = this.availableBytes();
+    const available = this.#systemAvailable();
     if (byteLength > available) {
       // What is kept may be what is missing; it is returned when it is collected.
       this.#kept = [];
