@@ -6,6 +6,7 @@ import { Interaction, type InteractionCircuit, InteractionKind } from './interac
 import { multiply2 } from './matrix2.ts';
 import { factorKronecker, followWithSwap } from './matrix4.ts';
 import { MergeRule } from './merge-rule.ts';
+import { copyUnitary4 } from './orthonormalize.ts';
 import { FARTHEST, PartnerSearch } from './partner-search.ts';
 import { placeOnWires } from './place-on-wires.ts';
 import { StepTable } from './step-table.ts';
@@ -329,7 +330,7 @@ export class Merger {
     else {
       table.kinds[at] = InteractionKind.block;
       table.costs[at] = cost;
-      table.matrices[at] = product.slice();
+      table.matrices[at] = copyUnitary4(product);
     }
   }
 

@@ -13,3 +13,13 @@ export function orthonormalize4(matrix: Float64Array): Float64Array {
   }
   return current;
 }
+
+/** Rounding of so much in the sum of all squares is left alone. */
+const DRIFT = 1e-13;
+
+/** A copy of a unitary, orthonormal again where products of very many have drifted. */
+export function copyUnitary4(matrix: Float64Array): Float64Array {
+  let sum = 0;
+  for (let i = 0; i < 32; i++) sum += matrix[i]! * matrix[i]!;
+  return Math.abs(sum - 4) < DRIFT ? matrix.slice() : orthonormalize4(matrix);
+}
