@@ -195,6 +195,32 @@ describe('laying out and routing', () => {
     expectSameEffect(circuit, routed, graph);
   });
 
+  it('keeps qubits together that share gates in bodies of control flow alone', async () => {
+    const graph = graphOf(6, [
+      [0, 1],
+      [2, 3],
+      [3, 4],
+      [4, 5],
+    ]);
+    const circuit = new Circuit(4, 1).cx(2, 3).measure(2, 0);
+    circuit.ifTest({ kind: 'bit', clbit: 0 }, (body) => body.ccx(0, 1, 3));
+    let places: number[] = [];
+    const routed = await layOutAndRoute(
+      collectInteractions(circuit),
+      graph,
+      routingOfLevel(2),
+      contextOf(0),
+      {
+        routeBody: (instruction, at) => {
+          places = [...at.subarray(0, 4)];
+          return instruction;
+        },
+      },
+    );
+    expectOnMap(routed, graph);
+    expect(places.every((place) => place >= 2)).toBe(true);
+  });
+
   it('refuses circuits that do not fit, in typed errors', async () => {
     const route = (circuit: Circuit, graph: CouplingGraph) =>
       layOutAndRoute(collectInteractions(circuit), graph, routingOfLevel(1), contextOf(0));

@@ -4,6 +4,7 @@ import { collectParameterNames } from '../../circuit/circuit-parameters.ts';
 import { gateDefinition } from '../../circuit/gate-definition.ts';
 import {
   bodiesOf,
+  type ControlFlowInstruction,
   type Instruction,
   instructionName,
   isControlFlow,
@@ -64,10 +65,25 @@ function usesNames(instruction: Instruction, names: ReadonlySet<string>): boolea
   return [...used].some((name) => names.has(name));
 }
 
-function visitPairs(circuit: Circuit, visit: (a: number, b: number, weight: number) => void): void {
+type VisitPair = (a: number, b: number, weight: number) => void;
+
+function visitPairs(circuit: Circuit, visit: VisitPair): void {
   for (const instruction of circuit.instructions) {
-    if (isControlFlow(instruction)) for (const body of bodiesOf(instruction)) visitPairs(body, visit);
+    if (isControlFlow(instruction)) visitBodyPairs(instruction, visit);
     else if (isPair(instruction))
       visit(instruction.qubits[0]!, instruction.qubits[1]!, costsOf(instruction).cost);
+  }
+}
+
+/** Visits the pairs of qubits that share gates in bodies of control flow; of a gate on more than two, neighbours in its list. */
+export function visitBodyPairs(instruction: ControlFlowInstruction, visit: VisitPair): void {
+  for (const body of bodiesOf(instruction)) {
+    for (const inner of body.instructions) {
+      if (isControlFlow(inner)) visitBodyPairs(inner, visit);
+      else if (isUnitaryKind(inner)) {
+        const weight = inner.qubits.length === 2 ? costsOf(inner).cost : 1;
+        for (let i = 1; i < inner.qubits.length; i++) visit(inner.qubits[i - 1]!, inner.qubits[i]!, weight);
+      }
+    }
   }
 }

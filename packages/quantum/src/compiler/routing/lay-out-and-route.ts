@@ -1,4 +1,5 @@
 import { throwIfCancelled } from '@qedge/core';
+import { isControlFlow } from '../../circuit/instruction.ts';
 import type { InteractionCircuit } from '../interaction/interaction.ts';
 import { interactionCost } from '../interaction/interaction-cost.ts';
 import { mergeInteractions } from '../interaction/merge-interactions.ts';
@@ -8,6 +9,7 @@ import type { CircuitUse, PlaceErrors } from '../layout/layout-error.ts';
 import { assignRegions } from '../layout/map-regions.ts';
 import type { PassContext } from '../pass.ts';
 import type { CouplingGraph, CouplingMap } from '../target/coupling-graph.ts';
+import { visitBodyPairs } from './circuit-nodes.ts';
 import { emitInteractions, type RouteBody, type RoutedInteractions } from './emit-interactions.ts';
 import { type RoutingNodes, routingNodesOf } from './interaction-nodes.ts';
 import type { RoutingCandidate } from './layout-trial.ts';
@@ -46,10 +48,10 @@ export async function layOutAndRoute(
   checkRoutingSettings(settings);
   throwIfCancelled(context.signal, 'Routing');
   const steps = routingNodesOf(circuit);
-  const pattern = interactionGraphOf(circuit.wireCount, steps.nodes);
+  const pattern = interactionGraphOf(circuit, steps.nodes);
   const regions = assignRegions(pattern, graph);
   const finish = (candidates: readonly RoutingCandidate[]) =>
-    mergeBest(circuit, graph, candidates, routeBody);
+    mergeBest(circuit, graph, candidates, context, routeBody);
   const exact = findExactLayout(useOf(circuit, pattern), graph, settings.embedding, context, errors);
   if (exact) return finish([exactCandidate(exact, steps.nodes.length)]);
   const problem = {
@@ -66,16 +68,19 @@ function exactCandidate(layout: Int32Array, nodeCount: number): RoutingCandidate
   return { cost: 0, layout, record: Int32Array.from({ length: nodeCount }, (_, node) => node) };
 }
 
-/** Merges every candidate exactly and keeps the cheapest, the first among equals. */
+/** Merges the candidates exactly, as many as there is time for, and keeps the cheapest, the first among equals. */
 function mergeBest(
   circuit: InteractionCircuit,
   graph: CouplingGraph,
   candidates: readonly RoutingCandidate[],
+  { clock, deadlineMs, signal }: PassContext,
   routeBody: RouteBody | undefined,
 ): RoutedInteractions {
   let best: RoutedInteractions | null = null;
   let bestCost = Number.POSITIVE_INFINITY;
   for (const { layout, record } of candidates) {
+    if (best && clock.nowMs() > deadlineMs) break;
+    throwIfCancelled(signal, 'Routing');
     const routed = emitInteractions(circuit, graph.qubitCount, layout, record, routeBody);
     const interactions = mergeInteractions(routed.interactions, { physical: true });
     const cost = interactionCost(interactions);
@@ -98,11 +103,16 @@ function useOf({ interactions, wireCount }: InteractionCircuit, pattern: Interac
   };
 }
 
-function interactionGraphOf(wireCount: number, nodes: readonly RoutingNode[]): InteractionGraph {
+function interactionGraphOf(
+  { wireCount, interactions }: InteractionCircuit,
+  nodes: readonly RoutingNode[],
+): InteractionGraph {
   return collectInteractionGraph(wireCount, (visit) => {
-    for (const { needsNeighbours, wires, cost } of nodes) {
+    nodes.forEach(({ needsNeighbours, wires, cost }, index) => {
+      const { instruction } = interactions[index]!;
       if (needsNeighbours) visit(wires[0]!, wires[1]!, cost);
-    }
+      else if (instruction && isControlFlow(instruction)) visitBodyPairs(instruction, visit);
+    });
   });
 }
 
