@@ -10,8 +10,8 @@ import type { ParameterValue } from '../../circuit/parameter.ts';
  * - `block`: any other two-qubit unitary.
  * - `ccz`: the phase -1 where three wires all point along their axes' negative direction; with the axes z, z, z it is ccz.
  * - `fence`: an instruction that no gate on its wires passes: measurement, reset, barrier, delay, control flow, assignment. Its
- *   wires may be more than its instruction's qubits: all of them where it writes variables that angles read. Fences never change
- *   their order among one another, whatever their wires: classical bits tie them.
+ *   wires may be more than its instruction's qubits: all of them where it writes variables that angles read. Fences that share
+ *   classical bits or variables keep their order, whatever their wires.
  */
 export const InteractionKind = { rotation: 0, core: 1, block: 2, ccz: 3, fence: 4 } as const;
 export type InteractionKind = (typeof InteractionKind)[keyof typeof InteractionKind];
