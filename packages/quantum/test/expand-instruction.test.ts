@@ -129,10 +129,13 @@ describe('expandInstruction', () => {
 
   it('splits structured unitaries: products, permutations, diagonals, the identity, nearly degenerate ones', () => {
     const product = new Circuit(4).h(0).cx(0, 3).t(2).cswap(1, 2, 3).ecr(0, 1).y(2);
+    // Pairs of equal eigenvalues, with rounding beside them.
+    const equalPairs = new Circuit(4).h(0).cx(0, 1).rzz(0.3, 1, 2).ry(0.2, 0).cx(0, 2).cx(2, 3).ry(1, 3);
     const nearly = new Circuit(3).rx(1e-9, 0).crx(1e-8, 0, 2).ry(1e-12, 1).cp(1e-10, 1, 2);
     const matrices = [
       new Circuit(3).toMatrix(),
       product.toMatrix(),
+      equalPairs.toMatrix(),
       nearly.toMatrix(),
       new Circuit(4).permute([3, 1, 0, 2], [0, 1, 2, 3]).toMatrix(),
       new Circuit(3).ccz(0, 1, 2).t(0).s(2).toMatrix(),

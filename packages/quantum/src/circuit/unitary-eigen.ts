@@ -12,6 +12,8 @@ export interface UnitaryEigen {
 const MAX_SWEEPS = 100;
 /** Rotations by less change nothing that doubles could hold. */
 const NEGLIGIBLE = 1e-15;
+/** What sums of a few products leave of a zero. */
+const ROUNDING = 5e-16;
 
 /**
  * Diagonalises a unitary (any normal) matrix by Jacobi rotations (Goldstine and Horwitz, J. ACM 6 (1959) 176; angles after Cardoso
@@ -24,6 +26,8 @@ export function unitaryEigen(matrix: Float64Array): UnitaryEigen {
   const work = matrix.slice();
   const vectors = identityMatrix(size);
   for (let sweep = 0; ; sweep++) {
+    // Rounding beside equal eigenvalues would turn their vectors for ever.
+    if (offDiagonal(work, size) < ROUNDING) break;
     let largest = 0;
     for (let p = 0; p < size - 1; p++) {
       for (let q = p + 1; q < size; q++) {
