@@ -319,6 +319,10 @@ describe('verifyEquivalence on targets', () => {
     expect((await check(same, same, { target: allToAllTarget(3, ['cx']) })).equivalent).toBe(true);
     expect(findTargetViolation(new Circuit(30), gridTarget(2, 2))!.reason).toMatch(/30 qubits/);
     expect(findTargetViolation(new Circuit(27), heavyHexTarget())).toBeNull();
+    const damaged = { ...target, faultyQubits: [1] };
+    const onFaulty = [new Circuit(3).sx(1), new Circuit(3, 1).measure(1, 0), new Circuit(3).reset(1)];
+    for (const circuit of onFaulty) expect(findTargetViolation(circuit, damaged)!.reason).toMatch(/faulty/);
+    expect(findTargetViolation(new Circuit(3).sx(0).barrier(0, 1, 2), damaged)).toBeNull();
   });
 });
 

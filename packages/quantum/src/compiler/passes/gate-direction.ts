@@ -18,7 +18,8 @@ export class EdgeDirections {
   constructor(target: Target) {
     const edges = workingEdges(target);
     this.#qubitCount = target.qubitCount;
-    this.#directed = target.directed === true;
+    // Where every pair is coupled, no pair has a direction.
+    this.#directed = target.directed === true && target.couplingEdges !== null;
     this.#edges = edges && new Set(edges.map(([a, b]) => a * target.qubitCount + b));
   }
 

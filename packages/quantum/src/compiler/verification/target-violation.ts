@@ -18,8 +18,8 @@ export interface TargetViolation {
 }
 
 /**
- * Looks for a gate outside of the basis, on qubits that are not coupled, or (where couplings have a direction) the wrong way round;
- * in bodies of control flow too. Gates that are not of the basis may stand nowhere; global phases may.
+ * Looks for a gate outside of the basis, on qubits that are not coupled, or (where couplings have a direction) the wrong way round,
+ * and for anything that acts on a faulty qubit; in bodies of control flow too. Gates that are not of the basis may stand nowhere; global phases may.
  *
  * @returns null when there is none.
  */
@@ -30,11 +30,12 @@ export function findTargetViolation(circuit: Circuit, target: Target): TargetVio
   }
   const basis = new Set<string>(target.basisGates);
   const directions = new EdgeDirections(target);
+  const faulty = new Set(target.faultyQubits);
   const check = (body: Circuit): TargetViolation | null => {
     for (const instruction of body.instructions) {
       const found = isControlFlow(instruction)
         ? firstOf(bodiesOf(instruction), check)
-        : checkInstruction(instruction, basis, directions);
+        : checkInstruction(instruction, basis, directions, faulty);
       if (found !== null) return found;
     }
     return null;
@@ -54,7 +55,12 @@ function checkInstruction(
   instruction: Instruction,
   basis: ReadonlySet<string>,
   directions: EdgeDirections,
+  faulty: ReadonlySet<number>,
 ): TargetViolation | null {
+  const { kind, qubits } = instruction;
+  const isIdle = kind === 'barrier' || kind === 'delay';
+  if (!isIdle && qubits.some((qubit) => faulty.has(qubit)))
+    return violation('acts on a faulty qubit', instruction);
   if (!isUnitaryKind(instruction)) {
     const isPreparation = instruction.kind === 'initialize';
     return isPreparation ? violation('is not of the basis', instruction) : null;
@@ -62,7 +68,6 @@ function checkInstruction(
   const name = instructionName(instruction);
   if (name === 'global_phase') return null;
   if (!isGateName(name) || !basis.has(name)) return violation('is not of the basis', instruction);
-  const { qubits } = instruction;
   if (directions.isAgainst(instruction)) return violation('runs against its edge', instruction);
   for (const [index, a] of qubits.entries()) {
     for (const b of qubits.slice(index + 1)) {
