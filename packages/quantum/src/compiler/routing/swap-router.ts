@@ -23,8 +23,10 @@ const SWAPS_BETWEEN_QUESTIONS = 256;
 const DECAY_STEP = 0.001;
 const SWAPS_UNTIL_DECAY_ENDS = 5;
 /** In a ranked front, how many nodes propose swaps, and the least weight. */
-const PROPOSING_NODES = 6;
+const RANKED_PROPOSING_NODES = 6;
 const LEAST_FRONT_WEIGHT = 0.03;
+/** In wide circuits, only so many of the nearest nodes propose swaps: others would not be chosen, but cost time. */
+const MOST_PROPOSING_NODES = 48;
 /** Scores closer than this are equal. */
 const TIE = 1e-10;
 
@@ -194,13 +196,14 @@ export class SwapRouter {
     for (let i = 0; i < this.#proposingCount; i++) this.#isProposing[this.#proposing[i]!] = 0;
     this.#proposingCount = 0;
     const isRanked = frontFading < 1 && this.#frontLength > 3;
-    if (isRanked) this.#sortFront();
+    const proposingNodes = isRanked ? RANKED_PROPOSING_NODES : MOST_PROPOSING_NODES;
+    if (isRanked || this.#frontLength > proposingNodes) this.#sortFront();
     let weight = 1;
     for (let i = 0; i < this.#frontLength; i++) {
       const node = this.#front[i]!;
       scores.add(first[node]!, second[node]!, weight);
       if (isRanked && i > 0) weight = Math.max(LEAST_FRONT_WEIGHT, weight * frontFading);
-      if (isRanked && i >= PROPOSING_NODES) continue;
+      if (i >= proposingNodes) continue;
       this.#propose(first[node]!);
       this.#propose(second[node]!);
     }
