@@ -27,7 +27,7 @@ const hasToffolis = ({ interactions }: InteractionCircuit) =>
 
 /** Rounding of a few hundred gates in double precision. */
 const TOLERANCE = 1e-11;
-const SEEDS = process.env.QEDGE_FULL === '1' ? 100 : 6;
+const SEEDS = process.env.QEDGE_FULL === '1' ? 25 : 6;
 
 const EVERY_SETTING = {
   quick: quickOptimizer,

@@ -19,6 +19,8 @@ import { WireBasisChoices } from './wire-basis.ts';
 const LEAST_TERMS = 4;
 /** From here on it matters which of the overlapping regions of a QFT are taken. */
 const MANY_WIRES = 8;
+/** In longer circuits it would take time that grows faster than they do. */
+const MOST_NESTED_STEPS = 2000;
 const QUARTER = Math.PI / 4;
 const HALF_PI = Math.PI / 2;
 
@@ -42,7 +44,7 @@ export function resynthesizePhaseRegions(
 ): InteractionCircuit {
   const choices = new WireBasisChoices(circuit.wireCount, circuit.interactions);
   return rewriteBestRegions(circuit, {
-    nested: search.mostWires >= MANY_WIRES,
+    nested: search.mostWires >= MANY_WIRES && circuit.interactions.length <= MOST_NESTED_STEPS,
     isSeed: (step) => step.kind === InteractionKind.core,
     grow: () => new PhaseGrowth(choices, search.mostWires),
     promise: (inside, growth) => promiseOf(inside, growth as PhaseGrowth),
