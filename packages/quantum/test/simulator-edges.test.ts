@@ -214,4 +214,13 @@ describe('a simulator whose thread has ended', () => {
     compiled.dispose();
     simulator.dispose();
   });
+
+  it('runs circuits of many gates in time and memory that grow with their number', () => {
+    // Memory that grows with the square would be 10 GB for this one.
+    const circuit = new Circuit(3);
+    for (let i = 0; i < 6000; i++) circuit.u(0.1 * i, 0.3, 0.4, i % 3).cz(i % 3, (i + 1) % 3);
+    const state = createReferenceSimulator().run(circuit.compose(circuit.inverse()));
+    expect(state.probabilities()[0]).toBeCloseTo(1, 9);
+    state.dispose();
+  });
 });

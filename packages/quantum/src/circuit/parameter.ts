@@ -128,17 +128,18 @@ export class ParameterExpression {
   }
 
   /**
-   * A function from the values of `names` to the number, for evaluating often.
+   * A function from the values of `names` to the number, for evaluating often. Whoever compiles many expressions gives the place of
+   * each name instead of the list, which is then looked through once.
    *
    * @throws InvalidArgumentError when a parameter of the expression is not among the names.
    */
-  compile(names: readonly string[]): ExpressionProgram {
-    const places = new Map(names.map((name, index) => [name, index]));
+  compile(names: readonly string[] | ReadonlyMap<string, number>): ExpressionProgram {
+    const places = 'get' in names ? names : new Map(names.map((name, index) => [name, index]));
     return compileNode(this.#node, (name) => {
       const place = places.get(name);
       if (place !== undefined) return place;
       throw new InvalidArgumentError('An expression uses an unknown parameter', {
-        expected: names.join(', '),
+        expected: [...places.keys()].join(', '),
         actual: name,
       });
     });

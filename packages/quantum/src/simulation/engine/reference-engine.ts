@@ -58,7 +58,7 @@ function compileReference(
   { instructions, qubitCount, angleCount }: ProgramRequest,
   { known }: ProgramStart,
 ): EngineProgram {
-  const names = Array.from({ length: angleCount }, (_, index) => `a${index}`);
+  const names = new Map(Array.from({ length: angleCount }, (_, index) => [`a${index}`, index]));
   const makers = instructions.flatMap(expandFully).map((instruction) => makeAction(instruction, names));
   let actions: readonly Action[] = [];
   const size = 2 ** qubitCount;
@@ -91,7 +91,7 @@ function turnBack({ flips }: StateFrame): Action[] {
 }
 
 /** A function from angles to the action of an elementary instruction. */
-function makeAction(instruction: UnitaryKind, names: readonly string[]): (angles: Float64Array) => Action {
+function makeAction(instruction: UnitaryKind, names: ReadonlyMap<string, number>): (angles: Float64Array) => Action {
   const { qubits } = instruction;
   if (instruction.kind === 'diagonal') {
     const { phases } = instruction;
@@ -124,6 +124,6 @@ function actionOf(matrix: Float64Array, targets: readonly number[], controlMask:
 }
 
 /** Reads an angle, which may be an expression of the named ones. */
-function angleReader(angle: ParameterValue, names: readonly string[]): (values: ArrayLike<number>) => number {
+function angleReader(angle: ParameterValue, names: ReadonlyMap<string, number>): (values: ArrayLike<number>) => number {
   return typeof angle === 'number' ? () => angle : angle.compile(names);
 }

@@ -31,7 +31,7 @@ export function prepareAngles(angles: readonly ParameterValue[], names: readonly
     }
     const form = angle.linear;
     const place = form?.terms.length === 1 ? places.get(form.terms[0]![0]) : undefined;
-    if (form === null || place === undefined) others.push({ index, evaluate: angle.compile(names) });
+    if (form === null || place === undefined) others.push({ index, evaluate: angle.compile(places) });
     else {
       sources[index] = place;
       coefficients[index] = form.terms[0]![1];

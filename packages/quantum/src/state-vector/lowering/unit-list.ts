@@ -83,7 +83,7 @@ export class UnitList {
       general: this.#general.map(([unit, factor, expression]) => ({
         unit,
         factor,
-        evaluate: expression.compile(parameterNames),
+        evaluate: expression.compile(this.#places),
       })),
       parameterNames,
     };
