@@ -184,7 +184,9 @@ export class EntanglerWriter {
 function emptyCircuit(wireCount: number, classical: Circuit): Circuit {
   if (classical.qubitCount === wireCount) return classical.emptyCopy();
   const circuit = new Circuit(wireCount, classical.clbitCount);
-  for (const { name, start, size } of classical.classicalRegisters) circuit.nameClbits(name, start, size);
+  for (const { name, start, size, isLocal } of classical.classicalRegisters) {
+    circuit.nameClbits(name, start, size, isLocal);
+  }
   for (const variable of classical.variables) circuit.declare(variable);
   return circuit;
 }
