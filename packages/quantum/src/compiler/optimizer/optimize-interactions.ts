@@ -26,9 +26,15 @@ export function optimizeInteractions(
   settings: OptimizerSettings,
   context: PassContext,
 ): InteractionCircuit {
-  const expanded = expandToffolis(cancelInteractions(circuit), settings);
-  let best = mergeInteractions(expanded, { physical: false });
-  let current = expanded;
+  const cancelled = cancelInteractions(circuit);
+  let current = expandToffolis(cancelled, settings);
+  let best = mergeInteractions(current, { physical: false });
+  if (current !== cancelled) {
+    // What is best near each ccz need not be best in the whole.
+    const plain = expandToffolis(cancelled, { ...settings, toffoliReach: 0 }, false);
+    const merged = mergeInteractions(plain, { physical: false });
+    if (interactionCost(merged) < interactionCost(best)) [current, best] = [plain, merged];
+  }
   for (let round = 0; round < settings.regionRounds; round++) {
     throwIfCancelled(context.signal, 'The optimisation');
     if (context.clock.nowMs() > context.deadlineMs) break;
@@ -53,10 +59,14 @@ function searchRegions(circuit: InteractionCircuit, settings: OptimizerSettings)
 }
 
 /** Writes every ccz as cores, in the forms that fit together best. */
-function expandToffolis(circuit: InteractionCircuit, settings: OptimizerSettings): InteractionCircuit {
+function expandToffolis(
+  circuit: InteractionCircuit,
+  settings: OptimizerSettings,
+  inPairs = true,
+): InteractionCircuit {
   const { wireCount, interactions } = circuit;
   if (!interactions.some((step) => step.kind === InteractionKind.ccz)) return circuit;
-  const pairs = pairToffolis(wireCount, interactions);
+  const pairs = inPairs ? pairToffolis(wireCount, interactions) : interactions.map(() => null);
   const { toffoliReach: reach, toffoliRounds: rounds } = settings;
   const plans = reach > 0 ? chooseToffoliPlans(wireCount, interactions, pairs, { reach, rounds }) : pairs;
   const builder = new InteractionBuilder(wireCount);
