@@ -2,7 +2,6 @@ import { formatTable } from '@qedge/bench';
 import { assertWritableFile, writeFileAtomic } from '@qedge/core/node';
 import type { Command } from 'commander';
 import { attachHandler, type CommandResult, defineCommand, integerOption } from '../command.ts';
-import { drawRoofline } from '../kernel-benchmark/draw-roofline.ts';
 import { measureRoofline, type Roofline } from '../kernel-benchmark/measure-roofline.ts';
 
 interface RooflineOptions {
@@ -22,7 +21,11 @@ export function benchRooflineCommand(): Command {
   return attachHandler<[RooflineOptions]>(command, async (context, options): Promise<CommandResult> => {
     if (options.svg) await assertWritableFile(options.svg);
     const roofline = await measureRoofline({ ...context, durationMs: options.durationMs });
-    if (options.svg) await writeFileAtomic(options.svg, drawRoofline(roofline));
+    if (options.svg) {
+      // Loading what draws takes longer than most commands run.
+      const { drawRoofline } = await import('../kernel-benchmark/draw-roofline.ts');
+      await writeFileAtomic(options.svg, drawRoofline(roofline));
+    }
     return { json: roofline, text: describe(roofline, options.svg) };
   });
 }

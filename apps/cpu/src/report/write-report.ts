@@ -1,6 +1,5 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { formatHtml } from './html.ts';
 import { formatMarkdown } from './markdown.ts';
 import { type Report, reportJsonSchema, reportSchema } from './schema.ts';
 
@@ -10,6 +9,8 @@ export async function writeReport(folder: string, report: Report): Promise<void>
   await writeFile(join(folder, 'report.json'), `${JSON.stringify(checked, null, 2)}\n`);
   await writeFile(join(folder, 'report.schema.json'), `${JSON.stringify(reportJsonSchema(), null, 2)}\n`);
   await writeFile(join(folder, 'report.md'), formatMarkdown(checked));
+  // The page draws: its plots take a document and a library that load longer than most commands run.
+  const { formatHtml } = await import('./html.ts');
   await writeFile(join(folder, 'index.html'), formatHtml(checked));
 }
 
