@@ -1,5 +1,6 @@
 import { type Clock, InvalidArgumentError, Random } from '@qedge/core';
 import type { Circuit } from '../circuit/circuit.ts';
+import { omitIdleQubits, restoreLayout } from './levels/omit-idle-qubits.ts';
 import { type OptimizationLevel, type PresetOptions, presetStages } from './levels/preset-stages.ts';
 import type { Preserved } from './pass.ts';
 import { PassManager, type PassRecord, type Stages } from './pass-manager.ts';
@@ -38,7 +39,8 @@ export interface TranspileResult {
 
 /**
  * Compiles a circuit for a target. Free parameters stay free, barriers, measurements, resets and control flow stay in order. Spare
- * qubits start and end in |0>. A circuit that runs on the target already never gets more two-qubit gates. The effect is the same up to a global phase and the layouts; {@link verifyEquivalence} checks it.
+ * qubits start and end in |0>. A circuit that runs on the target already never gets more two-qubit gates. The effect is the same up to
+ * a global phase and the layouts; {@link verifyEquivalence} checks it.
  *
  * @throws InvalidArgumentError when the circuit does not fit the target, UnsupportedError when its gates cannot be made there,
  *   CancelledError once the signal is aborted.
@@ -51,6 +53,13 @@ export async function transpile(
   options: TranspileOptions = {},
 ): Promise<TranspileResult> {
   checkTarget(target);
+  if (typeof circuit?.forEach !== 'function') {
+    throw new InvalidArgumentError('There is nothing to compile', {
+      expected: 'a Circuit',
+      actual: String(circuit),
+      remedy: 'parseOpenQasm makes one of a program',
+    });
+  }
   if (circuit.qubitCount > target.qubitCount) {
     throw new InvalidArgumentError('The circuit is too large for the target', {
       expected: `at most ${target.qubitCount} qubits`,
@@ -60,11 +69,12 @@ export async function transpile(
   const { level = 2, seed = 0, customize = (stages) => stages } = options;
   checkBudget(options);
   const stages = presetStages(level, target, options);
-  const last = runsUnchanged(circuit, target) ? [keepCheaperInput(circuit)] : [];
+  const narrowed = omitIdleQubits(circuit, target);
+  const last = runsUnchanged(circuit, target) ? [keepCheaperInput(circuit, narrowed?.kept)] : [];
   const optimization = [...(stages.optimization ?? []), ...last];
   const manager = new PassManager(customize({ ...stages, optimization }));
   const start = {
-    circuit,
+    circuit: narrowed?.circuit ?? circuit,
     target,
     interactions: null,
     initialLayout: null,
@@ -72,10 +82,19 @@ export async function transpile(
     properties: new Map(),
   };
   const { state, records } = await manager.run(start, { ...options, random: new Random(seed) });
+  const { initialLayout, finalLayout } = state;
+  if (initialLayout === null || finalLayout === null) {
+    throw new InvalidArgumentError('The stages leave the circuit without a layout', {
+      expected: 'a pass that lays the circuit out and one that routes it',
+      actual: 'no layout',
+      remedy: 'Keep the routing stage of the level, or run a PassManager, which asks for no layout',
+    });
+  }
+  const restore = (layout: readonly number[]) => (narrowed ? restoreLayout(layout, narrowed) : layout);
   return {
     circuit: state.circuit,
-    initialLayout: state.initialLayout!,
-    finalLayout: state.finalLayout!,
+    initialLayout: restore(initialLayout),
+    finalLayout: restore(finalLayout),
     swapsAdded: Number(state.properties.get('swapsAdded') ?? 0),
     preserves: records.find(({ preserves }) => preserves !== 'unitary')?.preserves ?? 'unitary',
     passes: records,
