@@ -6,7 +6,8 @@ const [CELLS_PER_INDEX_BITS, MOST_CELL_BITS] = [2, 16];
 /**
  * Draws indices with probabilities in proportion to the steps of running sums. The range of random numbers is cut into equal cells (Chen and
  * Asau 1974): most lie within one index, which 32 random bits then find; in the others 21 bits more decide exactly, and a step or two lead from
- * the cell's first index to the right one. One object serves many running sums of the same length.
+ * the cell's first index to the right one. Every draw takes one number from the generator, so that rounding, which decides in what cell a sum
+ * lies, never moves the draws that follow. One object serves many running sums of the same length.
  */
 export class CumulativeSearch {
   /** The running sums; to be filled before {@link prepare}. */
@@ -15,6 +16,8 @@ export class CumulativeSearch {
   readonly #cells: Int32Array;
   #cellBits = 0;
   #last = 0;
+  /** Since {@link prepare}; draws of equal upper bits have different lower ones. */
+  #draws = 0;
 
   constructor(length: number) {
     this.ends = new Float64Array(length);
@@ -25,6 +28,7 @@ export class CumulativeSearch {
   prepare(draws: number): void {
     const { ends } = this;
     const cells = this.#cells;
+    this.#draws = 0;
     let last = ends.length - 1;
     while (last > 0 && ends[last] === ends[last - 1]) last--;
     this.#last = last;
@@ -44,7 +48,8 @@ export class CumulativeSearch {
   draw(random: Random): number {
     const high = random.uint32();
     const found = this.#cells[high >>> (32 - this.#cellBits)]!;
-    return found >= 0 ? found : this.#find(~found, high * 2 ** 21 + (random.uint32() >>> 11));
+    this.#draws = (this.#draws + 1) | 0;
+    return found >= 0 ? found : this.#find(~found, high * 2 ** 21 + (mixBits(high ^ this.#draws) >>> 11));
   }
 
   /** @param first an index from where on to look. @param bits 53 random ones. */
@@ -62,4 +67,11 @@ export class CumulativeSearch {
 
 function bitsFor(count: number): number {
   return Math.max(1, Math.ceil(Math.log2(count)));
+}
+
+/** Scatters 32 bits (Appleby's MurmurHash3, the finalizer). */
+function mixBits(bits: number): number {
+  let mixed = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return mixed ^ (mixed >>> 16);
 }
