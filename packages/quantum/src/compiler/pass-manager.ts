@@ -215,7 +215,10 @@ async function runPass(
     gatesAfter: after.all,
     twoQubitGatesBefore: before.twoQubit,
     twoQubitGatesAfter: after.twoQubit,
-    preserves: next.circuit === state.circuit ? 'unitary' : (pass.preserves ?? 'unitary'),
+    preserves:
+      next.circuit === state.circuit && next.interactions === state.interactions
+        ? 'unitary'
+        : (pass.preserves ?? 'unitary'),
   });
   return next;
 }

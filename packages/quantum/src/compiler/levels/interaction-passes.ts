@@ -5,6 +5,7 @@ import type { Entangler } from '../interaction/two-qubit-class.ts';
 import { placeErrorsOf } from '../layout/layout-error.ts';
 import { optimizeInteractions } from '../optimizer/optimize-interactions.ts';
 import type { OptimizerSettings } from '../optimizer/optimizer-settings.ts';
+import { simplifyZeroInputs } from '../optimizer/simplify-zero-inputs.ts';
 import type { CompilationState, Pass } from '../pass.ts';
 import { layOutAndRoute } from '../routing/lay-out-and-route.ts';
 import type { RoutingSettings } from '../routing/routing-settings.ts';
@@ -18,6 +19,18 @@ export function collectIntoInteractions(): Pass {
   return {
     name: 'collect interactions',
     run: (state) => ({ ...state, interactions: collectInteractions(state.circuit) }),
+  };
+}
+
+/**
+ * Uses that every wire starts in |0>: what does not change a wire in a known state goes. Needs the interaction form, changes the
+ * unitary.
+ */
+export function simplifyFromZero(): Pass {
+  return {
+    name: 'simplify interactions from zero',
+    preserves: 'measured distribution from |0>',
+    run: (state) => ({ ...state, interactions: simplifyZeroInputs(formOf(state)) }),
   };
 }
 

@@ -24,6 +24,7 @@ import {
   collectIntoInteractions,
   optimizeLogically,
   routeInteractions,
+  simplifyFromZero,
   synthesizeBlocks,
 } from './interaction-passes.ts';
 
@@ -105,7 +106,13 @@ function simplifications({ assumeZeroInputs, onlyMeasuredResults }: PresetOption
 function stagesOfInteractions(level: 2 | 3, target: Target, options: PresetOptions): Stages {
   const attempt = (effort: 2 | 3) => optimizeAndRoute(effort, target, options);
   return {
-    init: [...simplifications(options), inverseCancellation(), liftToffolisPass, collectIntoInteractions()],
+    init: [
+      ...simplifications(options),
+      inverseCancellation(),
+      liftToffolisPass,
+      collectIntoInteractions(),
+      ...(options.assumeZeroInputs ? [simplifyFromZero()] : []),
+    ],
     // What the thorough search makes can be harder to route: level 3 tries what level 2 does too, and is never worse.
     routing: level === 2 ? attempt(2) : [cheapestOf([attempt(2), attempt(3)])],
     translation: [synthesizeBlocks(), translateToBasis()],
