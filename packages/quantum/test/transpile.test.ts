@@ -187,7 +187,37 @@ describe('transpile', () => {
     }
   });
 
+  it('leaves faulty qubits idle, and compiles what it made for such a target again', async () => {
+    const target: Target = { ...lineTarget(6), faultyQubits: [0, 4] };
+    const circuit = new Circuit(3, 1).h(0).cx(0, 2).measure(2, 0);
+    for (const level of [0, 1, 2, 3] as const) {
+      const first = await transpile(circuit, target, { level });
+      const second = await transpile(first.circuit.barrier(), target, { level });
+      for (const [before, after] of [
+        [circuit, first],
+        [first.circuit, second],
+      ] as const) {
+        expectLegal(after.circuit, target);
+        const used = after.circuit.instructions.filter(({ kind }) => kind !== 'barrier');
+        expect(used.flatMap(({ qubits }) => qubits).filter((qubit) => qubit === 0 || qubit === 4)).toEqual(
+          [],
+        );
+        expect((await verifyEquivalence(before, after, { target })).equivalent).toBe(true);
+      }
+      expect(second.swapsAdded).toBe(0);
+      expect([...second.initialLayout].sort()).toEqual([0, 1, 2, 3, 4, 5]);
+    }
+    // Four qubits work; idle ones are no use where five are needed.
+    const wide = new Circuit(6).h(0).h(1).h(2).h(3).h(5);
+    await expect(transpile(wide, target)).rejects.toThrow(UnsupportedError);
+  });
+
   it('refuses what cannot be done', async () => {
+    await expect(transpile('OPENQASM 3;' as unknown as Circuit, lineTarget(3))).rejects.toThrow(/a Circuit/);
+    const withoutRouting = transpile(new Circuit(2).cx(0, 1), lineTarget(3), {
+      customize: (stages) => ({ ...stages, routing: [], translation: [] }),
+    });
+    await expect(withoutRouting).rejects.toThrow(/without a layout/);
     await expect(transpile(new Circuit(4), lineTarget(3))).rejects.toThrow(/at most 3 qubits, got 4/);
     await expect(transpile(new Circuit(2).cx(0, 1), lineTarget(2, ['rz', 'sx']))).rejects.toThrow(
       /gate cx cannot be made/,

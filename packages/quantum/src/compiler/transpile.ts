@@ -39,7 +39,8 @@ export interface TranspileResult {
 
 /**
  * Compiles a circuit for a target. Free parameters stay free, barriers, measurements, resets and control flow stay in order. Spare
- * qubits start and end in |0>. A circuit that runs on the target already never gets more two-qubit gates. The effect is the same up to
+ * qubits start and end in |0>. Nothing acts on faulty qubits; where the circuit has more qubits than work, idle ones are left on
+ * them. A circuit that runs on the target already never gets more two-qubit gates. The effect is the same up to
  * a global phase and the layouts; {@link verifyEquivalence} checks it.
  *
  * @throws InvalidArgumentError when the circuit does not fit the target, UnsupportedError when its gates cannot be made there,

@@ -7,10 +7,14 @@ import { findTargetViolation } from '../verification/target-violation.ts';
 /**
  * Goes back to the circuit that compilation began with, every qubit in its place, where that has fewer gates on two qubits: layouts and
  * routings are searched for, and a search may miss what the input had already. Only for inputs that {@link runsUnchanged}.
+ *
+ * @param places the qubits of the input that were compiled, ascending; default all.
  */
-export function keepCheaperInput(input: Circuit): Pass {
+export function keepCheaperInput(
+  input: Circuit,
+  places: readonly number[] = Array.from({ length: input.qubitCount }, (_, qubit) => qubit),
+): Pass {
   const { twoQubit } = countGates(input);
-  const places = Array.from({ length: input.qubitCount }, (_, qubit) => qubit);
   return {
     name: 'keep cheaper input',
     run: (state) => {
