@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -87,5 +87,8 @@ function koffiFolder(): string | null {
 export function nodeExecutables(): string[] {
   const cached = fileURLToPath(new URL('../../../.cache/node24/node_modules/node/bin/node', import.meta.url));
   const other = process.env.QEDGE_NODE24 ?? cached;
-  return existsSync(other) ? [process.execPath, other] : [process.execPath];
+  // Run by the other one, both are the same.
+  return existsSync(other) && realpathSync(other) !== realpathSync(process.execPath)
+    ? [process.execPath, other]
+    : [process.execPath];
 }
