@@ -119,21 +119,12 @@ function nameSkipped(files) {
 }
 
 /** Tests that read damaged files, run in a browser or start both versions of Node themselves. */
-const LIKE_BEFORE = ['browser', 'fuzz', 'hostile', 'mutants', 'onnx', 'operators'];
-/** Arithmetic and texts in plain JavaScript. */
+const LIKE_BEFORE = ['browser', 'fuzz', 'hostile', 'live-page', 'mutants', 'onnx', 'operators'];
+/** Arithmetic, texts and encodings in plain JavaScript. */
 const PLAIN_JAVASCRIPT = [
-  ...[
-    'chemistry',
-    'circuit',
-    'classical',
-    'drawing',
-    'estimate',
-    'expand',
-    'expectation',
-    'gate-',
-    'lanczos',
-  ],
-  ...['line-search', 'maxcut', 'openqasm', 'parameter', 'pauli', 'planner', 'qasm', 'transpile', 'vqe'],
+  ...['change-points', 'chemistry', 'circuit', 'classical', 'compare-', 'compiler/!(worker-thread)', 'drawing'],
+  ...['encoding', 'estimate', 'expand', 'expectation', 'gate-', 'lanczos', 'line-search', 'maxcut'],
+  ...['openqasm', 'parameter', 'pauli', 'planner', 'qasm', 'ratio-interval', 'transpile', 'vqe', 'x64-'],
 ];
 
 /** What a second version of Node can change: packages (the apps put them together), and of these what generates code or uses Node. */
