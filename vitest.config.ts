@@ -7,6 +7,11 @@ const rooms = ['packages', 'apps', 'tooling'].flatMap((room) =>
   readdirSync(room).map((name) => `${room}/${name}`),
 );
 
+/** Packages that take longer to load and to warm up than most of their tests take, and whose tests leave nothing behind for the next file. */
+const SHARING = new Set(
+  ['codegen', 'compression', 'core', 'monitor', 'power', 'quantum'].map((name) => `packages/${name}`),
+);
+
 export default defineConfig({
   test: {
     reporters: ['default'],
@@ -22,8 +27,7 @@ export default defineConfig({
           name: root,
           include: ['test/**/*.test.ts'],
           environment: 'node',
-          // Generators take longer to load and to warm up than most of their tests take; these leave nothing behind for the next file.
-          isolate: root !== 'packages/codegen',
+          isolate: !SHARING.has(root),
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -122,7 +122,15 @@ function nameSkipped(files) {
 const LIKE_BEFORE = ['browser', 'fuzz', 'hostile', 'live-page', 'mutants', 'onnx', 'operators'];
 /** Arithmetic, texts and encodings in plain JavaScript. */
 const PLAIN_JAVASCRIPT = [
-  ...['change-points', 'chemistry', 'circuit', 'classical', 'compare-', 'compiler/!(worker-thread)', 'drawing'],
+  ...[
+    'change-points',
+    'chemistry',
+    'circuit',
+    'classical',
+    'compare-',
+    'compiler/!(worker-thread)',
+    'drawing',
+  ],
   ...['encoding', 'estimate', 'expand', 'expectation', 'gate-', 'lanczos', 'line-search', 'maxcut'],
   ...['openqasm', 'parameter', 'pauli', 'planner', 'qasm', 'ratio-interval', 'transpile', 'vqe', 'x64-'],
 ];
