@@ -45,10 +45,10 @@ const PRESETS: Readonly<Record<1 | 2 | 3, RoutingSettings>> = {
     embedding: { stepsPerAttempt: 2000, attempts: 6 },
   },
   3: {
-    layouts: 60,
+    layouts: 32,
     iterations: 2,
     routings: 2,
-    patience: 16,
+    patience: 8,
     finalists: 4,
     commuting: true,
     embedding: { stepsPerAttempt: 2000, attempts: 12 },
