@@ -95,6 +95,7 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
         [['compress', 'small.qez', '--sparsity', '1.5'], /Expected a number in 0\.\.0\.99/],
         [['infer', 'small.qez', '--input', 'data.json', '--precision', 'int3'], /Allowed choices/],
         [['transpile', 'bell.qasm', '--target', 'moebius-7'], /There is no such target/],
+        [['transpile', 'bell.qasm', '--basis', 'cx,warp'], /Expected names of gates .* got "warp"/],
       ];
       for (const [args, message] of cases) {
         const { stderr, stdout, exitCode } = await qedge(...args);
@@ -217,6 +218,15 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       ).toBe(true);
       const { counts } = await json('simulate', 'compiled.qasm', '--shots', '200');
       expect(Object.keys(counts).sort()).toEqual(['00', '11']);
+    });
+
+    it('transpile verifies the state where nothing is measured and a reset was dropped', async () => {
+      writeFileSync(
+        file('reset.qasm'),
+        'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; reset q[0]; h q[0]; cx q[0], q[1];',
+      );
+      const result = await json('transpile', 'reset.qasm', '--target', 'line-3', '--verify');
+      expect(result).toMatchObject({ verified: true, preserves: 'measured distribution from |0>' });
     });
 
     it('transpile takes a target from a file', async () => {

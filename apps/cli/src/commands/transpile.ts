@@ -1,6 +1,7 @@
 import { assertWritableFile, writeFileAtomic } from '@qedge/core/node';
 import {
   allToAllTarget,
+  bodiesOf,
   type Circuit,
   type CouplingMapData,
   detectOpenQasmVersion,
@@ -13,6 +14,7 @@ import {
   type GateName,
   gridTarget,
   heavyHexTarget,
+  isControlFlow,
   isGateName,
   lineTarget,
   type OptimizationLevel,
@@ -26,7 +28,7 @@ import {
   verifyEquivalence,
 } from '@qedge/quantum';
 import { workerThreadTrials } from '@qedge/quantum/node';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { readCircuit } from '../circuit-input.ts';
 import {
   attachHandler,
@@ -120,7 +122,11 @@ async function compileFile(
   });
   const compiledMs = performance.now();
   const verification = options.verify
-    ? await verifyEquivalence(circuit, result, { target, signal: context.signal, ...meaningOf(result) })
+    ? await verifyEquivalence(circuit, result, {
+        target,
+        signal: context.signal,
+        ...meaningOf(circuit, result),
+      })
     : null;
   const verifiedMs = performance.now();
   if (options.output) await writeCompiled(result.circuit, options.output, path);
@@ -153,9 +159,22 @@ async function writeCompiled(circuit: Circuit, output: string, source: string): 
   return writeFileAtomic(output, isVersion2 ? formatOpenQasm2(circuit) : formatOpenQasm3(circuit));
 }
 
-/** What has to be equal: the unitary, or what is measured from |0...0> where the compiler was allowed to keep only that. */
-function meaningOf({ preserves }: TranspileResult): Pick<EquivalenceOptions, 'inputs' | 'compare'> {
-  return preserves === 'unitary' ? {} : { inputs: 'zero', compare: 'measurements' };
+/**
+ * What has to be equal: the unitary, or what is measured from |0...0> where the compiler was allowed to keep only that; the state
+ * where nothing is measured.
+ */
+function meaningOf(
+  circuit: Circuit,
+  { preserves }: TranspileResult,
+): Pick<EquivalenceOptions, 'inputs' | 'compare'> {
+  if (preserves === 'unitary') return {};
+  return { inputs: 'zero', compare: measures(circuit) ? 'measurements' : 'state' };
+}
+
+function measures(circuit: Circuit): boolean {
+  return circuit.instructions.some((instruction) =>
+    isControlFlow(instruction) ? bodiesOf(instruction).some(measures) : instruction.kind === 'measure',
+  );
 }
 
 /** What the compiled circuit is and costs. */
@@ -217,10 +236,9 @@ function parseBasis(text: string): readonly GateName[] {
   const names = text.split(',').map((name) => name.trim());
   return names.map((name) => {
     if (isGateName(name)) return name;
-    throw new UsageError('There is no such gate', {
-      expected: 'names of gates separated by commas, such as cx,rz,sx,x',
-      actual: name,
-    });
+    throw new InvalidArgumentError(
+      `Expected names of gates separated by commas, such as cx,rz,sx,x, got "${name}".`,
+    );
   });
 }
 

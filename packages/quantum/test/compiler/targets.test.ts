@@ -107,7 +107,9 @@ describe('targetFromCouplingMap', () => {
     ['other fields', { nodes: 3 }, /got \[nodes\]/],
     ['no edges and no size', [], /qubitCount an integer >= 1/],
     ['three qubits in an edge', [[0, 1, 2]], /edges between two different qubits/],
-    ['an edge of texts', [['0', '1']], /qubitCount|edges between/],
+    ['an edge of texts', [['0', '1']], /edges between two different qubits/],
+    ['an edge with a name in it', [[0, 'a']], /edges between two different qubits/],
+    ['half a qubit', [[0, 1.5]], /edges between two different qubits/],
     ['too few qubits', { numQubits: 1, edges: [[0, 1]] }, /edges between two different qubits/],
     ['a direction that is none', { edges: [[0, 1]], directed: 'yes' }, /directed true or false/],
   ])('refuses %s', (_, data, message) => {

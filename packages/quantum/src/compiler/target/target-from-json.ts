@@ -39,7 +39,15 @@ export function targetFromCouplingMap(data: CouplingMapData, options: CouplingMa
     });
   }
   const edges: readonly CouplingEdge[] = record.edges;
-  const largest = edges.reduce((most, edge) => Math.max(most, edge?.[0] ?? -1, edge?.[1] ?? -1), -1);
+  for (const edge of edges) {
+    const isPair = Array.isArray(edge) && edge.length === 2;
+    if (isPair && edge.every((qubit) => Number.isInteger(qubit) && qubit >= 0)) continue;
+    throw new InvalidArgumentError('A coupling map is not usable', {
+      expected: 'edges between two different qubits, integers >= 0',
+      actual: edge,
+    });
+  }
+  const largest = edges.reduce((most, edge) => Math.max(most, edge[0], edge[1]), -1);
   const { name, numQubits, directed } = record as Exclude<CouplingMapData, readonly unknown[]>;
   const qubitCount = options.qubitCount ?? numQubits ?? largest + 1;
   const isDirected = options.directed ?? directed;
