@@ -159,9 +159,13 @@ function differenceFromPart(
   const order = Array.from({ length: smaller.layout.qubitCount + 1 }, (_, place) => place);
   if (qubit >= laneQubits) order.splice(qubit, 1);
   else order.splice(qubit, 1, ...order.splice(laneQubits, 1));
+  const source = new Uint32Array(found.re.length).fill(bit * 2 ** qubit, 0, 1);
+  order.forEach((place, at) => {
+    for (let i = 0; i < 2 ** at; i++) source[i + 2 ** at] = source[i]! + 2 ** place;
+  });
   let worst = 0;
   for (let i = 0; i < found.re.length; i++) {
-    const from = order.reduce((sum, place, at) => sum + ((i >> at) & 1) * 2 ** place, bit * 2 ** qubit);
+    const from = source[i]!;
     worst = Math.max(
       worst,
       Math.abs(found.re[i]! - round(1.5 * re[from]!)),
