@@ -6,6 +6,7 @@ import type { Instruction } from '../src/circuit/instruction.ts';
 import { parameter } from '../src/circuit/parameter.ts';
 import { PauliSum } from '../src/operator/pauli-sum.ts';
 import { createStateVectorSimulator } from '../src/simulation/native-state-vector-simulator.ts';
+import type { QuantumState } from '../src/simulation/quantum-state.ts';
 import { createReferenceSimulator } from '../src/simulation/state-simulator.ts';
 import { randomCircuit } from '../src/testing/index.ts';
 import { stateMachines } from './state-machines.ts';
@@ -168,6 +169,26 @@ describe('batches', () => {
       expect(state.probabilities([5])[1]).toBeCloseTo(Math.sin(b / 2) ** 2, 5);
       expect(state.normSquared()).toBeCloseTo(1, 5);
     });
+  });
+
+  it('may be run inside of one another', async () => {
+    using simulator = await createStateVectorSimulator({ precision: 'f64' });
+    using compiled = simulator.compile(new Circuit(2).ry(parameter('a'), 0).cx(0, 1));
+    const angles = Float64Array.from({ length: 64 }, (_, i) => i / 10);
+    const seen = (start: number) => (state: QuantumState, index: number) => {
+      expect(Math.abs(state.amplitude(3)[0] - Math.sin((start + angles[index]!) / 2))).toBeLessThan(1e-14);
+    };
+    for (let round = 0; round < 2; round++) {
+      compiled.runBatch(angles, (state, index) => {
+        if (index % 30 === 0) {
+          compiled.runBatch(
+            angles.map((angle) => 1 + angle),
+            seen(1),
+          );
+        }
+        seen(0)(state, index);
+      });
+    }
   });
 
   it('end with an error when the circuit is disposed in their midst', async () => {

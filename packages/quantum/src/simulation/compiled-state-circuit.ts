@@ -25,7 +25,7 @@ import { type BranchHost, exploreBranches } from './program/explore-branches.ts'
 import type { SegmentStep } from './program/flatten-circuit.ts';
 import { writeInitialState } from './program/initial-state.ts';
 import { liftAngles } from './program/lift-angles.ts';
-import { liveQubits } from './program/live-qubits.ts';
+import { liveAfter } from './program/live-qubits.ts';
 import { measuredPart } from './program/measured-part.ts';
 import { checkBatch, orderParameterValues, withVariables } from './program/parameter-values.ts';
 import { circuitFrame, layOutProgram, type ProgramLayout } from './program/program-layout.ts';
@@ -69,6 +69,8 @@ export class CompiledStateCircuit implements CompiledCircuit {
   #gates: GateSequence | null = null;
   /** Null where the circuit has none; undefined before anybody asked. */
   #batch: EngineBatch | null | undefined;
+  /** True while the states of the batch are lent out. */
+  #isBatchLent = false;
   #isDisposed = false;
 
   constructor(circuit: Circuit, engine: StateEngine, cache: ProgramCache) {
@@ -137,12 +139,18 @@ export class CompiledStateCircuit implements CompiledCircuit {
     checkBatch(parameters, width);
     const runner = segment && this.#runnerOf(segment, this.#layout);
     const count = parameters.length / width;
-    const batch = runner && count >= LEAST_BATCH ? this.#batchOf(runner) : null;
+    // A batch inside of another one's visit must not overwrite the states that the outer one is still to hand out.
+    const batch = runner && count >= LEAST_BATCH && !this.#isBatchLent ? this.#batchOf(runner) : null;
     if (batch !== null) {
       const frame = circuitFrame(this.#layout, batch.frame);
-      runSideBySide(batch, runner!, parameters, width, (state, index) => {
-        visit(new StateVector(this.#engine, state, frame), index);
-      });
+      this.#isBatchLent = true;
+      try {
+        runSideBySide(batch, runner!, parameters, width, (state, index) => {
+          visit(new StateVector(this.#engine, state, frame), index);
+        });
+      } finally {
+        this.#isBatchLent = false;
+      }
       return;
     }
     const state = allocateState(this.#engine, this.#layout.activeCount);
@@ -378,16 +386,6 @@ export class CompiledStateCircuit implements CompiledCircuit {
   #checkUsable(): void {
     if (this.#isDisposed) throw new UseAfterReleaseError('A compiled circuit was used after dispose()');
   }
-}
-
-/** Which qubits matter behind each step for what is sampled; null where nothing is measured before the end. */
-function liveAfter({ program, final, places, activeCount }: ProgramLayout): Uint32Array | null {
-  if (!program.steps.some(({ kind }) => kind === 'measure' || kind === 'reset')) return null;
-  return liveQubits(
-    program,
-    activeCount,
-    final.map(({ qubit }) => places[qubit]!),
-  );
 }
 
 /** @throws InvalidArgumentError unless a limit of rounds is one. */

@@ -1,7 +1,18 @@
 import type { FlatProgram, Step } from './flatten-circuit.ts';
+import type { ProgramLayout } from './program-layout.ts';
 
 /** Qubits as bits of a number. */
 const MOST_QUBITS = 31;
+
+/** Which qubits matter behind each step for what is sampled; null where nothing is measured before the end. */
+export function liveAfter({ program, final, places, activeCount }: ProgramLayout): Uint32Array | null {
+  if (!program.steps.some(({ kind }) => kind === 'measure' || kind === 'reset')) return null;
+  return liveQubits(
+    program,
+    activeCount,
+    final.map(({ qubit }) => places[qubit]!),
+  );
+}
 
 /**
  * For every step the qubits that something behind it may still touch, as a mask: the equations of liveness (Aho et al., Compilers, 9.2.5),
@@ -9,7 +20,7 @@ const MOST_QUBITS = 31;
  *
  * @param atEnd qubits that are needed when the program has ended.
  */
-export function liveQubits(
+function liveQubits(
   { steps }: FlatProgram,
   qubitCount: number,
   atEnd: readonly number[],
