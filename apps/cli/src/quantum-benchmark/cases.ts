@@ -3,6 +3,7 @@ import {
   brickwork,
   isingTrotter,
   maxCutAnsatz,
+  onProductState,
   quantumFourierTransform,
   quantumVolume,
   randomPairs,
@@ -26,7 +27,10 @@ export interface EvolutionFamily {
 
 const SIZES = [20, 22, 24, 26];
 
-/** From the friendliest to the most adverse. */
+/**
+ * From the friendliest to the most adverse. Where the first gates would find |0...0> and so have nothing to do, or little, the state is made a
+ * product of random qubits first, for all sides.
+ */
 export const EVOLUTION_FAMILIES: readonly EvolutionFamily[] = [
   {
     name: 'brickwork, depth 20',
@@ -35,10 +39,10 @@ export const EVOLUTION_FAMILIES: readonly EvolutionFamily[] = [
     build: (n, seed) => brickwork(n, 20, seed),
   },
   {
-    name: 'quantum Fourier transform',
+    name: 'quantum Fourier transform of a product state',
     qubitCounts: SIZES,
     goals: { f32: 40, f64: 20 },
-    build: (n) => quantumFourierTransform(n),
+    build: (n, seed) => onProductState(quantumFourierTransform(n), seed),
   },
   {
     name: 'QAOA MaxCut, p = 4',
@@ -47,10 +51,10 @@ export const EVOLUTION_FAMILIES: readonly EvolutionFamily[] = [
     build: (n, seed) => maxCutAnsatz(n, 4, seed),
   },
   {
-    name: 'Ising, 10 Trotter steps',
+    name: 'Ising, 10 Trotter steps of a product state',
     qubitCounts: [20, 24],
     goals: { f32: 10, f64: null },
-    build: (n) => isingTrotter(n, 10),
+    build: (n, seed) => onProductState(isingTrotter(n, 10), seed),
   },
   {
     name: 'random pairs, depth 20',
@@ -59,9 +63,9 @@ export const EVOLUTION_FAMILIES: readonly EvolutionFamily[] = [
     build: (n, seed) => randomPairs(n, 20, seed),
   },
   {
-    name: 'Quantum Volume, depth 10',
+    name: 'Quantum Volume, depth 10, of a product state',
     qubitCounts: [20, 24],
     goals: { f32: 1.5, f64: null },
-    build: (n, seed) => quantumVolume(n, 10, seed),
+    build: (n, seed) => onProductState(quantumVolume(n, 10, seed), seed + 1),
   },
 ];

@@ -85,6 +85,18 @@ export function rotationChain(qubitCount: number, layers: number, seed: number):
   return circuit;
 }
 
+/**
+ * The circuit behind an `ry` by a random angle on every qubit. From |0...0> alone, gates at the start of some circuits do nothing or only
+ * prepare pairs of qubits, which a simulator that knows its initial state need not execute; of a general state they have to be.
+ */
+export function onProductState(circuit: Circuit, seed: number): Circuit {
+  const random = new Random(seed);
+  const { qubitCount } = circuit;
+  const whole = new Circuit(qubitCount);
+  for (let qubit = 0; qubit < qubitCount; qubit++) whole.ry(random.uniform() * Math.PI, qubit);
+  return whole.appendCircuit(circuit);
+}
+
 function appendRandomRotations(circuit: Circuit, random: Random): void {
   for (let qubit = 0; qubit < circuit.qubitCount; qubit++) {
     circuit.u(
