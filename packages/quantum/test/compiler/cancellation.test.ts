@@ -1,4 +1,4 @@
-import { Random } from '@qedge/core';
+import { ManualClock, Random } from '@qedge/core';
 import {
   allToAllTarget,
   Circuit,
@@ -71,6 +71,22 @@ describe('inverseCancellation', () => {
 });
 
 describe('commutativeCancellation', () => {
+  it('leaves the circuit as it is once the time is up', async () => {
+    const circuit = new Circuit(2).cx(0, 1).cx(0, 1);
+    const state = {
+      circuit,
+      target: allToAllTarget(2),
+      interactions: null,
+      initialLayout: null,
+      finalLayout: null,
+      properties: new Map(),
+    };
+    const context = { random: new Random(0), clock: new ManualClock(10) };
+    const inTime = await commutativeCancellation().run(state, { ...context, deadlineMs: 20 });
+    expect(inTime.circuit.instructionCount).toBe(0);
+    expect(await commutativeCancellation().run(state, { ...context, deadlineMs: 5 })).toBe(state);
+  });
+
   const count = async (circuit: Circuit, basis?: Parameters<typeof allToAllTarget>[1]) =>
     (
       await runPass(commutativeCancellation(), circuit, allToAllTarget(circuit.qubitCount, basis))

@@ -8,10 +8,11 @@ import { circuitPass, rewriteWithBodies } from './rewrite-circuit.ts';
 /**
  * Cancels inverse gates and adds up turns about one axis (z, s, t, rz, p; x, sx, rx; y, ry; cz, cs, cp; any gate of one angle with
  * itself), also across gates in between that commute with them. Free angles are added too. Two gates of the target's basis become
- * one of it. (CommutativeCancellation and CommutativeInverseCancellation.)
+ * one of it. Does nothing once the time is up. (CommutativeCancellation and CommutativeInverseCancellation.)
  */
 export function commutativeCancellation(): Pass {
-  return circuitPass('commutative cancellation', (circuit, { target }) => {
+  return circuitPass('commutative cancellation', (circuit, { target }, { clock, deadlineMs }) => {
+    if (clock.nowMs() > deadlineMs) return circuit;
     const basis: readonly string[] = target.basisGates;
     return rewriteWithBodies(circuit, (part) =>
       absorbGates(part, {
