@@ -8,6 +8,9 @@ export interface PairDecomposition {
   readonly second: Float64Array;
 }
 
+/** Far below the rounding of numbers near 1, far above those whose reciprocal is infinite. */
+const LEAST_GAP = 1e-100;
+
 type Complex = readonly [re: number, im: number];
 type Pair = readonly [Complex, Complex];
 
@@ -62,8 +65,8 @@ function largestVector(zero: Pair, one: Pair): Pair {
   const q = sum(product(zero[0], conjugate(one[0])), product(zero[1], conjugate(one[1])));
   const half = (p - r) / 2;
   const gap = Math.hypot(half, ...q);
-  // Equal eigenvalues: any vector.
-  if (gap === 0) {
+  // Equal eigenvalues, but for less than rounding: any vector.
+  if (gap < LEAST_GAP) {
     return [
       [1, 0],
       [0, 0],
