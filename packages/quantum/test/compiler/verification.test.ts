@@ -249,6 +249,15 @@ describe('verifyEquivalence of dynamic circuits', () => {
     expect(report).toMatchObject({ equivalent: false, method: 'classical' });
   });
 
+  it('knows that a result which another overwrites was measured all the same', async () => {
+    const circuit = new Circuit(3, 1).measure(1, 0).swap(1, 0).measure(2, 0);
+    const elided = new Circuit(3, 1).measure(1, 0).measure(2, 0);
+    const layouts = { initialLayout: [0, 1, 2], finalLayout: [1, 0, 2] };
+    expect((await verifyEquivalence(circuit, { circuit: elided, ...layouts })).equivalent).toBe(true);
+    const unmeasured = new Circuit(3, 1).measure(0, 0).measure(2, 0);
+    expect((await verifyEquivalence(circuit, { circuit: unmeasured, ...layouts })).equivalent).toBe(false);
+  });
+
   it('tells qubits that are measured into exchanged bits', async () => {
     const measured = new Circuit(2, 2).h(0).measure(0, 0).measure(1, 1);
     const exchanged = new Circuit(2, 2).h(0).measure(0, 1).measure(1, 0);

@@ -73,11 +73,12 @@ function comparePart(pair: AlignedCircuits, simulator: Simulator, settings: Comp
   const [left, right] = [original, compiled].map(({ instructions }) => splitFinalMeasurements(instructions));
   const later = right!.final.map(({ clbit }) => clbit);
   const deferred = left!.final.map(({ clbit }) => clbit).filter((clbit) => later.includes(clbit));
-  const restOf = ({ body, final }: NonNullable<typeof left>) => [
+  // A result that is lost still leaves its qubit in one of two states.
+  const restOf = ({ body, final, overwritten }: NonNullable<typeof left>) => [
     ...body,
-    ...final
-      .filter(({ clbit }) => !deferred.includes(clbit))
-      .map(({ qubit, clbit }) => ({ kind: 'measure', qubits: [qubit], clbit }) as const),
+    ...[...overwritten, ...final.filter(({ clbit }) => !deferred.includes(clbit))].map(
+      ({ qubit, clbit }) => ({ kind: 'measure', qubits: [qubit], clbit }) as const,
+    ),
   ];
   using expectedRun = new BranchEnumerator(original, restOf(left!), simulator);
   using foundRun = new BranchEnumerator(compiled, restOf(right!), simulator);

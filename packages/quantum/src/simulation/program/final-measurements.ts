@@ -9,7 +9,15 @@ import {
 export interface SplitInstructions {
   readonly body: readonly Instruction[];
   /** Measurements at the end: their qubits are not used and their bits neither read nor written afterwards. */
-  readonly final: readonly { readonly qubit: number; readonly clbit: number }[];
+  readonly final: readonly FinalMeasurement[];
+  /** Measurements before those whose results are lost to them; their qubits are not used afterwards either. */
+  readonly overwritten: readonly FinalMeasurement[];
+}
+
+/** A measurement that can wait until the end. */
+export interface FinalMeasurement {
+  readonly qubit: number;
+  readonly clbit: number;
 }
 
 /** Moves measurements to the end where that changes nothing. */
@@ -18,14 +26,14 @@ export function splitFinalMeasurements(instructions: readonly Instruction[]): Sp
   const usedClbits = new Set<number>();
   const writtenAtEnd = new Set<number>();
   const body: Instruction[] = [];
-  const final: { qubit: number; clbit: number }[] = [];
+  const final: FinalMeasurement[] = [];
+  const overwritten: FinalMeasurement[] = [];
   for (const instruction of instructions.toReversed()) {
     if (instruction.kind === 'measure') {
       const [qubit] = instruction.qubits;
       const { clbit } = instruction;
       if (!usedQubits.has(qubit) && !usedClbits.has(clbit)) {
-        // What a later measurement overwrites without anybody having read it need not be measured.
-        if (!writtenAtEnd.has(clbit)) final.push({ qubit, clbit });
+        (writtenAtEnd.has(clbit) ? overwritten : final).push({ qubit, clbit });
         writtenAtEnd.add(clbit);
         continue;
       }
@@ -36,7 +44,7 @@ export function splitFinalMeasurements(instructions: readonly Instruction[]): Sp
     }
     for (const clbit of touchedClbits(instruction)) usedClbits.add(clbit);
   }
-  return { body: body.reverse(), final: final.reverse() };
+  return { body: body.reverse(), final: final.reverse(), overwritten: overwritten.reverse() };
 }
 
 /** Classical bits that an instruction reads or writes. */
