@@ -1,10 +1,12 @@
 import './relaxed-simd.ts';
-import { Random } from '@qedge/core';
+import { CapabilityUnavailableError, Random } from '@qedge/core';
 import { bitsEqual, Circuit, createReferenceSimulator } from '@qedge/quantum';
 import { createStateVectorSimulator } from '@qedge/quantum/node';
 import { describe, expect, it } from 'vitest';
+import { createReferenceEngine } from '../src/simulation/engine/reference-engine.ts';
 import { hoistGates } from '../src/simulation/program/hoist-gates.ts';
 import { measuredPart } from '../src/simulation/program/measured-part.ts';
+import { StateSimulator } from '../src/simulation/state-simulator.ts';
 import { randomCircuit } from '../src/testing/index.ts';
 import { phaseFreeDifference, runDynamicCircuit } from './run-dynamic-circuit.ts';
 
@@ -127,5 +129,28 @@ describe('states of dynamic circuits', () => {
     for (const bit of [0, 7, 15]) {
       expect(Math.abs(sample.marginal([bit]).counts['1']! - 500)).toBeLessThan(5 * Math.sqrt(250));
     }
+  });
+
+  it('are run again where memory that was thought to be there is not given', async () => {
+    const engine = createReferenceEngine();
+    let states = 0;
+    using simulator = new StateSimulator({
+      ...engine,
+      allocate: (qubitCount) => {
+        if (states === 1) throw new CapabilityUnavailableError('There is not enough memory');
+        states++;
+        const state = engine.allocate(qubitCount);
+        const dispose = () => {
+          states--;
+          state.dispose();
+        };
+        return { ...state, dispose, [Symbol.dispose]: dispose };
+      },
+    });
+    using reference = createReferenceSimulator();
+    const circuit = teleportation(2);
+    const { counts } = await simulator.sample(circuit, 100, { seed: 8 });
+    expect(counts).toEqual((await reference.sample(circuit, 100, { seed: 8 })).counts);
+    expect(states).toBe(0);
   });
 });

@@ -40,8 +40,14 @@ export function checkStateMemory(engine: StateEngine, qubitCount: number, stateC
 
 /** Memory for a state, its content not defined; null where there is not enough. */
 export function tryAllocateState(engine: StateEngine, qubitCount: number): StoredState | null {
-  if (engine.stateBytes(qubitCount) > engine.availableBytes()) return null;
-  return new StoredState(engine.allocate(qubitCount), engine.arithmetic);
+  if (qubitCount > engine.maxQubits || engine.stateBytes(qubitCount) > engine.availableBytes()) return null;
+  try {
+    return new StoredState(engine.allocate(qubitCount), engine.arithmetic);
+  } catch (error) {
+    // What is available is an estimate: other programs take memory too, and one large piece may not serve small states.
+    if (error instanceof CapabilityUnavailableError) return null;
+    throw error;
+  }
 }
 
 /** Memory for a state, its content not defined. @throws what {@link checkStateMemory} throws. */
