@@ -94,7 +94,8 @@ export interface CompiledCircuit extends Disposable {
    * Runs once for each vector of parameters, in memory that is used again. The state is lent to `visit` until it returns.
    *
    * From 64 vectors on, circuits of up to 10 qubits are run several at a time, with code of their own: amplitudes then differ by rounding from those
-   * of single runs. They depend neither on the place of a vector in the batch nor on threads.
+   * of single runs. They depend neither on the place of a vector in the batch nor on threads. A batch of the same circuit inside of `visit` runs one
+   * vector after the other.
    *
    * @param parameters `[vectors, parameters]`, in the order of `parameterNames`.
    */
