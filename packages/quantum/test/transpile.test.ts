@@ -4,6 +4,8 @@ import { CancelledError, UnsupportedError } from '@qedge/core';
 import {
   allToAllTarget,
   Circuit,
+  GATE_NAMES,
+  gateDefinition,
   gridTarget,
   heavyHexTarget,
   lineTarget,
@@ -112,6 +114,25 @@ describe('transpile', () => {
       expectLegal(compiled.circuit, lineTarget(4));
       expect([...compiled.circuit.parameterNames].sort()).toEqual([...mixed.parameterNames].sort());
       expect((await verifyEquivalence(mixed, compiled)).equivalent).toBe(true);
+    }
+  });
+
+  it('needs no more gates for one gate of the library than level 1 does', async () => {
+    for (const name of GATE_NAMES) {
+      const { qubitCount, parameterCount } = gateDefinition(name);
+      if (qubitCount < 2) continue;
+      const angles = Array.from({ length: parameterCount }, (_, i) => 0.7 + 0.3 * i);
+      const circuit = new Circuit(qubitCount).gate(
+        name,
+        Array.from({ length: qubitCount }, (_, qubit) => qubit),
+        angles,
+      );
+      const counts: number[] = [];
+      for (const level of [1, 2] as const) {
+        const compiled = await transpile(circuit, allToAllTarget(qubitCount), { level });
+        counts.push(compiled.circuit.gateCounts().cx ?? 0);
+      }
+      expect(counts[1], name).toBeLessThanOrEqual(counts[0]!);
     }
   });
 

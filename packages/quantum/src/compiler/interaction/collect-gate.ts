@@ -1,7 +1,9 @@
 import { expandGate } from '../../circuit/expand-gate.ts';
+import type { GateStep } from '../../circuit/gate-definition.ts';
 import { gateMatrix } from '../../circuit/gate-matrix.ts';
 import { addAngles, type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
 import { followedBy, rotationAbout, rotationOfGate } from '../translation/rotation.ts';
+import { doubleExcitation } from '../translation/two-qubit-rules.ts';
 import type { InteractionBuilder } from './interaction-builder.ts';
 import { MultiControlledCollector } from './multi-controlled.ts';
 
@@ -82,6 +84,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     collector.planeTurn([a!, b!], theta!, scaleAngle(beta!, -1));
     collector.turn(b!, X, Math.PI);
   },
+  double_excitation: (collector, qubits, [angle]) => collector.collectSteps(doubleExcitation(angle!), qubits),
   ccz: ({ builder }, [a, b, c]) => builder.ccz([a!, b!, c!]),
   ccx: (collector, [a, b, target]) => collector.toffoli(a!, b!, target!),
   cswap: (collector, [control, a, b]) => {
@@ -130,9 +133,14 @@ export class GateCollector {
       rule(this, qubits, angles);
       return;
     }
-    for (const step of expandGate(name, angles, qubits.length)!) {
-      const own = step.positions.map((position) => qubits[position]!);
-      this.collect(step.name, own, step.parameters);
+    this.collectSteps(expandGate(name, angles, qubits.length)!, qubits);
+  }
+
+  /** Gates on positions in a list of qubits. */
+  collectSteps(steps: readonly GateStep[], qubits: Qubits): void {
+    for (const { name, positions, parameters } of steps) {
+      const own = positions.map((position) => qubits[position]!);
+      this.collect(name, own, parameters);
     }
   }
 

@@ -51,8 +51,8 @@ const CCX: readonly GateStep[] = [
 ];
 
 /** PennyLane's 14 cx for the double excitation (Anselmetti et al., New J. Phys. 23 (2021) 113010). */
-const doubleExcitation: Rule = (angle) => {
-  const ry = (qubit: number, sign: 1 | -1) => step('ry', [qubit], scaleAngle(angle!, sign / 8));
+export function doubleExcitation(angle: ParameterValue): readonly GateStep[] {
+  const ry = (qubit: number, sign: 1 | -1) => step('ry', [qubit], scaleAngle(angle, sign / 8));
   const cx = (control: number, target: number) => step('cx', [control, target]);
   return [
     ...[cx(2, 3), cx(0, 2), step('h', [3]), step('h', [0]), cx(2, 3), cx(0, 1), ry(1, 1), ry(0, -1)],
@@ -60,7 +60,7 @@ const doubleExcitation: Rule = (angle) => {
     ...[cx(3, 1), step('h', [3]), cx(0, 3), ry(1, -1), ry(0, 1), cx(0, 1), cx(2, 0)],
     ...[step('h', [0]), step('h', [3]), cx(0, 2), cx(2, 3)],
   ];
-};
+}
 
 const RULES: Readonly<Record<string, Rule>> = {
   cu3: controlledU,
@@ -74,7 +74,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   xx_plus_yy: (theta, beta) => plus(theta!, beta!, false),
   xx_minus_yy: (theta, beta) => [...[step('x', [1]), ...plus(theta!, minus(beta!), false), step('x', [1])]],
   single_excitation: (angle) => plus(angle!, -Math.PI / 2, false),
-  double_excitation: doubleExcitation,
+  double_excitation: (angle) => doubleExcitation(angle!),
   ccx: () => CCX,
   ccz: () => [step('h', [2]), step('ccx', [0, 1, 2]), step('h', [2])],
   cswap: () => [step('cx', [2, 1]), step('ccx', [0, 1, 2]), step('cx', [2, 1])],
