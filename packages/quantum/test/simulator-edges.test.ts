@@ -1,7 +1,13 @@
 import './relaxed-simd.ts';
 import type { Worker } from 'node:worker_threads';
 import { ThreadLostError } from '@qedge/codegen';
-import { CancelledError, InvalidArgumentError, Random, UseAfterReleaseError } from '@qedge/core';
+import {
+  CancelledError,
+  InvalidArgumentError,
+  Random,
+  ShapeMismatchError,
+  UseAfterReleaseError,
+} from '@qedge/core';
 import {
   bitsEqual,
   Circuit,
@@ -23,6 +29,12 @@ describe('circuits that start from a given state', () => {
       expect(Array.from(state.probabilities(), (p) => Number(p.toFixed(12)))).toEqual([0, 0, 0.5, 0.5]);
       simulator.dispose();
     }
+  });
+
+  it('refuse qubits of a product without their imaginary parts', () => {
+    const zero = [1, 0] as unknown as readonly [number, number, number, number];
+    const run = () => createReferenceSimulator().prepare(1, { kind: 'product', qubits: [zero] });
+    expect(run).toThrow(ShapeMismatchError);
   });
 
   it('need memory only for the qubits that the state or the circuit uses', async () => {

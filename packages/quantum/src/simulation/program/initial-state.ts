@@ -36,7 +36,10 @@ export function checkInitialState(initial: InitialState, qubitCount: number): vo
       break;
     case 'product':
       checkCount(initial.qubits.length, qubitCount, 'qubits');
-      for (const amplitudes of initial.qubits) checkNorm(amplitudes);
+      for (const amplitudes of initial.qubits) {
+        checkCount(amplitudes.length, 4, 'numbers for each qubit');
+        checkNorm(amplitudes);
+      }
       break;
     case 'amplitudes':
       checkCount(initial.amplitudes.length, 2 * 2 ** qubitCount, 'numbers');
