@@ -259,8 +259,11 @@ describe('circuits refuse', () => {
   });
 
   it('drawings that would fill the memory', () => {
-    const diagonal = new Circuit(4000);
-    for (let column = 0; column < 4000; column++) diagonal.barrier();
+    // Few marks on many cells, and a mark on each.
+    const [diagonal, full] = [new Circuit(4000), new Circuit(4000)];
+    for (let column = 1; column < 4000; column++) diagonal.cx(column - 1, column);
+    for (let column = 0; column < 2600; column++) full.barrier();
+    expect(() => drawCircuit(full)).toThrow(UnsupportedError);
     for (const draw of [drawCircuit, circuitToSvg]) {
       expect(() => draw(diagonal)).toThrow(UnsupportedError);
       expect(() => draw(new Circuit(2 ** 24 - 1))).toThrow(/too large to be drawn/);
