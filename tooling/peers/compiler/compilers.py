@@ -117,7 +117,7 @@ class Tket:
 
         if "cx" not in basis:
             raise ValueError("tket is compared for the basis cx, rz, sx, x")
-        source = circuit_from_qasm_str(text, maxwidth=64)
+        source = circuit_from_qasm_str(text, maxwidth=4096)
         passes = [DecomposeBoxes()]
         if level == 1:
             passes.append(SynthesiseTket())
