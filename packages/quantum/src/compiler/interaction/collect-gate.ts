@@ -2,10 +2,11 @@ import { expandGate } from '../../circuit/expand-gate.ts';
 import type { GateStep } from '../../circuit/gate-definition.ts';
 import { gateMatrix } from '../../circuit/gate-matrix.ts';
 import { addAngles, type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
+import { multiControlledPhase, multiControlledX, parityAngles } from '../translation/multi-controlled.ts';
 import { followedBy, rotationAbout, rotationOfGate } from '../translation/rotation.ts';
 import { doubleExcitation } from '../translation/two-qubit-rules.ts';
+import { collectPhases } from './collect-phases.ts';
 import type { InteractionBuilder } from './interaction-builder.ts';
-import { MultiControlledCollector } from './multi-controlled.ts';
 
 /** An axis of the Bloch sphere. */
 type Axis = readonly [number, number, number];
@@ -92,15 +93,15 @@ const RULES: Readonly<Record<string, Rule>> = {
     collector.toffoli(control!, a!, b!);
     collector.collect('cx', [b!, a!], []);
   },
-  mcx: (collector, qubits) => collector.multiControlled.collectNot(qubits.slice(0, -1), qubits.at(-1)!),
-  c3x: (collector, qubits) => collector.multiControlled.collectNot(qubits.slice(0, -1), qubits.at(-1)!),
-  c4x: (collector, qubits) => collector.multiControlled.collectNot(qubits.slice(0, -1), qubits.at(-1)!),
+  mcx: (collector, qubits) => collector.multiControlledX(qubits.slice(0, -1), qubits.at(-1)!),
+  c3x: (collector, qubits) => collector.multiControlledX(qubits.slice(0, -1), qubits.at(-1)!),
+  c4x: (collector, qubits) => collector.multiControlledX(qubits.slice(0, -1), qubits.at(-1)!),
   c3sx: (collector, qubits) => {
     collector.collect('h', [qubits[3]!], []);
-    collector.multiControlled.collectPhase(qubits, Math.PI / 2);
+    collector.multiControlledPhase(qubits, Math.PI / 2);
     collector.collect('h', [qubits[3]!], []);
   },
-  mcp: (collector, qubits, [angle]) => collector.multiControlled.collectPhase(qubits, angle!),
+  mcp: (collector, qubits, [angle]) => collector.multiControlledPhase(qubits, angle!),
 };
 
 /** Gates with angles that are best one matrix where the angles are numbers. */
@@ -109,12 +110,12 @@ const MATRIX_GATES = new Set(['xx_plus_yy', 'xx_minus_yy', 'single_excitation'])
 /** Writes gates of the library into an interaction builder. */
 export class GateCollector {
   readonly builder: InteractionBuilder;
-  readonly multiControlled: MultiControlledCollector;
+  readonly #borrow: (qubits: Qubits) => Qubits;
 
   /** @param borrow qubits that a gate on the given ones may use for a while, whatever they hold, the best first. */
   constructor(builder: InteractionBuilder, borrow: (qubits: Qubits) => Qubits) {
     this.builder = builder;
-    this.multiControlled = new MultiControlledCollector(this, borrow);
+    this.#borrow = borrow;
   }
 
   /** A gate by name. */
@@ -214,5 +215,26 @@ export class GateCollector {
     this.collect('h', [target], []);
     this.builder.ccz([a, b, target]);
     this.collect('h', [target], []);
+  }
+
+  /** X on the target where all controls are 1. */
+  multiControlledX(controls: Qubits, target: number): void {
+    this.#collectControlled(multiControlledX(controls, target, this.#lend([...controls, target])));
+  }
+
+  /** `e^(i angle)` where all qubits are 1. */
+  multiControlledPhase(qubits: Qubits, angle: ParameterValue): void {
+    this.#collectControlled(multiControlledPhase(qubits, angle, this.#lend(qubits)));
+  }
+
+  #lend(qubits: Qubits): Qubits {
+    return qubits.length > 3 ? this.#borrow(qubits) : [];
+  }
+
+  #collectControlled(steps: readonly GateStep[]): void {
+    for (const { name, positions, parameters } of steps) {
+      if (name !== 'mcp') this.collect(name, positions, parameters);
+      else collectPhases(this.builder, positions, parityAngles(parameters[0]!, positions.length));
+    }
   }
 }

@@ -78,7 +78,7 @@ class InstructionCollector {
       const flipped = qubits.filter((_, i) => ((marked >> i) & 1) === 0);
       for (const qubit of flipped) this.#gates.collect('x', [qubit], []);
       const other = phases[marked === 0 ? 1 : 0]!;
-      this.#gates.multiControlled.collectPhase(qubits, phases[marked]! - other);
+      this.#gates.multiControlledPhase(qubits, phases[marked]! - other);
       for (const qubit of flipped) this.#gates.collect('x', [qubit], []);
       return;
     }

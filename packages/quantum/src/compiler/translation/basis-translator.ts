@@ -2,7 +2,7 @@ import { UnsupportedError } from '@qedge/core';
 import { step } from '../../circuit/expand-gate.ts';
 import type { GateName, GateStep } from '../../circuit/gate-definition.ts';
 import type { ParameterValue } from '../../circuit/parameter.ts';
-import { multiControlledPhase } from './multi-controlled.ts';
+import { expandPhases, multiControlledPhase } from './multi-controlled.ts';
 import { OneQubitBasis } from './one-qubit-basis.ts';
 import { OneQubitRun } from './one-qubit-run.ts';
 import { decomposeGate, zzOfIswaps } from './two-qubit-rules.ts';
@@ -102,7 +102,7 @@ export class BasisTranslator {
     const positions = Array.from({ length: qubitCount }, (_, position) => position);
     return (
       decomposeGate(name, parameters, qubitCount, { hasIswap: this.#hasIswap }) ??
-      multiControlledPhase(positions, parameters[0]!, [])
+      expandPhases(multiControlledPhase(positions, parameters[0]!, []))
     );
   }
 

@@ -1,16 +1,24 @@
-/** @file X and phases under many controls as gates on one, two and three qubits. Angles may have free parameters. */
+/**
+ * @file X and phases under many controls as gates on one, two and three qubits, and phases on few qubits as rotations of parities.
+ * Angles may have free parameters.
+ */
 import { step } from '../../circuit/expand-gate.ts';
 import type { GateStep } from '../../circuit/gate-definition.ts';
 import { type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
 
-/** Up to so many qubits a phase is spread over the parities of all subsets: 2^n - 2 cx, no other gate on two qubits. */
-const MOST_PARITY_QUBITS = 5;
+/** A phase on so many qubits takes less cx as rotations of parities (2^n - 2) than by splitting off a controlled rotation. */
+const MOST_PARITY_QUBITS = 6;
+/** A sign on so many qubits takes less cx in that way (30) than with halves that borrow one qubit (38). */
+const MOST_PARITY_SIGN_QUBITS = 5;
+const TURN = 2 * Math.PI;
 
 /**
- * X on a target where all controls are 1, up to no phase at all. The number of cx grows with the controls where there is a spare
- * qubit, with their square where there is none.
+ * X on a target where all controls are 1, by Toffoli gates. Spare qubits are borrowed: whatever they hold, they hold it again at the
+ * end (Barenco et al., Phys. Rev. A 52 (1995) 3457). The number of cx grows with k where one qubit can be borrowed, with its square
+ * where none can.
  *
- * @param spare other qubits in any state, which end as they began.
+ * @param spare other qubits in any state, the best first.
+ * @returns gates on the qubits' own numbers. For `mcp` among them {@link expandPhases} is best.
  */
 export function multiControlledX(
   controls: readonly number[],
@@ -21,63 +29,124 @@ export function multiControlledX(
   if (count === 0) return [step('x', [target])];
   if (count === 1) return [step('cx', [controls[0]!, target])];
   if (count === 2) return [step('ccx', [...controls, target])];
-  if (count < MOST_PARITY_QUBITS - 1 || spare.length === 0) {
-    const phase = multiControlledPhase([...controls, target], Math.PI, spare);
-    return [step('h', [target]), ...phase, step('h', [target])];
-  }
   if (spare.length >= count - 2) return chain(controls, target, spare);
-  // Barenco et al., Phys. Rev. A 52 (1995) 3457, lemma 7.3: both halves twice, through one spare qubit.
-  const ancilla = spare[0]!;
-  const lower = controls.slice(0, Math.ceil(count / 2));
-  const upper = [...controls.slice(lower.length), ancilla];
-  const collect = multiControlledX(lower, ancilla, [...upper.slice(0, -1), target]);
-  const apply = multiControlledX(upper, target, lower);
-  return [...collect, ...apply, ...collect, ...apply];
+  if (spare.length > 0 && count >= MOST_PARITY_SIGN_QUBITS) return halves(controls, target, spare);
+  const phase = multiControlledPhase([...controls, target], Math.PI, spare);
+  return [step('h', [target]), ...phase, step('h', [target])];
 }
 
 /**
- * Lemma 7.2 of the same paper. The gates that collect controls in spare qubits may have relative phases, three cx each: they act
- * twice, and the phases depend on nothing that changes between (Maslov, Phys. Rev. A 93 (2016) 022311).
+ * With k - 2 borrowed qubits: a ladder of Toffoli gates down and up, twice. But for those onto the target they may have relative
+ * phases, since each meets its inverse; then of two that enclose what is below, half of the gates cancel (Iten, Colbeck, Kukuljan,
+ * Home, Christandl, Phys. Rev. A 93 (2016) 032318, lemma 8). 8 k - 6 cx, or 8 k - 10 where the two onto the target become a pair.
  */
 function chain(controls: readonly number[], target: number, spare: readonly number[]): GateStep[] {
-  const count = controls.length;
-  const last = count - 3;
-  const down: GateStep[] = [];
-  for (let i = last; i > 0; i--) down.push(step('rccx', [controls[i + 1]!, spare[i - 1]!, spare[i]!]));
-  const collect = [...down, step('rccx', [controls[0]!, controls[1]!, spare[0]!]), ...down.toReversed()];
-  const apply = step('ccx', [controls[count - 1]!, spare[last]!, target]);
-  return [apply, ...collect, apply, ...collect];
+  const last = controls.length - 1;
+  const round = [step('ccx', [controls[last]!, spare[last - 2]!, target])];
+  for (let i = last - 1; i > 1; i--) round.push(...enter(controls[i]!, spare[i - 2]!, spare[i - 1]!));
+  round.push(step('rccx', [controls[0]!, controls[1]!, spare[0]!]));
+  for (let i = 2; i < last; i++) round.push(...leave(controls[i]!, spare[i - 2]!, spare[i - 1]!));
+  return [...round, ...round];
 }
 
-/** The phase `e^(i angle)` where all qubits are 1. */
+/** The first half of a Toffoli gate with relative phases, up to where its second control acts. */
+function enter(control: number, below: number, target: number): GateStep[] {
+  const onto = [step('h', [target]), step('t', [target]), step('cx', [control, target])];
+  return [...onto, step('tdg', [target]), step('cx', [below, target])];
+}
+
+/** The second half. */
+function leave(control: number, below: number, target: number): GateStep[] {
+  const onto = [step('cx', [below, target]), step('t', [target]), step('cx', [control, target])];
+  return [...onto, step('tdg', [target]), step('h', [target])];
+}
+
+/** Lemma 7.3: half of the controls go to one borrowed qubit, twice; each half borrows from the other. */
+function halves(
+  controls: readonly number[],
+  target: number,
+  [middle, ...others]: readonly number[],
+): GateStep[] {
+  const half = Math.ceil(controls.length / 2);
+  const [first, rest] = [controls.slice(0, half), controls.slice(half)];
+  const round = [
+    ...multiControlledX(first, middle!, [...rest, target, ...others]),
+    ...multiControlledX([...rest, middle!], target, [...first, ...others]),
+  ];
+  return [...round, ...round];
+}
+
+/**
+ * The phase `e^(i angle)` where all qubits are 1. Where none can be borrowed, phases of k qubits that are no sign need about 8 k^2 cx.
+ *
+ * @param spare as for {@link multiControlledX}.
+ * @returns the same kind of gates.
+ */
 export function multiControlledPhase(
   qubits: readonly number[],
   angle: ParameterValue,
   spare: readonly number[],
 ): GateStep[] {
   if (qubits.length === 0) return [];
-  if (qubits.length === 1) return [step('p', qubits, angle)];
-  if (qubits.length === 2) return [step('cp', qubits, angle)];
-  if (qubits.length <= MOST_PARITY_QUBITS) {
-    const share = 2 ** (1 - qubits.length);
-    return rotateParities(qubits, (subset) => scaleAngle(angle, isOdd(subset) ? share : -share));
+  const [others, target] = [qubits.slice(0, -1), qubits.at(-1)!];
+  const isSign = typeof angle === 'number' && Math.abs(Math.abs(angle % TURN) - Math.PI) < 1e-12;
+  if (qubits.length === 3 && isSign) return [step('ccz', qubits)];
+  if (qubits.length > 3 && isSign && isWorthBorrowing(qubits.length, spare.length)) {
+    return [step('h', [target]), ...multiControlledX(others, target, spare), step('h', [target])];
   }
-  // Lemma 7.5: half of the angle on the last two qubits, before and after X by the others, and the other half without the last
-  // control. The target is a spare qubit for that X.
-  const [control, target] = qubits.slice(-2) as [number, number];
-  const others = qubits.slice(0, -2);
-  const flip = multiControlledX(others, control, [target, ...spare]);
+  if (qubits.length <= MOST_PARITY_QUBITS) return [step('mcp', qubits, angle)];
   return [
-    ...[step('cp', [control, target], scaleAngle(angle, 0.5)), ...flip],
-    ...[step('cp', [control, target], scaleAngle(angle, -0.5)), ...flip],
-    ...multiControlledPhase([...others, target], scaleAngle(angle, 0.5), [control, ...spare]),
+    ...controlledRotation(others, target, angle, spare),
+    ...multiControlledPhase(others, scaleAngle(angle, 0.5), [...spare, target]),
   ];
 }
 
-function isOdd(bits: number): boolean {
+function isWorthBorrowing(qubitCount: number, spareCount: number): boolean {
+  return qubitCount > MOST_PARITY_SIGN_QUBITS ? spareCount > 0 : spareCount >= qubitCount - 3;
+}
+
+/**
+ * `exp(-i angle Z / 2)` where all controls are 1: four turns whose signs two halves of the controls flip, each half borrowing from
+ * the other (Vale, Azevedo, Araujo, Araujo, da Silva, arXiv 2302.06377).
+ */
+function controlledRotation(
+  controls: readonly number[],
+  target: number,
+  angle: ParameterValue,
+  spare: readonly number[],
+): GateStep[] {
+  const half = Math.ceil(controls.length / 2);
+  const [first, second] = [controls.slice(0, half), controls.slice(half)];
+  const round = [
+    step('rz', [target], scaleAngle(angle, 0.25)),
+    ...multiControlledX(first, target, [...second, ...spare]),
+    step('rz', [target], scaleAngle(angle, -0.25)),
+    ...multiControlledX(second, target, [...first, ...spare]),
+  ];
+  return [...round, ...round];
+}
+
+/** The angles of {@link rotateParities} that make the phase `e^(i angle)` where all of so many qubits are 1. */
+export function parityAngles(angle: ParameterValue, qubitCount: number): (subset: number) => ParameterValue {
+  const share = 2 ** (1 - qubitCount);
+  return (subset) => scaleAngle(angle, isOddSize(subset) ? share : -share);
+}
+
+function isOddSize(bits: number): boolean {
   let odd = false;
   for (let rest = bits; rest > 0; rest &= rest - 1) odd = !odd;
   return odd;
+}
+
+/** Steps with rotations of parities in place of each `mcp`: 2^n - 2 cx on n > 2 qubits. */
+export function expandPhases(steps: readonly GateStep[]): GateStep[] {
+  return steps.flatMap((one) => {
+    if (one.name !== 'mcp') return [one];
+    const { positions, parameters } = one;
+    if (positions.length === 1) return [step('p', positions, ...parameters)];
+    if (positions.length === 2) return [step('cp', positions, ...parameters)];
+    return rotateParities(positions, parityAngles(parameters[0]!, positions.length));
+  });
 }
 
 /**

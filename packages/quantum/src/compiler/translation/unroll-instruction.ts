@@ -12,6 +12,7 @@ import { replaceBodies } from '../../circuit/place-instruction.ts';
 import { gateOn, oneQubitSteps } from '../../circuit/synthesize-unitary.ts';
 import {
   diagonalSteps,
+  expandPhases,
   MOST_DIAGONAL_QUBITS,
   multiControlledPhase,
   multiControlledX,
@@ -81,7 +82,8 @@ function unrollGate(instruction: GateInstruction, options: UnrollOptions): Instr
       name === 'mcp'
         ? multiControlledPhase(qubits, parameters[0]!, spare)
         : multiControlledX(qubits.slice(0, -1), qubits.at(-1)!, spare);
-    return steps.flatMap((one) => unrollGate(placed(one) as GateInstruction, options));
+    const simpler = options.keeps?.('mcp') ? steps : expandPhases(steps);
+    return simpler.flatMap((one) => unrollGate(placed(one) as GateInstruction, options));
   }
   if (qubits.length <= 2) return [instruction];
   const steps = decomposeGate(name, parameters, qubits.length, { hasIswap: false });
