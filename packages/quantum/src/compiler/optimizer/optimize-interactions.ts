@@ -45,7 +45,13 @@ export function optimizeInteractions(
     best = merged;
     current = merged;
   }
-  return best;
+  // Cancelling and merging are greedy: what was good already can come out dearer.
+  const isDearer = interactionCost(best) > interactionCost(circuit) && !hasToffoli(circuit);
+  return isDearer ? mergeInteractions(circuit, { physical: false }) : best;
+}
+
+function hasToffoli({ interactions }: InteractionCircuit): boolean {
+  return interactions.some((step) => step.kind === InteractionKind.ccz);
 }
 
 function searchRegions(circuit: InteractionCircuit, settings: OptimizerSettings): InteractionCircuit {
@@ -64,8 +70,8 @@ function expandToffolis(
   settings: OptimizerSettings,
   inPairs = true,
 ): InteractionCircuit {
+  if (!hasToffoli(circuit)) return circuit;
   const { wireCount, interactions } = circuit;
-  if (!interactions.some((step) => step.kind === InteractionKind.ccz)) return circuit;
   const pairs = inPairs ? pairToffolis(wireCount, interactions) : interactions.map(() => null);
   const { toffoliReach: reach, toffoliRounds: rounds } = settings;
   const plans = reach > 0 ? chooseToffoliPlans(wireCount, interactions, pairs, { reach, rounds }) : pairs;
