@@ -45,9 +45,18 @@ export function optimizeInteractions(
     best = merged;
     current = merged;
   }
-  // Cancelling and merging are greedy: what was good already can come out dearer.
-  const isDearer = interactionCost(best) > interactionCost(circuit) && !hasToffoli(circuit);
-  return isDearer ? mergeInteractions(circuit, { physical: false }) : best;
+  return cheaperWithout(circuit, best);
+}
+
+/** Above this share of the cost before, merging alone is worth a try. */
+const LITTLE_GAINED = 0.9;
+
+/** Where little was gained: cancelling and choosing are greedy, and merging alone can do better. */
+function cheaperWithout(circuit: InteractionCircuit, best: InteractionCircuit): InteractionCircuit {
+  if (interactionCost(best) < LITTLE_GAINED * interactionCost(circuit)) return best;
+  const merged = mergeInteractions(circuit, { physical: false });
+  if (interactionCost(merged) >= interactionCost(best)) return best;
+  return expandToffolis(merged, { toffoliReach: 0, toffoliRounds: 0 }, false);
 }
 
 function hasToffoli({ interactions }: InteractionCircuit): boolean {
@@ -67,7 +76,7 @@ function searchRegions(circuit: InteractionCircuit, settings: OptimizerSettings)
 /** Writes every ccz as cores, in the forms that fit together best. */
 function expandToffolis(
   circuit: InteractionCircuit,
-  settings: OptimizerSettings,
+  settings: Pick<OptimizerSettings, 'toffoliReach' | 'toffoliRounds'>,
   inPairs = true,
 ): InteractionCircuit {
   if (!hasToffoli(circuit)) return circuit;
