@@ -1,5 +1,5 @@
 import { type Clock, InvalidArgumentError, type Random, systemClock, throwIfCancelled } from '@qedge/core';
-import { countGates, countStateGates } from './count-gates.ts';
+import { countGates, countStateGates, type GateCount } from './count-gates.ts';
 import type { CompilationState, Pass, PassContext, Preserved } from './pass.ts';
 
 /** The stages of a compilation, in the order in which they run. */
@@ -122,6 +122,7 @@ export class PassManager {
       onPass?.(record);
     };
     const breathe = makeBreathe(clock);
+    const countOnce = makeCountOnce();
     let current = state;
     for (const stage of STAGE_NAMES) {
       const steps = this.stages[stage] ?? [];
@@ -129,7 +130,7 @@ export class PassManager {
         steps,
         current,
         { random, clock, signal, deadlineMs },
-        { stage, note, breathe },
+        { stage, note, breathe, countOnce },
       );
     }
     return { state: current, records };
@@ -141,6 +142,8 @@ interface StagePlace {
   readonly note: (record: PassRecord) => void;
   /** Lets the event loop run now and then, so that a signal can arrive. */
   readonly breathe: () => Promise<void>;
+  /** What a pass leaves is what the next one gets: it is counted once. */
+  readonly countOnce: (state: CompilationState) => GateCount;
   readonly round?: number;
 }
 
@@ -198,14 +201,14 @@ async function runPass(
 ): Promise<CompilationState> {
   await place.breathe();
   throwIfCancelled(context.signal, 'The compilation');
-  const before = countStateGates(state);
+  const before = place.countOnce(state);
   const startMs = context.clock.nowMs();
   const next = await pass.run(state, {
     ...context,
     random: context.random.fork(`${pass.name} ${place.round ?? 0}`),
   });
   const durationMs = context.clock.nowMs() - startMs;
-  const after = countStateGates(next);
+  const after = place.countOnce(next);
   place.note({
     name: pass.name,
     stage: place.stage,
@@ -232,6 +235,15 @@ function makeBreathe(clock: Clock): () => Promise<void> {
     if (clock.nowMs() - lastMs < BREATH_EVERY_MS) return;
     await clock.sleep(0);
     lastMs = clock.nowMs();
+  };
+}
+
+function makeCountOnce(): (state: CompilationState) => GateCount {
+  const counts = new WeakMap<CompilationState, GateCount>();
+  return (state) => {
+    const count = counts.get(state) ?? countStateGates(state);
+    counts.set(state, count);
+    return count;
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Circuit } from '../../circuit/circuit.ts';
 import { type GateInstruction, type Instruction, isUnitaryKind } from '../../circuit/instruction.ts';
+import { InstructionStore } from '../../circuit/instruction-store.ts';
 import { append, fencedQubits } from './rewrite-circuit.ts';
 
 /** How many instructions on its own qubits a gate looks back over at most: the time stays linear in the circuit's length. */
@@ -28,7 +29,10 @@ export function absorbGates(circuit: Circuit, rules: AbsorbRules): Circuit {
 
 class Absorption {
   readonly #rules: AbsorbRules;
-  readonly #kept: (Instruction | null)[] = [];
+  /** Objects for all of a long circuit would take ten times the memory, and the time to move it. */
+  readonly #kept = new InstructionStore();
+  /** What became of instructions in `#kept` since; null for those that are gone. */
+  readonly #merged = new Map<number, GateInstruction | null>();
   /** For each qubit, the places in `#kept` of the instructions that are still on it. */
   readonly #wires: number[][];
   /** The shorter circuit; null where nothing changed. */
@@ -37,23 +41,22 @@ class Absorption {
   constructor(circuit: Circuit, rules: AbsorbRules) {
     this.#rules = rules;
     this.#wires = Array.from({ length: circuit.qubitCount }, () => []);
-    let changed = false;
     circuit.forEach((instruction) => {
-      if (instruction.kind === 'gate' && this.#absorb(instruction)) {
-        changed = true;
-        return;
-      }
+      if (instruction.kind === 'gate' && this.#absorb(instruction)) return;
       const qubits = instruction.kind === 'gate' ? instruction.qubits : fencedQubits(instruction, circuit);
-      for (const qubit of qubits) this.#wires[qubit]!.push(this.#kept.length);
+      for (const qubit of qubits) this.#wires[qubit]!.push(this.#kept.count);
       this.#kept.push(instruction);
     });
-    if (!changed) {
-      this.circuit = null;
-      return;
-    }
+    this.circuit = this.#merged.size === 0 ? null : this.#rebuild(circuit);
+  }
+
+  #rebuild(circuit: Circuit): Circuit {
     const shorter = circuit.emptyCopy();
-    for (const instruction of this.#kept) if (instruction !== null) append(shorter, instruction);
-    this.circuit = shorter;
+    for (let i = 0; i < this.#kept.count; i++) {
+      const merged = this.#merged.get(i);
+      if (merged !== null) append(shorter, merged ?? this.#kept.read(i));
+    }
+    return shorter;
   }
 
   /** Tries to merge a gate into an earlier one. @returns whether it did. */
@@ -65,10 +68,10 @@ class Absorption {
       for (let i = 0; i < wires.length; i++) latest = Math.max(latest, wires[i]![pointers[i]!] ?? -1);
       if (latest < 0) return false;
       for (let i = 0; i < wires.length; i++) if (wires[i]![pointers[i]!] === latest) pointers[i]!--;
-      const earlier = this.#kept[latest]!;
+      const earlier = this.#merged.get(latest) ?? this.#kept.read(latest);
       const merged = earlier.kind === 'gate' ? this.#rules.merge(earlier, gate) : undefined;
       if (merged !== undefined) {
-        this.#kept[latest] = merged;
+        this.#merged.set(latest, merged);
         // What is gone must not hide what comes before it from later gates: a circuit and its inverse vanish at once.
         if (merged === null) for (const wire of wires) wire.splice(wire.lastIndexOf(latest), 1);
         return true;

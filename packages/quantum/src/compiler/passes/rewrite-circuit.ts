@@ -41,11 +41,17 @@ export function rewriteWithBodies(circuit: Circuit, rewrite: (circuit: Circuit) 
 
 /** The circuit with other bodies in its control flow; the same object where there is none. */
 export function rewriteBodies(circuit: Circuit, rewriteBody: (body: Circuit) => Circuit): Circuit {
-  if (!circuit.instructions.some(isControlFlow)) return circuit;
+  // A circuit keeps the objects of `instructions`: for most circuits that is memory for nothing.
+  let hasBodies = false;
+  circuit.forEach((instruction) => {
+    hasBodies ||= isControlFlow(instruction);
+  });
+  if (!hasBodies) return circuit;
   const rewritten = circuit.emptyCopy();
-  for (const instruction of circuit.instructions) {
-    rewritten.append(isControlFlow(instruction) ? replaceBodies(instruction, rewriteBody) : instruction);
-  }
+  circuit.forEach((instruction) => {
+    if (isControlFlow(instruction)) rewritten.append(replaceBodies(instruction, rewriteBody));
+    else append(rewritten, instruction);
+  });
   return rewritten;
 }
 
