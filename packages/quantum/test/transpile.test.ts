@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CancelledError, UnsupportedError } from '@qedge/core';
+import { CancelledError, InvalidArgumentError, Random, UnsupportedError } from '@qedge/core';
 import {
   allToAllTarget,
   Circuit,
@@ -12,6 +12,7 @@ import {
   parameter,
   parseOpenQasm2,
   ringTarget,
+  type Stages,
   type Target,
   transpile,
   uccsd,
@@ -183,6 +184,28 @@ describe('transpile', () => {
     }
   });
 
+  it('makes Clifford gates and T of each other at every level, at higher ones with no more gates on two qubits', async () => {
+    const basis = ['cx', 'h', 't', 'tdg', 's', 'sdg'] as const;
+    for (const target of [lineTarget(4, basis), allToAllTarget(4, basis)]) {
+      for (let seed = 0; seed < 4; seed++) {
+        const random = new Random(seed);
+        const circuit = new Circuit(4).ccx(0, 1, 2);
+        for (let i = 0; i < 12; i++) {
+          const [a, b, c] = random.shuffle([0, 1, 2, 3]) as [number, number, number, number];
+          circuit.h(a).t(b).cswap(a, b, c).sx(c).swap(a, c).cs(b, c);
+        }
+        const counts: number[] = [];
+        for (const level of [1, 2, 3] as const) {
+          const compiled = await transpile(circuit, target, { level });
+          expectLegal(compiled.circuit, target);
+          expect((await verifyEquivalence(circuit, compiled)).equivalent).toBe(true);
+          counts.push(compiled.circuit.gateCounts().cx!);
+        }
+        expect(counts).toEqual(counts.toSorted((x, y) => y - x));
+      }
+    }
+  });
+
   it('records what every pass did', async () => {
     const { passes } = await transpile(randomCircuit(2, 5, 30), lineTarget(5));
     expect(passes.map(({ name }) => name)).toContain('lay out and route interactions');
@@ -239,6 +262,11 @@ describe('transpile', () => {
       customize: (stages) => ({ ...stages, routing: [], translation: [] }),
     });
     await expect(withoutRouting).rejects.toThrow(/without a layout/);
+    const withoutStages = transpile(new Circuit(2), lineTarget(3), {
+      customize: () => undefined as unknown as Stages,
+    });
+    await expect(withoutStages).rejects.toThrow(InvalidArgumentError);
+    await expect(withoutStages).rejects.toThrow(/customize.*got undefined/s);
     await expect(transpile(new Circuit(4), lineTarget(3))).rejects.toThrow(/at most 3 qubits, got 4/);
     await expect(transpile(new Circuit(2).cx(0, 1), lineTarget(2, ['rz', 'sx']))).rejects.toThrow(
       /gate cx cannot be made/,
@@ -254,7 +282,17 @@ describe('transpile', () => {
       ],
     };
     expect((await transpile(new Circuit(4).cx(0, 3).cx(1, 2), apart)).swapsAdded).toBe(0);
-    await expect(transpile(new Circuit(4).cx(0, 1).cx(1, 2), apart)).rejects.toThrow(UnsupportedError);
+    const broken: Target = { ...lineTarget(4), faultyEdges: [[1, 2]] };
+    for (const level of [0, 1, 2, 3] as const) {
+      for (const target of [apart, broken]) {
+        const refused = transpile(new Circuit(4).cx(0, 1).cx(1, 2), target, { level });
+        await expect(refused).rejects.toThrow(UnsupportedError);
+        await expect(refused).rejects.toThrow(/parts of the coupling map.*whose qubits are connected/s);
+      }
+    }
+    const loop = new Circuit(4, 1).whileLoop({ kind: 'bit', clbit: 0 }, (body) => body.cx(1, 2));
+    await expect(transpile(loop, apart, { level: 0 })).rejects.toThrow(/physical qubits 1 and 2/);
+    expect((await transpile(new Circuit(4).cx(1, 0).cx(2, 3), apart, { level: 0 })).swapsAdded).toBe(0);
     await expect(transpile(new Circuit(1), { ...lineTarget(2), couplingEdges: [[0, 5]] })).rejects.toThrow(
       /edges/,
     );

@@ -73,7 +73,7 @@ export async function transpile(
   const narrowed = omitIdleQubits(circuit, target);
   const last = runsUnchanged(circuit, target) ? [keepCheaperInput(circuit, narrowed?.kept)] : [];
   const optimization = [...(stages.optimization ?? []), ...last];
-  const manager = new PassManager(customize({ ...stages, optimization }));
+  const manager = new PassManager(checkStages(customize({ ...stages, optimization })));
   const start = {
     circuit: narrowed?.circuit ?? circuit,
     target,
@@ -100,6 +100,15 @@ export async function transpile(
     preserves: records.find(({ preserves }) => preserves !== 'unitary')?.preserves ?? 'unitary',
     passes: records,
   };
+}
+
+function checkStages(stages: Stages): Stages {
+  if (typeof stages === 'object' && stages !== null) return stages;
+  throw new InvalidArgumentError('"customize" gave no stages', {
+    expected: 'a record of stages with their passes, such as the one that it was given',
+    actual: String(stages),
+    remedy: 'Return the changed stages',
+  });
 }
 
 function checkBudget({ timeBudgetMs, trials }: TranspileOptions): void {

@@ -239,6 +239,10 @@ describe('translateToBasis', () => {
     expect(refuse(new Circuit(1).rx(0.3, 0), ['h', 's', 'cx'])).toThrow(/gate rx cannot be made/);
     expect(refuse(new Circuit(1).ry(parameter('a'), 0), ['h', 's', 'cx'])).toThrow(/gate ry cannot be made/);
     expect(refuse(new Circuit(1).h(0), [])).toThrow(/an empty basis/);
+    const matrix = new Circuit(1).rx(0.3, 0).toMatrix();
+    expect(refuse(new Circuit(1).unitary(matrix, [0]), ['h', 's', 'cx'])).toThrow(
+      /A one-qubit rotation cannot be made/,
+    );
     expect(refuse(new Circuit(2).cx(0, 1), ['u', 'swap'])).toThrow(/gate cx cannot be made/);
   });
 

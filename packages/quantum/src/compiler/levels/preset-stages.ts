@@ -16,9 +16,10 @@ import { simplifyKnownStates } from '../passes/simplify-known-states.ts';
 import { unrollThreeQubitGates } from '../passes/unroll-three-qubit-gates.ts';
 import { basicSwap } from '../routing/basic-swap.ts';
 import { type RoutingSettings, routingOfLevel } from '../routing/routing-settings.ts';
-import { sabreRouting } from '../routing/sabre-routing.ts';
+import { type SabreOptions, sabreRouting } from '../routing/sabre-routing.ts';
 import type { TrialExecutor } from '../routing/trial-executor.ts';
 import type { Target } from '../target/target.ts';
+import { eulerBasesOf } from '../translation/one-qubit-basis.ts';
 import { translateToBasis } from '../translation/translate-to-basis.ts';
 import {
   collectIntoInteractions,
@@ -35,6 +36,9 @@ import {
  * - 1: few layouts and routings; cancels inverse gates, merges one-qubit gates.
  * - 2: optimises and routes as interactions, with few attempts.
  * - 3: the same with a wider search and many attempts.
+ *
+ * What interactions become needs one-qubit rotations of any angle. For bases without them, such as Clifford gates and T, levels 2 and 3
+ * do what level 1 does, with more layouts and routings, and keep the cheapest.
  */
 export type OptimizationLevel = 0 | 1 | 2 | 3;
 
@@ -72,21 +76,12 @@ export function presetStages(level: OptimizationLevel, target: Target, options: 
         translation: [translateToBasis(), ...directionsOf(target)],
       };
     case 1:
-      return {
-        init: [...simplifications(options), unrollThreeQubitGates(), inverseCancellation()],
-        layout: [vf2Layout({ stepsPerAttempt: 1000, attempts: 6 })],
-        routing: [sabreRouting(options.trials === undefined ? {} : { layouts: options.trials })],
-        translation: [translateToBasis()],
-        optimization: [
-          commutativeCancellation(),
-          optimizeOneQubitGates(),
-          vf2PostLayout(),
-          ...directionsOf(target),
-        ],
-      };
+      return stagesOfCircuits(1, target, options);
     case 2:
     case 3:
-      return stagesOfInteractions(level, target, options);
+      return eulerBasesOf(target.basisGates).length > 0
+        ? stagesOfInteractions(level, target, options)
+        : stagesOfCircuits(level, target, options);
     default:
       throw new InvalidArgumentError('Unknown optimisation level', {
         expected: '0, 1, 2 or 3',
@@ -101,6 +96,33 @@ function simplifications({ assumeZeroInputs, onlyMeasuredResults }: PresetOption
     ...(assumeZeroInputs ? [simplifyKnownStates()] : []),
     ...(onlyMeasuredResults ? [removeFinalReset(), removeDiagonalGatesBeforeMeasure()] : []),
   ];
+}
+
+function stagesOfCircuits(level: 1 | 2 | 3, target: Target, options: PresetOptions): Stages {
+  const attempt = (effort: 1 | 2 | 3) => [
+    sabreRouting(circuitEffort(effort, options)),
+    translateToBasis(),
+    commutativeCancellation(),
+  ];
+  const efforts = ([1, 2, 3] as const).slice(0, level);
+  return {
+    init: [...simplifications(options), unrollThreeQubitGates(), inverseCancellation()],
+    layout: [vf2Layout({ stepsPerAttempt: 1000, attempts: 6 })],
+    // Fewer swaps can be more gates, when fewer of them cancel: a level tries what the lower ones do too.
+    routing: level === 1 ? [sabreRouting(circuitEffort(1, options))] : [cheapestOf(efforts.map(attempt))],
+    translation: [translateToBasis()],
+    optimization: [
+      commutativeCancellation(),
+      optimizeOneQubitGates(),
+      vf2PostLayout(),
+      ...directionsOf(target),
+    ],
+  };
+}
+
+function circuitEffort(level: 1 | 2 | 3, options: PresetOptions): SabreOptions {
+  const { layouts, iterations, routings, patience } = routingOfLevel(level);
+  return { layouts, iterations, routings, patience, ...attemptsOf(level, options) };
 }
 
 function stagesOfInteractions(level: 2 | 3, target: Target, options: PresetOptions): Stages {
@@ -139,7 +161,7 @@ function optimizeAndRoute(level: 2 | 3, target: Target, options: PresetOptions):
 
 /** Where the caller says how many layouts to try, or for how long. */
 function attemptsOf(
-  level: 2 | 3,
+  level: 1 | 2 | 3,
   { trials, timeBudgetMs }: PresetOptions,
 ): Partial<Pick<RoutingSettings, 'layouts' | 'patience'>> {
   if (trials !== undefined) return { layouts: trials, patience: trials };

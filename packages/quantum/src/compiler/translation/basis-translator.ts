@@ -129,7 +129,9 @@ export class BasisTranslator {
   }
 
   #refuse(name: string): UnsupportedError {
-    return new UnsupportedError(`The gate ${name} cannot be made in this basis`, {
+    // `u` is what every matrix on one qubit is called here.
+    const what = name === 'u' ? 'A one-qubit rotation' : `The gate ${name}`;
+    return new UnsupportedError(`${what} cannot be made in this basis`, {
       expected: `${name}, or gates that make it, such as rz, sx and cx`,
       actual: [...this.gates].join(', ') || 'an empty basis',
       facts: { gate: name, basis: [...this.gates] },
