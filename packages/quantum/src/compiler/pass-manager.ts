@@ -1,5 +1,6 @@
 import { type Clock, InvalidArgumentError, type Random, systemClock, throwIfCancelled } from '@qedge/core';
 import { countGates, countStateGates, type GateCount } from './count-gates.ts';
+import { isTimeUp, Turn } from './in-turns.ts';
 import type { CompilationState, Pass, PassContext, Preserved } from './pass.ts';
 
 /** The stages of a compilation, in the order in which they run. */
@@ -121,7 +122,7 @@ export class PassManager {
       records.push(record);
       onPass?.(record);
     };
-    const breathe = makeBreathe(clock);
+    const turn = new Turn(clock);
     const countOnce = makeCountOnce();
     let current = state;
     for (const stage of STAGE_NAMES) {
@@ -130,7 +131,7 @@ export class PassManager {
         steps,
         current,
         { random, clock, signal, deadlineMs },
-        { stage, note, breathe, countOnce },
+        { stage, note, turn, countOnce },
       );
     }
     return { state: current, records };
@@ -140,8 +141,7 @@ export class PassManager {
 interface StagePlace {
   readonly stage: StageName;
   readonly note: (record: PassRecord) => void;
-  /** Lets the event loop run now and then, so that a signal can arrive. */
-  readonly breathe: () => Promise<void>;
+  readonly turn: Turn;
   /** What a pass leaves is what the next one gets: it is counted once. */
   readonly countOnce: (state: CompilationState) => GateCount;
   readonly round?: number;
@@ -172,7 +172,7 @@ async function runLoop(
   for (let round = 0; round < loop.maxRounds; round++) {
     const before = state;
     state = await runSteps(loop.repeat, state, context, { ...place, round });
-    if (!loop.again(state, before) || context.clock.nowMs() > context.deadlineMs) break;
+    if (!loop.again(state, before) || isTimeUp(context)) break;
   }
   return state;
 }
@@ -186,6 +186,7 @@ async function runAlternatives(
   let best = start;
   let bestCost = Number.POSITIVE_INFINITY;
   for (const steps of alternatives) {
+    if (bestCost < Number.POSITIVE_INFINITY && isTimeUp(context)) break;
     const state = await runSteps(steps, start, context, place);
     const cost = costOf(state);
     if (cost < bestCost) [best, bestCost] = [state, cost];
@@ -199,7 +200,7 @@ async function runPass(
   context: PassContext,
   place: StagePlace,
 ): Promise<CompilationState> {
-  await place.breathe();
+  await place.turn.endIfLong();
   throwIfCancelled(context.signal, 'The compilation');
   const before = place.countOnce(state);
   const startMs = context.clock.nowMs();
@@ -224,18 +225,6 @@ async function runPass(
         : (pass.preserves ?? 'unitary'),
   });
   return next;
-}
-
-/** A timer costs a millisecond, which is more than most passes need on small circuits. */
-const BREATH_EVERY_MS = 25;
-
-function makeBreathe(clock: Clock): () => Promise<void> {
-  let lastMs = clock.nowMs();
-  return async () => {
-    if (clock.nowMs() - lastMs < BREATH_EVERY_MS) return;
-    await clock.sleep(0);
-    lastMs = clock.nowMs();
-  };
 }
 
 function makeCountOnce(): (state: CompilationState) => GateCount {

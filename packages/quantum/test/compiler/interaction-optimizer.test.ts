@@ -1,5 +1,6 @@
 import { Circuit, parameter } from '@qedge/quantum';
 import { describe, expect, it } from 'vitest';
+import { finishAtOnce } from '../../src/compiler/in-turns.ts';
 import { collectInteractions } from '../../src/compiler/interaction/collect-interactions.ts';
 import { type InteractionCircuit, InteractionKind } from '../../src/compiler/interaction/interaction.ts';
 import { interactionCost } from '../../src/compiler/interaction/interaction-cost.ts';
@@ -30,8 +31,8 @@ function expectSame(actual: InteractionCircuit, circuit: Circuit): void {
 
 const TECHNIQUES: Record<string, (circuit: InteractionCircuit) => InteractionCircuit> = {
   cancelInteractions,
-  simplifyCliffordRegions: (circuit) => simplifyCliffordRegions(circuit, { beamWidth: 16 }),
-  resynthesizePhaseRegions: (circuit) => resynthesizePhaseRegions(circuit, search),
+  simplifyCliffordRegions: (circuit) => finishAtOnce(simplifyCliffordRegions(circuit, { beamWidth: 16 })),
+  resynthesizePhaseRegions: (circuit) => finishAtOnce(resynthesizePhaseRegions(circuit, search)),
 };
 
 describe.each(Object.entries(TECHNIQUES))('%s', (_, technique) => {
@@ -123,7 +124,7 @@ describe('pairToffolis', () => {
 
 describe('simplifyCliffordRegions', () => {
   const simplified = (circuit: Circuit) =>
-    merged(simplifyCliffordRegions(collectInteractions(circuit), { beamWidth: 24 }));
+    merged(finishAtOnce(simplifyCliffordRegions(collectInteractions(circuit), { beamWidth: 24 })));
 
   it('finds swaps and permutations that merging does not see', () => {
     // Two rotations of three qubits undo each other.
@@ -136,19 +137,23 @@ describe('simplifyCliffordRegions', () => {
     const circuit = patternCliffords(4, 60);
     const before = merged(collectInteractions(circuit));
     expect(simplified(circuit)).toBeLessThanOrEqual(before / 2);
-    expectSame(simplifyCliffordRegions(collectInteractions(circuit), { beamWidth: 24 }), circuit);
+    expectSame(
+      finishAtOnce(simplifyCliffordRegions(collectInteractions(circuit), { beamWidth: 24 })),
+      circuit,
+    );
   });
 });
 
 describe('resynthesizePhaseRegions', () => {
-  const cost = (circuit: Circuit) => merged(resynthesizePhaseRegions(collectInteractions(circuit), search));
+  const cost = (circuit: Circuit) =>
+    merged(finishAtOnce(resynthesizePhaseRegions(collectInteractions(circuit), search)));
 
   it('makes a dense layer of phases in little more than half of the gates', () => {
     const circuit = new Circuit(8);
     for (let a = 0; a < 8; a++) for (let b = 0; b < a; b++) circuit.rzz(0.1 + a * 0.07 + b * 0.3, a, b);
     expect(merged(collectInteractions(circuit))).toBe(56);
     expect(cost(circuit)).toBe(35);
-    expectSame(resynthesizePhaseRegions(collectInteractions(circuit), search), circuit);
+    expectSame(finishAtOnce(resynthesizePhaseRegions(collectInteractions(circuit), search)), circuit);
   });
 
   it('makes a QFT of 10 qubits in at most 76 gates instead of 90', () => {
@@ -159,13 +164,13 @@ describe('resynthesizePhaseRegions', () => {
     }
     expect(merged(collectInteractions(circuit))).toBe(90);
     expect(cost(circuit)).toBeLessThanOrEqual(76);
-    expectSame(resynthesizePhaseRegions(collectInteractions(circuit), search), circuit);
+    expectSame(finishAtOnce(resynthesizePhaseRegions(collectInteractions(circuit), search)), circuit);
   });
 
   it('keeps free angles free', () => {
     const circuit = new Circuit(5);
     for (let a = 0; a < 5; a++) for (let b = 0; b < a; b++) circuit.rzz(parameter(`g${(a + b) % 3}`), a, b);
-    const optimized = resynthesizePhaseRegions(collectInteractions(circuit), search);
+    const optimized = finishAtOnce(resynthesizePhaseRegions(collectInteractions(circuit), search));
     expect(optimized.interactions.some(({ angle }) => typeof angle !== 'number')).toBe(true);
     expect(interactionCost(optimized)).toBeLessThan(20);
     expect(synthesisError(circuit, optimized, 'cx')).toBeLessThan(TOLERANCE);

@@ -1,9 +1,10 @@
 import { InvalidArgumentError } from '@qedge/core';
+import { finishInTurns, withShareOfTime } from '../in-turns.ts';
 import { collectInteractions } from '../interaction/collect-interactions.ts';
 import { synthesizeInteractions } from '../interaction/synthesize-interactions.ts';
 import type { Entangler } from '../interaction/two-qubit-class.ts';
 import { placeErrorsOf } from '../layout/layout-error.ts';
-import { optimizeInteractions } from '../optimizer/optimize-interactions.ts';
+import { optimizeInTurns } from '../optimizer/optimize-interactions.ts';
 import type { OptimizerSettings } from '../optimizer/optimizer-settings.ts';
 import { simplifyZeroInputs } from '../optimizer/simplify-zero-inputs.ts';
 import type { CompilationState, Pass } from '../pass.ts';
@@ -34,13 +35,20 @@ export function simplifyFromZero(): Pass {
   };
 }
 
+/** How much of the time that is left may be spent before routing, which needs the most. */
+const OPTIMIZER_SHARE = 0.4;
+
 /** Fewer interactions for the same circuit. Needs the interaction form. */
 export function optimizeLogically(settings: OptimizerSettings): Pass {
   return {
     name: 'optimize interactions',
-    run: (state, context) => ({
+    run: async (state, context) => ({
       ...state,
-      interactions: optimizeInteractions(formOf(state), settings, context),
+      interactions: await finishInTurns(
+        optimizeInTurns(formOf(state), settings),
+        withShareOfTime(context, OPTIMIZER_SHARE),
+        'The optimisation',
+      ),
     }),
   };
 }

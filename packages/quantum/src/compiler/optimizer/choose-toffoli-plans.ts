@@ -1,4 +1,5 @@
 import { Circuit } from '../../circuit/circuit.ts';
+import type { Work } from '../in-turns.ts';
 import { type Interaction, InteractionKind } from '../interaction/interaction.ts';
 import { InteractionBuilder } from '../interaction/interaction-builder.ts';
 import { interactionCost } from '../interaction/interaction-cost.ts';
@@ -39,14 +40,14 @@ const WHOLE_PLANS: readonly WholePlan[] = PLACES.flatMap((centre) =>
  * @param plans as {@link pairToffolis} makes them.
  * @param reach how many steps on each side of each wire count as near.
  */
-export function chooseToffoliPlans(
+export function* chooseToffoliPlans(
   wireCount: number,
   steps: readonly Interaction[],
   plans: readonly (ToffoliPlan | null)[],
   { reach, rounds }: { readonly reach: number; readonly rounds: number },
-): (ToffoliPlan | null)[] {
+): Work<(ToffoliPlan | null)[]> {
   const choice = new PlanChoice(wireCount, steps, plans, reach);
-  for (let round = 0; round < rounds; round++) if (!choice.improve()) break;
+  for (let round = 0; round < rounds; round++) if (!(yield* choice.improve())) break;
   return choice.plans;
 }
 
@@ -76,10 +77,11 @@ class PlanChoice {
   }
 
   /** Goes over all ccz once. @returns whether anything changed. */
-  improve(): boolean {
+  *improve(): Work<boolean> {
     let changed = false;
     for (let i = 0; i < this.plans.length; i++) {
       const plan = this.plans[i];
+      if (plan && (yield)) return false;
       if (plan?.kind === 'whole') changed = this.#chooseWhole(i) || changed;
       else if (plan && plan.mate > i) changed = this.#chooseOrder(i, plan.mate) || changed;
     }

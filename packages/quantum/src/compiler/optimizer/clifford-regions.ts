@@ -1,3 +1,4 @@
+import type { Work } from '../in-turns.ts';
 import { compareAxes } from '../interaction/axis.ts';
 import { type Interaction, type InteractionCircuit, InteractionKind } from '../interaction/interaction.ts';
 import type { InteractionBuilder } from '../interaction/interaction-builder.ts';
@@ -32,7 +33,7 @@ const QUARTER = Math.PI / 4;
 export function simplifyCliffordRegions(
   circuit: InteractionCircuit,
   { beamWidth }: { readonly beamWidth: number },
-): InteractionCircuit {
+): Work<InteractionCircuit> {
   return rewriteRegions(circuit, {
     isSeed: isCliffordStep,
     grow: () => new CliffordGrowth(),

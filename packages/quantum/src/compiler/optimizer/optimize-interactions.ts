@@ -1,4 +1,5 @@
 import { throwIfCancelled } from '@qedge/core';
+import { finishAtOnce, isTimeUp, type Work } from '../in-turns.ts';
 import { type InteractionCircuit, InteractionKind } from '../interaction/interaction.ts';
 import { InteractionBuilder } from '../interaction/interaction-builder.ts';
 import { interactionCost } from '../interaction/interaction-cost.ts';
@@ -26,64 +27,84 @@ export function optimizeInteractions(
   settings: OptimizerSettings,
   context: PassContext,
 ): InteractionCircuit {
+  return finishAtOnce(optimizeInTurns(circuit, settings), () => {
+    throwIfCancelled(context.signal, 'The optimisation');
+    return isTimeUp(context);
+  });
+}
+
+/** {@link optimizeInteractions} with pauses. */
+export function* optimizeInTurns(
+  circuit: InteractionCircuit,
+  settings: OptimizerSettings,
+): Work<InteractionCircuit> {
+  if (yield) return yield* expandToffolis(circuit, PLAINLY, false);
   const cancelled = cancelInteractions(circuit);
-  let current = expandToffolis(cancelled, settings);
+  let current = yield* expandToffolis(cancelled, settings);
+  if (yield) return current;
   let best = mergeInteractions(current, { physical: false });
-  if (current !== cancelled) {
+  if (current !== cancelled && !(yield)) {
     // What is best near each ccz need not be best in the whole.
-    const plain = expandToffolis(cancelled, { ...settings, toffoliReach: 0 }, false);
+    const plain = yield* expandToffolis(cancelled, PLAINLY, false);
     const merged = mergeInteractions(plain, { physical: false });
     if (interactionCost(merged) < interactionCost(best)) [current, best] = [plain, merged];
   }
   for (let round = 0; round < settings.regionRounds; round++) {
-    throwIfCancelled(context.signal, 'The optimisation');
-    if (context.clock.nowMs() > context.deadlineMs) break;
-    const next = searchRegions(current, settings);
-    if (next === current) break;
+    if (yield) break;
+    const next = yield* searchRegions(current, settings);
+    if (next === current || (yield)) break;
     const merged = mergeInteractions(next, { physical: false });
     if (interactionCost(merged) >= interactionCost(best)) break;
     best = merged;
     current = merged;
   }
-  return cheaperWithout(circuit, best);
+  return (yield) ? best : yield* cheaperWithout(circuit, best);
 }
+
+/** Any form for every ccz. */
+const PLAINLY = { toffoliReach: 0, toffoliRounds: 0 };
 
 /** Above this share of the cost before, merging alone is worth a try. */
 const LITTLE_GAINED = 0.9;
 
 /** Where little was gained: cancelling and choosing are greedy, and merging alone can do better. */
-function cheaperWithout(circuit: InteractionCircuit, best: InteractionCircuit): InteractionCircuit {
+function* cheaperWithout(circuit: InteractionCircuit, best: InteractionCircuit): Work<InteractionCircuit> {
   if (interactionCost(best) < LITTLE_GAINED * interactionCost(circuit)) return best;
   const merged = mergeInteractions(circuit, { physical: false });
   if (interactionCost(merged) >= interactionCost(best)) return best;
-  return expandToffolis(merged, { toffoliReach: 0, toffoliRounds: 0 }, false);
+  return yield* expandToffolis(merged, PLAINLY, false);
 }
 
 function hasToffoli({ interactions }: InteractionCircuit): boolean {
   return interactions.some((step) => step.kind === InteractionKind.ccz);
 }
 
-function searchRegions(circuit: InteractionCircuit, settings: OptimizerSettings): InteractionCircuit {
+function* searchRegions(circuit: InteractionCircuit, settings: OptimizerSettings): Work<InteractionCircuit> {
   const { cliffordBeamWidth, parityWeightings, parityWires } = settings;
   let current = circuit;
   if (parityWires > 0) {
-    current = resynthesizePhaseRegions(current, { weightings: parityWeightings, mostWires: parityWires });
+    current = yield* resynthesizePhaseRegions(current, {
+      weightings: parityWeightings,
+      mostWires: parityWires,
+    });
   }
-  if (cliffordBeamWidth > 0) current = simplifyCliffordRegions(current, { beamWidth: cliffordBeamWidth });
+  if (cliffordBeamWidth > 0)
+    current = yield* simplifyCliffordRegions(current, { beamWidth: cliffordBeamWidth });
   return current;
 }
 
 /** Writes every ccz as cores, in the forms that fit together best. */
-function expandToffolis(
+function* expandToffolis(
   circuit: InteractionCircuit,
   settings: Pick<OptimizerSettings, 'toffoliReach' | 'toffoliRounds'>,
   inPairs = true,
-): InteractionCircuit {
+): Work<InteractionCircuit> {
   if (!hasToffoli(circuit)) return circuit;
   const { wireCount, interactions } = circuit;
   const pairs = inPairs ? pairToffolis(wireCount, interactions) : interactions.map(() => null);
   const { toffoliReach: reach, toffoliRounds: rounds } = settings;
-  const plans = reach > 0 ? chooseToffoliPlans(wireCount, interactions, pairs, { reach, rounds }) : pairs;
+  const plans =
+    reach > 0 ? yield* chooseToffoliPlans(wireCount, interactions, pairs, { reach, rounds }) : pairs;
   const builder = new InteractionBuilder(wireCount);
   interactions.forEach((step, i) => {
     if (step.kind !== InteractionKind.ccz) builder.append(step);

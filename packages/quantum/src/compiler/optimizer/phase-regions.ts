@@ -1,4 +1,5 @@
 import { addAngles, type ParameterValue, shiftAngle } from '../../circuit/parameter.ts';
+import type { Work } from '../in-turns.ts';
 import { type Interaction, type InteractionCircuit, InteractionKind } from '../interaction/interaction.ts';
 import type { InteractionBuilder } from '../interaction/interaction-builder.ts';
 import { coreCost } from '../interaction/two-qubit-class.ts';
@@ -41,7 +42,7 @@ export interface ParitySearch {
 export function resynthesizePhaseRegions(
   circuit: InteractionCircuit,
   search: ParitySearch,
-): InteractionCircuit {
+): Work<InteractionCircuit> {
   const choices = new WireBasisChoices(circuit.wireCount, circuit.interactions);
   return rewriteBestRegions(circuit, {
     nested: search.mostWires >= MANY_WIRES && circuit.interactions.length <= MOST_NESTED_STEPS,

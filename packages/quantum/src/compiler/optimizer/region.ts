@@ -1,3 +1,4 @@
+import type { Work } from '../in-turns.ts';
 import { type Interaction, type InteractionCircuit, InteractionKind } from '../interaction/interaction.ts';
 import { InteractionBuilder } from '../interaction/interaction-builder.ts';
 
@@ -43,12 +44,16 @@ const MOST_SKIPPED = 100;
  *
  * @returns the same circuit where nothing was found.
  */
-export function rewriteRegions(circuit: InteractionCircuit, technique: RegionTechnique): InteractionCircuit {
+export function* rewriteRegions(
+  circuit: InteractionCircuit,
+  technique: RegionTechnique,
+): Work<InteractionCircuit> {
   const entries: Entry[] = [...circuit.interactions];
   const tried = new Set<Interaction>();
   for (let seed = 0; seed < entries.length; seed++) {
     const entry = entries[seed]!;
     if (!isStep(entry) || tried.has(entry) || !technique.isSeed(entry)) continue;
+    if (yield) break;
     const growth = technique.grow();
     const { inside, before, after } = growRegion(entries, seed, growth);
     for (const step of inside) tried.add(step);
@@ -75,13 +80,16 @@ export interface RankedTechnique extends RegionTechnique {
  *
  * @returns the same circuit where nothing was found.
  */
-export function rewriteBestRegions(
+export function* rewriteBestRegions(
   circuit: InteractionCircuit,
   technique: RankedTechnique,
-): InteractionCircuit {
+): Work<InteractionCircuit> {
   const entries: Entry[] = [...circuit.interactions];
   const attempts = new RegionAttempts(entries, technique);
-  for (let next = attempts.next(); next !== null; next = attempts.next()) {
+  yield* attempts.rankSeeds();
+  for (;;) {
+    const next = yield* attempts.next();
+    if (next === null) break;
     const { seed, growth, region } = next;
     const { inside, before, after } = region;
     const replacement = technique.improve(inside, growth);
@@ -114,13 +122,18 @@ class RegionAttempts {
   constructor(entries: readonly Entry[], technique: RankedTechnique) {
     this.#entries = entries;
     this.#technique = technique;
+  }
+
+  /** Looks at all seeds once. */
+  *rankSeeds(): Work<void> {
     const covered = new Set<Interaction>();
-    entries.forEach((entry, seed) => {
-      if (!isStep(entry) || !technique.isSeed(entry) || covered.has(entry)) return;
+    for (const [seed, entry] of this.#entries.entries()) {
+      if (!isStep(entry) || !this.#technique.isSeed(entry) || covered.has(entry)) continue;
+      if (yield) return;
       const { region, promise } = this.#promiseAt(seed);
       this.#file(entry, promise);
-      if (!technique.nested) for (const step of region.inside) covered.add(step);
-    });
+      if (!this.#technique.nested) for (const step of region.inside) covered.add(step);
+    }
   }
 
   #promiseAt(seed: number) {
@@ -136,8 +149,8 @@ class RegionAttempts {
     this.#seeds[promise]!.push(seed);
   }
 
-  /** The region that promises the most now; null at the end. */
-  next(): Attempt | null {
+  /** The region that promises the most now; null at the end, of the regions or of the time. */
+  *next(): Work<Attempt | null> {
     while (this.#seeds.length > 0) {
       const best = this.#seeds.at(-1)!;
       // The first one of equals.
@@ -146,6 +159,7 @@ class RegionAttempts {
         this.#seeds.pop();
         continue;
       }
+      if (yield) return null;
       const seed = this.#entries.indexOf(step);
       if (seed < 0) continue;
       const found = this.#promiseAt(seed);

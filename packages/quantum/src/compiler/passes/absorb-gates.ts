@@ -12,6 +12,8 @@ export interface AbsorbRules {
   merge(first: GateInstruction, second: GateInstruction): GateInstruction | null | undefined;
   /** Whether a gate may move to the other side of a unitary instruction. */
   commute(earlier: Instruction, gate: GateInstruction): boolean;
+  /** Whether what has been merged so far is enough. Default never. */
+  isTimeUp?(): boolean;
 }
 
 /**
@@ -24,6 +26,7 @@ export function absorbGates(circuit: Circuit, rules: AbsorbRules): Circuit {
     const next = new Absorption(current, rules).circuit;
     if (next === null) return current;
     current = next;
+    if (rules.isTimeUp?.()) return current;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { GateName } from '../../circuit/gate-definition.ts';
 import { knownToCommute } from '../commutation.ts';
+import { isTimeUp } from '../in-turns.ts';
 import type { Pass } from '../pass.ts';
 import { absorbGates } from './absorb-gates.ts';
 import { areInverse, mergeTurns } from './merge-gates.ts';
@@ -11,8 +12,8 @@ import { circuitPass, rewriteWithBodies } from './rewrite-circuit.ts';
  * one of it. Does nothing once the time is up. (CommutativeCancellation and CommutativeInverseCancellation.)
  */
 export function commutativeCancellation(): Pass {
-  return circuitPass('commutative cancellation', (circuit, { target }, { clock, deadlineMs }) => {
-    if (clock.nowMs() > deadlineMs) return circuit;
+  return circuitPass('commutative cancellation', (circuit, { target }, context) => {
+    if (isTimeUp(context)) return circuit;
     const basis: readonly string[] = target.basisGates;
     return rewriteWithBodies(circuit, (part) =>
       absorbGates(part, {
@@ -23,6 +24,7 @@ export function commutativeCancellation(): Pass {
           return mergeTurns(first, second, mayUse);
         },
         commute: knownToCommute,
+        isTimeUp: () => isTimeUp(context),
       }),
     );
   });

@@ -1,5 +1,6 @@
 import { throwIfCancelled } from '@qedge/core';
 import { isControlFlow } from '../../circuit/instruction.ts';
+import { isTimeUp, Turn } from '../in-turns.ts';
 import type { InteractionCircuit } from '../interaction/interaction.ts';
 import { interactionCost } from '../interaction/interaction-cost.ts';
 import { mergeInteractions } from '../interaction/merge-interactions.ts';
@@ -69,20 +70,22 @@ function exactCandidate(layout: Int32Array, nodeCount: number): RoutingCandidate
 }
 
 /** Merges the candidates exactly, as many as there is time for, and keeps the cheapest, the first among equals. */
-function mergeBest(
+async function mergeBest(
   circuit: InteractionCircuit,
   graph: CouplingGraph,
   candidates: readonly RoutingCandidate[],
-  { clock, deadlineMs, signal }: PassContext,
+  context: PassContext,
   routeBody: RouteBody | undefined,
-): RoutedInteractions {
+): Promise<RoutedInteractions> {
+  const turn = new Turn(context.clock);
   let best: RoutedInteractions | null = null;
   let bestCost = Number.POSITIVE_INFINITY;
   for (const { layout, record } of candidates) {
-    if (best && clock.nowMs() > deadlineMs) break;
-    throwIfCancelled(signal, 'Routing');
+    if (best && isTimeUp(context)) break;
+    if (context.signal) await turn.endIfLong();
+    throwIfCancelled(context.signal, 'Routing');
     const routed = emitInteractions(circuit, graph.qubitCount, layout, record, routeBody);
-    const interactions = mergeInteractions(routed.interactions, { physical: true });
+    const interactions = mergeInteractions(routed.interactions, { physical: true, quick: isTimeUp(context) });
     const cost = interactionCost(interactions);
     if (cost >= bestCost) continue;
     best = { ...routed, interactions };

@@ -1,4 +1,5 @@
 import { systemClock, type TaskContext, type TaskValue } from '@qedge/core';
+import { finishAtOnce } from '../in-turns.ts';
 import { type LayoutTrial, LayoutTrials, type RoutingCandidate, type TrialProblem } from './layout-trial.ts';
 
 /** What {@link runLayoutTrials} is sent. */
@@ -19,8 +20,10 @@ export interface LayoutTrialsInput {
 export function runLayoutTrials(input: TaskValue, { signal }: TaskContext): TaskValue {
   const { problem, trials, keep, remainingMs } = input as unknown as LayoutTrialsInput;
   const deadlineMs = systemClock.nowMs() + remainingMs;
-  const shouldStop = () => signal.aborted || systemClock.nowMs() > deadlineMs;
+  const shouldSettle = () => signal.aborted || systemClock.nowMs() > deadlineMs;
   const runner = new LayoutTrials(problem);
-  const found: RoutingCandidate[][] = trials.map((trial) => runner.run(trial, keep, shouldStop));
+  const found: RoutingCandidate[][] = trials.map((trial) =>
+    finishAtOnce(runner.run(trial, keep), shouldSettle),
+  );
   return found as unknown as TaskValue;
 }

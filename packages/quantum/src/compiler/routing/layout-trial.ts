@@ -1,4 +1,5 @@
 import { Random } from '@qedge/core';
+import type { Work } from '../in-turns.ts';
 import type { MapRegion } from '../layout/map-regions.ts';
 import { type StartingShape, startingLayout } from '../layout/starting-layouts.ts';
 import type { CouplingMap } from '../target/coupling-graph.ts';
@@ -59,7 +60,7 @@ export class LayoutTrials {
   }
 
   /** @returns the cheapest routings that were found, at most `keep`, cheapest first; none where all were over the limit. */
-  run(trial: LayoutTrial, keep: number, shouldStop: () => boolean): RoutingCandidate[] {
+  *run(trial: LayoutTrial, keep: number): Work<RoutingCandidate[]> {
     const { map, dags, regions } = this.#problem;
     this.#forward[trial.dag] ??= new SwapRouter(map, dags[trial.dag]!);
     this.#backward[trial.dag] ??= new SwapRouter(map, reverseRoutingDag(dags[trial.dag]!));
@@ -75,7 +76,6 @@ export class LayoutTrials {
       heuristic: trial.heuristic,
       random,
       costLimit: Number.POSITIVE_INFINITY,
-      shouldStop,
     };
     const keepForward = () => {
       if (forward.cost > limit) return;
@@ -87,14 +87,14 @@ export class LayoutTrials {
       limit = Math.min(limit, costLimitFor(found[0]!.cost));
     };
     for (let iteration = 0; iteration < trial.iterations; iteration++) {
-      if (!forward.route(layout, unbounded)) return found;
+      if (!(yield* forward.route(layout, unbounded))) return found;
       keepForward();
-      if (!backward.route(forward.places, unbounded)) return found;
+      if (!(yield* backward.route(forward.places, unbounded))) return found;
       layout = backward.places.slice();
     }
     for (let routing = 0; routing < trial.routings; routing++) {
-      if (forward.route(layout, { ...unbounded, costLimit: limit })) keepForward();
-      else if (shouldStop()) return found;
+      if (yield* forward.route(layout, { ...unbounded, costLimit: limit })) keepForward();
+      else if (yield) return found;
     }
     return found;
   }

@@ -1,5 +1,6 @@
 import { Random } from '@qedge/core';
 import type { Circuit } from '../../circuit/circuit.ts';
+import { finishAtOnce } from '../in-turns.ts';
 import { assignRegions } from '../layout/map-regions.ts';
 import type { CompilationState, PassContext } from '../pass.ts';
 import type { CouplingGraph, CouplingMap } from '../target/coupling-graph.ts';
@@ -77,12 +78,12 @@ export function routeThere(body: Circuit, map: CouplingMap, layout: Int32Array):
     const { nodes, orderCount } = routingNodesOfCircuit(part);
     const dag = buildRoutingDag(nodes, part.qubitCount, { commuting: false, orderCount });
     const router = new SwapRouter(map, dag);
-    router.route(placer.places, {
+    const options = {
       heuristic: HEURISTICS[0]!,
       random: new Random(0),
       costLimit: Number.POSITIVE_INFINITY,
-      shouldStop: () => false,
-    });
+    };
+    finishAtOnce(router.route(placer.places, options));
     placer.follow(part.instructions, router.record.subarray(0, router.recordLength));
     returnHome(placer, map, layout, body.qubitCount);
   }

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Random } from '@qedge/core';
+import { finishAtOnce } from '../in-turns.ts';
 import type { InteractionCircuit } from '../interaction/interaction.ts';
 import { fillLayout } from '../layout/starting-layouts.ts';
 import type { CouplingGraph } from '../target/coupling-graph.ts';
@@ -44,8 +45,8 @@ export function routeFrom(
   let [best, bestCost] = [new Int32Array(0), Number.POSITIVE_INFINITY];
   for (let routing = 0; routing < routings; routing++) {
     const heuristic = HEURISTICS[routing % HEURISTICS.length]!;
-    const options = { heuristic, random, costLimit: bestCost, shouldStop: () => false };
-    if (!router.route(start, options)) continue;
+    const options = { heuristic, random, costLimit: bestCost };
+    if (!finishAtOnce(router.route(start, options))) continue;
     const goHome = returnToStart ? swapsHome(circuit, graph, start, router.places) : [];
     const cost = router.cost + 3 * goHome.length;
     if (cost >= bestCost) continue;

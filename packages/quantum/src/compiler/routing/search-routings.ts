@@ -1,3 +1,4 @@
+import { finishAtOnce, isTimeUp, withShareOfTime } from '../in-turns.ts';
 import type { StartingShape } from '../layout/starting-layouts.ts';
 import type { PassContext } from '../pass.ts';
 import {
@@ -14,6 +15,8 @@ import type { TrialExecutor } from './trial-executor.ts';
 
 /** Trials of a round know nothing of one another, so that what they find does not depend on how many run at once. */
 const TRIALS_PER_ROUND = 8;
+/** How much of the time that is left may be spent: what is found must still be merged, written as gates and translated. */
+const SEARCH_SHARE = 0.7;
 /** At most this many candidates of one layout become finalists: they are alike. */
 const CANDIDATES_PER_LAYOUT = 2;
 /** Layouts start in these shapes by turns. The number of them has no factor in common with the other cycles. */
@@ -28,10 +31,11 @@ const SHAPES: readonly StartingShape[] = ['grown', 'disc', 'path', 'disc', 'disc
 export async function searchRoutings(
   problem: TrialProblem,
   settings: RoutingSettings,
-  { random, clock, deadlineMs, signal }: PassContext,
+  context: PassContext,
   executor: TrialExecutor,
   layout: Int32Array | null = null,
 ): Promise<RoutingCandidate[]> {
+  const { random, clock, signal, deadlineMs } = withShareOfTime(context, SEARCH_SHARE);
   const seeds = random.fork('layouts');
   const best: RoutingCandidate[] = [];
   let unchanged = 0;
@@ -58,7 +62,7 @@ export async function searchRoutings(
           : unchanged + 1;
       for (const candidate of candidates) insertCandidate(best, settings.finalists, candidate);
     }
-    if (clock.nowMs() > deadlineMs) break;
+    if (isTimeUp({ clock, deadlineMs })) break;
   }
   // The time was up before the first routing was complete: there must be one.
   return best.length > 0 ? best : [routeOnce(problem, seeds.uint32(), layout)];
@@ -67,7 +71,8 @@ export async function searchRoutings(
 function routeOnce(problem: TrialProblem, seed: number, layout: Int32Array | null): RoutingCandidate {
   const plan = planTrial(0, problem.dags.length);
   const trial = { ...plan, ...(layout && { start: layout }), seed, iterations: 0, routings: 1 };
-  return new LayoutTrials(problem).run({ ...trial, costLimit: Number.POSITIVE_INFINITY }, 1, () => false)[0]!;
+  const unlimited = { ...trial, costLimit: Number.POSITIVE_INFINITY };
+  return finishAtOnce(new LayoutTrials(problem).run(unlimited, 1))[0]!;
 }
 
 /** What the trial of a number does: trials differ in everything that makes a difference. */

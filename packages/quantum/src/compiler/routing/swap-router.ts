@@ -1,4 +1,5 @@
 import type { Random } from '@qedge/core';
+import type { Work } from '../in-turns.ts';
 import type { CouplingMap } from '../target/coupling-graph.ts';
 import { PairCosts } from './pair-costs.ts';
 import { ReadyNodes } from './ready-nodes.ts';
@@ -13,12 +14,10 @@ export interface RouteOptions {
   readonly random: Random;
   /** Gives up as soon as the cost is above. */
   readonly costLimit: number;
-  /** Asked now and then; true makes the router give up. */
-  readonly shouldStop: () => boolean;
 }
 
-/** How often `shouldStop` is asked, in swaps. */
-const SWAPS_BETWEEN_QUESTIONS = 256;
+/** How often the router pauses, in swaps. */
+const SWAPS_BETWEEN_PAUSES = 256;
 /** How much a swap makes further swaps of its places dearer until a node is done, so that parallel ones are preferred. */
 const DECAY_STEP = 0.001;
 const SWAPS_UNTIL_DECAY_ENDS = 5;
@@ -87,12 +86,12 @@ export class SwapRouter {
   }
 
   /**
-   * Routes the circuit from a layout.
+   * Routes the circuit from a layout. Gives up at a pause when it is told to settle.
    *
    * @param layout `[qubitCount]` the place of each wire, spare wires included; not changed.
    * @returns false when it gave up.
    */
-  route(layout: Int32Array, { heuristic, random, costLimit, shouldStop }: RouteOptions): boolean {
+  *route(layout: Int32Array, { heuristic, random, costLimit }: RouteOptions): Work<boolean> {
     this.#restart(layout);
     this.#drain();
     let isStale = true;
@@ -100,7 +99,7 @@ export class SwapRouter {
     const patience = 3 * this.#map.qubitCount;
     while (this.#frontLength > 0) {
       if (this.#costs.total > costLimit) return false;
-      if (this.swapCount % SWAPS_BETWEEN_QUESTIONS === 0 && shouldStop()) return false;
+      if (this.swapCount % SWAPS_BETWEEN_PAUSES === 0 && (yield)) return false;
       if (isStale) this.#lookAhead(heuristic);
       const isStuck = ++swapsWithoutProgress > patience || !this.#chooseSwap(heuristic, random);
       if (isStuck) this.#bringNearestTogether();

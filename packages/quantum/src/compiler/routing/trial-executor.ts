@@ -1,4 +1,5 @@
 import { type Clock, throwIfCancelled } from '@qedge/core';
+import { finishInTurns, isTimeUp, Turn } from '../in-turns.ts';
 import { type LayoutTrial, LayoutTrials, type RoutingCandidate, type TrialProblem } from './layout-trial.ts';
 
 /** What {@link TrialExecutor.run} is told besides the trials. */
@@ -19,25 +20,22 @@ export interface TrialExecutor {
   run(run: TrialRun): Promise<RoutingCandidate[][]>;
 }
 
-/** Computing for longer than this in one piece keeps signals from arriving. */
-const LONGEST_TURN_MS = 20;
-
 /** Runs trials one after the other in this thread. */
 export function inThreadTrials(): TrialExecutor {
   let known: { problem: TrialProblem; trials: LayoutTrials } | null = null;
-  let turnStartMs = Number.NEGATIVE_INFINITY;
+  let turn: Turn | null = null;
   return {
     async run({ problem, trials, keep, clock, deadlineMs, signal }) {
       if (known?.problem !== problem) known = { problem, trials: new LayoutTrials(problem) };
-      const shouldStop = () => clock.nowMs() > deadlineMs;
+      if (turn?.clock !== clock) turn = new Turn(clock);
+      const { trials: runner } = known;
+      const context = { clock, deadlineMs, signal };
       const found: RoutingCandidate[][] = [];
       for (const trial of trials) {
-        if (signal && clock.nowMs() - turnStartMs > LONGEST_TURN_MS) {
-          await clock.sleep(0);
-          turnStartMs = clock.nowMs();
-        }
+        if (signal) await turn.endIfLong();
         throwIfCancelled(signal, 'Routing');
-        found.push(known.trials.run(trial, keep, shouldStop));
+        if (isTimeUp(context)) found.push([]);
+        else found.push(await finishInTurns(runner.run(trial, keep), context, 'Routing', turn));
       }
       return found;
     },
