@@ -6,9 +6,9 @@ import { weylCoordinates } from './weyl-decomposition.ts';
  * Weyl coordinates below this are 0, and differences from pi/4 too. Errors of so many radians in each of 5,000 gates, all in the
  * same direction, would cost a fidelity of 1e-9; rounding stays far below.
  */
-export const ANGLE_TOLERANCE = 6e-9;
+const WEYL_TOLERANCE = 6e-9;
 /** What is measured is the sine of twice an angle. */
-const SINE_TOLERANCE = 2 * ANGLE_TOLERANCE;
+const SINE_TOLERANCE = 2 * WEYL_TOLERANCE;
 /** Where `sin 2a sin 2b` is less, dividing by it would leave too little of the third coordinate. */
 const CLEAR_PRODUCT = 1e-5;
 
@@ -18,13 +18,13 @@ const QUARTER_PI = Math.PI / 4;
 /** How many cx the core `exp(i angle n.sigma (x) m.sigma)` needs: 0, 1 or 2. */
 export function coreCost(angle: number): 0 | 1 | 2 {
   const rest = Math.abs(angle - HALF_PI * Math.round(angle / HALF_PI));
-  if (rest < ANGLE_TOLERANCE) return 0;
-  return rest > QUARTER_PI - ANGLE_TOLERANCE ? 1 : 2;
+  if (rest < WEYL_TOLERANCE) return 0;
+  return rest > QUARTER_PI - WEYL_TOLERANCE ? 1 : 2;
 }
 
 /** How many half turns (pi/2 in a core's angle) are to be taken from a core so that at most pi/4 are left, of either sign. */
 export function halfTurnsOf(angle: number): number {
-  return Math.abs(angle) <= QUARTER_PI + ANGLE_TOLERANCE ? 0 : Math.round(angle / HALF_PI);
+  return Math.abs(angle) <= QUARTER_PI + WEYL_TOLERANCE ? 0 : Math.round(angle / HALF_PI);
 }
 
 /** What a two-qubit unitary is up to one-qubit gates. Made once and used for many. */
@@ -70,7 +70,7 @@ export class TwoQubitClass {
     const { traceRe, im } = this.#correlations;
     const sign = traceRe < 0 ? -1 : 1;
     this.angle = Math.atan2(normIm, Math.abs(traceRe)) / 2;
-    if (this.angle > QUARTER_PI - ANGLE_TOLERANCE) this.angle = QUARTER_PI;
+    if (this.angle > QUARTER_PI - WEYL_TOLERANCE) this.angle = QUARTER_PI;
     let largest = 0;
     for (let i = 1; i < 9; i++) if (Math.abs(im[i]!) > Math.abs(im[largest]!)) largest = i;
     const row = 3 * Math.trunc(largest / 3);
@@ -117,7 +117,7 @@ function costOf(u: Float64Array, volume: number, area: number, swapped: 0 | 2): 
   const [a, , c] = weylCoordinates(u);
   // With a swap (a, b, c) becomes (pi/4 - |c|, pi/4 - b, ...): the smallest coordinate is what a lacks of pi/4.
   const smallest = swapped === 2 ? Math.abs(c) : QUARTER_PI - a;
-  return smallest < ANGLE_TOLERANCE ? 2 : 3;
+  return smallest < WEYL_TOLERANCE ? 2 : 3;
 }
 
 const shared = new TwoQubitClass();

@@ -27,7 +27,7 @@ export type EulerBasis =
   | 'U1X';
 
 /** Angles below this, and deviations from 0, pi/2 and pi, are taken for rounding. */
-export const ANGLE_TOLERANCE = 1e-10;
+export const ROUNDING_ANGLE = 1e-10;
 
 /** Angles of three rotations about two axes: `outer(last) inner(middle) outer(first)`, the rightmost applied first. */
 export interface ThreeAngles {
@@ -76,12 +76,12 @@ export function on(name: string, ...parameters: number[]): GateStep {
   return { name, positions: [0], parameters };
 }
 
-const isClose = (a: number, b: number) => Math.abs(a - b) < ANGLE_TOLERANCE;
+const isClose = (a: number, b: number) => Math.abs(a - b) < ROUNDING_ANGLE;
 
 /** A gate with one angle, or nothing where the angle is a full turn. */
 function turn(name: string, angle: number): GateStep[] {
   const reduced = wrapAngle(angle);
-  return Math.abs(reduced) < ANGLE_TOLERANCE ? [] : [on(name, reduced)];
+  return Math.abs(reduced) < ROUNDING_ANGLE ? [] : [on(name, reduced)];
 }
 
 /** The axis that is neither of two, and the sign with which `inner x outer = sign * axis`. */
@@ -103,8 +103,8 @@ function eulerAngles(rotation: Rotation, outer: Axis, inner: Axis): ThreeAngles 
   const halfSum = Math.atan2(a, rotation.w);
   const halfDifference = Math.atan2(-c, b);
   // Where one of these vanishes its argument is noise.
-  if (sine < ANGLE_TOLERANCE / 4) return { first: 0, middle: 0, last: 2 * halfSum };
-  if (cosine < ANGLE_TOLERANCE / 4) return { first: 0, middle: Math.PI, last: 2 * halfDifference };
+  if (sine < ROUNDING_ANGLE / 4) return { first: 0, middle: 0, last: 2 * halfSum };
+  if (cosine < ROUNDING_ANGLE / 4) return { first: 0, middle: Math.PI, last: 2 * halfDifference };
   return {
     first: halfSum - halfDifference,
     middle: 2 * Math.atan2(sine, cosine),
@@ -130,13 +130,13 @@ function threeRotations({ first, middle, last }: ThreeAngles, outer: string, inn
 function generalGate(rotation: Rotation, name: 'u' | 'u3'): GateStep[] {
   const { first, middle, last } = eulerAngles(rotation, 'z', 'y');
   const [phi, lambda] = middle === 0 ? [0, wrapAngle(first + last)] : [wrapAngle(last), wrapAngle(first)];
-  if (middle === 0 && Math.abs(lambda) < ANGLE_TOLERANCE) return [];
+  if (middle === 0 && Math.abs(lambda) < ROUNDING_ANGLE) return [];
   return [on(name, middle, phi, lambda)];
 }
 
 function simplestGeneralGate(rotation: Rotation): GateStep[] {
   const { first, middle, last } = eulerAngles(rotation, 'z', 'y');
-  if (middle < ANGLE_TOLERANCE) return turn('u1', first + last);
+  if (middle < ROUNDING_ANGLE) return turn('u1', first + last);
   if (isClose(middle, Math.PI / 2)) return [on('u2', wrapAngle(last), wrapAngle(first))];
   return [on('u3', middle, wrapAngle(last), wrapAngle(first))];
 }
@@ -145,9 +145,9 @@ function simplestGeneralGate(rotation: Rotation): GateStep[] {
 function planeRotations(rotation: Rotation): GateStep[] {
   const { first: lambda, middle: theta, last: phi } = eulerAngles(rotation, 'z', 'y');
   const sum = wrapAngle(phi + lambda);
-  if (theta < ANGLE_TOLERANCE && Math.abs(sum) < ANGLE_TOLERANCE) return [];
+  if (theta < ROUNDING_ANGLE && Math.abs(sum) < ROUNDING_ANGLE) return [];
   if (isClose(theta, Math.PI)) return [on('r', Math.PI, wrapAngle((phi - lambda + Math.PI) / 2))];
-  if (Math.abs(sum) < ANGLE_TOLERANCE) {
+  if (Math.abs(sum) < ROUNDING_ANGLE) {
     // A full turn of the sum is a sign, which is global.
     return [on('r', theta, wrapAngle(Math.PI / 2 - lambda))];
   }
@@ -180,7 +180,7 @@ export const QUARTER_TURNS = {
 export function quarterTurns(rotation: Rotation, { phase, quarter, offset, half }: QuarterTurn): GateStep[] {
   const { first: lambda, middle: theta, last: phi } = eulerAngles(rotation, 'z', 'y');
   const z = (angle: number) => turn(phase, angle);
-  if (theta < ANGLE_TOLERANCE) return z(phi + lambda);
+  if (theta < ROUNDING_ANGLE) return z(phi + lambda);
   if (isClose(theta, Math.PI / 2)) {
     return [...z(lambda - Math.PI / 2 + offset), on(quarter), ...z(phi + Math.PI / 2 + offset)];
   }

@@ -1,6 +1,6 @@
 import { type GateStep, gateDefinition } from '../../circuit/gate-definition.ts';
 import type { ParameterValue } from '../../circuit/parameter.ts';
-import { ANGLE_TOLERANCE, type EulerBasis, on, synthesizeRotation } from './euler-synthesis.ts';
+import { type EulerBasis, on, ROUNDING_ANGLE, synthesizeRotation } from './euler-synthesis.ts';
 import { FixedGateWords } from './fixed-gate-words.ts';
 import {
   type Axis,
@@ -71,7 +71,7 @@ export class OneQubitBasis {
 
   /** Gates on position 0 in order of time, none for the identity; null when the basis cannot make the rotation. */
   synthesize(rotation: Rotation): GateStep[] | null {
-    if (rotationDistance(rotation, NO_ROTATION) < ANGLE_TOLERANCE / 2) return [];
+    if (rotationDistance(rotation, NO_ROTATION) < ROUNDING_ANGLE / 2) return [];
     const single = this.#singleGate(rotation);
     if (single !== null) return [single];
     let best: GateStep[] | null = null;
@@ -88,9 +88,9 @@ export class OneQubitBasis {
     for (const [axis, name] of this.#axisGates) {
       const angle = wrapAngle(2 * Math.atan2(rotation[axis], rotation.w));
       const rest = Math.hypot(rotation.x, rotation.y, rotation.z) ** 2 - rotation[axis] ** 2;
-      if (Math.sqrt(Math.max(0, rest)) < ANGLE_TOLERANCE / 2) return on(name, angle);
+      if (Math.sqrt(Math.max(0, rest)) < ROUNDING_ANGLE / 2) return on(name, angle);
     }
-    const gate = this.#fixedGates.find(([, own]) => rotationDistance(rotation, own) < ANGLE_TOLERANCE / 2);
+    const gate = this.#fixedGates.find(([, own]) => rotationDistance(rotation, own) < ROUNDING_ANGLE / 2);
     return gate ? on(gate[0]) : null;
   }
 

@@ -2,12 +2,12 @@
 import type { GateStep } from '../../circuit/gate-definition.ts';
 import { addAngles, type ParameterValue, scaleAngle, shiftAngle } from '../../circuit/parameter.ts';
 import {
-  ANGLE_TOLERANCE,
   type EulerBasis,
   eulerAnglesAbout,
   QUARTER_TURNS,
   type QuarterTurn,
   quarterTurns,
+  ROUNDING_ANGLE,
   thirdAxis,
 } from './euler-synthesis.ts';
 import { type Axis, type Rotation, rotationAbout, wrapAngle } from './rotation.ts';
@@ -53,7 +53,7 @@ function step(name: string, ...parameters: ParameterValue[]): GateStep {
 const reduced = (angle: ParameterValue) => (typeof angle === 'number' ? wrapAngle(angle) : angle);
 
 const isNone = (angle: ParameterValue) =>
-  typeof angle === 'number' && Math.abs(wrapAngle(angle)) < ANGLE_TOLERANCE;
+  typeof angle === 'number' && Math.abs(wrapAngle(angle)) < ROUNDING_ANGLE;
 
 const turn = (name: string, angle: ParameterValue): GateStep[] => (isNone(angle) ? [] : [step(name, angle)]);
 
