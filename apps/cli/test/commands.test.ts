@@ -240,6 +240,12 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       expect((await json('transpile', 'bell.qasm', '--target', 'target.json')).target).toBe('two');
     });
 
+    it('transpile takes a coupling map as Qiskit writes it', async () => {
+      writeFileSync(file('qiskit-map.json'), '{"num_qubits": 3, "coupling_map": [[0,1],[1,0],[1,2],[2,1]]}');
+      const result = await json('transpile', 'bell.qasm', '--coupling', 'qiskit-map.json', '--verify');
+      expect(result).toMatchObject({ verified: true, target: 'coupling map of 3' });
+    });
+
     it('transpile takes a coupling map, a basis and OpenQASM 3 with control flow, and says what it made', async () => {
       writeFileSync(file('path.json'), '[[0,1],[1,2],[2,3]]');
       writeFileSync(

@@ -67,7 +67,10 @@ export function transpileCommand(): Command {
       '--target <name>',
       'heavy-hex-27, heavy-hex-127, heavy-hex-156, line-N, ring-N, grid-RxC, all-to-all-N, or a JSON file (default: heavy-hex-27)',
     )
-    .option('--coupling <file>', 'instead: a coupling map as JSON, a list of pairs or {numQubits, edges}')
+    .option(
+      '--coupling <file>',
+      'instead: a coupling map as JSON, a list of pairs, {numQubits, edges} or {num_qubits, coupling_map}',
+    )
     .option('--basis <gates>', "the device's gates, separated by commas", parseBasis)
     .addOption(
       new Option('--level <n>', '0: as written, 1: quick, 2: thorough, 3: many attempts')

@@ -101,9 +101,44 @@ describe('targetFromCouplingMap', () => {
     expect(targetFromCouplingMap([], { qubitCount: 1 }).qubitCount).toBe(1);
   });
 
+  it('reads records as Qiskit writes them, with directions where one is missing', () => {
+    const both = {
+      num_qubits: 4,
+      coupling_map: [
+        [0, 1],
+        [1, 0],
+        [2, 1],
+        [1, 2],
+      ] as const,
+    };
+    const edges = [
+      [0, 1],
+      [1, 2],
+    ];
+    expect(targetFromCouplingMap(both)).toMatchObject({
+      qubitCount: 4,
+      couplingEdges: edges,
+      directed: false,
+    });
+    expect(targetFromJson(both)).toEqual(targetFromCouplingMap(both));
+    expect(targetFromCouplingMap({ coupling_map: [[1, 0]] })).toMatchObject({
+      qubitCount: 2,
+      couplingEdges: [[1, 0]],
+      directed: true,
+    });
+  });
+
   it.each<[string, unknown, RegExp]>([
     ['nothing', null, /a list of pairs of qubits/],
     ['a text', 'line', /a list of pairs of qubits/],
+    [
+      'a coupling map that is no list',
+      { coupling_map: null },
+      /"edges" or "coupling_map".*got \[coupling_map\]/,
+    ],
+    ['a coupling map of texts', { coupling_map: ['ab'] }, /edges between two different qubits/],
+    ['a number of qubits that is none', { num_qubits: '3', coupling_map: [[0, 1]] }, /qubitCount an integer/],
+    ['a qubit coupled to itself', { coupling_map: [[1, 1]] }, /edges between two different qubits/],
     ['other fields', { nodes: 3 }, /got \[nodes\]/],
     ['no edges and no size', [], /qubitCount an integer >= 1/],
     ['three qubits in an edge', [[0, 1, 2]], /edges between two different qubits/],

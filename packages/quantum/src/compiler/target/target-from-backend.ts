@@ -131,7 +131,10 @@ function knownGate(name: string): GateName {
 }
 
 /** Pairs in both directions are one edge; a pair in one direction only makes all edges directed. */
-function readCoupling(pairs: readonly CouplingEdge[]): Pick<Target, 'couplingEdges' | 'directed'> {
+export function readCoupling(pairs: readonly CouplingEdge[]): {
+  couplingEdges: readonly CouplingEdge[];
+  directed: boolean;
+} {
   const keys = new Set(pairs.map(([a, b]) => `${a},${b}`));
   const directed = pairs.some(([a, b]) => !keys.has(`${b},${a}`));
   return { directed, couplingEdges: directed ? pairs : pairs.filter(([a, b]) => a < b) };
