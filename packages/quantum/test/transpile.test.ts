@@ -187,7 +187,7 @@ describe('transpile', () => {
   it('makes Clifford gates and T of each other at every level, at higher ones with no more gates on two qubits', async () => {
     const basis = ['cx', 'h', 't', 'tdg', 's', 'sdg'] as const;
     for (const target of [lineTarget(4, basis), allToAllTarget(4, basis)]) {
-      for (let seed = 0; seed < 4; seed++) {
+      for (let seed = 0; seed < 2; seed++) {
         const random = new Random(seed);
         const circuit = new Circuit(4).ccx(0, 1, 2);
         for (let i = 0; i < 12; i++) {
