@@ -91,7 +91,10 @@ function turnBack({ flips }: StateFrame): Action[] {
 }
 
 /** A function from angles to the action of an elementary instruction. */
-function makeAction(instruction: UnitaryKind, names: ReadonlyMap<string, number>): (angles: Float64Array) => Action {
+function makeAction(
+  instruction: UnitaryKind,
+  names: ReadonlyMap<string, number>,
+): (angles: Float64Array) => Action {
   const { qubits } = instruction;
   if (instruction.kind === 'diagonal') {
     const { phases } = instruction;
@@ -124,6 +127,9 @@ function actionOf(matrix: Float64Array, targets: readonly number[], controlMask:
 }
 
 /** Reads an angle, which may be an expression of the named ones. */
-function angleReader(angle: ParameterValue, names: ReadonlyMap<string, number>): (values: ArrayLike<number>) => number {
+function angleReader(
+  angle: ParameterValue,
+  names: ReadonlyMap<string, number>,
+): (values: ArrayLike<number>) => number {
   return typeof angle === 'number' ? () => angle : angle.compile(names);
 }
