@@ -40,10 +40,12 @@ export const INTEGER_INSTRUCTIONS = {
 } as const;
 
 /** Shifts by the bits of a lane. */
-export const SHIFT_INSTRUCTIONS = {
+export const SHIFT_INSTRUCTIONS: Readonly<
+  Record<16 | 32, Readonly<Record<'left' | 'right-signed' | 'right-unsigned', typeof I.vpsllw>>>
+> = {
   16: { left: I.vpsllw, 'right-signed': I.vpsraw, 'right-unsigned': I.vpsrlw },
   32: { left: I.vpslld, 'right-signed': I.vpsrad, 'right-unsigned': I.vpsrld },
-} as const;
+};
 
 /** Conversions between lanes of 32 bits. */
 export const CONVERT_INSTRUCTIONS = {
