@@ -23,9 +23,7 @@ type Change = (original: Target<unknown>) => Partial<Target<unknown>>;
 function isRefused(name: KernelName, change: Change): boolean {
   const target = new InterpreterTarget(HOST.traits);
   const original = Object.create(target) as InterpreterTarget;
-  for (const operation of Object.getOwnPropertyNames(
-    InterpreterTarget.prototype,
-  ) as (keyof InterpreterTarget)[]) {
+  for (const operation of operationsOf(target)) {
     const method = target[operation];
     if (typeof method === 'function') Object.assign(original, { [operation]: method.bind(target) });
   }
@@ -39,6 +37,15 @@ function isRefused(name: KernelName, change: Change): boolean {
     expect((error as VerificationError).facts.key).toBe(kernelKey(SAMPLE_KERNELS[name]));
     return true;
   }
+}
+
+/** The names of a target's methods, those of the classes below it included. */
+function operationsOf(target: InterpreterTarget): (keyof InterpreterTarget)[] {
+  const names: string[] = [];
+  for (let at = Object.getPrototypeOf(target); at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+    names.push(...Object.getOwnPropertyNames(at).filter((name) => name !== 'constructor'));
+  }
+  return names as (keyof InterpreterTarget)[];
 }
 
 const MUTANTS: readonly (readonly [string, Change, readonly KernelName[]])[] = [
