@@ -1,7 +1,7 @@
 import { throwIfCancelled } from '@qedge/core';
 import { Circuit } from '../../circuit/circuit.ts';
 import { ClassicalMemory } from '../../circuit/classical-memory.ts';
-import { evaluateClassical, isTrue, numberOf } from '../../circuit/evaluate-classical.ts';
+import { numberOf } from '../../circuit/evaluate-classical.ts';
 import type { Instruction } from '../../circuit/instruction.ts';
 import type { LoopPosition } from '../../simulation/program/branch.ts';
 import {
@@ -10,6 +10,7 @@ import {
   type Step,
 } from '../../simulation/program/flatten-circuit.ts';
 import { loopValues } from '../../simulation/program/loop-values.ts';
+import { enterRound, runClassicalStep } from '../../simulation/program/run-classical-step.ts';
 import type { CompiledCircuit, Simulator } from '../../simulation/simulator.ts';
 
 /** One sequence of outcomes of measurements and resets. */
@@ -141,42 +142,6 @@ export class BranchEnumerator implements Disposable {
     using state = compiled.run({ parameters, initial });
     branch.amplitudes = state.amplitudes();
   }
-}
-
-type ClassicalStep = Extract<Step, { kind: 'assign' | 'declare' | 'jump' | 'branch' | 'switch' }>;
-
-function runClassicalStep(step: ClassicalStep, branch: OpenBranch): void {
-  const { memory } = branch;
-  switch (step.kind) {
-    case 'assign':
-      memory.assign(step.target, evaluateClassical(step.value, memory));
-      break;
-    case 'declare':
-      memory.declare(step.variable);
-      break;
-    case 'jump':
-      branch.step = step.to;
-      break;
-    case 'branch':
-      if (!isTrue(evaluateClassical(step.condition, memory))) branch.step = step.to;
-      break;
-    case 'switch': {
-      const { value } = evaluateClassical(step.subject, memory);
-      branch.step = step.targets.get(Number(value)) ?? step.otherwise;
-    }
-  }
-}
-
-/** False when a loop over values has no more. */
-function enterRound(step: Extract<Step, { kind: 'next-round' }>, branch: OpenBranch): boolean {
-  const { rounds, valueAt } = branch.loops[step.loop]!;
-  if (valueAt !== null) {
-    const value = valueAt(rounds);
-    if (value === null) return false;
-    if (step.variable !== null) branch.memory.assign({ kind: 'variable', ...step.variable }, value);
-  }
-  branch.loops[step.loop] = { rounds: rounds + 1, valueAt };
-  return true;
 }
 
 /** Goes on with the outcome 0 where it occurs, and leaves the other one for later. */

@@ -1,6 +1,5 @@
 import { BudgetExceededError, InvalidArgumentError, type Random } from '@qedge/core';
 import type { ClassicalMemory } from '../../circuit/classical-memory.ts';
-import { evaluateClassical, isTrue } from '../../circuit/evaluate-classical.ts';
 import { canExtract, extractQubit } from '../amplitudes/extract-qubit.ts';
 import { bitWeights, projectBit } from '../amplitudes/measure-bit.ts';
 import { prepareQubits } from '../amplitudes/prepare-qubits.ts';
@@ -8,6 +7,7 @@ import type { StateFrame, StoredState } from '../amplitudes/stored-state.ts';
 import { type Branch, copyBranch, type PendingBranch } from './branch.ts';
 import type { FlatProgram, SegmentStep, Step } from './flatten-circuit.ts';
 import { loopValues } from './loop-values.ts';
+import { enterRound, runClassicalStep } from './run-classical-step.ts';
 import { drawOnes } from './split-shots.ts';
 
 /** Most branches that wait with a state of their own: enough for the deepest ones, among which an exploration spends its time. */
@@ -104,45 +104,14 @@ function* runBranch(
   }
 }
 
-function runClassicalStep(
-  step: Extract<Step, { kind: 'assign' | 'declare' | 'jump' | 'branch' | 'switch' }>,
-  branch: Branch,
-): void {
-  const { memory } = branch;
-  switch (step.kind) {
-    case 'assign':
-      memory.assign(step.target, evaluateClassical(step.value, memory));
-      break;
-    case 'declare':
-      memory.declare(step.variable);
-      break;
-    case 'jump':
-      branch.step = step.to;
-      break;
-    case 'branch':
-      if (!isTrue(evaluateClassical(step.condition, memory))) branch.step = step.to;
-      break;
-    case 'switch': {
-      const { value } = evaluateClassical(step.subject, memory);
-      branch.step = step.targets.get(Number(value)) ?? step.otherwise;
-    }
-  }
-}
-
 /** Counts a round; false when a loop over values has no more. */
 function nextRound(
   step: Extract<Step, { kind: 'next-round' }>,
   branch: Branch,
   maxLoopRounds: number,
 ): boolean {
-  const { rounds, valueAt } = branch.loops[step.loop]!;
-  if (valueAt !== null) {
-    const value = valueAt(rounds);
-    if (value === null) return false;
-    if (step.variable !== null) {
-      branch.memory.assign({ kind: 'variable', ...step.variable }, value);
-    }
-  }
+  const { rounds } = branch.loops[step.loop]!;
+  if (!enterRound(step, branch)) return false;
   if (rounds >= maxLoopRounds) {
     throw new BudgetExceededError('A loop of the circuit ran too often', {
       expected: `at most ${maxLoopRounds} rounds`,
@@ -150,7 +119,6 @@ function nextRound(
       facts: { maxLoopRounds },
     });
   }
-  branch.loops[step.loop] = { rounds: rounds + 1, valueAt };
   return true;
 }
 
