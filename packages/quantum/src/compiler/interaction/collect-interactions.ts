@@ -6,6 +6,7 @@ import {
   isControlFlow,
   type UnitaryInstruction,
 } from '../../circuit/instruction.ts';
+import { walshHadamard } from '../translation/walsh-hadamard.ts';
 import { GateCollector } from './collect-gate.ts';
 import { collectPhases } from './collect-phases.ts';
 import type { InteractionCircuit } from './interaction.ts';
@@ -82,7 +83,7 @@ class InstructionCollector {
       for (const qubit of flipped) this.#gates.collect('x', [qubit], []);
       return;
     }
-    const weights = walshHadamard(phases);
+    const weights = parityAnglesOf(phases);
     collectPhases(this.builder, qubits, (subset) => weights[subset]!);
   }
 }
@@ -101,16 +102,9 @@ function markedState(phases: Float64Array): number | null {
 }
 
 /** The angles of rotations of parities whose product is the diagonal, but for its phase. */
-function walshHadamard(phases: Float64Array): Float64Array {
+function parityAnglesOf(phases: Float64Array): Float64Array {
   const weights = phases.map((phase) => (-2 * phase) / phases.length);
-  for (let bit = 1; bit < weights.length; bit *= 2) {
-    for (let i = 0; i < weights.length; i++) {
-      if (i & bit) continue;
-      const [a, b] = [weights[i]!, weights[i | bit]!];
-      weights[i] = a + b;
-      weights[i | bit] = a - b;
-    }
-  }
+  walshHadamard(weights);
   // Rotations by less than rounding would still count.
   const scale = phases.reduce((largest, phase) => Math.max(largest, Math.abs(phase)), 0);
   return weights.map((weight) => (Math.abs(weight) <= 1e-15 * scale * phases.length ? 0 : weight));

@@ -5,6 +5,7 @@
 import { step } from '../../circuit/expand-gate.ts';
 import type { GateStep } from '../../circuit/gate-definition.ts';
 import { type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
+import { walshHadamard } from './walsh-hadamard.ts';
 
 /** A phase on so many qubits takes less cx as rotations of parities (2^n - 2) than by splitting off a controlled rotation. */
 const MOST_PARITY_QUBITS = 6;
@@ -177,14 +178,7 @@ export const MOST_DIAGONAL_QUBITS = 12;
 /** A table of phases `[2^k]` by its Walsh-Hadamard transform. */
 export function diagonalSteps(qubits: readonly number[], phases: Float64Array): GateStep[] {
   const weights = phases.map((phase) => phase / phases.length);
-  for (let bit = 1; bit < weights.length; bit *= 2) {
-    for (let i = 0; i < weights.length; i++) {
-      if (i & bit) continue;
-      const [a, b] = [weights[i]!, weights[i | bit]!];
-      weights[i] = a + b;
-      weights[i | bit] = a - b;
-    }
-  }
+  walshHadamard(weights);
   if (qubits.length === 2) {
     const [z0, z1, zz] = [-2 * weights[1]!, -2 * weights[2]!, -2 * weights[3]!];
     return [step('rz', [qubits[0]!], z0), step('rz', [qubits[1]!], z1), step('rzz', qubits, zz)];
