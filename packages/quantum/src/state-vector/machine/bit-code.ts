@@ -76,12 +76,7 @@ export function emitProjectBlocks(target: Target<unknown>, element: 'float32' | 
   target.argument(cleared, PROJECT_BLOCKS_ARGUMENTS.cleared);
   target.loopArgument(PROJECT_BLOCKS_ARGUMENTS.runCount, () => {
     target.loopArgument(PROJECT_BLOCKS_ARGUMENTS.runBlocks, () => {
-      target.load(re, { base: kept, offset: 0 });
-      target.load(im, { base: kept, offset: vectorBytes });
-      target.float('multiply', re, re, factor);
-      target.float('multiply', im, im, factor);
-      target.store(re, { base: out, offset: 0 });
-      target.store(im, { base: out, offset: vectorBytes });
+      emitScaledBlock(target, { from: kept, to: out, re, im, factor, vectorBytes });
       target.store(zero, { base: cleared, offset: 0 });
       target.store(zero, { base: cleared, offset: vectorBytes });
       for (const pointer of pointers) target.advance(pointer, 2 * vectorBytes);
@@ -89,6 +84,25 @@ export function emitProjectBlocks(target: Target<unknown>, element: 'float32' | 
     for (const pointer of pointers) {
       target.advanceByArgument(pointer, PROJECT_BLOCKS_ARGUMENTS.runBlocks, 2 * vectorBytes);
     }
+  });
+}
+
+/** Copies the real and the imaginary part of one block, times a factor. */
+function emitScaledBlock(
+  target: Target<unknown>,
+  block: {
+    readonly from: Pointer;
+    readonly to: Pointer;
+    readonly re: Vector;
+    readonly im: Vector;
+    readonly factor: Vector;
+    readonly vectorBytes: number;
+  },
+): void {
+  [block.re, block.im].forEach((part, k) => {
+    target.load(part, { base: block.from, offset: k * block.vectorBytes });
+    target.float('multiply', part, part, block.factor);
+    target.store(part, { base: block.to, offset: k * block.vectorBytes });
   });
 }
 
@@ -105,12 +119,7 @@ export function emitScaleLanes(target: Target<unknown>, element: 'float32' | 'fl
   target.argument(state, SCALE_LANES_ARGUMENTS.state);
   target.argument(out, SCALE_LANES_ARGUMENTS.out);
   target.loopArgument(SCALE_LANES_ARGUMENTS.blockCount, () => {
-    target.load(re, { base: state, offset: 0 });
-    target.load(im, { base: state, offset: vectorBytes });
-    target.float('multiply', re, re, factors);
-    target.float('multiply', im, im, factors);
-    target.store(re, { base: out, offset: 0 });
-    target.store(im, { base: out, offset: vectorBytes });
+    emitScaledBlock(target, { from: state, to: out, re, im, factor: factors, vectorBytes });
     target.advance(state, 2 * vectorBytes);
     target.advance(out, 2 * vectorBytes);
   });
@@ -130,12 +139,7 @@ export function emitExtractBlocks(target: Target<unknown>, element: 'float32' | 
   target.argument(out, EXTRACT_BLOCKS_ARGUMENTS.out);
   target.loopArgument(EXTRACT_BLOCKS_ARGUMENTS.runCount, () => {
     target.loopArgument(EXTRACT_BLOCKS_ARGUMENTS.runBlocks, () => {
-      target.load(re, { base: kept, offset: 0 });
-      target.load(im, { base: kept, offset: vectorBytes });
-      target.float('multiply', re, re, factor);
-      target.float('multiply', im, im, factor);
-      target.store(re, { base: out, offset: 0 });
-      target.store(im, { base: out, offset: vectorBytes });
+      emitScaledBlock(target, { from: kept, to: out, re, im, factor, vectorBytes });
       target.advance(kept, 2 * vectorBytes);
       target.advance(out, 2 * vectorBytes);
     });
