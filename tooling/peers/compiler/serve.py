@@ -1,21 +1,16 @@
-"""Compiles circuits with one native compiler for another program: a request per line of standard input, an answer per line of standard
-output, as JSON.
+"""Compiles circuits with one native compiler for another program; how they talk is in ../answer_calls.py.
 
     python serve.py qiskit
-
-A request is {"call": "compile", ...arguments}; the answer {"value": ...} or {"error": text}. The first line written is
-{"version": text}, or {"error": text} when the compiler is not installed. The process ends with its standard input.
 """
 
 import argparse
-import json
 import os
 import sys
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-def answer(value):
-    sys.stdout.write(json.dumps(value) + "\n")
-    sys.stdout.flush()
+from answer_calls import answer_calls  # noqa: E402
 
 
 def main():
@@ -26,20 +21,13 @@ def main():
     # Read when the libraries are loaded: Rayon's pool (Qiskit's trials) and Qiskit's own processes.
     os.environ["RAYON_NUM_THREADS"] = str(arguments.threads)
     os.environ["QISKIT_PARALLEL"] = "FALSE"
-    try:
+
+    def make_compiler():
         from compilers import COMPILERS
 
-        compiler = COMPILERS[arguments.compiler]()
-    except Exception as error:  # noqa: BLE001  (whatever it is, the other program is told)
-        answer({"error": f"{type(error).__name__}: {error}"})
-        return
-    answer({"version": compiler.version})
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            answer({"value": getattr(compiler, request.pop("call"))(**request)})
-        except Exception as error:  # noqa: BLE001
-            answer({"error": f"{type(error).__name__}: {error}"})
+        return COMPILERS[arguments.compiler]()
+
+    answer_calls(make_compiler)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,16 @@
-"""Runs one native simulator for another program: a request per line of standard input, an answer per line of standard output, as JSON.
+"""Runs one native simulator for another program; how they talk is in ../answer_calls.py.
 
-    python serve.py qsim --threads 2 --variant avx2
-
-A request is {"call": method, ...arguments}; the answer {"value": ...} or {"error": text}. The first line written is
-{"version": text}, or {"error": text} when the simulator is not installed. The process ends with its standard input.
+    python serve.py qsim --threads 2 --option variant=avx2
 """
 
 import argparse
-import json
 import os
 import sys
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-def answer(value):
-    sys.stdout.write(json.dumps(value) + "\n")
-    sys.stdout.flush()
+from answer_calls import answer_calls  # noqa: E402
 
 
 def main():
@@ -25,21 +21,14 @@ def main():
     arguments = parser.parse_args()
     # OpenMP reads it when the first library that uses it is loaded.
     os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
-    try:
+
+    def make_simulator():
         from simulators import SIMULATORS
 
         options = dict(option.split("=", 1) for option in arguments.option)
-        simulator = SIMULATORS[arguments.simulator](arguments.threads, **options)
-    except Exception as error:  # noqa: BLE001  (whatever it is, the other program is told)
-        answer({"error": f"{type(error).__name__}: {error}"})
-        return
-    answer({"version": simulator.version})
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            answer({"value": getattr(simulator, request.pop("call"))(**request)})
-        except Exception as error:  # noqa: BLE001
-            answer({"error": f"{type(error).__name__}: {error}"})
+        return SIMULATORS[arguments.simulator](arguments.threads, **options)
+
+    answer_calls(make_simulator)
 
 
 if __name__ == "__main__":
