@@ -231,6 +231,13 @@ describe('transpile', () => {
     }
   });
 
+  it('makes no barrier of all qubits where one stood on left out qubits alone', async () => {
+    const target: Target = { ...lineTarget(4), faultyQubits: [0] };
+    const circuit = new Circuit(4).h(1).barrier(0).h(1).cx(2, 3);
+    const { circuit: compiled } = await transpile(circuit, target, { level: 1 });
+    expect(compiled.instructions.some(({ kind }) => kind === 'barrier')).toBe(false);
+  });
+
   it('leaves faulty qubits idle, and compiles what it made for such a target again', async () => {
     const target: Target = { ...lineTarget(6), faultyQubits: [0, 4] };
     const circuit = new Circuit(3, 1).h(0).cx(0, 2).measure(2, 0);

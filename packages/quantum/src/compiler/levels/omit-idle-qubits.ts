@@ -47,8 +47,13 @@ function narrow(source: Circuit, kept: readonly number[], omitted: ReadonlySet<n
   adoptVariables(circuit, source);
   const rest = source.emptyCopy();
   source.forEach((instruction) => {
-    if (instruction.kind !== 'barrier') rest.append(instruction);
-    else rest.barrier(...instruction.qubits.filter((qubit) => !omitted.has(qubit)));
+    if (instruction.kind !== 'barrier') {
+      rest.append(instruction);
+      return;
+    }
+    const left = instruction.qubits.filter((qubit) => !omitted.has(qubit));
+    // A barrier without qubits would be one of all.
+    if (left.length > 0) rest.barrier(...left);
   });
   const numbers = new Map(kept.map((qubit, number) => [qubit, number]));
   appendPlaced(
