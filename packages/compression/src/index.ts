@@ -1,10 +1,8 @@
-export { type ActivationRange, activationQuantization, MovingActivationRange } from './activation-range.ts';
-export { type ClassificationData, type DataSplit, splitClassificationData } from './classification-data.ts';
 export {
   type CompressionLedger,
   type CompressionLedgerRow,
   createCompressionLedger,
-} from './compression-ledger.ts';
+} from './report/compression-ledger.ts';
 export {
   type CompressionRecipe,
   defaultRecipe,
@@ -12,17 +10,27 @@ export {
   quickRecipe,
   type RecipeStage,
 } from './compression-recipe.ts';
-export { type CosineLearningRate, cosineLearningRate } from './learning-rate.ts';
-export { globalMagnitudeMask, magnitudeThreshold, type PrunableTensor } from './magnitude-pruning.ts';
+export { globalMagnitudeMask, magnitudeThreshold, type PrunableTensor } from './pruning/magnitude-pruning.ts';
+export {
+  type ActivationRange,
+  activationQuantization,
+  MovingActivationRange,
+} from './quantization/activation-range.ts';
 export {
   type CodeRange,
   codeRange,
   computeQuantizationParameters,
   type QuantizationOptions,
   roundHalfEven,
-} from './quantization-parameters.ts';
-export { dequantizeTensor, quantizeTensor } from './quantize-tensor.ts';
+} from './quantization/quantization-parameters.ts';
+export { dequantizeTensor, quantizeTensor } from './quantization/quantize-tensor.ts';
 export type { QuantizedClassifier, QuantizedLayer } from './quantized-classifier.ts';
-export { makeShiftAugmenter, type ShiftAugmenter } from './shift-augmenter.ts';
-export { cubicSparsity, type SparsityRamp } from './sparsity-schedule.ts';
-export type { TrainingEpoch, TrainingHistory } from './training-history.ts';
+export { cubicSparsity, type SparsityRamp } from './pruning/sparsity-schedule.ts';
+export {
+  type ClassificationData,
+  type DataSplit,
+  splitClassificationData,
+} from './training/classification-data.ts';
+export { type CosineLearningRate, cosineLearningRate } from './training/learning-rate.ts';
+export { makeShiftAugmenter, type ShiftAugmenter } from './training/shift-augmenter.ts';
+export type { TrainingEpoch, TrainingHistory } from './training/training-history.ts';

@@ -1,7 +1,7 @@
 import type { Activation, ActivationQuantization, QuantizationParameters } from '@qedge/core';
 import type { DenseNetwork } from './dense-network.ts';
-import { computeQuantizationParameters } from './quantization-parameters.ts';
-import { quantizeTensor } from './quantize-tensor.ts';
+import { computeQuantizationParameters } from './quantization/quantization-parameters.ts';
+import { quantizeTensor } from './quantization/quantize-tensor.ts';
 
 /** A fully connected layer in integers. */
 export interface QuantizedLayer {

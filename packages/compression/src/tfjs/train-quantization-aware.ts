@@ -1,10 +1,14 @@
 import type { LayersModel, Tensor2D } from '@tensorflow/tfjs';
-import { activationQuantization, MovingActivationRange } from '../activation-range.ts';
-import { type ClassificationData, takeEvenly, validateClassificationData } from '../classification-data.ts';
 import type { DenseNetwork } from '../dense-network.ts';
-import { codeRange } from '../quantization-parameters.ts';
+import { activationQuantization, MovingActivationRange } from '../quantization/activation-range.ts';
+import { codeRange } from '../quantization/quantization-parameters.ts';
 import { type QuantizedClassifier, quantizeKernel, quantizeNetwork } from '../quantized-classifier.ts';
-import type { TrainingHistory } from '../training-history.ts';
+import {
+  type ClassificationData,
+  takeEvenly,
+  validateClassificationData,
+} from '../training/classification-data.ts';
+import type { TrainingHistory } from '../training/training-history.ts';
 import { readDenseNetwork } from './dense-classifier.ts';
 import { measureAccuracy, quantizedLogits } from './evaluate-classifier.ts';
 import { applyMasks, trainInPlace } from './fit-classifier.ts';

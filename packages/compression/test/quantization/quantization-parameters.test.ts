@@ -8,7 +8,7 @@ import {
   type QuantizationOptions,
   quantizeTensor,
   roundHalfEven,
-} from '../src/index.ts';
+} from '../../src/index.ts';
 
 const perTensor8: QuantizationOptions = { bits: 8, symmetric: true, axis: null, method: 'min-max' };
 
