@@ -1,5 +1,5 @@
-import type { DataSplit } from './classification-data.ts';
-import type { CosineLearningRate } from './learning-rate.ts';
+import type { DataSplit } from './training/classification-data.ts';
+import type { CosineLearningRate } from './training/learning-rate.ts';
 
 /** One stage of training. */
 export interface RecipeStage {

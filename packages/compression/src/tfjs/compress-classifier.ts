@@ -1,10 +1,10 @@
 import { type ProgressListener, Random } from '@qedge/core';
 import type { LayersModel } from '@tensorflow/tfjs';
-import type { ClassificationData } from '../classification-data.ts';
-import { type CompressionLedger, createCompressionLedger } from '../compression-ledger.ts';
+import { type CompressionLedger, createCompressionLedger } from '../report/compression-ledger.ts';
 import { type CompressionRecipe, extraEpochs } from '../compression-recipe.ts';
 import type { QuantizedClassifier } from '../quantized-classifier.ts';
-import type { TrainingHistory } from '../training-history.ts';
+import type { ClassificationData } from '../training/classification-data.ts';
+import type { TrainingHistory } from '../training/training-history.ts';
 import { readDenseNetwork, writeDenseNetwork } from './dense-classifier.ts';
 import { type ExportedModel, exportFloatModel, exportQuantizedModel } from './export-model.ts';
 import { fitClassifier } from './fit-classifier.ts';

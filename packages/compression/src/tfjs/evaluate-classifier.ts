@@ -1,8 +1,8 @@
 import { type Interval, wilsonInterval } from '@qedge/core';
 import type { LayersModel } from '@tensorflow/tfjs';
-import { type ClassificationData, validateClassificationData } from '../classification-data.ts';
 import type { DenseNetwork } from '../dense-network.ts';
 import type { QuantizedClassifier } from '../quantized-classifier.ts';
+import { type ClassificationData, validateClassificationData } from '../training/classification-data.ts';
 import { readDenseNetwork } from './dense-classifier.ts';
 import { forwardPass, type LayerProduct, uploadNetwork } from './forward-pass.ts';
 import { quantizedProduct } from './quantized-product.ts';

@@ -1,8 +1,8 @@
 import { CancelledError, ShapeMismatchError } from '@qedge/core';
 import type { LayersModel } from '@tensorflow/tfjs';
-import type { ClassificationData } from '../classification-data.ts';
 import type { DenseNetwork } from '../dense-network.ts';
-import type { TrainingHistory } from '../training-history.ts';
+import type { ClassificationData } from '../training/classification-data.ts';
+import type { TrainingHistory } from '../training/training-history.ts';
 import { readDenseNetwork, writeDenseNetwork } from './dense-classifier.ts';
 import { measureAccuracy, networkLogits } from './evaluate-classifier.ts';
 import type { Tensorflow } from './tensorflow.ts';

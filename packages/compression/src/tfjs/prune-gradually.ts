@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from '@qedge/core';
 import type { LayersModel } from '@tensorflow/tfjs';
-import { type ClassificationData, takeEvenly } from '../classification-data.ts';
 import type { DenseNetwork } from '../dense-network.ts';
-import { globalMagnitudeMask, type PrunableTensor } from '../magnitude-pruning.ts';
-import { cubicSparsity } from '../sparsity-schedule.ts';
-import type { TrainingHistory } from '../training-history.ts';
+import { globalMagnitudeMask, type PrunableTensor } from '../pruning/magnitude-pruning.ts';
+import { cubicSparsity } from '../pruning/sparsity-schedule.ts';
+import { type ClassificationData, takeEvenly } from '../training/classification-data.ts';
+import type { TrainingHistory } from '../training/training-history.ts';
 import { readDenseNetwork } from './dense-classifier.ts';
 import { measureAccuracy, networkLogits } from './evaluate-classifier.ts';
 import { applyMasks, trainInPlace } from './fit-classifier.ts';

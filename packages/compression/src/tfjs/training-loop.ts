@@ -7,12 +7,12 @@ import {
   throwIfCancelled,
 } from '@qedge/core';
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
-import { AdamOptimizer, assertFiniteLoss } from '../adam-optimizer.ts';
-import { type ClassificationData, validateClassificationData } from '../classification-data.ts';
 import type { DenseNetwork } from '../dense-network.ts';
-import { type CosineLearningRate, cosineLearningRate } from '../learning-rate.ts';
-import { makeShiftAugmenter } from '../shift-augmenter.ts';
-import type { TrainingEpoch, TrainingHistory } from '../training-history.ts';
+import { AdamOptimizer, assertFiniteLoss } from '../training/adam-optimizer.ts';
+import { type ClassificationData, validateClassificationData } from '../training/classification-data.ts';
+import { type CosineLearningRate, cosineLearningRate } from '../training/learning-rate.ts';
+import { makeShiftAugmenter } from '../training/shift-augmenter.ts';
+import type { TrainingEpoch, TrainingHistory } from '../training/training-history.ts';
 import { classificationLoss, forwardPass, type LayerProduct, uploadNetwork } from './forward-pass.ts';
 import type { Tensorflow } from './tensorflow.ts';
 

@@ -1,6 +1,6 @@
 import { Random } from '@qedge/core';
 import { describe, expect, it } from 'vitest';
-import { AdamOptimizer, assertFiniteLoss } from '../src/adam-optimizer.ts';
+import { AdamOptimizer, assertFiniteLoss } from '../../src/training/adam-optimizer.ts';
 
 /** Algorithm 1 of the paper, literally, in float64. */
 function referenceAdam(start: number[], gradients: number[][], rate: number, decay: number): number[] {

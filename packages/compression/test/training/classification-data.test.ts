@@ -1,6 +1,6 @@
 import { InvalidArgumentError, ShapeMismatchError } from '@qedge/core';
 import { describe, expect, it } from 'vitest';
-import { splitClassificationData } from '../src/index.ts';
+import { splitClassificationData } from '../../src/index.ts';
 
 const count = 100;
 const data = {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Random } from '@qedge/core';
 import { describe, expect, it } from 'vitest';
-import { makeShiftAugmenter } from '../src/index.ts';
+import { makeShiftAugmenter } from '../../src/index.ts';
 
 /** Every pixel by its own formula. */
 function shifted(image: Float32Array, height: number, width: number, down: number, right: number): number[] {
