@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '@qedge/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cosineLearningRate, cubicSparsity } from '../src/index.ts';
+import { cosineLearningRate, cubicSparsity } from '../../src/index.ts';
 
 const ramp = { initial: 0, final: 0.9, begin: 0.2, end: 0.7 };
 

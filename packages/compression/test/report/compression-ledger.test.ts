@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type StoredTensor } from '@qedge/core';
 import { describe, expect, it } from 'vitest';
-import { computeQuantizationParameters, createCompressionLedger, quantizeTensor } from '../src/index.ts';
+import { computeQuantizationParameters, createCompressionLedger, quantizeTensor } from '../../src/index.ts';
 
 function float(name: string, shape: number[], data: number[]): StoredTensor {
   return { name, dtype: 'float32', shape, data: Float32Array.from(data) };

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, NonFiniteValueError, ShapeMismatchError } from '@qedge/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { globalMagnitudeMask, magnitudeThreshold } from '../src/index.ts';
+import { globalMagnitudeMask, magnitudeThreshold } from '../../src/index.ts';
 
 /** Tensors with many ties: few distinct magnitudes. */
 const tensors = fc.array(
