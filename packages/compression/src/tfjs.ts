@@ -1,3 +1,15 @@
+export { buildModel } from './model/build-model.ts';
+export type { CodedWeight, CompressedModel } from './model/compressed-model.ts';
+export { type KernelKind, type KernelWeight, kernelOf, listKernels } from './model/kernel-weight.ts';
+export type {
+  LayerCall,
+  ModelTopology,
+  TensorflowLayer,
+  TensorReference,
+  TopologyLayer,
+  TopologyWeight,
+} from './model/model-topology.ts';
+export { type NamedWeight, nameWeights, readTopology, type WeightVariable } from './model/read-topology.ts';
 export {
   type CompressedClassifier,
   type CompressOptions,
