@@ -10,6 +10,18 @@ export {
   quickRecipe,
   type RecipeStage,
 } from './compression-recipe.ts';
+export {
+  type CrossLayerEqualization,
+  type CrossLayerEqualizationOptions,
+  type EqualizedLayers,
+  equalizeAcrossLayers,
+} from './post-training/equalize-across-layers.ts';
+export {
+  type BatchNormalizationFolding,
+  type FoldedNormalization,
+  foldBatchNormalization,
+  type KeptNormalization,
+} from './post-training/fold-batch-normalization.ts';
 export { globalMagnitudeMask, magnitudeThreshold, type PrunableTensor } from './pruning/magnitude-pruning.ts';
 export {
   type ActivationRange,
