@@ -1,9 +1,4 @@
 export {
-  type CompressionLedger,
-  type CompressionLedgerRow,
-  createCompressionLedger,
-} from './report/compression-ledger.ts';
-export {
   type CompressionRecipe,
   defaultRecipe,
   extraEpochs,
@@ -22,7 +17,23 @@ export {
   foldBatchNormalization,
   type KeptNormalization,
 } from './post-training/fold-batch-normalization.ts';
-export { globalMagnitudeMask, magnitudeThreshold, type PrunableTensor } from './pruning/magnitude-pruning.ts';
+export { applyMasks, maskSparsity, masksFromZeros } from './pruning/apply-masks.ts';
+export { GradientScores } from './pruning/gradient-scores.ts';
+export {
+  findLotteryTicket,
+  type LotteryTicket,
+  type LotteryTicketOptions,
+} from './pruning/lottery-ticket.ts';
+export { maskByPattern, type PatternMaskOptions } from './pruning/pattern-masks.ts';
+export { maskBySparsity, type PruningMasks, type SparsityMaskOptions } from './pruning/sparsity-masks.ts';
+export { isPruningStep, type SparsitySchedule, scheduledSparsity } from './pruning/sparsity-schedule.ts';
+export {
+  activationScores,
+  kernelValues,
+  magnitudeScores,
+  type WeightScores,
+  type WeightValues,
+} from './pruning/weight-scores.ts';
 export {
   type ActivationRange,
   activationQuantization,
@@ -37,7 +48,11 @@ export {
 } from './quantization/quantization-parameters.ts';
 export { dequantizeTensor, quantizeTensor } from './quantization/quantize-tensor.ts';
 export type { QuantizedClassifier, QuantizedLayer } from './quantized-classifier.ts';
-export { cubicSparsity, type SparsityRamp } from './pruning/sparsity-schedule.ts';
+export {
+  type CompressionLedger,
+  type CompressionLedgerRow,
+  createCompressionLedger,
+} from './report/compression-ledger.ts';
 export {
   type ClassificationData,
   type DataSplit,
