@@ -8,7 +8,7 @@ import {
 import { type Acceleration, accelerate } from '@qedge/kernels/node';
 import type { Sequential } from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { globalMagnitudeMask } from '../src/index.ts';
+import { magnitudeScores, maskBySparsity } from '../src/index.ts';
 import {
   createDenseClassifier,
   type FitOptions,
@@ -102,10 +102,8 @@ describe('fitClassifier', () => {
   it('keeps masked weights exactly 0 through Adam and trains the rest', async () => {
     const model = makeModel();
     const kernelsBefore = getDenseWeights(model).filter((_, at) => at % 2 === 0);
-    const masks = globalMagnitudeMask(
-      kernelsBefore.map((values) => ({ values, shape: [values.length] })),
-      0.8,
-    );
+    const scores = magnitudeScores(new Map(kernelsBefore.map((values, at) => [String(at), values])));
+    const masks = [...maskBySparsity(scores, { sparsity: 0.8, scope: 'global' }).values()];
     const history = await fitClassifier(tf, model, training, { ...options, epochs: 2, masks });
     const kernelsAfter = getDenseWeights(model).filter((_, at) => at % 2 === 0);
     kernelsAfter.forEach((values, at) => {

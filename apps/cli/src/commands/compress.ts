@@ -6,7 +6,8 @@ import {
   computeQuantizationParameters,
   createCompressionLedger,
   defaultRecipe,
-  globalMagnitudeMask,
+  magnitudeScores,
+  maskBySparsity,
   quantizeTensor,
   quickRecipe,
 } from '@qedge/compression';
@@ -202,14 +203,12 @@ function recipeFor(data: DataInput, options: CompressOptions): CompressionRecipe
 /** Pruning by magnitude and rounding, with no training. */
 function compressAsIs(original: ExportedModel, bits: number, sparsity: number): Made {
   const kernels = original.tensors.filter((tensor) => tensor.shape.length === 2);
-  const masks = globalMagnitudeMask(
-    kernels.map((tensor) => ({ values: tensor.data as Float32Array, shape: tensor.shape })),
-    sparsity,
-  );
+  const weights = new Map(kernels.map(({ name, data }) => [name, data as Float32Array]));
+  const masks = maskBySparsity(magnitudeScores(weights), { sparsity, scope: 'global' });
   const tensors = original.tensors.map((tensor) => {
-    const at = kernels.indexOf(tensor);
-    if (at < 0) return tensor;
-    const kept = (tensor.data as Float32Array).map((weight, i) => (masks[at]![i] ? weight : 0));
+    const mask = masks.get(tensor.name);
+    if (!mask) return tensor;
+    const kept = (tensor.data as Float32Array).map((weight, i) => (mask[i] ? weight : 0));
     const quantization = computeQuantizationParameters(kept, tensor.shape, {
       bits,
       symmetric: true,

@@ -12,7 +12,7 @@ import { type TrainingOptions, trainNetwork } from './training-loop.ts';
 export interface FitOptions extends TrainingOptions {
   /**
    * Per dense layer, the shape of its kernel: 1 where a weight is trained, 0 where it is set to 0 and stays exactly 0.
-   * As from `globalMagnitudeMask` or `pruneGradually`.
+   * As from `maskBySparsity` or `pruneGradually`.
    */
   readonly masks?: readonly Uint8Array[];
 }

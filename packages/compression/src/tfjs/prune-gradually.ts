@@ -1,8 +1,9 @@
 import { InvalidArgumentError } from '@qedge/core';
 import type { LayersModel } from '@tensorflow/tfjs';
 import type { DenseNetwork } from '../dense-network.ts';
-import { globalMagnitudeMask, type PrunableTensor } from '../pruning/magnitude-pruning.ts';
-import { cubicSparsity } from '../pruning/sparsity-schedule.ts';
+import { maskBySparsity } from '../pruning/sparsity-masks.ts';
+import { type SparsitySchedule, scheduledSparsity } from '../pruning/sparsity-schedule.ts';
+import { activationScores, magnitudeScores } from '../pruning/weight-scores.ts';
 import { type ClassificationData, takeEvenly } from '../training/classification-data.ts';
 import type { TrainingHistory } from '../training/training-history.ts';
 import { readDenseNetwork } from './dense-classifier.ts';
@@ -50,14 +51,9 @@ export async function pruneGradually(
   options: PruningOptions,
 ): Promise<PruningResult> {
   const { sparsity, rampFraction, intervalSteps, saliency } = options;
-  const ramp = { initial: 0, final: sparsity, begin: 0, end: rampFraction };
-  cubicSparsity(0, ramp);
-  if (!Number.isSafeInteger(intervalSteps) || intervalSteps < 1) {
-    throw new InvalidArgumentError('A pruning interval is out of range', {
-      expected: 'an integer >= 1',
-      actual: intervalSteps,
-    });
-  }
+  const period = { begin: 0, end: rampFraction, intervalSteps };
+  const ramp: SparsitySchedule = { kind: 'polynomial', initial: 0, final: sparsity, power: 3, ...period };
+  scheduledSparsity(ramp, 0);
   if (saliency !== 'magnitude' && saliency !== 'activation') {
     throw new InvalidArgumentError('Unknown saliency', {
       expected: 'magnitude, activation',
@@ -67,8 +63,13 @@ export async function pruneGradually(
   const network = readDenseNetwork(model);
   let masks: readonly Uint8Array[] = network.map(({ kernel }) => new Uint8Array(kernel.length).fill(1));
   const prune = (wanted: number) => {
-    const rms = saliency === 'activation' ? inputRms(tf, network, data) : [];
-    masks = globalMagnitudeMask(prunableTensors(network, masks, rms), wanted);
+    const kernels = byLayer(network.map(({ kernel }) => kernel));
+    const scores =
+      saliency === 'activation'
+        ? activationScores(kernels, byLayer(inputRms(tf, network, data)))
+        : magnitudeScores(kernels);
+    const chosen = maskBySparsity(scores, { sparsity: wanted, scope: 'global', previous: byLayer(masks) });
+    masks = [...chosen.values()];
     applyMasks(network, masks);
   };
   let reached = 0;
@@ -79,7 +80,7 @@ export async function pruneGradually(
       beforeStep(step, progress) {
         const due = progress >= rampFraction || step % intervalSteps === 0;
         if (reached === sparsity || !due) return;
-        reached = cubicSparsity(progress, ramp);
+        reached = scheduledSparsity(ramp, progress);
         prune(reached);
       },
       measure: (samples) =>
@@ -92,17 +93,8 @@ export async function pruneGradually(
   return { history, masks };
 }
 
-function prunableTensors(
-  network: DenseNetwork,
-  masks: readonly Uint8Array[],
-  rms: readonly Float32Array[],
-): PrunableTensor[] {
-  return network.map(({ kernel, inputSize, units }, at) => ({
-    values: kernel,
-    shape: [inputSize, units],
-    mask: masks[at],
-    ...(rms[at] ? { inputRms: rms[at] } : {}),
-  }));
+function byLayer<Value>(values: readonly Value[]): Map<string, Value> {
+  return new Map(values.map((value, at) => [String(at), value]));
 }
 
 /** Root mean square of what each layer is fed, per input, over training samples spread evenly through the data. */
