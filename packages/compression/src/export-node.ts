@@ -1,0 +1,1 @@
+export { saveExport } from './export/save-export.ts';
