@@ -34,25 +34,36 @@ export {
   type WeightScores,
   type WeightValues,
 } from './pruning/weight-scores.ts';
+export { type CodeRange, codeRange, roundHalfEven } from './quantization/code-range.ts';
+export { createRangeObserver, type RangeMethod, rangeMethods } from './quantization/create-range-observer.ts';
+export { EntropyObserver } from './quantization/entropy-observer.ts';
+export { HistogramObserver } from './quantization/histogram-observer.ts';
+export { MeanSquaredErrorObserver } from './quantization/mean-squared-error-observer.ts';
+export { MinMaxObserver } from './quantization/min-max-observer.ts';
+export { MovingAverageObserver } from './quantization/moving-average-observer.ts';
+export { OctavObserver } from './quantization/octav-observer.ts';
+export { PercentileObserver } from './quantization/percentile-observer.ts';
 export {
-  type ActivationRange,
-  activationQuantization,
-  MovingActivationRange,
-} from './quantization/activation-range.ts';
-export {
-  type CodeRange,
-  codeRange,
   computeQuantizationParameters,
   type QuantizationOptions,
-  roundHalfEven,
 } from './quantization/quantization-parameters.ts';
 export { dequantizeTensor, quantizeTensor } from './quantization/quantize-tensor.ts';
+export {
+  activationQuantization,
+  type CodeFormat,
+  codeRanges,
+  rangeCode,
+  type ValueRange,
+} from './quantization/range-coding.ts';
+export type { MergeableObserver, RangeObserver } from './quantization/range-observer.ts';
+export type { QuantizationGranularity } from './quantization/scale-layout.ts';
 export type { QuantizedClassifier, QuantizedLayer } from './quantized-classifier.ts';
 export {
   type CompressionLedger,
   type CompressionLedgerRow,
   createCompressionLedger,
 } from './report/compression-ledger.ts';
+export { countMacs, type MacCount } from './report/count-macs.ts';
 export {
   type ClassificationData,
   type DataSplit,

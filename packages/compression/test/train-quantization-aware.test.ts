@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '@qedge/core';
 import { type Acceleration, accelerate } from '@qedge/kernels/node';
 import type { Sequential, Tensor2D } from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { activationQuantization, MovingActivationRange, type QuantizedClassifier } from '../src/index.ts';
+import { activationQuantization, MovingAverageObserver, type QuantizedClassifier } from '../src/index.ts';
 import { quantizeKernel } from '../src/quantized-classifier.ts';
 import { quantizedProduct, uploadIntegerKernel } from '../src/tfjs/quantized-product.ts';
 import {
@@ -97,16 +97,16 @@ describe('activationQuantization', () => {
   });
 });
 
-describe('MovingActivationRange', () => {
+describe('MovingAverageObserver', () => {
   it('starts at the first observation and then averages', () => {
-    const range = new MovingActivationRange(0.9);
-    expect(range.range).toEqual({ min: 0, max: 0 });
-    range.observe({ min: -1, max: 2 });
-    expect(range.range).toEqual({ min: -1, max: 2 });
-    range.observe({ min: 0, max: 3 });
-    expect(range.range.min).toBeCloseTo(-0.9, 12);
-    expect(range.range.max).toBeCloseTo(2.1, 12);
-    expect(() => range.observe({ min: 0, max: Number.POSITIVE_INFINITY })).toThrow(/learning rate/);
+    const range = new MovingAverageObserver(0.9);
+    expect(range.range()).toEqual({ min: 0, max: 0 });
+    range.observeRange({ min: -1, max: 2 });
+    expect(range.range()).toEqual({ min: -1, max: 2 });
+    range.observeRange({ min: 0, max: 3 });
+    expect(range.range().min).toBeCloseTo(-0.9, 12);
+    expect(range.range().max).toBeCloseTo(2.1, 12);
+    expect(() => range.observeRange({ min: 0, max: Number.POSITIVE_INFINITY })).toThrow(/learning rate/);
   });
 });
 

@@ -43,12 +43,13 @@ export interface OwnedTensor extends TensorView, Disposable {
  * How integer codes stand for real numbers: `real = (code - zeroPoint) * scale`.
  *
  * - per tensor: `scales.length === 1`, `axis === null`;
- * - per channel: one scale per index of `axis`.
+ * - per channel: one scale per index of `axis`;
+ * - per group: the tensor is a matrix `[rows, outputs]`, `axis === 1`, and every `groupSize` rows of a column share a scale.
  */
 export interface QuantizationParameters {
-  /** Bits per code, 2..8. */
+  /** Bits per code, 1..8. With 1 bit, which is always symmetric, the codes are -1 and +1. */
   readonly bits: number;
-  /** True when codes are signed and symmetric around 0 (`[-(2^(bits-1)-1), 2^(bits-1)-1]`); zero points are then 0. */
+  /** True when codes are signed and symmetric around 0 (`[-(2^(bits-1)-1), 2^(bits-1)-1]`, or -1 and +1); zero points are then 0. */
   readonly symmetric: boolean;
   /** Positive, finite. */
   readonly scales: Float32Array;
@@ -56,6 +57,11 @@ export interface QuantizationParameters {
   readonly zeroPoints: Int32Array;
   /** The axis that `scales` runs along, or null for one scale. */
   readonly axis: number | null;
+  /**
+   * Rows that share a scale, an integer >= 1; absent where all do. `scales` and `zeroPoints` are then row-major `[groups, outputs]` with
+   * `groups = ceil(rows / groupSize)`: the last group may have fewer rows.
+   */
+  readonly groupSize?: number;
 }
 
 /** A tensor as it is kept in a model: plain numbers, or integer codes with the parameters that decode them. */

@@ -5,10 +5,12 @@ import {
   type QuantizationParameters,
   type Shape,
 } from '@qedge/core';
-import { channelLayout, codeRange, roundHalfEven } from './quantization-parameters.ts';
+import { codeRange, roundHalfEven } from './code-range.ts';
+import { forEachScaleRun, type ScaleLayout, scaleLayout } from './scale-layout.ts';
 
 /**
- * Codes real numbers as integers: `code = clamp(roundHalfEven(value / scale) + zeroPoint)`, one `int8` per code.
+ * Codes real numbers as integers: `code = clamp(roundHalfEven(value / scale) + zeroPoint)`, one `int8` per code; with 1 bit
+ * `code = value < 0 ? -1 : 1`.
  *
  * @param values row-major, of shape `shape`; read only.
  * @param target receives the codes when given, else a new array is made.
@@ -20,27 +22,9 @@ export function quantizeTensor(
   parameters: QuantizationParameters,
   target: Int8Array = new Int8Array(values.length),
 ): Int8Array {
-  const { channels, stride } = checkedLayout(values.length, shape, parameters);
+  const layout = checkedLayout(values.length, shape, parameters);
   assertShape([target.length], [values.length], 'The array for the codes');
-  const { low, high } = codeRange(parameters.bits, parameters.symmetric);
-  const { scales, zeroPoints } = parameters;
-  let channel = 0;
-  let run = 0;
-  for (let i = 0; i < values.length; i++) {
-    // The quotient of finite numbers may overflow, never to NaN, and is clamped below.
-    const code = roundHalfEven(values[i] / scales[channel]) + zeroPoints[channel];
-    if (Number.isNaN(code)) {
-      throw new NonFiniteValueError('A value cannot be quantised', {
-        expected: 'finite numbers',
-        actual: `${values[i]} at index ${i}`,
-      });
-    }
-    target[i] = Math.min(high, Math.max(low, code));
-    if (++run === stride) {
-      run = 0;
-      if (++channel === channels) channel = 0;
-    }
-  }
+  quantizeRuns(values, layout, parameters, target);
   return target;
 }
 
@@ -55,26 +39,50 @@ export function dequantizeTensor(
   shape: Shape,
   parameters: QuantizationParameters,
 ): Float32Array {
-  const { channels, stride } = checkedLayout(codes.length, shape, parameters);
+  const layout = checkedLayout(codes.length, shape, parameters);
   const { scales, zeroPoints } = parameters;
   const values = new Float32Array(codes.length);
-  let channel = 0;
-  let run = 0;
-  for (let i = 0; i < codes.length; i++) {
-    values[i] = (codes[i] - zeroPoints[channel]) * scales[channel];
-    if (++run === stride) {
-      run = 0;
-      if (++channel === channels) channel = 0;
-    }
-  }
+  forEachScaleRun(layout, (index, from, to) => {
+    const [scale, zeroPoint] = [scales[index]!, zeroPoints[index]!];
+    for (let i = from; i < to; i++) values[i] = (codes[i]! - zeroPoint) * scale;
+  });
   return values;
 }
 
-function checkedLayout(length: number, shape: Shape, { axis, scales, zeroPoints }: QuantizationParameters) {
-  const layout = channelLayout(length, shape, axis);
-  if (scales.length !== layout.channels || zeroPoints.length !== layout.channels) {
+/** The scale and code arithmetic of a whole array; what is written is `code` itself. */
+function quantizeRuns(
+  values: Float32Array,
+  layout: ScaleLayout,
+  { bits, symmetric, scales, zeroPoints }: QuantizationParameters,
+  target: Int8Array,
+): void {
+  const { low, high } = codeRange(bits, symmetric);
+  forEachScaleRun(layout, (index, from, to) => {
+    const [scale, zeroPoint] = [scales[index]!, zeroPoints[index]!];
+    for (let i = from; i < to; i++) {
+      const value = values[i]!;
+      // The quotient of finite numbers may overflow, never to NaN, and is clamped below.
+      const code = roundHalfEven(value / scale) + zeroPoint;
+      if (Number.isNaN(code)) refuse(value, i);
+      if (bits === 1) target[i] = value < 0 ? low : high;
+      else target[i] = Math.min(high, Math.max(low, code));
+    }
+  });
+}
+
+function refuse(value: number, index: number): never {
+  throw new NonFiniteValueError('A value cannot be quantised', {
+    expected: 'finite numbers',
+    actual: `${value} at index ${index}`,
+  });
+}
+
+function checkedLayout(length: number, shape: Shape, parameters: QuantizationParameters): ScaleLayout {
+  const { scales, zeroPoints } = parameters;
+  const layout = scaleLayout(length, shape, parameters);
+  if (scales.length !== layout.scaleCount || zeroPoints.length !== layout.scaleCount) {
     throw new InvalidArgumentError('Quantisation parameters do not fit the tensor', {
-      expected: `${layout.channels} scales and zero points`,
+      expected: `${layout.scaleCount} scales and zero points`,
       actual: [scales.length, zeroPoints.length],
     });
   }

@@ -1,7 +1,8 @@
 import type { LayersModel, Tensor2D } from '@tensorflow/tfjs';
 import type { DenseNetwork } from '../dense-network.ts';
-import { activationQuantization, MovingActivationRange } from '../quantization/activation-range.ts';
-import { codeRange } from '../quantization/quantization-parameters.ts';
+import { codeRange } from '../quantization/code-range.ts';
+import { MovingAverageObserver } from '../quantization/moving-average-observer.ts';
+import { activationQuantization } from '../quantization/range-coding.ts';
 import { type QuantizedClassifier, quantizeKernel, quantizeNetwork } from '../quantized-classifier.ts';
 import {
   type ClassificationData,
@@ -60,7 +61,7 @@ export async function trainQuantizationAware(
   const classes = network[network.length - 1].units;
   validateClassificationData(data, network[0].inputSize, classes, 'The training data');
   const ranges = calibrateRanges(tf, network, data);
-  const inputs = () => ranges.map(({ range }) => activationQuantization(range));
+  const inputs = () => ranges.map((observer) => activationQuantization(observer.range()));
   const history = await trainInPlace(tf, model, network, () =>
     trainNetwork(tf, network, data, options, {
       phase: `quantising to ${bits} bits`,
@@ -79,7 +80,7 @@ function prepareStep(
   tf: Tensorflow,
   network: DenseNetwork,
   bits: number,
-  ranges: readonly MovingActivationRange[],
+  ranges: readonly MovingAverageObserver[],
   frozen: boolean,
 ) {
   const integers = network.map(({ kernel, inputSize, units }) => {
@@ -88,23 +89,23 @@ function prepareStep(
   });
   return {
     multiply(layer: number, x: Tensor2D, kernel: Tensor2D): Tensor2D {
-      const inputQuantization = activationQuantization(ranges[layer].range);
+      const inputQuantization = activationQuantization(ranges[layer].range());
       return quantizedProduct(tf, x, kernel, integers[layer], inputQuantization, layer > 0);
     },
     ...(frozen ? {} : { onInput: (layer: number, x: Tensor2D) => observe(tf, ranges[layer], x) }),
   };
 }
 
-function observe(tf: Tensorflow, range: MovingActivationRange, x: Tensor2D): void {
-  tf.tidy(() => range.observe({ min: tf.min(x).dataSync()[0], max: tf.max(x).dataSync()[0] }));
+function observe(tf: Tensorflow, range: MovingAverageObserver, x: Tensor2D): void {
+  tf.tidy(() => range.observeRange({ min: tf.min(x).dataSync()[0], max: tf.max(x).dataSync()[0] }));
 }
 
 function calibrateRanges(
   tf: Tensorflow,
   network: DenseNetwork,
   data: ClassificationData,
-): MovingActivationRange[] {
-  const ranges = network.map(() => new MovingActivationRange(RANGE_DECAY));
+): MovingAverageObserver[] {
+  const ranges = network.map(() => new MovingAverageObserver(RANGE_DECAY));
   const { features, count } = takeEvenly(data, CALIBRATION_SAMPLES);
   tf.tidy(() => {
     const input = tf.tensor2d(features, [count, network[0].inputSize]);

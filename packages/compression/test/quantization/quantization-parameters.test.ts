@@ -70,7 +70,12 @@ describe('codeRange', () => {
     expect(codeRange(8, false)).toEqual({ low: -128, high: 127 });
   });
 
-  it.each([-4, 0, 1, 9, 4.5, Number.NaN])('refuses %s bits', (bits) => {
+  it('has no code between -1 and +1 at 1 bit, which is symmetric', () => {
+    expect(codeRange(1, true)).toEqual({ low: -1, high: 1 });
+    expect(() => codeRange(1, false)).toThrow(InvalidArgumentError);
+  });
+
+  it.each([-4, 0, 9, 4.5, Number.NaN])('refuses %s bits', (bits) => {
     expect(() => codeRange(bits, true)).toThrow(InvalidArgumentError);
   });
 });
@@ -216,8 +221,8 @@ describe('computeQuantizationParameters', () => {
     expect(() => computeQuantizationParameters(values, [2, 3], { ...perTensor8, axis: 2 })).toThrow(
       InvalidArgumentError,
     );
-    const unknown = { ...perTensor8, method: 'entropy' } as unknown as QuantizationOptions;
-    expect(() => computeQuantizationParameters(values, [6], unknown)).toThrow(/entropy/);
+    const unknown = { ...perTensor8, method: 'guess' } as unknown as QuantizationOptions;
+    expect(() => computeQuantizationParameters(values, [6], unknown)).toThrow(/guess/);
   });
 });
 
