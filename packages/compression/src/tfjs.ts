@@ -10,6 +10,7 @@ export type {
   TopologyWeight,
 } from './model/model-topology.ts';
 export { type NamedWeight, nameWeights, readTopology, type WeightVariable } from './model/read-topology.ts';
+export { measureInputRms } from './pruning/measure-input-rms.ts';
 export {
   type CompressedClassifier,
   type CompressOptions,
