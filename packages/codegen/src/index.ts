@@ -234,6 +234,7 @@ export { peakOperations } from './kernels/peak/peak-family.ts';
 export { type PoolingRequest, planPooling } from './kernels/pooling/plan-pooling.ts';
 export { InterpreterTarget } from './target/interpreter.ts';
 export type { InterpretedKernel } from './target/interpreter-frame.ts';
+export { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from './target/narrow-numbers.ts';
 export type {
   Comparison,
   Conversion,

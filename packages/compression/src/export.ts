@@ -1,3 +1,4 @@
+export { type ContainerExportOptions, exportContainer } from './export/export-container.ts';
 export type {
   ChangedWeight,
   ExportComparison,
@@ -6,4 +7,7 @@ export type {
   ModelExport,
   OutputComparison,
 } from './export/export-report.ts';
+export { exportSafetensors, type SafetensorsExportOptions } from './export/export-safetensors.ts';
 export { type OperatorModelOptions, toOperatorModel } from './export/operator-model.ts';
+export { type CodedTensors, readCodedTensors } from './export/read-coded-tensors.ts';
+export type { CodingRecord } from './export/safetensors-names.ts';

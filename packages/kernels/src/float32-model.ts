@@ -1,3 +1,4 @@
+import { bfloat16Value, float16Value } from '@qedge/codegen';
 import {
   type CompileOptions,
   elementCount,
@@ -163,15 +164,23 @@ function toFloat32(name: string, tensor: StoredTensor): Float32Array {
     checkChannels(name, shape, quantization);
     // The scale changes every `inner` elements along the quantised axis.
     const inner = axis === null ? data.length : elementCount(shape.slice(axis + 1));
+    // Every so many rows of a matrix take the next scale for each column.
+    const { groupSize } = quantization;
+    const columns = shape.at(-1)!;
     return Float32Array.from(data, (code, index) => {
-      const channel = Math.floor(index / inner) % scales.length;
+      const channel =
+        groupSize === undefined
+          ? Math.floor(index / inner) % scales.length
+          : Math.floor(index / (groupSize * columns)) * columns + (index % columns);
       return (code - zeroPoints[channel]!) * scales[channel]!;
     });
   }
   if (data instanceof Float32Array) return data;
   if (dtype === 'float64') return Float32Array.from(data);
+  if (dtype === 'float16') return Float32Array.from(data, float16Value);
+  if (dtype === 'bfloat16') return Float32Array.from(data, bfloat16Value);
   throw new UnsupportedError(`The weight "${name}" has no float32 values`, {
-    expected: 'float32, float64, or integer codes with quantization parameters',
+    expected: 'float64, float32, float16, bfloat16, or integer codes with quantization parameters',
     actual: dtype,
   });
 }
@@ -180,9 +189,10 @@ function toFloat32(name: string, tensor: StoredTensor): Float32Array {
 function checkChannels(
   name: string,
   shape: Shape,
-  { scales, zeroPoints, axis }: QuantizationParameters,
+  { scales, zeroPoints, axis, groupSize }: QuantizationParameters,
 ): void {
-  const channels = axis === null ? 1 : shape[axis];
+  const groups = groupSize === undefined ? 1 : Math.ceil(shape[0]! / groupSize);
+  const channels = axis === null ? 1 : shape[axis]! * groups;
   if (scales.length === channels && zeroPoints.length === channels) return;
   throw new ShapeMismatchError(`The scales or zero points of the weight "${name}" do not fit it`, {
     expected:

@@ -20,12 +20,17 @@ export interface GroupLayout {
 /** What 0 becomes in 4 bits without a sign. */
 const MIDDLE = 8;
 
-/** Signed codes of at most 4 bits in groups along the rows; each group has the scale of its output. The numbers stay the same. */
+/**
+ * Signed codes of at most 4 bits in groups along the rows. Each group has the scale of its output, or its own where the codes are in groups of
+ * this size already: the numbers stay the same.
+ */
 export function groupCodes(
   codes: Int8Array,
-  { scales, zeroPoints }: QuantizationParameters,
+  quantization: QuantizationParameters,
   { rows, outputs, groupSize }: GroupLayout,
 ): GroupedCodes {
+  const { scales, zeroPoints, axis } = quantization;
+  const isGrouped = quantization.groupSize !== undefined;
   const groups = Math.ceil(rows / groupSize);
   const zeroBytes = Math.ceil(groups / 2);
   const grouped = {
@@ -34,15 +39,15 @@ export function groupCodes(
     zeroPoints: new Uint8Array(outputs * zeroBytes),
   };
   for (let output = 0; output < outputs; output++) {
-    const channel = scales.length === 1 ? 0 : output;
-    const zero = zeroPoints[channel]! + MIDDLE;
     for (let group = 0; group < groups; group++) {
+      const channel = axis === null ? 0 : output + (isGrouped ? group * outputs : 0);
+      const zero = zeroPoints[channel]! + MIDDLE;
       grouped.scales[output * groups + group] = scales[channel]!;
       grouped.zeroPoints[output * zeroBytes + (group >> 1)]! |= zero << (4 * (group & 1));
-    }
-    for (let row = 0; row < groups * groupSize; row++) {
-      const code = row < rows ? codes[row * outputs + output]! + MIDDLE : zero;
-      grouped.codes[(output * groups * groupSize + row) >> 1]! |= code << (4 * (row & 1));
+      for (let row = group * groupSize; row < (group + 1) * groupSize; row++) {
+        const code = row < rows ? codes[row * outputs + output]! + MIDDLE : zero;
+        grouped.codes[(output * groups * groupSize + row) >> 1]! |= code << (4 * (row & 1));
+      }
     }
   }
   return grouped;

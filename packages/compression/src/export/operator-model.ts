@@ -6,6 +6,7 @@ import {
   type QuantizationParameters,
   ShapeMismatchError,
   type StoredTensor,
+  UnsupportedError,
   type ValueSpec,
 } from '@qedge/core';
 import { constantWeights, type GraphConstant } from '@qedge/kernels/graph';
@@ -24,6 +25,11 @@ export interface OperatorModelOptions {
    * on integers. `float32`: only weights are coded.
    */
   readonly activations?: 'coded' | 'float32';
+  /**
+   * Dense kernels of at most 4 bits whose input is float32: as a `grouped-matmul` (default), or `decoded` before the product like those of
+   * other widths.
+   */
+  readonly weightOnly?: 'grouped' | 'decoded';
   /** How codes of kernels are kept: around 0 (default), or 128 more, which older web runtimes need. */
   readonly weightCodes?: 'int8' | 'uint8';
   /** Weights that share a scale in products with 4-bit weights and float32 inputs; 16, 32 (default), 64, 128, 256. */
@@ -33,7 +39,7 @@ export interface OperatorModelOptions {
 /**
  * A compressed model as an operator graph. Kernels with codes are constants of their codes behind `dequantize`, and where the input of their layer
  * is coded, `quantize` and `dequantize` stand before it: kernels of `@qedge/kernels` multiply such codes as integers. Dense kernels
- * of at most 4 bits whose input is float32 become a `grouped-matmul`. Whatever has no codes is float32.
+ * of at most 4 bits whose input is float32 become a `grouped-matmul`, those with a scale per group of rows always. Whatever has no codes is float32.
  *
  * The constant of codes is named `<weight name> codes`. Weights of the topology are borrowed.
  *
@@ -50,12 +56,14 @@ export function toOperatorModel(compressed: CompressedModel, options: OperatorMo
 }
 
 const DEFAULT_GROUP_SIZE = 32;
+/** What MatMulNBits knows. */
+const GROUP_SIZES: readonly number[] = [16, 32, 64, 128, 256];
 const MAX_NIBBLE_BITS = 4;
 
 function checkGroupSize(groupSize: number): void {
-  if ([16, 32, 64, 128, 256].includes(groupSize)) return;
+  if (GROUP_SIZES.includes(groupSize)) return;
   throw new InvalidArgumentError('The group size is not supported', {
-    expected: '16, 32, 64, 128 or 256',
+    expected: GROUP_SIZES.join(', '),
     actual: groupSize,
   });
 }
@@ -85,8 +93,8 @@ export function checkCodes({ topology, codes, inputs }: CompressedModel): readon
 }
 
 function checkKernelCodes({ weight, rows, outputs }: KernelWeight, coded: CodedWeight): void {
-  const { axis, scales, zeroPoints } = coded.quantization;
-  const channels = axis === null ? 1 : outputs;
+  const { axis, scales, zeroPoints, groupSize = rows } = coded.quantization;
+  const channels = axis === null ? 1 : outputs * Math.max(1, Math.ceil(rows / groupSize));
   if (coded.codes.length !== rows * outputs || scales.length !== channels || zeroPoints.length !== channels) {
     throw new ShapeMismatchError(`The codes of "${weight.name}" do not fit it`, {
       expected: `${rows * outputs} codes, ${channels} scales and zero points`,
@@ -145,7 +153,7 @@ class CodedGraph {
     const coded = this.#compressed.codes.get(weight.name)!;
     const input = this.#inputOf(layer.name);
     const users = this.#usersOf(kernel);
-    if (input === null && kernel.kind === 'dense' && coded.quantization.bits <= MAX_NIBBLE_BITS) {
+    if (this.#isGrouped(kernel, coded, input !== null)) {
       for (const node of users) this.#group(kernel, coded, node);
       return;
     }
@@ -154,6 +162,19 @@ class CodedGraph {
       const x = input === null ? node.inputs[0]! : this.#addCodedInput(node, layer.name, input);
       this.#replaced.set(node.name, { ...node, inputs: [x, decoded, ...node.inputs.slice(2)] });
     }
+  }
+
+  /** @throws UnsupportedError for scales in groups where no `grouped-matmul` can be. */
+  #isGrouped({ kind, weight }: KernelWeight, { quantization }: CodedWeight, isInputCoded: boolean): boolean {
+    const { bits, groupSize } = quantization;
+    const canBe = kind === 'dense' && bits <= MAX_NIBBLE_BITS && !isInputCoded;
+    if (groupSize === undefined) return canBe && this.#options.weightOnly !== 'decoded';
+    if (canBe && GROUP_SIZES.includes(groupSize)) return true;
+    throw new UnsupportedError(`The scales of "${weight.name}" are in groups that no product can use`, {
+      expected: `dense kernels of at most ${MAX_NIBBLE_BITS} bits with float32 inputs, in groups of ${GROUP_SIZES.join(', ')}`,
+      actual: `a ${kind} kernel of ${bits} bits in groups of ${groupSize}, ${isInputCoded ? 'coded' : 'float32'} inputs`,
+      remedy: "Choose one scale per output, or { activations: 'float32' }.",
+    });
   }
 
   #inputOf(layer: string): ActivationQuantization | null {
@@ -232,7 +253,7 @@ class CodedGraph {
   /** A dense product with weights in groups that share a scale. */
   #group(kernel: KernelWeight, { codes, quantization }: CodedWeight, node: OperatorNode): void {
     if (node.operator.kind !== 'matmul') return;
-    const { groupSize = DEFAULT_GROUP_SIZE } = this.#options;
+    const groupSize = quantization.groupSize ?? this.#options.groupSize ?? DEFAULT_GROUP_SIZE;
     const { name } = kernel.weight;
     const { rows, outputs } = kernel;
     const groups = Math.ceil(rows / groupSize);

@@ -1,0 +1,67 @@
+import { LazyModel } from '@qedge/memory';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { exportContainer } from '../../src/export/export-container.ts';
+import { compressForTest, convolutionModel, denseModel } from './models.ts';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+describe('exportContainer', () => {
+  it.each([8, 4, 3, 2])('keeps codes of %i bits of a chain of odd sizes bit for bit', (bits) => {
+    const model = denseModel();
+    for (const perChannel of [true, false]) {
+      for (const symmetric of [true, false]) {
+        const compressed = compressForTest(model, { bits, perChannel, symmetric });
+        const { bytes, report } = exportContainer(compressed);
+        using file = LazyModel.fromBytes(bytes);
+        for (const [name, { codes, quantization }] of compressed.codes) {
+          const tensor = file.load(name);
+          expect(tensor.data).toEqual(codes);
+          expect(tensor.quantization).toMatchObject({ bits, scales: quantization.scales });
+        }
+        expect(report).toMatchObject({ format: 'qez', byteLength: bytes.length });
+        expect(report.compared.codes).toBe(13 * 9 + 9 * 7 + 7 * 3);
+        expect(report.compared.outputs!.outputs).toBe(3);
+      }
+    }
+    model.dispose();
+  });
+
+  it('writes a convolutional network as its operator graph, with or without coded inputs', () => {
+    const model = convolutionModel();
+    for (const inputs of [true, false]) {
+      const compressed = compressForTest(model, { bits: 4, inputs });
+      const { bytes, report } = exportContainer(compressed);
+      using file = LazyModel.fromBytes(bytes);
+      expect(file.format).toBe('qedge-operator-graph');
+      for (const [name, { codes }] of compressed.codes) {
+        expect(file.load(`${name} codes`).data).toEqual(codes);
+      }
+      expect(report.compared.codes).toBe(
+        [...compressed.codes.values()].reduce((n, { codes }) => n + codes.length, 0),
+      );
+    }
+    model.dispose();
+  });
+
+  it('writes biases that half precision holds in half the bytes, and others whole', () => {
+    const model = denseModel([32, 16]);
+    const compressed = compressForTest(model, { bits: 8 });
+    const before = exportContainer(compressed).bytes;
+    const layers = compressed.topology.layers.map((layer) => ({
+      ...layer,
+      weights: layer.weights.map((weight) =>
+        weight.role === 'bias' ? { ...weight, data: new Float32Array(16).fill(0.375) } : weight,
+      ),
+    }));
+    const halved = { ...compressed, topology: { ...compressed.topology, layers } };
+    using file = LazyModel.fromBytes(exportContainer(halved).bytes);
+    using whole = LazyModel.fromBytes(before);
+    const name = compressed.topology.layers[1]!.weights[1]!.name;
+    expect(file.load(name).dtype).toBe('float16');
+    expect(whole.load(name).dtype).toBe('float32');
+    model.dispose();
+  });
+});
