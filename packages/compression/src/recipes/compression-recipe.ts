@@ -94,7 +94,12 @@ export interface CompressionRecipe {
 }
 
 /** The epochs that a recipe trains for in all: what a dense control must be given as well. */
-export function recipeEpochs({ training, structuredPruning, pruning, quantization }: CompressionRecipe): number {
+export function recipeEpochs({
+  training,
+  structuredPruning,
+  pruning,
+  quantization,
+}: CompressionRecipe): number {
   const trainings = [training, structuredPruning?.training, pruning?.training, quantization?.training];
   return trainings.reduce((sum, stage) => sum + (stage?.epochs ?? 0), 0);
 }

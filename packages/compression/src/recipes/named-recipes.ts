@@ -1,0 +1,142 @@
+import { InvalidArgumentError } from '@qedge/core';
+import type { CompressionRecipe, RecipeTraining } from './compression-recipe.ts';
+
+const training: Omit<RecipeTraining, 'epochs' | 'learningRate'> = {
+  batchSize: 64,
+  optimizer: { kind: 'adam' },
+  weightDecay: 0.01,
+  maxShiftPixels: 1,
+  distillation: null,
+};
+
+/**
+ * The smallest file: nearly all weights removed, the rest in 3 bits with one trained scale per kernel, through the entropy coder. The weights
+ * compute in float32 (weight-only). Chosen on the validation digits for the network 784-256-128-10; the package's README has what was tried.
+ */
+export const smallestRecipe: CompressionRecipe = {
+  name: 'smallest',
+  training: null,
+  structuredPruning: null,
+  pruning: {
+    schedule: {
+      kind: 'polynomial',
+      begin: 0,
+      end: 0.8,
+      initial: 0,
+      final: 0.97,
+      power: 3,
+      intervalSteps: 15,
+    },
+    scores: 'activation',
+    scope: 'global',
+    training: { ...training, epochs: 90, learningRate: { initial: 2e-3, final: 3e-4 } },
+  },
+  quantization: {
+    weightBits: 3,
+    weightScale: 'tensor',
+    weightRange: 'mse',
+    activations: null,
+    equalizeLayers: false,
+    rounding: 'nearest',
+    correctBiases: false,
+    calibrationSamples: 1024,
+    training: {
+      ...training,
+      epochs: 50,
+      learningRate: { initial: 1.5e-3, final: 1e-5 },
+      weightDecay: 0,
+      scale: 'learned',
+      keptWeightsMayBeZero: false,
+    },
+  },
+  file: { floats: 'float16', entropyCoding: true },
+};
+
+/** 8-bit weights and inputs of layers after training, which takes seconds and needs no labels. */
+export const int8Recipe: CompressionRecipe = {
+  name: 'int8',
+  training: null,
+  structuredPruning: null,
+  pruning: null,
+  quantization: {
+    weightBits: 8,
+    weightScale: 'channel',
+    weightRange: 'mse',
+    activations: { bits: 8, range: 'histogram-l2' },
+    equalizeLayers: true,
+    rounding: 'nearest',
+    correctBiases: true,
+    calibrationSamples: 512,
+    training: null,
+  },
+  file: { floats: 'float32', entropyCoding: false },
+};
+
+/** Gradual pruning, then 4-bit weights and 8-bit inputs of layers by quantisation-aware training: small, and fast on integer kernels. */
+export const int4Recipe: CompressionRecipe = {
+  name: 'int4',
+  training: null,
+  structuredPruning: null,
+  pruning: {
+    schedule: { kind: 'polynomial', begin: 0, end: 0.7, initial: 0, final: 0.9, power: 3, intervalSteps: 15 },
+    scores: 'magnitude',
+    scope: 'global',
+    training: { ...training, epochs: 14, learningRate: { initial: 2e-3, final: 3e-4 } },
+  },
+  quantization: {
+    weightBits: 4,
+    weightScale: 'channel',
+    weightRange: 'mse',
+    activations: { bits: 8, range: 'histogram-l2' },
+    equalizeLayers: false,
+    rounding: 'nearest',
+    correctBiases: false,
+    calibrationSamples: 1024,
+    training: {
+      ...training,
+      epochs: 6,
+      learningRate: { initial: 1e-3, final: 1e-5 },
+      weightDecay: 0,
+      scale: 'observed',
+      keptWeightsMayBeZero: true,
+    },
+  },
+  file: { floats: 'float32', entropyCoding: true },
+};
+
+/** Whole channels removed until half of the multiply-accumulates remain, then trained on: a smaller float32 model for any runtime. */
+export const structuredRecipe: CompressionRecipe = {
+  name: 'structured',
+  training: null,
+  structuredPruning: {
+    target: { macs: 0.5 },
+    scope: 'global',
+    roundTo: 4,
+    importance: 'activation',
+    training: { ...training, epochs: 20, learningRate: { initial: 1e-3, final: 1e-5 } },
+  },
+  pruning: null,
+  quantization: null,
+  file: { floats: 'float32', entropyCoding: false },
+};
+
+/** The recipes that compression knows by name. */
+export const namedRecipes: Readonly<Record<'smallest' | 'int8' | 'int4' | 'structured', CompressionRecipe>> =
+  {
+    smallest: smallestRecipe,
+    int8: int8Recipe,
+    int4: int4Recipe,
+    structured: structuredRecipe,
+  };
+
+/** The name of a recipe in {@link namedRecipes}. */
+export type RecipeName = keyof typeof namedRecipes;
+
+/** @throws InvalidArgumentError for a name that is not known. */
+export function findRecipe(name: string): CompressionRecipe {
+  if (Object.hasOwn(namedRecipes, name)) return namedRecipes[name as RecipeName];
+  throw new InvalidArgumentError('Unknown recipe', {
+    expected: Object.keys(namedRecipes).join(', '),
+    actual: name,
+  });
+}
