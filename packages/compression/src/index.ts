@@ -59,16 +59,70 @@ export type { MergeableObserver, RangeObserver } from './quantization/range-obse
 export type { QuantizationGranularity } from './quantization/scale-layout.ts';
 export type { QuantizedClassifier, QuantizedLayer } from './quantized-classifier.ts';
 export {
+  type AccuracyDifference,
+  comparePaired,
+  comparePairedRuns,
+  gradePredictions,
+  type Outcomes,
+  type PairedComparison,
+  type PairedRunsComparison,
+} from './report/compare-paired.ts';
+export {
   type CompressionLedger,
   type CompressionLedgerRow,
   createCompressionLedger,
 } from './report/compression-ledger.ts';
 export { countMacs, type MacCount } from './report/count-macs.ts';
+export { type McnemarTest, mcnemarTest } from './report/mcnemar-test.ts';
+export type { ImportanceCriterion } from './structured/channel-importance.ts';
+export type { ChannelSlice } from './structured/channel-tracer.ts';
+export {
+  buildDependencyGraph,
+  type ChannelGroup,
+  type DependencyGraph,
+  type DependencyGraphOptions,
+  type RefusedGroup,
+} from './structured/dependency-graph.ts';
+export {
+  type ChannelPruningOptions,
+  type ChannelPruningReport,
+  type ChannelPruningResult,
+  type KeptGroup,
+  type ModelCost,
+  type PrunedGroup,
+  pruneChannels,
+} from './structured/prune-channels.ts';
+export {
+  type ChannelPruningStep,
+  type GradualChannelPruningOptions,
+  pruneChannelsGradually,
+} from './structured/prune-channels-gradually.ts';
+export { keepAllBut, removeChannels } from './structured/remove-channels.ts';
+export type { ChannelSelection, ChannelTarget } from './structured/select-channels.ts';
 export {
   type ClassificationData,
   type DataSplit,
   splitClassificationData,
 } from './training/classification-data.ts';
-export { type CosineLearningRate, cosineLearningRate } from './training/learning-rate.ts';
-export { makeShiftAugmenter, type ShiftAugmenter } from './training/shift-augmenter.ts';
+export type { EarlyStoppingSettings } from './training/early-stopping.ts';
+export {
+  type ConstantLearningRate,
+  type CosineLearningRate,
+  cosineLearningRate,
+  type LearningRateSchedule,
+  learningRateAt,
+  type PolynomialLearningRate,
+  type StepLearningRate,
+  type WarmUp,
+} from './training/learning-rate.ts';
+export type { AdamSettings, MomentumSettings, OptimizerSettings } from './training/make-optimizer.ts';
+export type { Augmentation, SampleAugmenter } from './training/sample-batches.ts';
+export { type ImageShape, makeShiftAugmenter } from './training/shift-augmenter.ts';
+export {
+  type CheckpointStore,
+  memoryCheckpointStore,
+  type TrainingCheckpoint,
+  type TrainingSetup,
+} from './training/training-checkpoint.ts';
+export type { RegressionData, SampleData } from './training/training-data.ts';
 export type { TrainingEpoch, TrainingHistory } from './training/training-history.ts';

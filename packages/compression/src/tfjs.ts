@@ -42,3 +42,18 @@ export {
   trainQuantizationAware,
 } from './tfjs/train-quantization-aware.ts';
 export type { TrainingOptions } from './tfjs/training-loop.ts';
+export type { DistillationSettings } from './training/distillation.ts';
+export { type ModelMeasurement, measureModel } from './training/measure-model.ts';
+export { readWeights, type WeightArrays, writeWeights } from './training/model-weights.ts';
+export { trainModel } from './training/train-model.ts';
+export type { BatchDataset, BatchStream, StreamedBatch, TrainingData } from './training/training-data.ts';
+export type { LossFunction, TrainingLoss } from './training/training-loss.ts';
+export type {
+  StepReport,
+  TrainingEnd,
+  TrainingHook,
+  TrainingMoment,
+  TrainingResult,
+  TrainModelOptions,
+  WeightMasks,
+} from './training/training-options.ts';

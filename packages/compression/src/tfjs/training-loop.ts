@@ -8,9 +8,10 @@ import {
 } from '@qedge/core';
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
 import type { DenseNetwork } from '../dense-network.ts';
-import { AdamOptimizer, assertFiniteLoss } from '../training/adam-optimizer.ts';
 import { type ClassificationData, validateClassificationData } from '../training/classification-data.ts';
 import { type CosineLearningRate, cosineLearningRate } from '../training/learning-rate.ts';
+import { makeOptimizer } from '../training/make-optimizer.ts';
+import { assertFiniteLoss } from '../training/optimizer.ts';
 import { makeShiftAugmenter } from '../training/shift-augmenter.ts';
 import type { TrainingEpoch, TrainingHistory } from '../training/training-history.ts';
 import { classificationLoss, forwardPass, type LayerProduct, uploadNetwork } from './forward-pass.ts';
@@ -72,7 +73,7 @@ export async function trainNetwork(
   const { epochs, batchSize, signal, onProgress, clock = systemClock } = options;
   const stepsPerEpoch = Math.ceil(data.count / batchSize);
   const total = epochs * stepsPerEpoch;
-  const optimizer = new AdamOptimizer(trainedParameters(network, options.weightDecay ?? 0));
+  const optimizer = makeOptimizer({ kind: 'adam' }, trainedParameters(network, options.weightDecay ?? 0));
   const batches = makeBatches(network, data, options);
   const history: TrainingEpoch[] = [];
   let message: string | undefined;
@@ -101,7 +102,9 @@ export async function trainNetwork(
     const entry = {
       epoch: epoch + 1,
       loss: lossSum / data.count,
+      validationLoss: null,
       validationAccuracy: measured,
+      learningRate: cosineLearningRate(((epoch + 1) * stepsPerEpoch - 1) / total, options.learningRate),
       sparsity: maskedFraction(hooks.masks(), network),
       durationMs: clock.nowMs() - startMs,
     };

@@ -6,16 +6,17 @@ import {
   ShapeMismatchError,
   UnsupportedError,
 } from '@qedge/core';
+import type { ImageShape } from './shift-augmenter.ts';
 
 /** Samples with their classes, as plain typed arrays that can cross threads. */
 export interface ClassificationData {
-  /** `[count, inputSize]`, row-major. */
+  /** `[count, inputSize]`, row-major; a sample may have any shape, as `[28, 28, 1]`: the model's. */
   readonly features: Float32Array;
   /** `[count]`, each the index of a class; one byte each, so 256 classes at most. */
   readonly labels: Uint8Array;
   readonly count: number;
-  /** `[height, width]` with `height * width = inputSize` when the samples are images; needed for shift augmentation. */
-  readonly imageShape?: readonly [height: number, width: number];
+  /** `[height, width]` or `[height, width, channels]`, `inputSize` numbers in all, when the samples are images; needed for shift augmentation. */
+  readonly imageShape?: ImageShape;
 }
 
 /** Sizes of the parts of {@link splitClassificationData} and the seed of the shuffle before it. */

@@ -2,10 +2,14 @@
 export interface TrainingEpoch {
   /** From 1. */
   readonly epoch: number;
-  /** Mean cross-entropy per sample over the epoch, in nats, while the weights were changing. */
+  /** Mean loss per sample over the epoch, while the weights were changing; cross-entropies in nats. */
   readonly loss: number;
-  /** Fraction correct on the validation data after the epoch; null when none was given. */
+  /** Mean loss on the validation data after the epoch, without distillation; null when none was given. */
+  readonly validationLoss: number | null;
+  /** Fraction correct on the validation data after the epoch; null when none was given, or where there are no classes. */
   readonly validationAccuracy: number | null;
+  /** Of the epoch's last step. */
+  readonly learningRate: number;
   /** Fraction of all kernel weights removed by the end of the epoch. */
   readonly sparsity: number;
   readonly durationMs: number;

@@ -1,6 +1,7 @@
 import { Random } from '@qedge/core';
 import { describe, expect, it } from 'vitest';
-import { AdamOptimizer, assertFiniteLoss } from '../../src/training/adam-optimizer.ts';
+import { makeOptimizer } from '../../src/training/make-optimizer.ts';
+import { assertFiniteLoss } from '../../src/training/optimizer.ts';
 
 /** Algorithm 1 of the paper, literally, in float64. */
 function referenceAdam(start: number[], gradients: number[][], rate: number, decay: number): number[] {
@@ -29,7 +30,7 @@ describe('AdamOptimizer', () => {
     const start = Array.from({ length: 20 }, (_, i) => Math.fround(i / 10 - 1));
     for (const decay of [0, 0.1]) {
       const values = Float32Array.from(start);
-      const optimizer = new AdamOptimizer([{ values, weightDecay: decay }]);
+      const optimizer = makeOptimizer({ kind: 'adam' }, [{ values, weightDecay: decay }]);
       for (const gradient of gradients) optimizer.update([Float32Array.from(gradient)], 1e-2, [null]);
       const expected = referenceAdam(start, gradients, 1e-2, decay);
       // Fifty float32 steps of at most 0.01 each: 1e-6 is about ten roundings of a value near 1.
@@ -41,8 +42,8 @@ describe('AdamOptimizer', () => {
 
   it('leaves masked values and their moments alone', () => {
     const [masked, free] = [Float32Array.of(0, 1, 2), Float32Array.of(0, 1, 2)];
-    const withMask = new AdamOptimizer([{ values: masked, weightDecay: 0.5 }]);
-    const without = new AdamOptimizer([{ values: free, weightDecay: 0.5 }]);
+    const withMask = makeOptimizer({ kind: 'adam' }, [{ values: masked, weightDecay: 0.5 }]);
+    const without = makeOptimizer({ kind: 'adam' }, [{ values: free, weightDecay: 0.5 }]);
     for (const gradient of randomGradients(10, 3)) {
       withMask.update([Float32Array.from(gradient)], 0.1, [Uint8Array.of(0, 1, 0)]);
       without.update([Float32Array.from(gradient)], 0.1, [null]);
