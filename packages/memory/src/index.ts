@@ -7,7 +7,7 @@ export { type EvictableMemory, MemoryBudget } from './memory-budget.ts';
 export { encodeModel } from './model-file/encode-model.ts';
 export type { ModelFileGraph } from './model-file/graph-json.ts';
 export type { ModelMetadata } from './model-file/header.ts';
-export type { ModelContent, ModelSection } from './model-file/model-content.ts';
+export type { ModelContent, ModelFileOptions, ModelSection } from './model-file/model-content.ts';
 export type { EncodingName } from './model-file/payload-encoding.ts';
 export type { SectionRange, TensorResidency } from './residency.ts';
 export { encodeSafetensors, type SafetensorsContent } from './safetensors/encode-safetensors.ts';

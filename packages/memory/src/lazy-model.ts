@@ -384,7 +384,7 @@ export class LazyModel implements WeightSource, Disposable {
   }
 
   #verify(located: LocatedBytes, what: string, payload: Uint8Array): void {
-    if (!this.#verifies || this.#verified.has(located)) return;
+    if (!this.#verifies || located.crc32 === null || this.#verified.has(located)) return;
     assertChecksum(this.#source.name, what, located, crc32(payload));
     this.#verified.add(located);
   }

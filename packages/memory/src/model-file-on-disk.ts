@@ -3,7 +3,7 @@ import { LazyModel } from './lazy-model.ts';
 import type { LazyModelOptions } from './lazy-model-options.ts';
 import { mapFile } from './mapped-file.ts';
 import { planFile } from './model-file/encode-model.ts';
-import type { ModelContent } from './model-file/model-content.ts';
+import type { ModelContent, ModelFileOptions } from './model-file/model-content.ts';
 import { writePieces } from './write-pieces.ts';
 
 /**
@@ -29,8 +29,12 @@ export function openModelFile(path: string, options?: LazyModelOptions): LazyMod
  * @throws what `encodeModel` throws, before anything is written; FileNotFoundError when the directory does not exist; FileAccessError
  *   and the file system's own errors otherwise.
  */
-export async function saveModelFile(path: string, model: ModelContent): Promise<number> {
-  const planned = planFile(model);
+export async function saveModelFile(
+  path: string,
+  model: ModelContent,
+  options?: ModelFileOptions,
+): Promise<number> {
+  const planned = planFile(model, options);
   await writeFileAtomic(path, async (file) => {
     // Also what makes padding zero.
     await file.truncate(planned.byteLength);

@@ -7,16 +7,19 @@ export function packedByteLength(count: number, bits: number): number {
  * Writes the low `bits` bits of every code one after the other, least significant bit first (the order of DEFLATE): code `i` begins
  * at bit `i * bits`, bit `j` of the stream is bit `j % 8` of byte `floor(j / 8)`. Unused bits at the end are 0.
  *
+ * One bit of signed codes stands for -1 (0) or +1 (1).
+ *
  * @param bits 1..8.
  */
 export function packCodes(codes: Int8Array | Uint8Array, bits: number): Uint8Array {
   const packed = new Uint8Array(packedByteLength(codes.length, bits));
   const mask = (1 << bits) - 1;
+  const binary = bits === 1 && codes instanceof Int8Array;
   let pending = 0;
   let pendingBits = 0;
   let at = 0;
   for (let i = 0; i < codes.length; i++) {
-    pending |= (codes[i]! & mask) << pendingBits;
+    pending |= (binary ? (codes[i]! + 1) >> 1 : codes[i]! & mask) << pendingBits;
     pendingBits += bits;
     if (pendingBits >= 8) {
       packed[at++] = pending;
@@ -41,6 +44,7 @@ export function unpackCodes<Codes extends Int8Array | Uint8Array>(
 ): Codes {
   const mask = (1 << bits) - 1;
   const signShift = codes instanceof Int8Array ? 32 - bits : 0;
+  const binary = bits === 1 && codes instanceof Int8Array;
   let pending = 0;
   let pendingBits = 0;
   let at = 0;
@@ -49,7 +53,7 @@ export function unpackCodes<Codes extends Int8Array | Uint8Array>(
       pending |= packed[at++]! << pendingBits;
       pendingBits += 8;
     }
-    codes[i] = ((pending & mask) << signShift) >> signShift;
+    codes[i] = binary ? 2 * (pending & 1) - 1 : ((pending & mask) << signShift) >> signShift;
     pending >>>= bits;
     pendingBits -= bits;
   }

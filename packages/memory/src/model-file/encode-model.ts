@@ -1,6 +1,9 @@
 import { InvalidArgumentError, type QuantizationParameters, type StoredTensor } from '@qedge/core';
 import { crc32 } from './crc32.ts';
-import { ENCODINGS, smallestEncoding } from './encodings.ts';
+import { planCompactFile } from './encode-compact-file.ts';
+import { ENCODINGS, smallestFastEncoding } from './encodings.ts';
+import type { FilePiece, PlannedFile } from './file-pieces.ts';
+import { assertLength } from './file-pieces.ts';
 import { graphToJson } from './graph-json.ts';
 import { checksumText, type FileHeader, type SectionEntry, type TensorEntry } from './header.ts';
 import { assertLittleEndianHost } from './little-endian.ts';
@@ -8,9 +11,11 @@ import {
   assertWeightsMet,
   listTensors,
   type ModelContent,
+  type ModelFileOptions,
   type ModelSection,
   type TensorList,
   validateExtras,
+  validateFileOptions,
 } from './model-content.ts';
 import {
   alignUp,
@@ -30,37 +35,29 @@ const SMALL_ALIGNMENT = 8;
 /** Stands for a checksum that is not known yet; as long as one that is. */
 const NO_CHECKSUM = checksumText(0);
 
-/** Bytes that belong at a place of the file. They are to be used before the next piece is asked for. */
-export interface FilePiece {
-  readonly position: number;
-  readonly bytes: Uint8Array;
-}
-
-/** A model that has passed every check and has a place for each of its bytes. */
-export interface PlannedFile {
-  readonly byteLength: number;
-  /** Everything but padding, which is zero; payloads rise in position, and the prefix and header come last. */
-  pieces(): Generator<FilePiece, void>;
-}
-
 /**
  * Writes a model as the bytes of a `.qez` file. Equal content gives equal bytes. Each tensor takes the encoding that needs the
- * fewest bytes: numbers as they are, integer codes with their real width, or an occupancy bitmap with the codes that are not zero.
+ * fewest bytes: numbers as they are, integer codes with their real width, an occupancy bitmap with the codes that are not zero, or, when
+ * `coding` is `smallest`, the bytes of an arithmetic coder.
  *
  * @returns the whole file, owned by the caller.
  * @throws InvalidArgumentError or UnsupportedError for an impossible graph, tensor, code, section or metadata; ShapeMismatchError
  *   when a tensor does not fit its shape or the graph; NonFiniteValueError for NaN or infinite weights, naming tensor and index.
  */
-export function encodeModel(content: ModelContent): Uint8Array {
-  const planned = planFile(content);
+export function encodeModel(content: ModelContent, options?: ModelFileOptions): Uint8Array {
+  const planned = planFile(content, options);
   const file = new Uint8Array(planned.byteLength);
   for (const { position, bytes } of planned.pieces()) file.set(bytes, position);
   return file;
 }
 
 /** Checks a model and lays its file out. @throws what {@link encodeModel} throws. */
-export function planFile({ graph, tensors, sections = [], metadata = {} }: ModelContent): PlannedFile {
+export function planFile(content: ModelContent, options: ModelFileOptions = {}): PlannedFile {
   assertLittleEndianHost();
+  return validateFileOptions(options) === 'smallest' ? planCompactFile(content) : planPlainFile(content);
+}
+
+function planPlainFile({ graph, tensors, sections = [], metadata = {} }: ModelContent): PlannedFile {
   const graphJson = graphToJson(graph);
   validateExtras(metadata, sections);
   const list = listTensors(tensors);
@@ -112,7 +109,7 @@ function layOutTensors(
     const { name, shape, dtype, quantization } = tensor;
     if (names.has(name)) throw new InvalidArgumentError('Two tensors share a name', { actual: name });
     names.add(name);
-    const encoding = smallestEncoding(tensor);
+    const encoding = smallestFastEncoding(tensor);
     const byteLength = encoding.measure(tensor)!;
     const large = encoding.name === 'raw' && byteLength >= LARGE_RAW_BYTES;
     const offset = alignUp(end, large ? LINE_BYTES : SMALL_ALIGNMENT);
@@ -180,16 +177,13 @@ function* sectionPieces(
   return written;
 }
 
-function assertLength(what: string, expected: number, actual: number): void {
-  if (actual === expected) return;
-  throw new InvalidArgumentError(`${what} has other bytes than it was said to have`, {
-    expected: `${expected} bytes`,
-    actual: `${actual} bytes`,
-  });
-}
-
-function headerPart({ bits, symmetric, axis }: QuantizationParameters): TensorEntry['quantization'] {
-  return { bits, symmetric, axis };
+function headerPart({
+  bits,
+  symmetric,
+  axis,
+  groupSize,
+}: QuantizationParameters): TensorEntry['quantization'] {
+  return { bits, symmetric, axis, ...(groupSize === undefined ? {} : { groupSize }) };
 }
 
 /** Scales and, unless symmetric, zero points. */

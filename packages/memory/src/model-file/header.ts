@@ -10,9 +10,17 @@ import {
 import { ENCODINGS } from './encodings.ts';
 import { graphFromJson, type ModelFileGraph } from './graph-json.ts';
 import { findUnmetWeight } from './graph-weights.ts';
+import { ParameterReader } from './parameter-reader.ts';
 import type { EncodingName, PayloadDescription } from './payload-encoding.ts';
-import { LINE_BYTES, PAGE_BYTES, type Prefix, payloadAreaOffset } from './prefix.ts';
-import { findQuantizationProblem } from './tensor-validation.ts';
+import {
+  COMPACT_VERSION,
+  FORMAT_VERSION,
+  type FormatVersion,
+  LINE_BYTES,
+  PAGE_BYTES,
+  type Prefix,
+  payloadAreaOffset,
+} from './prefix.ts';
 
 /** Facts about a model that belong in its file: any JSON object. */
 export type ModelMetadata = Readonly<Record<string, unknown>>;
@@ -26,9 +34,12 @@ export interface TensorEntry {
   /** From the start of the payload area. */
   readonly offset: number;
   readonly byteLength: number;
-  /** Of the payload: eight hexadecimal digits; a number in version 1. */
-  readonly crc32: string | number;
-  readonly quantization?: Pick<QuantizationParameters, 'bits' | 'symmetric' | 'axis'>;
+  /** Of the payload: eight hexadecimal digits in version 2, a number in the others, null where it is not needed in version 3. */
+  readonly crc32: string | number | null;
+  readonly quantization?: Pick<QuantizationParameters, 'bits' | 'symmetric' | 'axis' | 'groupSize'> & {
+    /** In a compact header: the type in which the scales are written, when it is not float32. */
+    readonly scales?: 'float16';
+  };
 }
 
 /** How a section is written in the JSON header. */
@@ -37,8 +48,8 @@ export interface SectionEntry {
   /** From the start of the payload area. */
   readonly offset: number;
   readonly byteLength: number;
-  /** Eight hexadecimal digits. */
-  readonly crc32: string;
+  /** Eight hexadecimal digits in version 2, a number in version 3. */
+  readonly crc32: string | number;
 }
 
 /** The JSON header of a file. Version 1 has neither an alignment (it is 64) nor sections. */
@@ -55,13 +66,13 @@ export interface LocatedBytes {
   /** From the start of the file. */
   readonly fileOffset: number;
   readonly byteLength: number;
-  readonly crc32: number;
+  /** Null where the bytes share the checksum of the header, which was verified with it. */
+  readonly crc32: number | null;
 }
 
 /** A tensor's entry with everything needed to decode its payload. */
 export interface LocatedTensor extends PayloadDescription, LocatedBytes {
   readonly name: string;
-  readonly shape: Shape;
   readonly encoding: EncodingName;
 }
 
@@ -90,8 +101,23 @@ export function parseHeader(
   prefix: Prefix,
   name: string,
 ): CheckedHeader {
+  return checkHeader(name, () => {
+    const { version, fileByteLength } = prefix;
+    const header = parseJson(json, name);
+    const areaStart = findArea(prefix, header.payloadAlignment, name);
+    const reader = new HeaderReader({ version, fileByteLength, areaStart }, name);
+    return reader.read(header, new ParameterReader(parameters, 'plain', name));
+  });
+}
+
+/**
+ * Runs the checks of a header.
+ *
+ * @throws FileFormatError for whatever they throw that is no typed error.
+ */
+export function checkHeader<Header>(name: string, check: () => Header): Header {
   try {
-    return new HeaderReader(prefix, name).read(parseJson(json, name), parameters);
+    return check();
   } catch (cause) {
     if (cause instanceof QedgeError) throw cause;
     // Values that nest deeper than the stack, or whose spelling throws.
@@ -99,7 +125,8 @@ export function parseHeader(
   }
 }
 
-function parseJson(json: Uint8Array, name: string): Partial<FileHeader> {
+/** @throws FileFormatError for what is not a JSON object. */
+export function parseJson(json: Uint8Array, name: string): Partial<FileHeader> {
   try {
     const header: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
     if (typeof header === 'object' && header !== null) return header;
@@ -109,25 +136,50 @@ function parseJson(json: Uint8Array, name: string): Partial<FileHeader> {
   throw new FileFormatError(`${name} has a header that is not a JSON object`);
 }
 
-/** Checks the parts of one header against one another. */
-class HeaderReader {
-  readonly #prefix: Prefix;
-  readonly #file: string;
-  #areaStart = 0;
+/** Where the payload area of a plain file begins. */
+function findArea(prefix: Prefix, alignment: unknown, file: string): number {
+  if (prefix.version === 1) return payloadAreaOffset(prefix, LINE_BYTES);
+  if (alignment !== LINE_BYTES && alignment !== PAGE_BYTES) {
+    throw new FileFormatError(`${file} has an impossible alignment of payloads`, {
+      expected: `${LINE_BYTES} or ${PAGE_BYTES}`,
+      actual: alignment,
+    });
+  }
+  const start = payloadAreaOffset(prefix, alignment);
+  // A file without payloads ends before the area would begin only when it is not whole.
+  if (start <= prefix.fileByteLength) return start;
+  throw new FileFormatError(`${file} ends before its payloads`, {
+    expected: `at least ${start} bytes`,
+    actual: `${prefix.fileByteLength} bytes`,
+  });
+}
 
-  constructor(prefix: Prefix, file: string) {
-    this.#prefix = prefix;
+/** What the checks of a header must know of the file around it. */
+export interface HeaderSurroundings {
+  readonly version: FormatVersion | typeof COMPACT_VERSION;
+  readonly fileByteLength: number;
+  /** What offsets count from. */
+  readonly areaStart: number;
+}
+
+/** Checks the parts of one header against one another. */
+export class HeaderReader {
+  readonly #surroundings: HeaderSurroundings;
+  readonly #file: string;
+
+  constructor(surroundings: HeaderSurroundings, file: string) {
+    this.#surroundings = surroundings;
     this.#file = file;
   }
 
-  read(header: Partial<FileHeader>, parameterBytes: Uint8Array): CheckedHeader {
+  /** @throws FileFormatError, UnsupportedError */
+  read(header: Partial<FileHeader>, parameters: ParameterReader): CheckedHeader {
     const { metadata } = header;
     if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
       throw new FileFormatError(`${this.#file} has metadata that is not an object`);
     }
-    this.#areaStart = this.#findArea(header.payloadAlignment);
-    const tensors = this.#readTensors(header.tensors, parameterBytes);
-    const sections = this.#prefix.version === 1 ? new Map() : this.#readSections(header.sections);
+    const tensors = this.#readTensors(header.tensors, parameters);
+    const sections = this.#surroundings.version === 1 ? new Map() : this.#readSections(header.sections);
     const named = [
       ...Array.from(tensors.values(), (tensor) => ({ ...tensor, title: `tensor "${tensor.name}"` })),
       ...Array.from(sections, ([key, section]) => ({ ...section, title: `section "${key}"` })),
@@ -136,26 +188,8 @@ class HeaderReader {
     return { graph: this.#checkGraph(header.graph, tensors), metadata, tensors, sections };
   }
 
-  #findArea(alignment: unknown): number {
-    if (this.#prefix.version === 1) return payloadAreaOffset(this.#prefix, LINE_BYTES);
-    if (alignment !== LINE_BYTES && alignment !== PAGE_BYTES) {
-      throw new FileFormatError(`${this.#file} has an impossible alignment of payloads`, {
-        expected: `${LINE_BYTES} or ${PAGE_BYTES}`,
-        actual: alignment,
-      });
-    }
-    const start = payloadAreaOffset(this.#prefix, alignment);
-    // A file without payloads ends before the area would begin only when it is not whole.
-    if (start <= this.#prefix.fileByteLength) return start;
-    throw new FileFormatError(`${this.#file} ends before its payloads`, {
-      expected: `at least ${start} bytes`,
-      actual: `${this.#prefix.fileByteLength} bytes`,
-    });
-  }
-
-  #readTensors(entries: unknown, parameterBytes: Uint8Array): Map<string, LocatedTensor> {
+  #readTensors(entries: unknown, parameters: ParameterReader): Map<string, LocatedTensor> {
     if (!Array.isArray(entries)) throw new FileFormatError(`${this.#file} has no list of tensors`);
-    const parameters = new ParameterReader(parameterBytes, this.#file);
     const located = new Map<string, LocatedTensor>();
     for (const entry of entries) {
       const tensor = this.#locateTensor(entry as TensorEntry, parameters);
@@ -181,11 +215,11 @@ class HeaderReader {
     if (count === null) throw bad('an impossible shape', 'sizes >= 0', JSON.stringify(shape));
     const bytes = this.#locateBytes(entry, 'payload', bad);
     const quantization = entry.quantization === undefined ? null : parameters.read(entry, bad);
-    const description = { dtype, elementCount: count, quantization };
+    const description = { dtype, shape, elementCount: count, quantization };
     if (!ENCODINGS[encoding].accepts(bytes.byteLength, description)) {
       throw bad(`a payload that cannot be ${encoding} of its shape`, 'a fitting length', bytes.byteLength);
     }
-    return { ...description, name, shape, encoding, ...bytes };
+    return { ...description, name, encoding, ...bytes };
   }
 
   #readSections(entries: unknown): Map<string, LocatedBytes> {
@@ -216,23 +250,26 @@ class HeaderReader {
     what: string,
     bad: Refusal,
   ): LocatedBytes {
-    const areaBytes = this.#prefix.fileByteLength - this.#areaStart;
+    const { fileByteLength, areaStart, version } = this.#surroundings;
+    const areaBytes = fileByteLength - areaStart;
     if (!isCount(offset) || !isCount(byteLength) || offset + byteLength > areaBytes) {
       throw bad(`a ${what} outside of the file`, `within ${areaBytes} bytes`, [offset, byteLength]);
     }
     const checksum = this.#readChecksum(crc32);
-    if (checksum === null) throw bad('no checksum', 'a 32-bit integer', String(crc32));
-    return { fileOffset: this.#areaStart + offset, byteLength, crc32: checksum };
+    if (checksum === null && version !== COMPACT_VERSION)
+      throw bad('no checksum', 'a 32-bit integer', String(crc32));
+    return { fileOffset: areaStart + offset, byteLength, crc32: checksum };
   }
 
   #readChecksum(value: unknown): number | null {
-    if (this.#prefix.version === 1) return isCount(value) && value <= 0xffffffff ? value : null;
+    if (this.#surroundings.version !== FORMAT_VERSION)
+      return isCount(value) && value <= 0xffffffff ? value : null;
     return typeof value === 'string' && /^[0-9a-f]{8}$/.test(value) ? Number.parseInt(value, 16) : null;
   }
 
   #checkGraph(value: unknown, tensors: ReadonlyMap<string, LocatedTensor>): ModelFileGraph {
     const graph = graphFromJson(value, this.#file);
-    if (this.#prefix.version === 1 && graph.format !== 'qedge-model-graph') {
+    if (this.#surroundings.version === 1 && graph.format !== 'qedge-model-graph') {
       throw new FileFormatError(`${this.#file} has a graph that version 1 does not know`);
     }
     const unmet = findUnmetWeight(graph, (name) => tensors.get(name)?.shape);
@@ -244,7 +281,8 @@ class HeaderReader {
   }
 }
 
-type Refusal = (what: string, expected: string, actual: unknown) => FileFormatError;
+/** Makes the error for one tensor or section. */
+export type Refusal = (what: string, expected: string, actual: unknown) => FileFormatError;
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
@@ -256,56 +294,6 @@ function countElements(shape: unknown): number | null {
     return elementCount(shape as Shape);
   } catch {
     return null;
-  }
-}
-
-/** Hands out scales and zero points in the order of the tensors. */
-class ParameterReader {
-  readonly #bytes: Uint8Array;
-  readonly #file: string;
-  #position = 0;
-
-  constructor(bytes: Uint8Array, file: string) {
-    this.#bytes = bytes;
-    this.#file = file;
-  }
-
-  read({ quantization, shape, dtype }: TensorEntry, bad: Refusal): QuantizationParameters {
-    if (typeof quantization !== 'object' || quantization === null) {
-      throw bad('impossible quantisation parameters', 'an object', String(quantization));
-    }
-    const { bits, symmetric, axis } = quantization;
-    if (dtype !== 'int8' && dtype !== 'uint8') throw bad('codes of the wrong dtype', 'int8 or uint8', dtype);
-    const channels = axis === null ? 1 : shape[axis];
-    if (channels === undefined) throw bad('an impossible quantisation axis', 'an axis', String(axis));
-    const scales = new Float32Array(this.#take(channels));
-    const zeroPoints = symmetric ? new Int32Array(channels) : new Int32Array(this.#take(channels));
-    const parameters = { bits, symmetric, scales, zeroPoints, axis };
-    const problem = findQuantizationProblem(parameters, shape, dtype === 'int8');
-    if (problem) throw bad('impossible quantisation parameters', problem.expected, problem.actual);
-    return parameters;
-  }
-
-  finish(): void {
-    if (this.#position === this.#bytes.length) return;
-    throw new FileFormatError(`${this.#file} has quantisation parameters that no tensor uses`, {
-      expected: `${this.#position} bytes`,
-      actual: `${this.#bytes.length} bytes`,
-    });
-  }
-
-  /** A copy of the next `count` 4-byte numbers, because the file need not be aligned. */
-  #take(count: number): ArrayBuffer {
-    const end = this.#position + 4 * count;
-    if (end > this.#bytes.length) {
-      throw new FileFormatError(`${this.#file} has too few quantisation parameters`, {
-        expected: `at least ${end} bytes`,
-        actual: `${this.#bytes.length} bytes`,
-      });
-    }
-    const copy = new Uint8Array(this.#bytes.subarray(this.#position, end));
-    this.#position = end;
-    return copy.buffer;
   }
 }
 

@@ -35,6 +35,25 @@ export interface ModelContent {
   readonly metadata?: ModelMetadata;
 }
 
+/** How a model file is written. */
+export interface ModelFileOptions {
+  /**
+   * `fast` (default): tensors as they are read at the speed of memory, from a mapping where they lie (version 2 of the format).
+   * `smallest`: integer codes by an adaptive arithmetic coder where that saves bytes, and a header of few bytes (version 3). Reading takes some
+   * 50 to 100 ns per code that is stored so, writing several times that. Numbers are stored and mapped as in `fast`.
+   */
+  readonly coding?: 'fast' | 'smallest';
+}
+
+/** @throws InvalidArgumentError */
+export function validateFileOptions({ coding = 'fast' }: ModelFileOptions): 'fast' | 'smallest' {
+  if (coding === 'fast' || coding === 'smallest') return coding;
+  throw new InvalidArgumentError('Unknown coding of a model file', {
+    expected: 'fast or smallest',
+    actual: String(coding),
+  });
+}
+
 /** Tensors that are loaded one at a time. */
 export type TensorList = readonly { readonly name: string; load(): StoredTensor }[];
 

@@ -1,11 +1,12 @@
-import type { DType, QuantizationParameters, StoredTensor, TensorData } from '@qedge/core';
+import type { DType, QuantizationParameters, Shape, StoredTensor, TensorData } from '@qedge/core';
 
 /** The ways in which a tensor's numbers can be written. @see FORMAT.md */
-export type EncodingName = 'raw' | 'packed-codes' | 'sparse-codes';
+export type EncodingName = 'raw' | 'packed-codes' | 'sparse-codes' | 'arithmetic';
 
 /** What a decoder must know besides the payload. */
 export interface PayloadDescription {
   readonly dtype: DType;
+  readonly shape: Shape;
   readonly elementCount: number;
   readonly quantization: QuantizationParameters | null;
 }

@@ -2,13 +2,19 @@ import { FileFormatError } from '@qedge/core';
 import { crc32 } from './crc32.ts';
 
 /** `\x89QEZ\r\n\x1a\n`: like PNG's, it shows a file that was cut to 7 bits or had its line ends converted. */
-const MAGIC = Uint8Array.of(0x89, 0x51, 0x45, 0x5a, 0x0d, 0x0a, 0x1a, 0x0a);
+export const MAGIC = Uint8Array.of(0x89, 0x51, 0x45, 0x5a, 0x0d, 0x0a, 0x1a, 0x0a);
 
-/** Versions of the format. The newest is the one that is written; all are read. */
+/** Versions with a plain header. Version 2 is written, version 1 is read too; version 3 is the compact one (`compact-prefix.ts`). */
 export type FormatVersion = 1 | 2;
 
-/** The version that this code writes. */
+/** The version that is written with a plain header. */
 export const FORMAT_VERSION: FormatVersion = 2;
+
+/** The version whose header is coded. */
+export const COMPACT_VERSION = 3;
+
+/** Bytes up to the end of the version. */
+export const VERSION_END = 12;
 
 /** Bytes before the JSON header. */
 export const PREFIX_BYTES = 32;
@@ -58,23 +64,37 @@ export function encodePrefix(lengths: Omit<Prefix, 'crc32'>, headerAndParameters
 }
 
 /**
+ * The version of a file, read before anything else is.
+ *
+ * @param bytes the first 12 bytes or more, or fewer when the file has no more.
+ * @throws FileFormatError for a wrong magic number, an unknown version or a file that ends before it.
+ */
+export function readVersion(
+  bytes: Uint8Array,
+  actualByteLength: number,
+  name: string,
+): FormatVersion | typeof COMPACT_VERSION {
+  checkMagic(bytes, name);
+  if (bytes.length < VERSION_END) throw truncated(name, VERSION_END, actualByteLength);
+  const version = new DataView(bytes.buffer, bytes.byteOffset, VERSION_END).getUint32(8, true);
+  if (version === 1 || version === FORMAT_VERSION || version === COMPACT_VERSION) return version;
+  throw new FileFormatError(`${name} has an unknown format version`, {
+    expected: `1, ${FORMAT_VERSION} or ${COMPACT_VERSION}`,
+    actual: version,
+    ...(version > COMPACT_VERSION ? { remedy: 'Update @qedge/memory to read newer files' } : {}),
+  });
+}
+
+/**
  * Reads the prefix of a file that is `actualByteLength` bytes long.
  *
  * @param bytes the first 32 bytes, or fewer when the file has no more.
- * @throws FileFormatError for a wrong magic number, an unknown version, a truncated file or impossible lengths.
+ * @throws FileFormatError for a truncated file or impossible lengths.
  */
 export function decodePrefix(bytes: Uint8Array, actualByteLength: number, name: string): Prefix {
-  checkMagic(bytes, name);
   if (bytes.length < PREFIX_BYTES) throw truncated(name, PREFIX_BYTES, actualByteLength);
   const view = new DataView(bytes.buffer, bytes.byteOffset, PREFIX_BYTES);
-  const version = view.getUint32(8, true);
-  if (version !== 1 && version !== FORMAT_VERSION) {
-    throw new FileFormatError(`${name} has an unknown format version`, {
-      expected: `1 or ${FORMAT_VERSION}`,
-      actual: version,
-      ...(version > FORMAT_VERSION ? { remedy: 'Update @qedge/memory to read newer files' } : {}),
-    });
-  }
+  const version = view.getUint32(8, true) as FormatVersion;
   const fileByteLength = Number(view.getBigUint64(16, true));
   const prefix: Prefix = {
     version,
@@ -83,13 +103,7 @@ export function decodePrefix(bytes: Uint8Array, actualByteLength: number, name: 
     parameterByteLength: view.getUint32(24, true),
     crc32: view.getUint32(28, true),
   };
-  if (actualByteLength < fileByteLength) throw truncated(name, fileByteLength, actualByteLength);
-  if (actualByteLength > fileByteLength) {
-    throw new FileFormatError(`${name} has bytes after its end`, {
-      expected: `${fileByteLength} bytes`,
-      actual: `${actualByteLength} bytes`,
-    });
-  }
+  assertFileLength(name, fileByteLength, actualByteLength);
   if (payloadAreaOffset(prefix, LINE_BYTES) > fileByteLength) {
     throw new FileFormatError(`${name} has a header that is longer than the file`, {
       expected: `at most ${fileByteLength - PREFIX_BYTES} bytes`,
@@ -99,6 +113,16 @@ export function decodePrefix(bytes: Uint8Array, actualByteLength: number, name: 
   return prefix;
 }
 
+/** @throws FileFormatError when a file has fewer bytes than it says, or more. */
+export function assertFileLength(name: string, expected: number, actual: number): void {
+  if (actual < expected) throw truncated(name, expected, actual);
+  if (actual === expected) return;
+  throw new FileFormatError(`${name} has bytes after its end`, {
+    expected: `${expected} bytes`,
+    actual: `${actual} bytes`,
+  });
+}
+
 /** @throws FileFormatError when header or parameters are not what was written. */
 export function verifyHeaderChecksum(
   prefix: Prefix,
@@ -106,13 +130,16 @@ export function verifyHeaderChecksum(
   headerAndParameters: Uint8Array,
   name: string,
 ): void {
-  const actual = crc32(headerAndParameters, crc32(prefixBytes.subarray(0, 28)));
-  if (actual !== prefix.crc32) {
-    throw new FileFormatError(`${name} has a damaged header`, {
-      expected: `CRC-32 ${hexadecimal(prefix.crc32)}`,
-      actual: hexadecimal(actual),
-    });
-  }
+  assertHeaderChecksum(prefix.crc32, crc32(headerAndParameters, crc32(prefixBytes.subarray(0, 28))), name);
+}
+
+/** @throws FileFormatError */
+export function assertHeaderChecksum(expected: number, actual: number, name: string): void {
+  if (actual === expected) return;
+  throw new FileFormatError(`${name} has a damaged header`, {
+    expected: `CRC-32 ${hexadecimal(expected)}`,
+    actual: hexadecimal(actual),
+  });
 }
 
 /** `0xcbf43926`. */
@@ -135,7 +162,8 @@ function spellBytes(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }
 
-function truncated(name: string, expected: number, actual: number): FileFormatError {
+/** The error for a file of `actual` bytes that should have `expected`. */
+export function truncated(name: string, expected: number, actual: number): FileFormatError {
   return new FileFormatError(`${name} is truncated: ${expected - actual} bytes are missing`, {
     expected: `${expected} bytes`,
     actual: `${actual} bytes`,

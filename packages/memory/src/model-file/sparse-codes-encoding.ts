@@ -8,7 +8,7 @@ import type { PayloadEncoding } from './payload-encoding.ts';
  * The code that is left out: the one that stands for 0 when all channels share it, else 0. Writer and reader derive it from the
  * quantisation alone.
  */
-function omittedCode(quantization: QuantizationParameters, signed: boolean): number {
+export function omittedCode(quantization: QuantizationParameters, signed: boolean): number {
   const zeroPoint = quantization.axis === null ? quantization.zeroPoints[0]! : 0;
   const { lowest, highest } = codeRange(quantization, signed);
   return zeroPoint >= lowest && zeroPoint <= highest ? zeroPoint : 0;

@@ -11,6 +11,7 @@ import {
 } from '@qedge/core';
 import { codeRange, findCodeOutOfRange } from './code-range.ts';
 import { dataConstructor } from './raw-encoding.ts';
+import { scaleCount } from './scale-count.ts';
 
 /**
  * Checks that a tensor can be stored: a known dtype with the right typed array, as many elements as its shape has, codes within
@@ -83,22 +84,29 @@ function validateCodes(
 
 /** What is wrong with quantisation parameters, or null. Shared by writer (argument error) and reader (format error). */
 export function findQuantizationProblem(
-  { bits, symmetric, scales, zeroPoints, axis }: QuantizationParameters,
+  { bits, symmetric, scales, zeroPoints, axis, groupSize }: QuantizationParameters,
   shape: Shape,
   signed: boolean,
 ): { readonly expected: string; readonly actual: string | number } | null {
-  if (!Number.isInteger(bits) || bits < 2 || bits > 8) return { expected: 'bits in 2..8', actual: bits };
+  if (!Number.isInteger(bits) || bits < 1 || bits > 8) return { expected: 'bits in 1..8', actual: bits };
   if (typeof symmetric !== 'boolean')
     return { expected: 'symmetric to be true or false', actual: String(symmetric) };
   if (symmetric && !signed) return { expected: 'signed codes (int8) when symmetric', actual: 'uint8' };
+  if (bits === 1 && !symmetric) return { expected: 'symmetric codes with 1 bit', actual: 'others' };
   if (axis !== null && !(Number.isInteger(axis) && axis >= 0 && axis < shape.length)) {
     return { expected: `axis null or an axis of ${formatShape(shape)}`, actual: String(axis) };
+  }
+  if (groupSize !== undefined) {
+    if (!Number.isSafeInteger(groupSize) || groupSize < 1)
+      return { expected: 'a group size >= 1', actual: String(groupSize) };
+    if (axis === null || axis !== shape.length - 1)
+      return { expected: 'groups of rows along the last axis', actual: String(axis) };
   }
   if (!(scales instanceof Float32Array))
     return { expected: 'scales as a Float32Array', actual: typeof scales };
   if (!(zeroPoints instanceof Int32Array))
     return { expected: 'zero points as an Int32Array', actual: typeof zeroPoints };
-  const channels = axis === null ? 1 : shape[axis]!;
+  const channels = scaleCount({ axis, groupSize }, shape);
   if (scales.length !== channels) return { expected: `${channels} scales`, actual: scales.length };
   if (zeroPoints.length !== channels)
     return { expected: `${channels} zero points`, actual: zeroPoints.length };

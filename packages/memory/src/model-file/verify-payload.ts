@@ -3,9 +3,9 @@ import { codeRange, findCodeOutOfRange } from './code-range.ts';
 import type { LocatedBytes, LocatedTensor } from './header.ts';
 import { hexadecimal } from './prefix.ts';
 
-/** @throws FileFormatError when bytes do not have the checksum that the header states. */
+/** @throws FileFormatError when bytes do not have the checksum that the header states for them. */
 export function assertChecksum(file: string, what: string, { crc32 }: LocatedBytes, actual: number): void {
-  if (actual === crc32) return;
+  if (crc32 === null || actual === crc32) return;
   throw new FileFormatError(`${file}: ${what} is damaged`, {
     expected: `CRC-32 ${hexadecimal(crc32)}`,
     actual: hexadecimal(actual),

@@ -1,4 +1,5 @@
 import type { DType, TensorData } from '@qedge/core';
+import { halfFloatToNumber } from '../half-floats.ts';
 import { dataConstructor } from '../model-file/raw-encoding.ts';
 import type { TfjsQuantization, TfjsWeightEntry } from './manifest.ts';
 
@@ -51,15 +52,6 @@ function dequantize(codes: Uint8Array | Uint16Array, scale: number, min: number)
 /** IEEE 754 binary16 to float32, exactly. */
 function decodeHalfFloats(codes: Uint8Array | Uint16Array): Float32Array {
   const numbers = new Float32Array(codes.length);
-  for (let i = 0; i < codes.length; i++) numbers[i] = halfFloat(codes[i]!);
+  for (let i = 0; i < codes.length; i++) numbers[i] = halfFloatToNumber(codes[i]!);
   return numbers;
-}
-
-function halfFloat(code: number): number {
-  const sign = code & 0x8000 ? -1 : 1;
-  const exponent = (code >> 10) & 0x1f;
-  const mantissa = code & 0x3ff;
-  if (exponent === 0) return sign * mantissa * 2 ** -24;
-  if (exponent === 0x1f) return mantissa === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
 }
