@@ -1,0 +1,63 @@
+import { ConvergenceError } from '@qedge/core';
+import type { CompressionTargets } from './targets.ts';
+
+/** What one sparsity gave. Plain, JSON-able data. */
+export interface CompressionAttempt {
+  readonly sparsity: number;
+  readonly bytes: number;
+  /** On the validation data, of the compressed model. */
+  readonly accuracy: number;
+  /** Below the dense control, on the validation data; negative when it is better. */
+  readonly accuracyDrop: number;
+}
+
+/** Sparsities that are tried, ascending. Half of what is left goes with about every second one. */
+export const SPARSITY_LADDER: readonly number[] = [
+  0, 0.5, 0.7, 0.8, 0.9, 0.93, 0.95, 0.96, 0.97, 0.98, 0.985,
+];
+
+/** The result of a search: the best attempt with what `run` made for it, and all attempts in their order. */
+export interface SparsitySearch<Result> {
+  readonly best: Result;
+  readonly attempts: readonly CompressionAttempt[];
+}
+
+/**
+ * Finds the highest sparsity of the ladder whose loss of accuracy is allowed, by bisection: more zeros mean fewer bytes and, by and large, less
+ * accuracy. Without a limit of accuracy: the lowest sparsity whose file is small enough, which keeps the most accuracy.
+ *
+ * @param run compresses at one sparsity; called at most four times.
+ * @throws ConvergenceError, telling what was reached, when no sparsity meets all targets; what `run` throws.
+ */
+export async function searchSparsity<Result extends { readonly attempt: CompressionAttempt }>(
+  targets: CompressionTargets,
+  run: (sparsity: number) => Promise<Result>,
+): Promise<SparsitySearch<Result>> {
+  const { maxAccuracyDrop = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = targets;
+  const isAccurate = ({ attempt }: Result) => attempt.accuracyDrop <= maxAccuracyDrop;
+  const isSmall = ({ attempt }: Result) => attempt.bytes <= maxBytes;
+  const byAccuracy = Number.isFinite(maxAccuracyDrop);
+  const tried: Result[] = [];
+  // The answer is the last rung that is accurate, or the first that is small: either way the boundary of a yes and a no.
+  let [low, high] = [0, SPARSITY_LADDER.length - 1];
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const result = await run(SPARSITY_LADDER[middle]!);
+    tried.push(result);
+    const goHigher = byAccuracy ? isAccurate(result) : !isSmall(result);
+    if (goHigher) low = middle + 1;
+    else high = middle - 1;
+  }
+  const good = tried.filter((result) => isAccurate(result) && isSmall(result));
+  const attempts = tried.map(({ attempt }) => attempt);
+  if (good.length === 0) {
+    throw new ConvergenceError('No sparsity meets the targets', {
+      expected: targets,
+      actual: attempts,
+      remedy: 'Allow more bytes or a larger loss of accuracy, or ask for other bits.',
+    });
+  }
+  const rank = ({ attempt }: Result) => (byAccuracy ? -attempt.bytes : attempt.accuracy);
+  const best = good.reduce((a, b) => (rank(b) > rank(a) ? b : a));
+  return { best, attempts };
+}

@@ -1,0 +1,82 @@
+import { ConvergenceError, InvalidArgumentError } from '@qedge/core';
+import { describe, expect, test } from 'vitest';
+import {
+  int4Recipe,
+  namedRecipes,
+  smallestRecipe,
+  structuredRecipe,
+} from '../../src/recipes/named-recipes.ts';
+import { parseRecipe } from '../../src/recipes/parse-recipe.ts';
+import { SPARSITY_LADDER, searchSparsity } from '../../src/recipes/search-sparsity.ts';
+import { recipeForTargets, withSparsity } from '../../src/recipes/targets.ts';
+
+describe('a recipe for targets', () => {
+  test('starts from the standard recipe that is nearest', () => {
+    expect(recipeForTargets({ structured: 0.5 }).quantization).toBe(structuredRecipe.quantization);
+    expect(recipeForTargets({ bits: 4 }).pruning).toBe(int4Recipe.pruning);
+    expect(recipeForTargets({ maxBytes: 9000 }).quantization).toBe(smallestRecipe.quantization);
+  });
+
+  test('has the bits, zeros and channels that were asked for, and is a recipe', () => {
+    const recipe = recipeForTargets({ bits: 3, sparsity: 0.75, structured: 0.4 });
+    expect(recipe.quantization?.weightBits).toBe(3);
+    expect(recipe.pruning?.schedule).toMatchObject({ final: 0.75 });
+    expect(recipe.structuredPruning?.target).toEqual({ macs: 0.6 });
+    expect(recipe.name).toBe('int4, 40 % fewer multiply-accumulates, 75 % zeros, 3 bits');
+    expect(parseRecipe(JSON.parse(JSON.stringify(recipe)))).toEqual(recipe);
+  });
+
+  test('prunes nothing where 0 is asked for', () => {
+    expect(withSparsity(smallestRecipe, 0).pruning).toBeNull();
+    expect(recipeForTargets({ structured: 0 }).structuredPruning).toBeNull();
+  });
+
+  test.each([{ bits: 9 }, { bits: 2.5 }, { sparsity: 1 }, { maxAccuracyDrop: -0.1 }, { maxBytes: 0 }])(
+    '%j is refused by name',
+    (targets) => {
+      expect(() => recipeForTargets(targets)).toThrow(InvalidArgumentError);
+      expect(() => recipeForTargets(targets)).toThrow(Object.keys(targets)[0]);
+    },
+  );
+
+  test('every named recipe survives JSON and its own check', () => {
+    for (const recipe of Object.values(namedRecipes)) {
+      expect(parseRecipe(JSON.parse(JSON.stringify(recipe)))).toEqual(recipe);
+    }
+  });
+});
+
+describe('a search for a sparsity', () => {
+  /** More zeros, fewer bytes and less accuracy. */
+  const model = (sparsity: number) => ({
+    attempt: {
+      sparsity,
+      bytes: Math.round(10_000 * (1.02 - sparsity)),
+      accuracy: 1 - sparsity ** 30,
+      accuracyDrop: sparsity ** 30,
+    },
+  });
+  const search = async (targets: Parameters<typeof searchSparsity>[0]) => {
+    const tried: number[] = [];
+    const found = await searchSparsity(targets, async (sparsity) => {
+      tried.push(sparsity);
+      return model(sparsity);
+    });
+    return { sparsity: found.best.attempt.sparsity, tried };
+  };
+
+  test.each(SPARSITY_LADDER)('finds the most zeros with the drop that %d has', async (sparsity) => {
+    const found = await search({ maxAccuracyDrop: sparsity ** 30 });
+    expect(found.sparsity).toBe(sparsity);
+    expect(found.tried.length).toBeLessThanOrEqual(4);
+  });
+
+  test.each(SPARSITY_LADDER)('finds the fewest zeros with the bytes that %d has', async (sparsity) => {
+    expect((await search({ maxBytes: model(sparsity).attempt.bytes })).sparsity).toBe(sparsity);
+  });
+
+  test('tells what was reached when nothing meets the targets', async () => {
+    await expect(search({ maxBytes: 10 })).rejects.toThrow(ConvergenceError);
+    await expect(search({ maxAccuracyDrop: 0.1, maxBytes: 500 })).rejects.toThrow('No sparsity');
+  });
+});
