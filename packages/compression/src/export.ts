@@ -1,4 +1,5 @@
 export { type ContainerExportOptions, exportContainer } from './export/export-container.ts';
+export { exportOnnx, type OnnxExportOptions } from './export/export-onnx.ts';
 export type {
   ChangedWeight,
   ExportComparison,

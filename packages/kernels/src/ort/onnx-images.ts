@@ -1,4 +1,5 @@
 import type { Operator, OperatorOf } from '@qedge/core';
+import { addDecodedCodes } from './onnx-codes.ts';
 import type { OnnxWriter, Writers } from './onnx-of-graph.ts';
 import { addFunction } from './onnx-pointwise.ts';
 import { addCodesAndBack, addDecodedBias, addDecodedKernel, codeParametersOf } from './onnx-quantization.ts';
@@ -43,7 +44,8 @@ export const writeConvolution: Writers['convolution'] = ({ operator, inputs, out
   const [x, weights, bias, residual] = inputs;
   if (writeCodedConvolution(operator, inputs, outputs[0]!, writer)) return;
   const images = writer.add('Transpose', [x!], TO_CHANNELS_FIRST);
-  const kernel = writer.add('Transpose', [weights!], { perm: [3, 2, 0, 1] });
+  const kernel =
+    addDecodedCodes(writer, weights!) ?? writer.add('Transpose', [weights!], { perm: [3, 2, 0, 1] });
   const operands = bias ? [images, kernel, bias] : [images, kernel];
   const attributes = { ...windowAttributes(operator), group: operator.groups };
   const sums = writer.add('Transpose', [writer.add('Conv', operands, attributes)], TO_CHANNELS_LAST);

@@ -6,6 +6,13 @@ import {
   UnsupportedError,
   type ValueSpec,
 } from '@qedge/core';
+import {
+  findDecodedKernels,
+  writeDequantize,
+  writeGroupedMatmul,
+  writePad,
+  writeQuantize,
+} from './onnx-codes.ts';
 import { encodeOnnxFile, type OnnxAttribute, type OnnxNode, type OnnxTensorData } from './onnx-file.ts';
 import { writeConvolution, writePooling, writeResize, writeTransposedConvolution } from './onnx-images.ts';
 import { addExpression, addFunction } from './onnx-pointwise.ts';
@@ -44,7 +51,7 @@ export function encodeOperatorModelAsOnnx(
   const writer = new OnnxWriter(model, options);
   for (const node of graph.nodes) writeNode(node, writer);
   const read = new Set([...graph.outputs, ...writer.nodes.flatMap(({ inputs }) => inputs)]);
-  for (const name of graph.constants.filter((each) => read.has(each))) {
+  for (const name of graph.constants.filter((each) => read.has(each) && !writer.moved.has(each))) {
     const { dtype, shape } = graph.values[name]!;
     writer.tensors.push({ name, type: dtype, shape, data: weights.load(name).data });
   }
@@ -76,6 +83,10 @@ export class OnnxWriter {
   readonly tensors: OnnxTensorData[] = [];
   readonly attention: 'products' | 'fused';
   readonly quantization: OnnxQuantization | null;
+  /** Nodes that decode kernels of convolutions, by what they put out: convolutions write them. */
+  readonly decodedKernels: ReadonlyMap<string, OperatorNode<'dequantize'>>;
+  /** Constants that were written in another order. */
+  readonly moved = new Set<string>();
   readonly #values: Readonly<Record<string, ValueSpec>>;
   readonly #constants: ReadonlySet<string>;
   readonly #weights: OperatorModel['weights'];
@@ -88,6 +99,7 @@ export class OnnxWriter {
   ) {
     this.attention = attention;
     this.quantization = quantization ?? null;
+    this.decodedKernels = findDecodedKernels(graph);
     this.#values = graph.values;
     this.#constants = new Set(graph.constants);
     this.#weights = weights;
@@ -109,6 +121,10 @@ export class OnnxWriter {
     return this.#values[value]!.shape;
   }
 
+  type(value: string): ValueSpec['dtype'] {
+    return this.#values[value]!.dtype;
+  }
+
   /** Adds a node; its output has a new name unless one is given. */
   add(
     operator: string,
@@ -125,6 +141,18 @@ export class OnnxWriter {
   tensor(type: OnnxTensorData['type'], shape: readonly number[], data: OnnxTensorData['data']): string {
     const name = this.newName();
     this.tensors.push({ name, type, shape, data });
+    return name;
+  }
+
+  /** Writes a constant in another order under its own name, once. @returns the name. */
+  moveConstant(
+    name: string,
+    type: OnnxTensorData['type'],
+    shape: readonly number[],
+    data: OnnxTensorData['data'],
+  ): string {
+    if (!this.moved.has(name)) this.tensors.push({ name, type, shape, data });
+    this.moved.add(name);
     return name;
   }
 
@@ -249,6 +277,10 @@ const WRITERS: Writers = {
   resize: writeResize,
   'transposed-convolution': writeTransposedConvolution,
   attention: writeAttention,
+  quantize: writeQuantize,
+  dequantize: writeDequantize,
+  'grouped-matmul': writeGroupedMatmul,
+  pad: writePad,
   'channel-scale': ({ operator, inputs, outputs }, writer) => {
     const [x, scale, shift] = inputs;
     const sum = writer.add('Add', [writer.add('Mul', [x!, scale!]), shift!]);
