@@ -72,7 +72,21 @@ export {
   type CompressionLedgerRow,
   createCompressionLedger,
 } from './report/compression-ledger.ts';
+export type {
+  AccuracyReport,
+  AccuracySection,
+  CompressedFile,
+  CompressionReport,
+  FileReport,
+  LayerReport,
+  ModelTotals,
+} from './report/compression-report.ts';
 export { countMacs, type MacCount } from './report/count-macs.ts';
+export {
+  type CompressionReportInput,
+  createCompressionReport,
+} from './report/create-compression-report.ts';
+export { formatCompressionReport } from './report/format-compression-report.ts';
 export { type McnemarTest, mcnemarTest } from './report/mcnemar-test.ts';
 export type { ImportanceCriterion } from './structured/channel-importance.ts';
 export type { ChannelSlice } from './structured/channel-tracer.ts';
