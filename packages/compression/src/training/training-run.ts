@@ -8,6 +8,7 @@ import {
 } from '@qedge/core';
 import type { LayersModel } from '@tensorflow/tfjs';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
+import { BatchNormalizationInTraining } from './batch-normalization.ts';
 import { Distillation } from './distillation.ts';
 import { EarlyStopping } from './early-stopping.ts';
 import { GradientStep } from './gradient-step.ts';
@@ -32,6 +33,8 @@ const YIELD_AFTER_MS = 40;
 
 /** One training from its first to its last step. */
 export class TrainingRun {
+  readonly #tf: Tensorflow;
+  readonly #model: LayersModel;
   readonly #options: TrainModelOptions;
   readonly #setup: TrainingSetup;
   readonly #total: number;
@@ -60,6 +63,8 @@ export class TrainingRun {
     checkOptions(data, options);
     const { seed, loss = 'cross-entropy of logits', weightDecay = 0, validation, earlyStopping } = options;
     checkLoss(loss, model);
+    this.#tf = tf;
+    this.#model = model;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#random = new Random(seed);
@@ -89,6 +94,7 @@ export class TrainingRun {
   /** May be called once. */
   async run(): Promise<TrainingResult> {
     const original = this.#weights.save();
+    const normalizations = new BatchNormalizationInTraining(this.#tf, this.#model);
     try {
       this.#masks.set(this.#options.masks ?? new Map());
       await this.#resume();
@@ -105,6 +111,7 @@ export class TrainingRun {
       if (!(error instanceof CancelledError)) this.#weights.restore(original);
       throw error;
     } finally {
+      normalizations.restore();
       this.#noise.restore();
     }
   }
