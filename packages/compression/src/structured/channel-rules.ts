@@ -47,7 +47,7 @@ const RULES: Readonly<Record<string, ChannelRule>> = {
   LayerNormalization: () => 'normalises over its channels',
   PReLU: followPReLU,
   Activation: followActivation,
-  Softmax: followSoftmax,
+  Softmax: () => 'normalises over its channels',
   Concatenate: followConcatenate,
   Flatten: followReshape,
   Reshape: followReshape,
@@ -130,12 +130,6 @@ function followPReLU(use: LayerUse): Int32Array | string {
 
 function followActivation(use: LayerUse): Int32Array {
   return afterActivation(use, use.inputs[0]!);
-}
-
-function followSoftmax(use: LayerUse): Int32Array | string {
-  const axis = use.layer.config.axis ?? -1;
-  const alongChannels = typeof axis !== 'number' || isLastAxis(axis, use.inputShapes[0]!);
-  return alongChannels ? 'normalises over its channels' : use.inputs[0]!;
 }
 
 function followInPlace(use: LayerUse): Int32Array | string {

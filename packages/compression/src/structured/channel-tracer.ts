@@ -90,15 +90,13 @@ class ChannelTracer implements TracedChannels {
     if (inputs.length === 0 || others.length > 0 || !countsAreKnown) return 'has an open number of channels';
     const use = this.#use(layer, call, inputs, outputShape);
     const output = rule(use);
+    if (typeof output === 'string') return output;
+    if (output.length !== outputShape.at(-1)) misfit(layer, outputShape, output.length);
     const forgotten = layer.weights.find((weight) => !use.told.has(weight.role));
-    if (forgotten) {
-      const reason = `has a weight "${forgotten.role}" whose use of channels is not known`;
-      if (typeof output !== 'string') this.keep(output, reason, layer.name);
-      return reason;
-    }
-    if (typeof output !== 'string' && output.length !== outputShape.at(-1))
-      misfit(layer, outputShape, output.length);
-    return output;
+    if (!forgotten) return output;
+    const reason = `has a weight "${forgotten.role}" whose use of channels is not known`;
+    this.keep(output, reason, layer.name);
+    return reason;
   }
 
   #use(

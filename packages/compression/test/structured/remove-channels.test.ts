@@ -79,9 +79,8 @@ describe('removing channels', () => {
       const [expected, actual] = [predict(zeroMakers(topology, graph, kept)), predict(smaller)];
       expect(actual.shapes).toEqual(expected.shapes);
       const largest = Math.max(1, ...expected.values.map(Math.abs));
-      actual.values.forEach((value, at) =>
-        expect(Math.abs(value - expected.values[at]!)).toBeLessThan(1e-5 * largest),
-      );
+      const errors = actual.values.map((value, at) => Math.abs(value - expected.values[at]!));
+      expect(Math.max(...errors)).toBeLessThan(1e-5 * largest);
       const count = kept.filter((keep) => keep === 0).length;
       expect(countParameters(smaller) < countParameters(topology)).toBe(count > 0);
       removed += count;
