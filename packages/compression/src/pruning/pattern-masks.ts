@@ -1,7 +1,6 @@
 import { InvalidArgumentError, ShapeMismatchError, UnsupportedError } from '@qedge/core';
 import type { KernelWeight } from '../model/kernel-weight.ts';
-import { selectSmallest } from './select-smallest.ts';
-import { assertPreviousFits, type PruningMasks, rankableScores } from './sparsity-masks.ts';
+import { assertPreviousFits, type PruningMasks, writeRankable } from './sparsity-masks.ts';
 import type { WeightScores } from './weight-scores.ts';
 
 /** Options of {@link maskByPattern}. `{ keep: 2, of: 4 }` is the pattern of sparse tensor cores. */
@@ -40,8 +39,10 @@ export function maskByPattern(
   for (const kernel of kernels) assertPatternFits(kernel, scores);
   return new Map(
     kernels.map((kernel) => {
-      const { name } = kernel.weight;
-      return [name, maskRuns(kernel, rankableScores(name, scores.get(name)!, previous.get(name)), keep, of)];
+      const { name, data } = kernel.weight;
+      const rankable = new Float32Array(data.length);
+      writeRankable(name, scores.get(name)!, previous.get(name), rankable);
+      return [name, maskRuns(kernel, rankable, keep, of)];
     }),
   );
 }
@@ -59,16 +60,25 @@ function maskRuns(
       const length = Math.min(of, inputs - first);
       for (let output = 0; output < outputs; output++) {
         const start = (place + first) * outputs + output;
-        const run = Float32Array.from({ length }, (_, at) => scores[start + at * outputs]!);
-        const gone = run.reduce((count, score) => count + (score === Number.NEGATIVE_INFINITY ? 1 : 0), 0);
-        const kept = selectSmallest(run, Math.max(gone, length - Math.min(keep, length)));
-        kept.forEach((bit, at) => {
-          mask[start + at * outputs] = bit;
-        });
+        for (const at of bestOfRun(scores, start, outputs, length, keep)) mask[at] = 1;
       }
     }
   }
   return mask;
+}
+
+/** Where the `keep` highest scores of a run are; of equal ones the later. What was removed before is not among them. */
+function bestOfRun(
+  scores: Float32Array,
+  start: number,
+  stride: number,
+  length: number,
+  keep: number,
+): number[] {
+  return Array.from({ length }, (_, at) => start + at * stride)
+    .filter((at) => scores[at] !== Number.NEGATIVE_INFINITY)
+    .sort((a, b) => scores[b]! - scores[a]! || b - a)
+    .slice(0, keep);
 }
 
 function assertPatternFits({ kind, layer, weight }: KernelWeight, scores: WeightScores): void {

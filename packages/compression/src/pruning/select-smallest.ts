@@ -12,16 +12,22 @@ export function selectSmallest(values: Float32Array, count: number): Uint8Array 
   const { key: threshold, ties } = selectRank(keys, count);
   let tiesLeft = ties;
   for (let i = 0; i < keys.length; i++) {
-    if (keys[i] < threshold || (keys[i] === threshold && tiesLeft-- > 0)) mask[i] = 0;
+    const key = keys[i]!;
+    if (key < threshold || (key === threshold && tiesLeft-- > 0)) mask[i] = 0;
   }
   return mask;
 }
 
 /** Unsigned integers in the order of the numbers: the bit pattern, turned over for negative ones. */
 function orderedKeys(values: Float32Array): Uint32Array {
+  const keys = new Uint32Array(values.length);
+  const numbers = new Float32Array(keys.buffer);
   // Adding 0 makes -0 into 0.
-  const keys = new Uint32Array(values.map((value) => value + 0).buffer);
-  for (let i = 0; i < keys.length; i++) keys[i] = keys[i] >>> 31 ? ~keys[i] : keys[i] | 0x80000000;
+  for (let i = 0; i < values.length; i++) numbers[i] = values[i]! + 0;
+  for (let i = 0; i < keys.length; i++) {
+    const bits = keys[i]!;
+    keys[i] = bits >>> 31 ? ~bits : bits | 0x80000000;
+  }
   return keys;
 }
 

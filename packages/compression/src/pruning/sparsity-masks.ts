@@ -49,40 +49,46 @@ function maskTogether(
   sparsity: number,
   masks: Map<string, Uint8Array>,
 ): void {
-  const parts = names.map((name) => rankableScores(name, scores.get(name)!, previous.get(name)));
-  const joined = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    joined.set(part, offset);
-    offset += part.length;
-  }
-  const gone = joined.reduce((count, score) => count + (score === Number.NEGATIVE_INFINITY ? 1 : 0), 0);
-  const kept = selectSmallest(joined, Math.max(gone, Math.round(sparsity * joined.length)));
-  offset = 0;
-  names.forEach((name, at) => {
-    masks.set(name, kept.slice(offset, offset + parts[at]!.length));
-    offset += parts[at]!.length;
+  let total = 0;
+  const parts = names.map((name) => {
+    const values = scores.get(name)!;
+    total += values.length;
+    return { name, values, from: total - values.length, to: total };
   });
+  const joined = new Float32Array(total);
+  let gone = 0;
+  for (const { name, values, from, to } of parts) {
+    gone += writeRankable(name, values, previous.get(name), joined.subarray(from, to));
+  }
+  const kept = selectSmallest(joined, Math.max(gone, Math.round(sparsity * total)));
+  for (const { name, from, to } of parts) masks.set(name, kept.slice(from, to));
 }
 
 /**
- * A copy of the scores in which what was removed before ranks below all others.
+ * Copies scores; what was removed before ranks below all others, as negative infinity.
+ * @returns how many were removed before.
  * @throws NonFiniteValueError
  */
-export function rankableScores(
+export function writeRankable(
   name: string,
   scores: Float32Array,
   previous: Uint8Array | undefined,
-): Float32Array {
-  return scores.map((score, at) => {
+  target: Float32Array,
+): number {
+  let gone = 0;
+  for (let at = 0; at < scores.length; at++) {
+    const score = scores[at]!;
     if (!Number.isFinite(score)) {
       throw new NonFiniteValueError(`The weight "${name}" cannot be ranked`, {
         expected: 'finite numbers',
         actual: `${score} at index ${at}`,
       });
     }
-    return previous?.[at] === 0 ? Number.NEGATIVE_INFINITY : score;
-  });
+    const removed = previous !== undefined && previous[at] === 0;
+    target[at] = removed ? Number.NEGATIVE_INFINITY : score;
+    if (removed) gone++;
+  }
+  return gone;
 }
 
 /** @throws InvalidArgumentError when a mask has no scores, ShapeMismatchError when lengths differ. */
