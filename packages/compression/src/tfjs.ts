@@ -43,6 +43,7 @@ export {
 } from './tfjs/train-quantization-aware.ts';
 export type { TrainingOptions } from './tfjs/training-loop.ts';
 export type { DistillationSettings } from './training/distillation.ts';
+export { type GradualPruningSettings, gradualPruning } from './training/gradual-pruning.ts';
 export { type ModelMeasurement, measureModel } from './training/measure-model.ts';
 export { readWeights, type WeightArrays, writeWeights } from './training/model-weights.ts';
 export { trainModel } from './training/train-model.ts';

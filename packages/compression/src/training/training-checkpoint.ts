@@ -62,17 +62,62 @@ export function memoryCheckpointStore(): CheckpointStore {
 }
 
 /**
+ * Checks that something that was stored is a checkpoint; whether it fits a model is found when it is restored.
+ * @throws FileFormatError naming the first part that is wrong.
+ */
+export function requireCheckpoint(value: unknown): TrainingCheckpoint {
+  const stored = (typeof value === 'object' && value !== null ? value : {}) as Partial<TrainingCheckpoint>;
+  const { setup, optimizer, epoch, earlyStopping } = stored;
+  const parts: Record<string, boolean> = {
+    format: stored.format === 'qedge-training-checkpoint' && stored.version === 1,
+    setup: isRecord(setup) && Array.isArray(setup.hooks),
+    step: isCount(stored.step),
+    ended: stored.ended === null || typeof stored.ended === 'string',
+    weights: isMapOf(stored.weights, Float32Array),
+    optimizer:
+      isRecord(optimizer) &&
+      isCount(optimizer.step) &&
+      Array.isArray(optimizer.moments) &&
+      optimizer.moments.every((moments) => isListOf(moments, Float32Array)),
+    masks: isMapOf(stored.masks, Uint8Array),
+    epoch: isRecord(epoch) && [epoch.lossSum, epoch.count, epoch.durationMs].every(Number.isFinite),
+    history: Array.isArray(stored.history) && stored.history.every(isRecord),
+    earlyStopping:
+      earlyStopping === null ||
+      (isRecord(earlyStopping) &&
+        (earlyStopping.weights === null || isMapOf(earlyStopping.weights, Float32Array))),
+    hooks: stored.hooks instanceof Map,
+  };
+  const wrong = Object.keys(parts).find((part) => !parts[part]);
+  if (wrong === undefined) return stored as TrainingCheckpoint;
+  throw new FileFormatError('This is not a checkpoint of a training', {
+    expected: 'qedge-training-checkpoint, version 1',
+    actual: `another "${wrong}"`,
+  });
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isListOf(list: unknown, type: typeof Float32Array | typeof Uint8Array): boolean {
+  return Array.isArray(list) && list.every((element) => element instanceof type);
+}
+
+function isMapOf(map: unknown, type: typeof Float32Array | typeof Uint8Array): boolean {
+  return map instanceof Map && isListOf([...map.values()], type);
+}
+
+/**
  * Checks that a checkpoint is one and belongs to this training.
  * @throws FileFormatError for something else, InvalidArgumentError for a training with another setup.
  */
 export function requireSameSetup(checkpoint: TrainingCheckpoint, setup: TrainingSetup): void {
-  if (checkpoint.format !== 'qedge-training-checkpoint' || checkpoint.version !== 1) {
-    throw new FileFormatError('The store does not hold a checkpoint of a training', {
-      expected: 'qedge-training-checkpoint, version 1',
-      actual: `${String(checkpoint.format)}, version ${String(checkpoint.version)}`,
-    });
-  }
-  const [stored, wanted] = [JSON.stringify(sorted(checkpoint.setup)), JSON.stringify(sorted(setup))];
+  const [stored, wanted] = [requireCheckpoint(checkpoint).setup, setup].map(describeSetup);
   if (stored !== wanted) {
     throw new InvalidArgumentError('The checkpoint is that of another training', {
       expected: wanted,
@@ -82,7 +127,7 @@ export function requireSameSetup(checkpoint: TrainingCheckpoint, setup: Training
   }
 }
 
-function sorted(setup: TrainingSetup) {
-  const { phase, seed, epochs, stepsPerEpoch, batchSize, hooks } = setup;
-  return { phase, seed, epochs, stepsPerEpoch, batchSize, hooks };
+/** The same text for equal setups, whatever the order of the fields. */
+function describeSetup({ phase, seed, epochs, stepsPerEpoch, batchSize, hooks }: TrainingSetup): string {
+  return JSON.stringify({ phase, seed, epochs, stepsPerEpoch, batchSize, hooks });
 }

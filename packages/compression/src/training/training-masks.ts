@@ -25,12 +25,18 @@ export class TrainingMasks {
     return this.#inOrder;
   }
 
-  /** Replaces all masks by copies and applies them. @throws InvalidArgumentError, ShapeMismatchError; nothing has then changed. */
-  set(masks: WeightMasks): void {
+  /**
+   * Replaces all masks by copies and applies them.
+   * @returns false when they are the same as before.
+   * @throws InvalidArgumentError, ShapeMismatchError; nothing has then changed.
+   */
+  set(masks: WeightMasks): boolean {
     checkMasks(masks, this.#weights);
+    const isSame = areEqual(masks, this.#byName);
     this.#byName = new Map([...masks].map(([name, mask]) => [name, mask.slice()]));
     this.#inOrder = this.#weights.trained.map(({ name }) => this.#byName.get(name) ?? null);
     this.apply(this.#weights.trained.keys());
+    return !isSame;
   }
 
   /** Sets masked weights among some to 0, also on the backend. */
@@ -55,6 +61,11 @@ export class TrainingMasks {
     });
     return count === 0 ? 0 : removed / count;
   }
+}
+
+function areEqual(a: WeightMasks, b: WeightMasks): boolean {
+  if (a.size !== b.size) return false;
+  return [...a].every(([name, mask]) => b.get(name)?.every((kept, at) => kept === mask[at]) ?? false);
 }
 
 /** Sets values to 0 where the mask is 0. @returns true when any was not. */

@@ -205,8 +205,7 @@ export class TrainingRun {
       masks: this.#masks.byName,
       setMasks: (masks) => {
         this.#masks.apply(this.#weights.synchronize());
-        this.#masks.set(masks);
-        this.#stopping?.reset();
+        if (this.#masks.set(masks)) this.#stopping?.reset();
       },
     };
   }

@@ -1,0 +1,1 @@
+export { fileCheckpointStore } from './training/file-checkpoint-store.ts';
