@@ -11,6 +11,26 @@ export type {
 } from './model/model-topology.ts';
 export { type NamedWeight, nameWeights, readTopology, type WeightVariable } from './model/read-topology.ts';
 export { measureInputRms } from './pruning/measure-input-rms.ts';
+export { buildCompressedModel } from './quantization-aware/build-compressed-model.ts';
+export { calibrateQuantizationAware } from './quantization-aware/calibrate-quantization-aware.ts';
+export { convertQuantizationAware } from './quantization-aware/convert-quantization-aware.ts';
+export type { NormalizationSettings } from './quantization-aware/folded-normalization.ts';
+export type {
+  KernelGranularity,
+  KernelStep,
+  LayerQuantization,
+} from './quantization-aware/layer-quantization.ts';
+export {
+  type LayerQuantizationChoice,
+  prepareForQuantizationAwareTraining,
+  type QuantizationAwareConfig,
+} from './quantization-aware/prepare-quantization-aware.ts';
+export {
+  type QuantizationAwareLayers,
+  type QuantizationAwareSettings,
+  quantizationAwareLayers,
+  registerQuantizationAwareLayers,
+} from './quantization-aware/quantization-aware-layers.ts';
 export {
   type CompressedClassifier,
   type CompressOptions,
