@@ -1,4 +1,5 @@
 export { type ContainerExportOptions, exportContainer } from './export/export-container.ts';
+export { exportGguf, type GgufExportOptions } from './export/export-gguf.ts';
 export { exportOnnx, type OnnxExportOptions } from './export/export-onnx.ts';
 export type {
   ChangedWeight,
