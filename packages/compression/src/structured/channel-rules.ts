@@ -12,8 +12,9 @@ export type SliceSide = 'output' | 'input' | 'through';
 /** One use of a layer, as a rule sees it. Channels are along the last axis of every tensor. */
 export interface LayerUse {
   readonly layer: TopologyLayer;
-  /** Per input, the channel at each position of its last axis. */
+  /** Per input, the channel at each position of its last axis; at least one. */
   readonly inputs: readonly Int32Array[];
+  /** The last size is known. */
   readonly inputShapes: readonly OpenShape[];
   readonly outputShape: OpenShape;
   /** New channels, one per position of the last axis of the output. */
@@ -156,8 +157,8 @@ function followConcatenate(use: LayerUse): Int32Array {
 function followReshape(use: LayerUse): Int32Array | string {
   if (hasChannelsFirst(use.layer)) return 'has its channels first';
   const input = use.inputs[0]!;
-  const width = use.outputShape.at(-1)!;
-  if (use.inputShapes[0]!.includes(null) || use.outputShape.includes(null)) return 'has an open size';
+  const width = lastSize(use.inputShapes[0]!, use.outputShape);
+  if (width === null) return 'has an open size';
   if (width % input.length === 0) {
     return Int32Array.from({ length: width }, (_, at) => input[at % input.length]!);
   }
@@ -165,6 +166,18 @@ function followReshape(use: LayerUse): Int32Array | string {
   const output = input.subarray(0, width);
   for (let at = width; at < input.length; at += width) use.tie(output, input.subarray(at, at + width));
   return output;
+}
+
+/** The last size of a reshaped tensor, which tfjs leaves open when it follows from the others; null when it cannot be told. */
+function lastSize(input: OpenShape, output: OpenShape): number | null {
+  const elements = input.reduce(
+    (product, size) => (product === null || size === null ? null : product * size),
+    1,
+  );
+  const last = output.at(-1) ?? null;
+  if (elements === null || last !== null) return elements === null ? null : last;
+  const others = output.slice(0, -1).reduce<number>((product, size) => product * (size ?? 1), 1);
+  return output.indexOf(null) === output.length - 1 ? elements / others : null;
 }
 
 function followPermute(use: LayerUse): Int32Array | string {

@@ -86,12 +86,12 @@ class ChannelTracer implements TracedChannels {
     const rule = channelRuleOf(layer.className);
     if (!rule) return `is a ${layer.className}, whose use of channels is not known`;
     const [outputShape, ...others] = call.outputShapes;
-    const countsAreKnown = inputs.every(({ length }) => length > 0) && outputShape?.at(-1);
-    if (inputs.length === 0 || others.length > 0 || !countsAreKnown) return 'has an open number of channels';
+    const countsAreKnown = inputs.length > 0 && inputs.every(({ length }) => length > 0);
+    if (!outputShape || others.length > 0 || !countsAreKnown) return 'has an open number of channels';
     const use = this.#use(layer, call, inputs, outputShape);
     const output = rule(use);
     if (typeof output === 'string') return output;
-    if (output.length !== outputShape.at(-1)) misfit(layer, outputShape, output.length);
+    if (output.length !== (outputShape.at(-1) ?? output.length)) misfit(layer, outputShape, output.length);
     const forgotten = layer.weights.find((weight) => !use.told.has(weight.role));
     if (!forgotten) return output;
     const reason = `has a weight "${forgotten.role}" whose use of channels is not known`;
@@ -109,10 +109,10 @@ class ChannelTracer implements TracedChannels {
     const use: LayerUse & { readonly told: ReadonlySet<string> } = {
       layer,
       inputs,
-      inputShapes: call.inputs.map((input) => this.#shapeOf(input)),
+      inputShapes: call.inputs.map((input, at) => [...this.#shapeOf(input).slice(0, -1), inputs[at]!.length]),
       outputShape,
       told,
-      makeChannels: () => this.partition.fresh(outputShape.at(-1)!),
+      makeChannels: () => this.partition.fresh(outputShape.at(-1) ?? 0),
       tie: (left, right) => this.partition.unite(left, right),
       leaveWhole: (role) => told.add(role),
       keep: (channels, reason) => this.keep(channels, reason, layer.name),

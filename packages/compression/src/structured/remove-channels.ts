@@ -104,7 +104,9 @@ function shrinkLayer(
     inputs,
     outputShapes: outputShapes.map((shape, output) => {
       const channels = graph.tensors.get(tensorKey({ layer: layer.name, call, output }))!;
-      return channels.length === 0 ? shape : [...shape.slice(0, -1), countKept(channels, kept)];
+      return channels.length === 0 || shape.at(-1) === null
+        ? shape
+        : [...shape.slice(0, -1), countKept(channels, kept)];
     }),
   }));
   const width = calls[0]?.outputShapes[0]?.at(-1) ?? null;
