@@ -10,7 +10,9 @@ export type {
   TopologyWeight,
 } from './model/model-topology.ts';
 export { type NamedWeight, nameWeights, readTopology, type WeightVariable } from './model/read-topology.ts';
+export { type GradientScoring, gradientScoring } from './pruning/gradient-scoring.ts';
 export { measureInputRms } from './pruning/measure-input-rms.ts';
+export { type GradientScoreOptions, scoreByGradients } from './pruning/score-by-gradients.ts';
 export { buildCompressedModel } from './quantization-aware/build-compressed-model.ts';
 export { calibrateQuantizationAware } from './quantization-aware/calibrate-quantization-aware.ts';
 export { convertQuantizationAware } from './quantization-aware/convert-quantization-aware.ts';

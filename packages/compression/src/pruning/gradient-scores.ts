@@ -3,7 +3,8 @@ import type { WeightValues } from './weight-scores.ts';
 
 /**
  * Sums up `weight * gradient` over the steps of training or over batches of data, in double precision: what the loss changes by when a
- * weight is scaled. Both gradient-based scores come from this sum.
+ * weight is scaled. Both gradient-based scores come from this sum. Before
+ * the first batch there are no scores.
  *
  * @example
  * const gradients = new GradientScores();
@@ -55,6 +56,21 @@ export class GradientScores {
   /** `|sum(w * gradient)|`: the sensitivity of the loss to the connection (SNIP, Lee et al. 2019, arXiv:1810.02340; not normalised). */
   sensitivity(): Map<string, Float32Array> {
     return this.#scores(Math.abs);
+  }
+
+  /** What has been summed up, for checkpoints: copies. */
+  save(): { readonly batches: number; readonly sums: ReadonlyMap<string, Float64Array> } {
+    return {
+      batches: this.#batches,
+      sums: new Map(Array.from(this.#sums, ([name, sums]) => [name, sums.slice()])),
+    };
+  }
+
+  /** Takes over what {@link save} gave. */
+  restore({ batches, sums }: ReturnType<GradientScores['save']>): void {
+    this.#batches = batches;
+    this.#sums.clear();
+    for (const [name, values] of sums) this.#sums.set(name, values.slice());
   }
 
   #scores(score: (sum: number) => number): Map<string, Float32Array> {

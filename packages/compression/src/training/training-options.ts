@@ -48,6 +48,11 @@ export interface TrainingHook {
   readonly name: string;
   /** Called before each step, outside of any gradient. */
   beforeStep?(moment: TrainingMoment): void | Promise<void>;
+  /**
+   * Called in each step with the gradients of the batch, before the optimiser uses them: by weight name, of the mean loss, for masked elements too.
+   * A weight that the loss does not depend on is missing. Borrowed.
+   */
+  afterGradients?(moment: TrainingMoment, gradients: WeightArrays): void | Promise<void>;
   /** Called once after the last step, before the best weights are restored. Not when training fails or is cancelled. */
   finish?(moment: TrainingMoment): void | Promise<void>;
   /** What is not in the model's weights, for checkpoints: numbers, strings, booleans, null, typed arrays, lists, maps, records of them. */

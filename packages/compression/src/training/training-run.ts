@@ -151,6 +151,7 @@ export class TrainingRun {
     this.#noise.seedStep(this.#random, this.#step);
     const { loss, gradients, count } = await this.#gradients.compute(await cursor.next());
     assertFiniteLoss(loss);
+    await this.#showGradients(gradients);
     const rate = learningRateAt(learningRate, this.#step, this.#total);
     this.#optimizer.update(gradients, rate, this.#masks.inOrder);
     this.#weights.upload();
@@ -168,6 +169,17 @@ export class TrainingRun {
     await this.#letOthersRun();
     const { everySteps } = checkpoint ?? {};
     if (everySteps && this.#step % everySteps === 0 && this.#step < end) await this.#save();
+  }
+
+  async #showGradients(gradients: readonly (Float32Array | null)[]): Promise<void> {
+    const hooks = (this.#options.hooks ?? []).filter(({ afterGradients }) => afterGradients);
+    if (hooks.length === 0) return;
+    const byName = new Map<string, Float32Array>();
+    this.#weights.trained.forEach(({ name }, at) => {
+      const gradient = gradients[at];
+      if (gradient) byName.set(name, gradient);
+    });
+    for (const hook of hooks) await hook.afterGradients!(this.#moment(), byName);
   }
 
   async #endEpoch(epoch: number): Promise<void> {
