@@ -1,0 +1,21 @@
+export {
+  type Compression,
+  type CompressionData,
+  type CompressOptions,
+  compress,
+  reportCompression,
+} from './recipes/compress.ts';
+export type {
+  CompressionRecipe,
+  FileSettings,
+  PruningStage,
+  QuantizationStage,
+  QuantizationTraining,
+  RecipeTraining,
+  StructuredPruningStage,
+} from './recipes/compression-recipe.ts';
+export { accuracyOf, gradeCompressed, gradeModel } from './recipes/grade-model.ts';
+export { findRecipe, namedRecipes, type RecipeName } from './recipes/named-recipes.ts';
+export { parseRecipe } from './recipes/parse-recipe.ts';
+export type { CompressionAttempt } from './recipes/search-sparsity.ts';
+export { type CompressionTargets, recipeForTargets } from './recipes/targets.ts';

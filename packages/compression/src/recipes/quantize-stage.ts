@@ -1,0 +1,81 @@
+import { buildModel } from '../model/build-model.ts';
+import type { CompressedModel } from '../model/compressed-model.ts';
+import { calibrateQuantizationAware } from '../quantization-aware/calibrate-quantization-aware.ts';
+import { convertQuantizationAware } from '../quantization-aware/convert-quantization-aware.ts';
+import { prepareForQuantizationAwareTraining } from '../quantization-aware/prepare-quantization-aware.ts';
+import { takeEvenly } from '../training/classification-data.ts';
+import type { TrainingHistory } from '../training/training-history.ts';
+import type { QuantizationStage, QuantizationTraining } from './compression-recipe.ts';
+import { type StageContext, type StageState, trainStage } from './stage-context.ts';
+
+/** Fraction of the steps after which ranges of inputs stay as they are, so that the weights can settle on them. */
+const RANGE_FREEZE = 0.5;
+
+/** Codes, and how the training went that found them. */
+export interface QuantizedState {
+  readonly compressed: CompressedModel;
+  readonly history: readonly TrainingHistory[];
+}
+
+/**
+ * Trains through the rounding to codes, and takes the codes out.
+ * @throws as `prepareForQuantizationAwareTraining`, `trainModel` and `convertQuantizationAware`.
+ */
+export async function quantizeAware(
+  context: StageContext,
+  state: StageState,
+  stage: QuantizationStage,
+  training: QuantizationTraining,
+): Promise<QuantizedState> {
+  const { tf, train } = context;
+  const { weightBits, weightScale, activations } = stage;
+  const steps = training.epochs * Math.ceil(train.count / training.batchSize);
+  const model = buildModel(tf, state.topology);
+  try {
+    const prepared = prepareForQuantizationAwareTraining(tf, model, {
+      bits: weightBits,
+      granularity: weightScale,
+      step: training.scale === 'observed' ? 'range' : 'learned-logarithm',
+      keepSurvivors: !training.keptWeightsMayBeZero,
+      activationBits: activations ? 8 : null,
+      freezeAfter: Math.max(1, Math.round(RANGE_FREEZE * steps)),
+      masks: state.masks,
+    });
+    try {
+      const { history } = await trainStage(context, `quantising to ${weightBits} bits`, prepared, training, {
+        masks: state.masks,
+      });
+      return {
+        compressed: convertQuantizationAware(tf, prepared),
+        history: [...state.history, history],
+      };
+    } finally {
+      prepared.dispose();
+    }
+  } finally {
+    model.dispose();
+  }
+}
+
+/** Codes a trained model from what it does on a few samples. */
+export async function quantizeAfter(
+  { tf, train }: StageContext,
+  state: StageState,
+  stage: QuantizationStage,
+): Promise<QuantizedState> {
+  const model = buildModel(tf, state.topology);
+  const prepared = prepareForQuantizationAwareTraining(tf, model, {
+    bits: stage.weightBits,
+    granularity: stage.weightScale,
+    activationBits: stage.activations ? 8 : null,
+    masks: state.masks,
+  });
+  const { features, count } = takeEvenly(train, stage.calibrationSamples);
+  const input = tf.tensor(features, [count, ...(model.inputs[0]!.shape.slice(1) as number[])]);
+  calibrateQuantizationAware(tf, prepared, [input]);
+  input.dispose();
+  const compressed = convertQuantizationAware(tf, prepared);
+  prepared.dispose();
+  model.dispose();
+  return { compressed, history: state.history };
+}

@@ -1,0 +1,49 @@
+import type { CompressedModel } from '../model/compressed-model.ts';
+import type { ModelTopology } from '../model/model-topology.ts';
+import type { TrainingHistory } from '../training/training-history.ts';
+import type { CompressionRecipe, RecipeTraining } from './compression-recipe.ts';
+import { pruneStructure } from './prune-structure-stage.ts';
+import { pruneWeights } from './prune-weights-stage.ts';
+import { quantizeAfter, quantizeAware } from './quantize-stage.ts';
+import { roundToHalfPrecision } from './round-floats.ts';
+import { type StageContext, type StageState, trainStage, withModel } from './stage-context.ts';
+
+/** What the stages of a recipe made. */
+export interface RecipeRun {
+  readonly compressed: CompressedModel;
+  /** The float32 weights right before they were coded; for post-training quantisation and for models without codes, the last trained ones. */
+  readonly reference: ModelTopology;
+  readonly history: readonly TrainingHistory[];
+}
+
+/**
+ * Runs the stages of a recipe, each on the model that the one before it made. Equal contexts and recipes give equal bits on one backend.
+ * @throws what the stages throw; nothing is left behind when one fails or is cancelled, but the checkpoints.
+ */
+export async function runRecipe(context: StageContext, recipe: CompressionRecipe): Promise<RecipeRun> {
+  const { training, structuredPruning, pruning, quantization, file } = recipe;
+  let state: StageState = { topology: context.original, masks: new Map(), history: [] };
+  if (training) state = await train(context, state, training);
+  if (structuredPruning) state = await pruneStructure(context, state, structuredPruning);
+  if (pruning) state = await pruneWeights(context, state, pruning);
+  const reference = state.topology;
+  const quantized = !quantization
+    ? { compressed: uncoded(state.topology), history: state.history }
+    : quantization.training
+      ? await quantizeAware(context, state, quantization, quantization.training)
+      : await quantizeAfter(context, state, quantization);
+  const { compressed, history } = quantized;
+  return {
+    compressed: file.floats === 'float16' ? roundToHalfPrecision(compressed) : compressed,
+    reference,
+    history,
+  };
+}
+
+function train(context: StageContext, state: StageState, training: RecipeTraining): Promise<StageState> {
+  return withModel(context, state, (model) => trainStage(context, 'training', model, training));
+}
+
+function uncoded(topology: ModelTopology): CompressedModel {
+  return { topology, codes: new Map(), inputs: new Map() };
+}
