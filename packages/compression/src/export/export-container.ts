@@ -1,6 +1,6 @@
 import type { OperatorModel, QuantizationParameters, StoredTensor } from '@qedge/core';
 import { graphOfLayers } from '@qedge/kernels/graph';
-import { encodeModel, LazyModel } from '@qedge/memory';
+import { encodeModel, LazyModel, type ModelFileOptions } from '@qedge/memory';
 import type { CompressedModel } from '../model/compressed-model.ts';
 import { isHalfPrecision, toHalfBits } from '../quantization/half-precision.ts';
 import { compareOutputs } from './compare-outputs.ts';
@@ -13,6 +13,11 @@ import { alongLastAxis, checkCodes, toOperatorModel } from './operator-model.ts'
 export interface ContainerExportOptions {
   /** Samples per run of models that are more than a chain of dense layers; those take any batch. Default 1. */
   readonly batch?: number;
+  /**
+   * `smallest` (default): codes by an arithmetic coder where that saves bytes, and a short header. `fast`: codes packed or as a bitmap, which are read
+   * at the speed of memory.
+   */
+  readonly coding?: ModelFileOptions['coding'];
 }
 
 /**
@@ -27,7 +32,7 @@ export interface ContainerExportOptions {
  */
 export function exportContainer(
   compressed: CompressedModel,
-  { batch = 1 }: ContainerExportOptions = {},
+  { batch = 1, coding = 'smallest' }: ContainerExportOptions = {},
 ): ModelExport {
   checkCodes(compressed);
   const chain = asLayerChain(compressed);
@@ -36,7 +41,7 @@ export function exportContainer(
     chain === null
       ? { graph: operators.graph, tensors: constantsOf(operators, compressed) }
       : { graph: chain, tensors: weightsOf(compressed) };
-  const bytes = encodeModel(content);
+  const bytes = encodeModel(content, { coding });
   using file = LazyModel.fromBytes(bytes);
   const compared = compareTensors(content.tensors, file);
   const reloaded =
