@@ -132,14 +132,15 @@ export class ModelWeights {
     }
   }
 
-  /** @throws NonFiniteValueError naming a weight, when training has diverged. */
+  /** @throws NonFiniteValueError naming a weight or moving statistic, when training has diverged. */
   requireFinite(): void {
-    for (const { name, values } of this.trained) {
+    const others = this.#others.map(({ name, variable }) => ({ name, values: variable.read().dataSync() }));
+    for (const { name, values } of [...this.trained, ...others]) {
       if (values.every(Number.isFinite)) continue;
       throw new NonFiniteValueError('Training has diverged', {
         expected: 'finite weights',
         actual: `NaN or infinity in "${name}"`,
-        remedy: 'Lower the learning rate.',
+        remedy: 'Lower the learning rate, or scale the features.',
       });
     }
   }
