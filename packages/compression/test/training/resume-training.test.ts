@@ -15,6 +15,7 @@ import {
   type TrainingResult,
   type TrainModelOptions,
   trainModel,
+  writeWeights,
 } from '../../src/tfjs.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/training/checkpoint-file.ts';
 import { loadTensorflow, makeShapes } from '../tensorflow.ts';
