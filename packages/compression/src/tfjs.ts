@@ -10,6 +10,13 @@ export type {
   TopologyWeight,
 } from './model/model-topology.ts';
 export { type NamedWeight, nameWeights, readTopology, type WeightVariable } from './model/read-topology.ts';
+export type { CalibrationData } from './post-training/calibration-data.ts';
+export type { KernelCoding, PostTrainingOptions } from './post-training/post-training-options.ts';
+export {
+  type CodedLayerReport,
+  type PostTrainingResult,
+  quantizeAfterTraining,
+} from './post-training/quantize-after-training.ts';
 export { type GradientScoring, gradientScoring } from './pruning/gradient-scoring.ts';
 export { measureInputRms } from './pruning/measure-input-rms.ts';
 export { type GradientScoreOptions, scoreByGradients } from './pruning/score-by-gradients.ts';
@@ -55,15 +62,7 @@ export {
   exportFloatModel,
   exportQuantizedModel,
 } from './tfjs/export-model.ts';
-export { type FitOptions, fitClassifier } from './tfjs/fit-classifier.ts';
-export { type PruningOptions, type PruningResult, pruneGradually } from './tfjs/prune-gradually.ts';
 export type { Tensorflow } from './tfjs/tensorflow.ts';
-export {
-  type QuantizationAwareOptions,
-  type QuantizationAwareResult,
-  trainQuantizationAware,
-} from './tfjs/train-quantization-aware.ts';
-export type { TrainingOptions } from './tfjs/training-loop.ts';
 export type { DistillationSettings } from './training/distillation.ts';
 export { type GradualPruningSettings, gradualPruning } from './training/gradual-pruning.ts';
 export { type ModelMeasurement, measureModel } from './training/measure-model.ts';
