@@ -1,1 +1,2 @@
+export { inspectModelFile } from './export/inspect/inspect-model-file.ts';
 export { saveExport } from './export/save-export.ts';

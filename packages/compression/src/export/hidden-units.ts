@@ -133,8 +133,9 @@ function liveUnits(model: CompressedModel, junction: Junction, always = -1): Liv
     const isIdle = row.every((weight) => weight === 0) || (live[unit] === 0 && !adds);
     if (unit === always) kept.push(unit);
     else if (isIdle) continue;
-    else if (canMove) row.forEach((weight, j) => (bias[j] = bias[j]! + input * weight));
-    else kept.push(unit);
+    else if (canMove) {
+      for (let j = 0; j < columns; j++) bias[j] = bias[j]! + input * row[j]!;
+    } else kept.push(unit);
   }
   return kept.length > 0 ? { kept, bias } : liveUnits(model, junction, 0);
 }

@@ -42,7 +42,7 @@ function modelWithDeadUnits(coded: boolean): CompressedModel {
       };
       if (at === 1 && weight.role === 'kernel')
         for (let row = 0; row < 13; row++) for (const unit of [2, 5]) clear(row * 9 + unit);
-      if (at === 1 && weight.role === 'bias') data.set([0.7], 2), data.set([-0.4], 5);
+      if (at === 1 && weight.role === 'bias') data.set([0.7, data[3]!, data[4]!, -0.4], 2);
       if (at === 2 && weight.role === 'kernel')
         for (let column = 0; column < 7; column++) clear(4 * 7 + column);
       if (own) codes.set(weight.name, { ...codes.get(weight.name)!, codes: own });
