@@ -13,7 +13,6 @@ import { replaceLayers } from '../post-training/topology-links.ts';
 import { scaleLayout } from '../quantization/scale-layout.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
 import { codedProduct } from './coded-product.ts';
-import type { KernelCodes } from './kernel-codes.ts';
 import { type KernelProduct, kernelProduct } from './kernel-product.ts';
 import {
   callKernelLayer,
@@ -157,9 +156,10 @@ function defineCodedLayer(tf: Tensorflow, kind: KernelKind): TensorflowLayerClas
           product: this.#product!,
           input,
           inputQuantization: this.#coding.input,
-          inputValues: null,
           kernel,
-          codes: this.#codes(kernel, outputs),
+          outputs,
+          makeCodes: () => kernel,
+          quantization: this.#parameters(),
           step: null,
           splitGradient: null,
         });
@@ -167,18 +167,10 @@ function defineCodedLayer(tf: Tensorflow, kind: KernelKind): TensorflowLayerClas
       });
     }
 
-    #codes(kernel: Tensor, outputs: number): KernelCodes {
-      const codes = kernel.dataSync<'float32'>();
+    #parameters(): QuantizationParameters {
       const scales = this.#scale!.read().dataSync<'float32'>();
-      const { axis, groupSize } = this.#coding;
-      const granularity = { axis, ...(groupSize === undefined ? {} : { groupSize }) };
-      const zeroPoints = new Int32Array(scales.length);
-      const layout = scaleLayout(codes.length, [codes.length / outputs, outputs], granularity);
-      return {
-        codes,
-        quantization: { bits: 8, symmetric: true, scales, zeroPoints, ...granularity },
-        layout,
-      };
+      // The zero points are taken off the codes.
+      return { ...this.#coding, bits: 8, symmetric: true, scales, zeroPoints: new Int32Array(scales.length) };
     }
   }
   return CodedKernelLayer as unknown as TensorflowLayerClass;

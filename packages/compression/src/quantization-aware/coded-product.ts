@@ -1,10 +1,10 @@
-import type { ActivationQuantization } from '@qedge/core';
+import type { ActivationQuantization, QuantizationParameters } from '@qedge/core';
 import type { Tensor } from '@tensorflow/tfjs';
-import { centreActivations, unclippedActivations } from '../quantization/activation-codes.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
-import { decodeKernel, type KernelCodes } from './kernel-codes.ts';
+import { matrixShape } from './kernel-codes.ts';
 import type { KernelProduct } from './kernel-product.ts';
 import type { KernelGradients } from './kernel-step.ts';
+import { scaleTensor } from './kernel-tensors.ts';
 import { withLazyGradient } from './lazy-gradient.ts';
 
 /** One product of a layer with codes. */
@@ -13,15 +13,16 @@ export interface CodedCall {
   readonly input: Tensor;
   /** How inputs are coded; null leaves them float32. */
   readonly inputQuantization: ActivationQuantization | null;
-  /** The input's numbers where they were read already. */
-  readonly inputValues: Float32Array | null;
-  /** The real weights; only their shape is used, and they receive the gradient. */
+  /** The real weights, which receive the gradient; only their shape is used. */
   readonly kernel: Tensor;
-  readonly codes: KernelCodes;
+  readonly outputs: number;
+  /** Makes the codes of the kernel less their zero points, whole numbers in float32. */
+  readonly makeCodes: () => Tensor;
+  readonly quantization: QuantizationParameters;
   /** The weight for the step, which receives a gradient too; null for none. */
   readonly step: Tensor | null;
   /** Turns the gradient with respect to `codes * scale` into those of kernel and step; null passes it on (straight through). */
-  readonly splitGradient: ((gradient: Float32Array) => KernelGradients) | null;
+  readonly splitGradient: ((gradient: Tensor, kernel: Tensor) => KernelGradients) | null;
 }
 
 /**
@@ -35,53 +36,63 @@ export interface CodedCall {
  * One gradient function per layer: letting tfjs differentiate rounding, clipping and scaling costs four times a step.
  */
 export function codedProduct(tf: Tensorflow, call: CodedCall): Tensor {
-  const { product, input, inputQuantization, kernel, codes, step, splitGradient } = call;
+  const { product, input, inputQuantization, kernel, outputs, quantization, step, splitGradient } = call;
+  const { scales } = quantization;
   const inputScale = inputQuantization ? Math.fround(inputQuantization.scale) : 1;
-  const factors = outputFactors(codes, inputQuantization !== null);
-  let split: KernelGradients | null = null;
-  // What stops gradients, if anything does.
-  let clippedInput: { readonly values: Float32Array; readonly coding: ActivationQuantization } | null = null;
+  const scalesSums = inputQuantization !== null && scales.length <= Math.max(1, outputs);
+  const scaled = (tensor: Tensor) => (inputScale === 1 ? tensor : tf.mul(tensor, inputScale));
   const decodedGradient = (gradient: Tensor, left: Tensor) =>
-    product.kernelGradient(inputScale === 1 ? gradient : tf.mul(gradient, inputScale), left, kernel.shape);
-  const splitOnce = (gradient: Tensor, left: Tensor) => {
-    split ??= splitGradient!(decodedGradient(gradient, left).dataSync<'float32'>());
+    product.kernelGradient(scaled(gradient), left, kernel.shape);
+  let split: KernelGradients | null = null;
+  const splitOnce = (gradient: Tensor, left: Tensor, weights: Tensor) => {
+    split ??= splitGradient!(decodedGradient(gradient, left), weights);
     return split;
   };
   return withLazyGradient(tf, {
     inputs: step ? { input, kernel, step } : { input, kernel },
     forward: (save) => {
-      let left = input;
-      if (inputQuantization) {
-        const values = call.inputValues ?? input.dataSync<'float32'>();
-        const centred = new Float32Array(values.length);
-        const clipped = centreActivations(values, inputQuantization, centred);
-        if (clipped > 0) clippedInput = { values, coding: inputQuantization };
-        left = tf.tensor(centred, input.shape);
-      }
-      const right = tf.tensor(factors ? codes.codes : decodeKernel(codes), kernel.shape);
-      save([left, right]);
+      const quotients = inputQuantization ? inputCodes(tf, input, inputQuantization) : input;
+      const left = inputQuantization ? clipInput(tf, quotients, inputQuantization) : input;
+      const codes = call.makeCodes();
+      const right = scalesSums ? codes : decode(tf, codes, outputs, quantization);
+      save([left, right, quotients, kernel]);
       const sums = product.multiply(left, right);
-      if (factors) return tf.mul(sums, tf.tensor1d(factors.map((factor) => inputScale * factor)));
-      return inputScale === 1 ? sums : tf.mul(sums, inputScale);
+      if (!scalesSums) return scaled(sums);
+      return tf.mul(sums, tf.tensor1d(scales.map((scale) => inputScale * scale)));
     },
-    gradients: (gradient, [left, right]) => ({
+    gradients: (gradient, [left, right, quotients, weights]) => ({
       input: () => {
-        const scaled = factors ? tf.mul(gradient, tf.tensor1d(factors)) : gradient;
-        const passed = product.inputGradient(scaled, right!, input.shape);
-        if (!clippedInput) return passed;
-        const inside = unclippedActivations(clippedInput.values, clippedInput.coding);
-        return tf.mul(passed, tf.tensor(inside, input.shape));
+        const weighted = scalesSums ? tf.mul(gradient, tf.tensor1d(scales)) : gradient;
+        const passed = product.inputGradient(weighted, right!, input.shape);
+        if (!inputQuantization) return passed;
+        return tf.mul(passed, tf.cast(tf.equal(left!, quotients!), 'float32'));
       },
       kernel: () => {
         if (!splitGradient) return decodedGradient(gradient, left!);
-        return tf.tensor(splitOnce(gradient, left!).kernel, kernel.shape);
+        return tf.tensor(splitOnce(gradient, left!, weights!).kernel, kernel.shape);
       },
-      step: () => tf.tensor(splitOnce(gradient, left!).step, step!.shape),
+      step: () => tf.tensor(splitOnce(gradient, left!, weights!).step, step!.shape),
     }),
   });
 }
 
-/** What sums of whole numbers are multiplied with, per output channel or one for all; null where there is no such number. */
-function outputFactors({ quantization, layout }: KernelCodes, isCodedInput: boolean): Float32Array | null {
-  return isCodedInput && quantization.scales.length <= layout.channels ? quantization.scales : null;
+/** `roundHalfEven(fround(x / scale))`. */
+function inputCodes(tf: Tensorflow, x: Tensor, { scale }: ActivationQuantization): Tensor {
+  return tf.round(tf.div(x, scale));
+}
+
+/** Codes of 8 bits less their zero point. */
+function clipInput(tf: Tensorflow, codes: Tensor, { zeroPoint }: ActivationQuantization): Tensor {
+  return tf.clipByValue(codes, -zeroPoint, 255 - zeroPoint);
+}
+
+function decode(
+  tf: Tensorflow,
+  codes: Tensor,
+  outputs: number,
+  quantization: QuantizationParameters,
+): Tensor {
+  const shape = matrixShape(codes.size, outputs);
+  const matrix = tf.reshape(codes, shape);
+  return tf.reshape(tf.mul(matrix, scaleTensor(tf, shape, quantization)), codes.shape);
 }

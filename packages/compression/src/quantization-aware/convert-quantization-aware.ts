@@ -4,10 +4,11 @@ import type { CodedWeight, CompressedModel } from '../model/compressed-model.ts'
 import type { KernelKind } from '../model/kernel-weight.ts';
 import type { ModelTopology, TopologyLayer, TopologyWeight } from '../model/model-topology.ts';
 import { readTopology } from '../model/read-topology.ts';
+import { dequantizeTensor } from '../quantization/quantize-tensor.ts';
 import { activationQuantization } from '../quantization/range-coding.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
 import { foldedBias, foldKernel, normalizationFactors, weightData } from './folded-weights.ts';
-import { codeKernel, decodeKernel } from './kernel-codes.ts';
+import { kernelCodes, kernelParameters, matrixShape } from './kernel-codes.ts';
 import { type QuantizationAwareSettings, quantizationAwareKind } from './quantization-aware-layers.ts';
 import { outputChannels, stockLayer } from './tensorflow-layers.ts';
 
@@ -54,17 +55,19 @@ function convertLayer(tf: Tensorflow, layer: TopologyLayer, kind: KernelKind) {
   const factors = normalization ? normalizationFactors(layer.weights, normalization) : null;
   const folded = factors ? foldKernel(kernel.data, outputs, factors) : kernel.data;
   const masked = mask ? folded.map((value, i) => (mask[i] === 0 ? 0 : value)) : folded;
-  const coded = codeKernel(masked, outputs, quantization, step);
+  const parameters = kernelParameters(masked, outputs, quantization, step);
+  const codes = kernelCodes(masked, outputs, parameters, quantization.keepSurvivors);
+  const decoded = dequantizeTensor(codes, matrixShape(codes.length, outputs), parameters);
   const bias = factors ? foldedBias(layer.weights, factors) : weightData(layer.weights, 'bias');
   const stock = stockLayer(tf, kind);
-  const weights: TopologyWeight[] = [{ ...kernel, data: decodeKernel(coded) }];
+  const weights: TopologyWeight[] = [{ ...kernel, data: decoded }];
   if (bias) {
     const { trainable } = kernel;
     weights.push({ name: `${layer.name}/bias`, role: 'bias', shape: [outputs], data: bias, trainable });
   }
   return {
     kernelName: kernel.name,
-    coded: { codes: Int8Array.from(coded.codes), quantization: coded.quantization },
+    coded: { codes, quantization: parameters },
     input: quantization.activationBits === null ? null : inputQuantization(layer),
     layer: { ...layer, ...stock, config: { ...config, useBias: bias !== null }, weights },
   };

@@ -57,7 +57,7 @@ export class FoldedNormalization {
   normalizeBatch(sums: Tensor, factor: Tensor1D, bias: Tensor | null): Tensor {
     const tf = this.#tf;
     // A channel whose gamma is 0 has sums of 0.
-    const divisor = tf.where(tf.equal(factor, 0), tf.onesLike(factor), factor);
+    const divisor = tf.add(factor, this.#whereZero(factor));
     const plain = tf.div(sums, divisor);
     const output = bias ? tf.add(plain, bias) : plain;
     const axes = output.shape.map((_, axis) => axis).slice(0, -1);
@@ -68,6 +68,16 @@ export class FoldedNormalization {
     const offset = this.#beta ? (this.#beta.read() as unknown as Tensor1D) : undefined;
     const scale = this.#gamma ? (this.#gamma.read() as unknown as Tensor1D) : undefined;
     return tf.batchNorm(output, mean as Tensor1D, variance as Tensor1D, offset, scale, epsilon);
+  }
+
+  /** 1 where a number is 0, and 0 elsewhere; without a gradient, which tfjs does not have for comparisons. */
+  #whereZero(values: Tensor): Tensor {
+    const tf = this.#tf;
+    const operation = tf.customGrad((x) => ({
+      value: tf.cast(tf.equal(x as Tensor, 0), 'float32'),
+      gradFunc: (dy: Tensor) => tf.zerosLike(dy),
+    }));
+    return operation(values);
   }
 
   #follow(moving: LayerVariable, value: Tensor): void {

@@ -1,8 +1,9 @@
+import type { QuantizationParameters } from '@qedge/core';
 import { codeRange } from '../quantization/code-range.ts';
 import { computeQuantizationParameters } from '../quantization/quantization-parameters.ts';
 import { valuesPerScale } from '../quantization/scale-extremes.ts';
 import { type ScaleLayout, scaleLayout } from '../quantization/scale-layout.ts';
-import { codeKernel, type KernelCodes, kernelGranularity } from './kernel-codes.ts';
+import { kernelCodes, kernelGranularity, kernelParameters, matrixShape } from './kernel-codes.ts';
 import type { KernelQuantization } from './layer-quantization.ts';
 
 /**
@@ -31,7 +32,8 @@ function survivorScales(values: Float32Array, outputs: number, kernel: KernelQua
     if (survivors.length === 0) return 1;
     const largest = survivors.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     const error = (scale: number) => {
-      const { codes } = codeKernel(survivors, 1, single, Float32Array.of(scale));
+      const parameters = kernelParameters(survivors, 1, single, Float32Array.of(scale));
+      const codes = kernelCodes(survivors, 1, parameters, true);
       return codes.reduce((sum, code, i) => sum + (code * scale - survivors[i]!) ** 2, 0);
     };
     let best = largest / codeRange(kernel.bits, true).high;
@@ -61,16 +63,18 @@ export interface KernelGradients {
  * With `u = weight / scale` and the largest code `Q`: a weight passes its gradient on, but where it is clipped (`|u| >= Q + 1/2`) only one that
  * moves it back. The scale gets the sum over `gradient * (code - u)`, and `gradient * code` where weights are clipped or have no finer
  * code (1 bit; ternary survivors): Esser et al. 2020, eq. 3. For `learned` it is multiplied by `1 / sqrt(weights * Q)` (section 2.2 there), for
- * `learned-logarithm` by the scale, which makes it the gradient of the logarithm. Where a mask is 0, nothing passes.
+ * `learned-logarithm` by the scale, which makes it the gradient of the logarithm.
  */
 export function stepGradients(
   values: Float32Array,
-  { codes, quantization, layout }: KernelCodes,
+  outputs: number,
+  quantization: QuantizationParameters,
   gradient: Float32Array,
   kernel: KernelQuantization,
-  mask: Float32Array | null = null,
 ): KernelGradients {
   const { scales, bits } = quantization;
+  const layout = scaleLayout(values.length, matrixShape(values.length, outputs), quantization);
+  const codes = kernelCodes(values, outputs, quantization, kernel.keepSurvivors);
   const high = codeRange(bits, true).high;
   const onlySigns = bits === 1 || (kernel.keepSurvivors && high === 1);
   const limit = bits === 1 ? Number.POSITIVE_INFINITY : high + 0.5;
@@ -83,11 +87,7 @@ export function stepGradients(
       const scale = scales[index]!;
       let sum = 0;
       for (const end = i + stride; i < end; i++) {
-        if (mask !== null && mask[i] === 0) {
-          kernelGradient[i] = 0;
-          continue;
-        }
-        const quotient = values[i]! / scale;
+        const quotient = Math.fround(values[i]! / scale);
         const isClipped = Math.abs(quotient) >= limit;
         sum += gradient[i]! * (isClipped || onlySigns ? codes[i]! : codes[i]! - quotient);
         // A step against the gradient would take the weight farther out.

@@ -1,14 +1,15 @@
-import type { Tensor, Tensor1D } from '@tensorflow/tfjs';
+import { NonFiniteValueError } from '@qedge/core';
+import type { Tensor } from '@tensorflow/tfjs';
 import type { KernelKind } from '../model/kernel-weight.ts';
-import { findExtremes } from '../quantization/finite-values.ts';
 import { averageRanges } from '../quantization/moving-average-observer.ts';
-import { activationQuantization } from '../quantization/range-coding.ts';
+import { activationQuantization, type ValueRange } from '../quantization/range-coding.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
 import { codedProduct } from './coded-product.ts';
 import { FoldedNormalization, type NormalizationSettings } from './folded-normalization.ts';
-import { codeKernel, kernelScaleCount } from './kernel-codes.ts';
+import { kernelScaleCount } from './kernel-codes.ts';
 import { type KernelProduct, kernelProduct } from './kernel-product.ts';
 import { stepGradients } from './kernel-step.ts';
+import { tensorCodes, tensorParameters } from './kernel-tensors.ts';
 import { type LayerQuantization, validateLayerQuantization } from './layer-quantization.ts';
 import {
   callKernelLayer,
@@ -165,30 +166,33 @@ function defineLayer(tf: Tensorflow, kind: KernelKind): TensorflowLayerClass {
 
     #sums(input: Tensor, kernel: Tensor, isTraining: boolean): Tensor {
       const { quantization } = this;
-      const { values, range, calls } = this.#followInput(input, isTraining);
+      const outputs = this.#outputs;
+      const { range, calls } = this.#followInput(input, isTraining);
+      const masked = this.#masked(kernel);
       const isCoding = !isTraining || calls > quantization.startAfter;
-      if (!isCoding) return this.#product!.multiply(input, this.#masked(kernel));
-      const step = this.#step ? (this.#step.read() as Tensor1D) : null;
-      const mask = this.#mask ? this.#mask.read().dataSync<'float32'>() : null;
-      const numbers = kernel.dataSync<'float32'>();
-      const weights = mask ? numbers.map((value, i) => (mask[i] === 0 ? 0 : value)) : numbers;
-      const codes = codeKernel(
-        weights,
-        this.#outputs,
-        quantization,
-        step ? step.dataSync<'float32'>() : null,
-      );
-      const isSplit = step !== null || mask !== null;
+      if (!isCoding) return this.#product!.multiply(input, masked);
+      const step = this.#step ? this.#step.read() : null;
+      const steps = step ? step.dataSync<'float32'>() : null;
+      const parameters = tensorParameters(tf, masked, outputs, quantization, steps);
+      const codeSettings = { keepSurvivors: quantization.keepSurvivors, isCovered: step === null };
       return codedProduct(tf, {
         product: this.#product!,
         input,
         inputQuantization: range ? activationQuantization(range) : null,
-        inputValues: values,
-        kernel,
-        codes,
+        kernel: masked,
+        outputs,
+        makeCodes: () => tensorCodes(tf, masked, outputs, parameters, codeSettings),
+        quantization: parameters,
         step,
-        splitGradient: isSplit
-          ? (gradient) => stepGradients(weights, codes, gradient, quantization, mask)
+        splitGradient: step
+          ? (gradient, weights) =>
+              stepGradients(
+                weights.dataSync<'float32'>(),
+                outputs,
+                parameters,
+                gradient.dataSync<'float32'>(),
+                quantization,
+              )
           : null,
       });
     }
@@ -207,17 +211,15 @@ function defineLayer(tf: Tensorflow, kind: KernelKind): TensorflowLayerClass {
       ];
       const isFollowed = isTraining || this.isCalibrating;
       const known = calls > 0 && activationBits !== null ? { min, max } : null;
-      if (!isFollowed) return { values: null, range: known, calls };
+      if (!isFollowed) return { range: known, calls };
       if (activationBits === null || (freezeAfter !== null && calls >= freezeAfter)) {
         this.#writeState(calls + 1, { min, max });
-        return { values: null, range: known, calls: calls + 1 };
+        return { range: known, calls: calls + 1 };
       }
-      const values = input.dataSync<'float32'>();
-      const now = findExtremes(values);
+      const now = inputRange(tf, input);
       const range = known ? averageRanges(known, now, rangeDecay) : now;
       this.#writeState(calls + 1, range);
-      const kept = { min: Math.fround(range.min), max: Math.fround(range.max) };
-      return { values, range: kept, calls: calls + 1 };
+      return { range: { min: Math.fround(range.min), max: Math.fround(range.max) }, calls: calls + 1 };
     }
 
     #writeState(calls: number, { min, max }: { readonly min: number; readonly max: number }): void {
@@ -225,4 +227,15 @@ function defineLayer(tf: Tensorflow, kind: KernelKind): TensorflowLayerClass {
     }
   }
   return QuantizationAwareKernelLayer as unknown as TensorflowLayerClass;
+}
+
+/** The smallest and the largest input, 0 included. @throws NonFiniteValueError for NaN or infinity. */
+function inputRange(tf: Tensorflow, input: Tensor): ValueRange {
+  const [min, max] = tf.tidy(() => [tf.min(input).dataSync()[0]!, tf.max(input).dataSync()[0]!]);
+  if (Number.isFinite(min) && Number.isFinite(max)) return { min: Math.min(0, min!), max: Math.max(0, max!) };
+  throw new NonFiniteValueError('Activations are no longer finite', {
+    expected: 'finite numbers',
+    actual: [min, max],
+    remedy: 'Lower the learning rate.',
+  });
 }

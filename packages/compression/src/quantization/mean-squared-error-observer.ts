@@ -71,7 +71,7 @@ export function squaredError(
   let sum = 0;
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
-    let code = roundHalfEven(value / scale) + zeroPoint;
+    let code = roundHalfEven(Math.fround(value / scale)) + zeroPoint;
     if (bits === 1) code = value < 0 ? low : high;
     const clamped = Math.min(high, Math.max(low, code));
     const error = (clamped - zeroPoint) * scale - value;

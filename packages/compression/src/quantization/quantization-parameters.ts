@@ -2,7 +2,7 @@ import type { QuantizationParameters, Shape } from '@qedge/core';
 import { codeRange } from './code-range.ts';
 import { createRangeObserver, type RangeMethod } from './create-range-observer.ts';
 import { type CodeFormat, codeRanges } from './range-coding.ts';
-import { extremesPerScale, valuesPerScale } from './scale-extremes.ts';
+import { extremesPerScale, meanMagnitudesPerScale, valuesPerScale } from './scale-extremes.ts';
 import { type QuantizationGranularity, scaleLayout } from './scale-layout.ts';
 
 /** What {@link computeQuantizationParameters} is to make. */
@@ -12,7 +12,7 @@ export interface QuantizationOptions extends CodeFormat, QuantizationGranularity
 }
 
 /**
- * Computes how to code real numbers as integers: `code = clamp(roundHalfEven(value / scale) + zeroPoint)`, and with 1 bit
+ * Computes how to code real numbers as integers: `code = clamp(roundHalfEven(fround(value / scale)) + zeroPoint)`, and with 1 bit
  * `code = value < 0 ? -1 : 1`.
  *
  * The one rule behind quantisation-aware training, post-training quantisation and export, so that what was trained is what is
@@ -34,6 +34,9 @@ export function computeQuantizationParameters(
   // Names the place of a value that is not finite, which the copies below would lose.
   const extremes = extremesPerScale(values, layout);
   if (options.method === 'min-max') return codeRanges(extremes, options, options);
+  if (options.method === 'mse' && options.bits === 1) {
+    return codeRanges(meanMagnitudesPerScale(values, layout), options, options);
+  }
   const ranges = valuesPerScale(values, layout).map((members) => {
     const observer = createRangeObserver(options.method, options);
     observer.observe(members);

@@ -9,8 +9,8 @@ import { codeRange, roundHalfEven } from './code-range.ts';
 import { forEachScaleRun, type ScaleLayout, scaleLayout } from './scale-layout.ts';
 
 /**
- * Codes real numbers as integers: `code = clamp(roundHalfEven(value / scale) + zeroPoint)`, one `int8` per code; with 1 bit
- * `code = value < 0 ? -1 : 1`.
+ * Codes real numbers as integers: `code = clamp(roundHalfEven(fround(value / scale)) + zeroPoint)`, one `int8` per code; with 1 bit
+ * `code = value < 0 ? -1 : 1`. The quotient is rounded to float32, so that tensors of float32 are coded alike.
  *
  * @param values row-major, of shape `shape`; read only.
  * @param target receives the codes when given, else a new array is made.
@@ -24,7 +24,8 @@ export function quantizeTensor(
 ): Int8Array {
   const layout = checkedLayout(values.length, shape, parameters);
   assertShape([target.length], [values.length], 'The array for the codes');
-  writeCodes(values, layout, parameters, target);
+  if (parameters.bits === 1) writeSigns(values, target);
+  else writeCodes(values, layout, parameters, target);
   return target;
 }
 
@@ -49,75 +50,30 @@ export function dequantizeTensor(
   return values;
 }
 
-/**
- * The rule of {@link quantizeTensor} without its checks of the parameters.
- * @param target Int8Array or, for sums of products in float32, a Float32Array, which then holds `code - zeroPoint`.
- * @param isCovered true only where the parameters come from the smallest and largest of these very values.
- * @throws NonFiniteValueError for NaN.
- */
-export function writeCodes(
-  values: Float32Array,
-  layout: ScaleLayout,
-  parameters: QuantizationParameters,
-  target: Int8Array | Float32Array,
-  isCovered = false,
-): void {
-  const { bits, symmetric, zeroPoints } = parameters;
-  const { low, high } = codeRange(bits, symmetric);
-  if (bits === 1) writeSigns(values, target);
-  else if (layout.stride === 1 && symmetric && isCovered) {
-    writeCoveredRows(values, layout, parameters, target);
-  } else if (layout.stride === 1 && symmetric) writeSymmetricRows(values, layout, parameters, high, target);
-  else {
-    forEachScaleRun(layout, (index, from, to) => {
-      const [scale, zeroPoint] = [parameters.scales[index]!, zeroPoints[index]!];
-      const [least, most] = [low - zeroPoint, high - zeroPoint];
-      const offset = target instanceof Float32Array ? 0 : zeroPoint;
-      for (let i = from; i < to; i++) {
-        // The quotient of finite numbers may overflow, never to NaN, and is clamped.
-        const code = roundHalfEven(values[i]! / scale);
-        target[i] = Math.min(most, Math.max(least, code)) + offset;
-        if (Number.isNaN(code)) refuse(values[i]!, i);
-      }
-    });
-  }
-}
-
-function writeSigns(values: Float32Array, target: Int8Array | Float32Array): void {
+function writeSigns(values: Float32Array, target: Int8Array): void {
   for (let i = 0; i < values.length; i++) {
     if (Number.isNaN(values[i]!)) refuse(Number.NaN, i);
     target[i] = values[i]! < 0 ? -1 : 1;
   }
 }
 
-/** The case that training goes through in every step: all values are finite and inside the range of the codes. */
-function writeCoveredRows(
+function writeCodes(
   values: Float32Array,
-  { outer, channels, groupSize }: ScaleLayout,
-  { scales }: QuantizationParameters,
-  target: Int8Array | Float32Array,
+  { outer, channels, stride, groupSize }: ScaleLayout,
+  { bits, symmetric, scales, zeroPoints }: QuantizationParameters,
+  target: Int8Array,
 ): void {
-  for (let row = 0, i = 0; row < outer; row++) {
-    const first = Math.floor(row / groupSize) * channels;
-    for (let scale = first; scale < first + channels; scale++, i++) {
-      target[i] = roundHalfEven(values[i]! / scales[scale]!);
-    }
-  }
-}
-
-function writeSymmetricRows(
-  values: Float32Array,
-  { outer, channels, groupSize }: ScaleLayout,
-  { scales }: QuantizationParameters,
-  high: number,
-  target: Int8Array | Float32Array,
-): void {
-  for (let row = 0, i = 0; row < outer; row++) {
-    const first = Math.floor(row / groupSize) * channels;
-    for (let scale = first; scale < first + channels; scale++, i++) {
-      const code = roundHalfEven(values[i]! / scales[scale]!);
-      if (Number.isNaN(code)) refuse(values[i]!, i);
-      target[i] = Math.min(high, Math.max(-high, code));
+  const { low, high } = codeRange(bits, symmetric);
+  for (let o = 0, i = 0; o < outer; o++) {
+    const first = Math.floor(o / groupSize) * channels;
+    for (let index = first; index < first + channels; index++) {
+      const [scale, zeroPoint] = [scales[index]!, zeroPoints[index]!];
+      for (const end = i + stride; i < end; i++) {
+        // The quotient of finite numbers may overflow, never to NaN, and is clamped.
+        const code = roundHalfEven(Math.fround(values[i]! / scale)) + zeroPoint;
+        if (Number.isNaN(code)) refuse(values[i]!, i);
+        target[i] = Math.min(high, Math.max(low, code));
+      }
     }
   }
 }

@@ -19,7 +19,7 @@ export interface CodeFormat {
   readonly symmetric: boolean;
 }
 
-/** Codes of one range: `code = clamp(roundHalfEven(value / scale) + zeroPoint)`. */
+/** Codes of one range: `code = clamp(roundHalfEven(fround(value / scale)) + zeroPoint)`. */
 export interface AffineCode {
   /** A float32 number, positive. */
   readonly scale: number;

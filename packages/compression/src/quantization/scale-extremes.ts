@@ -43,17 +43,38 @@ function scanRuns(
   });
 }
 
+/** The range `[-m, m]` of the mean magnitude `m` of each scale's values, which are finite. */
+export function meanMagnitudesPerScale(values: Float32Array, layout: ScaleLayout): ValueRange[] {
+  const { outer, channels, stride, groupSize, scaleCount } = layout;
+  const sums = new Float64Array(scaleCount);
+  const counts = new Float64Array(scaleCount);
+  for (let o = 0, i = 0; o < outer; o++) {
+    const first = Math.floor(o / groupSize) * channels;
+    for (let scale = first; scale < first + channels; scale++) {
+      for (const end = i + stride; i < end; i++) sums[scale]! += Math.abs(values[i]!);
+      counts[scale]! += stride;
+    }
+  }
+  return Array.from(sums, (sum, scale) => {
+    const mean = sum / Math.max(1, counts[scale]!);
+    return { min: -mean, max: mean };
+  });
+}
+
 /** The values of each scale, copied, in their order. */
 export function valuesPerScale(values: Float32Array, layout: ScaleLayout): Float32Array[] {
-  const lengths = new Uint32Array(layout.scaleCount);
-  forEachScaleRun(layout, (scale, from, to) => {
-    lengths[scale]! += to - from;
+  const { outer, channels, stride, groupSize, scaleCount } = layout;
+  const members = Array.from({ length: scaleCount }, (_, scale) => {
+    const before = Math.floor(scale / Math.max(1, channels)) * groupSize;
+    return new Float32Array(stride * Math.max(0, Math.min(groupSize, outer - before)));
   });
-  const members = Array.from(lengths, (length) => new Float32Array(length));
-  lengths.fill(0);
-  forEachScaleRun(layout, (scale, from, to) => {
-    members[scale]!.set(values.subarray(from, to), lengths[scale]);
-    lengths[scale]! += to - from;
-  });
+  const filled = new Uint32Array(scaleCount);
+  for (let o = 0, i = 0; o < outer; o++) {
+    const first = Math.floor(o / groupSize) * channels;
+    for (let scale = first; scale < first + channels; scale++) {
+      const own = members[scale]!;
+      for (const end = i + stride; i < end; i++) own[filled[scale]!++] = values[i]!;
+    }
+  }
   return members;
 }

@@ -95,8 +95,8 @@ describe('prepareForQuantizationAwareTraining', () => {
     calibrateQuantizationAware(tf, prepared, [x]);
     const compressed = convertQuantizationAware(tf, prepared);
     const evaluated = buildCompressedModel(tf, compressed);
-    const of = (each: LayersModel) => tf.tidy(() => (each.predict(x) as Tensor).dataSync());
-    expect([...of(evaluated)]).toEqual([...of(prepared)]);
-    tf.dispose([model, prepared, evaluated, x]);
+    const of = (each: LayersModel) => tf.tidy(() => [...(each.predict(x) as Tensor).dataSync()]);
+    expect(of(evaluated)).toEqual(of(prepared));
+    for (const each of [model, prepared, evaluated, x]) each.dispose();
   });
 });

@@ -1,0 +1,72 @@
+import type { QuantizationParameters } from '@qedge/core';
+import type { Tensor } from '@tensorflow/tfjs';
+import { codeRange } from '../quantization/code-range.ts';
+import { codeRanges } from '../quantization/range-coding.ts';
+import { scaleLayout } from '../quantization/scale-layout.ts';
+import type { Tensorflow } from '../tfjs/tensorflow.ts';
+import { kernelGranularity, kernelParameters, matrixShape } from './kernel-codes.ts';
+import type { KernelQuantization } from './layer-quantization.ts';
+
+/**
+ * The parameters that `kernelParameters` gives for a kernel that is a tensor, without reading all of it where only its largest magnitudes are
+ * needed.
+ */
+export function tensorParameters(
+  tf: Tensorflow,
+  kernel: Tensor,
+  outputs: number,
+  settings: KernelQuantization,
+  step: Float32Array | null,
+): QuantizationParameters {
+  const { bits, granularity } = settings;
+  if (step || bits === 1 || typeof granularity === 'object') {
+    return kernelParameters(step ? EMPTY : kernel.dataSync<'float32'>(), outputs, settings, step);
+  }
+  const magnitudes = tf.tidy(() => {
+    const matrix = tf.reshape(tf.abs(kernel), matrixShape(kernel.size, outputs));
+    return tf.max(matrix, granularity === 'channel' ? 0 : undefined).dataSync<'float32'>();
+  });
+  const ranges = Array.from(magnitudes, (magnitude) => ({ min: -magnitude, max: magnitude }));
+  return codeRanges(ranges, { bits, symmetric: true }, kernelGranularity(settings));
+}
+
+const EMPTY = new Float32Array(0);
+
+/**
+ * The codes that `kernelCodes` gives, as whole numbers in float32 of the kernel's shape. The quotients are those of float32 where the backend divides
+ * as IEEE 754 says: wasm, cpu and tensorflow do.
+ *
+ * @param isCovered true where the scales come from the largest magnitudes of this kernel, so that nothing is clipped.
+ */
+export function tensorCodes(
+  tf: Tensorflow,
+  kernel: Tensor,
+  outputs: number,
+  quantization: QuantizationParameters,
+  { keepSurvivors, isCovered }: { readonly keepSurvivors: boolean; readonly isCovered: boolean },
+): Tensor {
+  const { bits } = quantization;
+  if (bits === 1) return tf.add(tf.mul(tf.cast(tf.greaterEqual(kernel, 0), 'float32'), 2), -1);
+  const { high } = codeRange(bits, true);
+  const matrix = tf.reshape(kernel, matrixShape(kernel.size, outputs));
+  const rounded = tf.round(tf.div(matrix, scaleTensor(tf, matrix.shape as [number, number], quantization)));
+  const codes = isCovered ? rounded : tf.clipByValue(rounded, -high, high);
+  const kept = keepSurvivors ? tf.where(tf.equal(codes, 0), tf.sign(matrix), codes) : codes;
+  return tf.reshape(kept, kernel.shape);
+}
+
+/** Scales in a shape that broadcasts with the kernel `[rows, outputs]`. */
+export function scaleTensor(
+  tf: Tensorflow,
+  shape: [number, number],
+  { scales, axis, groupSize }: QuantizationParameters,
+): Tensor {
+  if (groupSize === undefined || scales.length <= shape[1]) return tf.tensor1d(scales);
+  const layout = scaleLayout(shape[0] * shape[1], shape, { axis, groupSize });
+  const expanded = new Float32Array(shape[0] * shape[1]);
+  for (let row = 0; row < shape[0]; row++) {
+    const first = Math.floor(row / layout.groupSize) * shape[1];
+    expanded.set(scales.subarray(first, first + shape[1]), row * shape[1]);
+  }
+  return tf.tensor2d(expanded, shape);
+}
