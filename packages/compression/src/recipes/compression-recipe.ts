@@ -91,6 +91,8 @@ export interface CompressionRecipe {
   readonly pruning: PruningStage | null;
   readonly quantization: QuantizationStage | null;
   readonly file: FileSettings;
+  /** How the uncompressed rival differs from the first stage that trains: what helps a sparse model may hurt a dense one. */
+  readonly denseControl: { readonly weightDecay: number };
 }
 
 /** The epochs that a recipe trains for in all: what a dense control must be given as well. */

@@ -10,8 +10,8 @@ export interface DenseControl {
 }
 
 /**
- * Trains the model as it was given for as many epochs as the recipe does, without compression: with the batches, shifts and weight decay of the first
- * stage that trains, its first learning rate, and the lowest last one of all stages. Extra training alone makes most models better, so that
+ * Trains the model as it was given for as many epochs as the recipe does, without compression: with the batches and shifts of the first stage that
+ * trains, its first learning rate, the lowest last one of all stages, and a weight decay of its own. Extra training alone makes most models better, so that
  * this is what a compressed model has to be compared with.
  *
  * @returns the model as it was where the recipe does not train.
@@ -34,6 +34,7 @@ export async function trainDenseControl(
     trainStage(context, 'dense control', model, {
       ...first,
       epochs: recipeEpochs(recipe),
+      weightDecay: recipe.denseControl.weightDecay,
       learningRate: { kind: 'cosine', initial, final },
       distillation: null,
     }),

@@ -50,6 +50,7 @@ export const smallestRecipe: CompressionRecipe = {
     },
   },
   file: { floats: 'float16', entropyCoding: true },
+  denseControl: { weightDecay: training.weightDecay },
 };
 
 /** 8-bit weights and inputs of layers after training, which takes seconds and needs no labels. */
@@ -70,6 +71,7 @@ export const int8Recipe: CompressionRecipe = {
     training: null,
   },
   file: { floats: 'float32', entropyCoding: false },
+  denseControl: { weightDecay: training.weightDecay },
 };
 
 /** Gradual pruning, then 4-bit weights and 8-bit inputs of layers by quantisation-aware training: small, and fast on integer kernels. */
@@ -102,6 +104,7 @@ export const int4Recipe: CompressionRecipe = {
     },
   },
   file: { floats: 'float32', entropyCoding: true },
+  denseControl: { weightDecay: training.weightDecay },
 };
 
 /** Whole channels removed until half of the multiply-accumulates remain, then trained on: a smaller float32 model for any runtime. */
@@ -118,6 +121,7 @@ export const structuredRecipe: CompressionRecipe = {
   pruning: null,
   quantization: null,
   file: { floats: 'float32', entropyCoding: false },
+  denseControl: { weightDecay: training.weightDecay },
 };
 
 /** The recipes that compression knows by name. */

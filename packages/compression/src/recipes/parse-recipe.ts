@@ -80,6 +80,7 @@ const checkRecipe = record({
     }),
   ),
   file: record({ floats: oneOf('float32', 'float16'), entropyCoding: oneOf(true, false) }),
+  denseControl: record({ weightDecay: number(0) }),
 });
 
 function record(fields: Readonly<Record<string, Check>>): Check {
