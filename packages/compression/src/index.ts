@@ -57,7 +57,6 @@ export {
 } from './quantization/range-coding.ts';
 export type { MergeableObserver, RangeObserver } from './quantization/range-observer.ts';
 export type { QuantizationGranularity } from './quantization/scale-layout.ts';
-export type { QuantizedClassifier, QuantizedLayer } from './quantized-classifier.ts';
 export {
   type AccuracyDifference,
   comparePaired,

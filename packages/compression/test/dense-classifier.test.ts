@@ -1,4 +1,4 @@
-import { InvalidArgumentError, NonFiniteValueError, ShapeMismatchError, UnsupportedError } from '@qedge/core';
+import { InvalidArgumentError, NonFiniteValueError, ShapeMismatchError } from '@qedge/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   computeLogits,
@@ -74,43 +74,6 @@ describe('setDenseWeights', () => {
     broken[2][3] = Number.NaN;
     expect(() => setDenseWeights(tf, model, broken)).toThrow(NonFiniteValueError);
     expect(getDenseWeights(model)).toEqual(original);
-    model.dispose();
-  });
-});
-
-describe('models that cannot be compressed', () => {
-  it.each([
-    [
-      'a sigmoid',
-      () =>
-        tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3], activation: 'sigmoid' })] }),
-      /sigmoid/,
-    ],
-    [
-      'a final relu',
-      () => tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3], activation: 'relu' })] }),
-      /relu/,
-    ],
-    [
-      'a convolution',
-      () =>
-        tf.sequential({
-          layers: [tf.layers.conv2d({ name: 'edges', filters: 1, kernelSize: 1, inputShape: [2, 2, 1] })],
-        }),
-      /edges/,
-    ],
-  ])('are refused by name: %s', (_, make, message) => {
-    const model = make();
-    expect(() => getDenseWeights(model)).toThrow(UnsupportedError);
-    expect(() => getDenseWeights(model)).toThrow(message);
-    model.dispose();
-  });
-
-  it('include graphs that are not stacks', () => {
-    const input = tf.input({ shape: [3] });
-    const output = tf.layers.dense({ units: 2 }).apply(input) as ReturnType<typeof tf.input>;
-    const model = tf.model({ inputs: input, outputs: output });
-    expect(() => getDenseWeights(model)).toThrow(/Sequential/);
     model.dispose();
   });
 });

@@ -1,13 +1,9 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type CompressionRecipe,
-  extraEpochs,
-  type QuantizedClassifier,
-  type TrainingHistory,
-} from '@qedge/compression';
+import { type CompressionRecipe, extraEpochs, type TrainingHistory } from '@qedge/compression';
 import {
   type ClassifierEvaluation,
+  type CompressedModel,
   compressClassifier,
   createDenseClassifier,
   type ExportedModel,
@@ -35,7 +31,8 @@ export interface ModelVariant {
   readonly path: string;
   readonly accuracy: AccuracyFigure;
   readonly exported: ExportedModel;
-  readonly quantized: QuantizedClassifier | null;
+  /** As codes; null for float32. */
+  readonly compressed: CompressedModel | null;
 }
 
 /** What the later steps need of the model. */
@@ -111,7 +108,7 @@ export async function makeModel(job: Job, digits: DigitSplit, recipe: Compressio
           file: 'digits-float32.qez',
           accuracy: evaluate(model),
           exported: exportFloatModel(model, naming),
-          quantized: null,
+          compressed: null,
         },
         {
           name: 'dense control',
@@ -119,23 +116,23 @@ export async function makeModel(job: Job, digits: DigitSplit, recipe: Compressio
           file: 'digits-control.qez',
           accuracy: evaluate(control),
           exported: exportFloatModel(control, naming),
-          quantized: null,
+          compressed: null,
         },
         {
           name: 'int8',
           precision: 'int8',
           file: 'digits-int8.qez',
-          accuracy: evaluate(compressed.int8.quantized),
+          accuracy: evaluate(compressed.int8.compressed),
           exported: compressed.int8,
-          quantized: compressed.int8.quantized,
+          compressed: compressed.int8.compressed,
         },
         {
           name: 'int4',
           precision: 'int4',
           file: 'digits.qez',
-          accuracy: evaluate(compressed.int4.quantized),
+          accuracy: evaluate(compressed.int4.compressed),
           exported: compressed.int4,
-          quantized: compressed.int4.quantized,
+          compressed: compressed.int4.compressed,
         },
       ]),
     );

@@ -171,7 +171,7 @@ async function logitsOf(model: CompiledModel, { test }: DigitSplit, pool: Tensor
 }
 
 function referenceLogits(tf: Tensorflow, variant: ModelVariant, { test }: DigitSplit): Float32Array {
-  return computeLogits(tf, variant.quantized!, test.features, test.count);
+  return computeLogits(tf, variant.compressed!, test.features, test.count);
 }
 
 async function checkVariant(

@@ -1,16 +1,25 @@
 import { type ProgressListener, Random } from '@qedge/core';
 import type { LayersModel } from '@tensorflow/tfjs';
+import { type CompressionRecipe, extraEpochs, type RecipeStage } from '../compression-recipe.ts';
+import { buildModel } from '../model/build-model.ts';
+import type { CompressedModel } from '../model/compressed-model.ts';
+import { readTopology } from '../model/read-topology.ts';
+import { measureInputRms } from '../pruning/measure-input-rms.ts';
+import { activationScores } from '../pruning/weight-scores.ts';
+import { calibrateQuantizationAware } from '../quantization-aware/calibrate-quantization-aware.ts';
+import { convertQuantizationAware } from '../quantization-aware/convert-quantization-aware.ts';
+import { prepareForQuantizationAwareTraining } from '../quantization-aware/prepare-quantization-aware.ts';
 import { type CompressionLedger, createCompressionLedger } from '../report/compression-ledger.ts';
-import { type CompressionRecipe, extraEpochs } from '../compression-recipe.ts';
-import type { QuantizedClassifier } from '../quantized-classifier.ts';
-import type { ClassificationData } from '../training/classification-data.ts';
+import { type ClassificationData, takeEvenly } from '../training/classification-data.ts';
+import { type GradualPruningSettings, gradualPruning } from '../training/gradual-pruning.ts';
+import { readWeights, writeWeights } from '../training/model-weights.ts';
+import { validateSamples } from '../training/sample-batches.ts';
+import { makeShiftAugmenter } from '../training/shift-augmenter.ts';
+import { trainModel } from '../training/train-model.ts';
 import type { TrainingHistory } from '../training/training-history.ts';
-import { readDenseNetwork, writeDenseNetwork } from './dense-classifier.ts';
+import type { TrainingResult, TrainModelOptions, WeightMasks } from '../training/training-options.ts';
 import { type ExportedModel, exportFloatModel, exportQuantizedModel } from './export-model.ts';
-import { fitClassifier } from './fit-classifier.ts';
-import { pruneGradually } from './prune-gradually.ts';
 import type { Tensorflow } from './tensorflow.ts';
-import { trainQuantizationAware } from './train-quantization-aware.ts';
 
 /** How {@link trainClassifier}, {@link compressClassifier} and {@link trainDenseControl} run. */
 export interface RecipeRunOptions {
@@ -28,12 +37,12 @@ export interface CompressOptions extends RecipeRunOptions {
   readonly labels?: readonly string[];
 }
 
-/** What {@link compressClassifier} made: plain data that can cross threads. */
+/** What {@link compressClassifier} made: plain data. Without the topologies of `compressed` it can cross threads. */
 export interface CompressedClassifier {
   /** Float32 with zeros. */
   readonly pruned: ExportedModel;
-  readonly int8: ExportedModel & { readonly quantized: QuantizedClassifier };
-  readonly int4: ExportedModel & { readonly quantized: QuantizedClassifier };
+  readonly int8: ExportedModel & { readonly compressed: CompressedModel };
+  readonly int4: ExportedModel & { readonly compressed: CompressedModel };
   /** The noise ratios compare with the float32 weights at the end of each quantisation-aware stage. */
   readonly ledgers: {
     readonly pruned: CompressionLedger;
@@ -43,11 +52,17 @@ export interface CompressedClassifier {
   readonly history: readonly TrainingHistory[];
 }
 
+/** Samples that activations are measured on. */
+const SALIENCY_SAMPLES = 256;
+const CALIBRATION_SAMPLES = 512;
+/** Fraction of the steps after which the activation ranges stay as they are, so that the weights can settle on them. */
+const RANGE_FREEZE = 0.5;
+
 /**
  * Trains a new classifier by the recipe's first stage, in place.
- * @throws as `fitClassifier`.
+ * @throws as `trainModel`.
  */
-export function trainClassifier(
+export async function trainClassifier(
   tf: Tensorflow,
   model: LayersModel,
   training: ClassificationData,
@@ -55,17 +70,16 @@ export function trainClassifier(
   recipe: CompressionRecipe,
   run: RecipeRunOptions,
 ): Promise<TrainingHistory> {
-  return fitClassifier(tf, model, training, {
-    ...recipe.training,
-    ...stageOptions(run, 'training', validation),
-  });
+  const runner = new StageRunner(tf, training, validation, run);
+  return (await runner.train(model, 'training', recipe.training)).history;
 }
 
 /**
  * Prunes a trained classifier, then trains it on in 8-bit and from there in 4-bit arithmetic. The given model is not changed.
  *
+ * @param model a chain of dense layers.
  * @param validation measured after every epoch, never trained on; may be undefined.
- * @throws as `fitClassifier`. Nothing is left behind when it fails or is cancelled.
+ * @throws as `trainModel`, UnsupportedError for other models. Nothing is left behind when it fails or is cancelled.
  */
 export async function compressClassifier(
   tf: Tensorflow,
@@ -75,24 +89,19 @@ export async function compressClassifier(
   recipe: CompressionRecipe,
   run: CompressOptions,
 ): Promise<CompressedClassifier> {
-  const work = copyClassifier(tf, model);
   const naming = { name: run.name ?? 'classifier', ...(run.labels ? { labels: run.labels } : {}) };
+  exportFloatModel(model, naming);
+  const runner = new StageRunner(tf, training, validation, run);
+  const work = buildModel(tf, readTopology(model));
   try {
-    const pruning = await pruneGradually(tf, work, training, {
-      ...recipe.pruning,
-      ...stageOptions(run, 'pruning', validation),
-    });
+    const pruning = await runner.prune(work, recipe.pruning);
     const pruned = exportFloatModel(work, naming);
     const quantize = async (bits: 8 | 4) => {
-      const { quantized, history } = await trainQuantizationAware(tf, work, training, {
-        ...(bits === 8 ? recipe.int8 : recipe.int4),
-        ...stageOptions(run, `int${bits}`, validation),
-        bits,
-        masks: pruning.masks,
-      });
-      const exported = exportQuantizedModel(quantized, naming);
+      const stage = bits === 8 ? recipe.int8 : recipe.int4;
+      const { compressed, history } = await runner.quantize(work, bits, stage, pruning.masks);
+      const exported = exportQuantizedModel(compressed, naming);
       const ledger = createCompressionLedger(exported.tensors, exportFloatModel(work, naming).tensors);
-      return { model: { ...exported, quantized }, history, ledger };
+      return { model: { ...exported, compressed }, history, ledger };
     };
     const int8 = await quantize(8);
     const int4 = await quantize(4);
@@ -112,9 +121,9 @@ export async function compressClassifier(
  * Trains the uncompressed classifier in place for as many epochs as compression took, with the same batches, shifts, weight
  * decay and first learning rate, falling to the lowest that compression used: the honest rival of the compressed model.
  *
- * @throws as `fitClassifier`.
+ * @throws as `trainModel`.
  */
-export function trainDenseControl(
+export async function trainDenseControl(
   tf: Tensorflow,
   model: LayersModel,
   training: ClassificationData,
@@ -122,43 +131,116 @@ export function trainDenseControl(
   recipe: CompressionRecipe,
   run: RecipeRunOptions,
 ): Promise<TrainingHistory> {
-  return fitClassifier(tf, model, training, {
+  const runner = new StageRunner(tf, training, validation, run);
+  const stage = {
     ...recipe.pruning,
     learningRate: { initial: recipe.pruning.learningRate.initial, final: recipe.int4.learningRate.final },
     epochs: extraEpochs(recipe),
-    ...stageOptions(run, 'pruning', validation),
-  });
-}
-
-/** Each stage draws from its own stream, so that a change in one leaves the others as they were. */
-function stageOptions(
-  { seed, signal, onProgress }: RecipeRunOptions,
-  stage: string,
-  validation: ClassificationData | undefined,
-) {
-  return {
-    seed: new Random(seed).fork(stage).uint32(),
-    ...(validation ? { validation } : {}),
-    ...(signal ? { signal } : {}),
-    ...(onProgress ? { onProgress } : {}),
   };
+  return (await runner.train(model, 'pruning', stage, { phase: 'training' })).history;
 }
 
-function copyClassifier(tf: Tensorflow, model: LayersModel): LayersModel {
-  const network = readDenseNetwork(model);
-  const copy = tf.sequential();
-  for (const { name, inputSize, units, activation, bias } of network) {
-    copy.add(
-      tf.layers.dense({
-        name,
-        units,
-        inputShape: [inputSize],
-        activation,
-        useBias: bias !== null,
-        kernelInitializer: 'zeros',
-      }),
-    );
+/** Runs the stages of a recipe on the same data. */
+class StageRunner {
+  readonly #tf: Tensorflow;
+  readonly #training: ClassificationData;
+  readonly #validation: ClassificationData | undefined;
+  readonly #run: RecipeRunOptions;
+
+  constructor(
+    tf: Tensorflow,
+    training: ClassificationData,
+    validation: ClassificationData | undefined,
+    run: RecipeRunOptions,
+  ) {
+    this.#tf = tf;
+    this.#training = training;
+    this.#validation = validation;
+    this.#run = run;
   }
-  writeDenseNetwork(tf, copy, network);
-  return copy;
+
+  /** Each stage draws from its own stream, so that a change in one leaves the others as they were. */
+  train(
+    model: LayersModel,
+    stage: string,
+    { epochs, batchSize, learningRate, weightDecay, maxShiftPixels }: RecipeStage,
+    method: Partial<TrainModelOptions> = {},
+  ): Promise<TrainingResult> {
+    const { seed, signal, onProgress } = this.#run;
+    const { imageShape } = this.#training;
+    const shifts = imageShape && maxShiftPixels > 0;
+    return trainModel(this.#tf, model, this.#training, {
+      phase: stage,
+      ...{ epochs, batchSize, learningRate, weightDecay },
+      ...(shifts ? { augment: (random) => makeShiftAugmenter(imageShape, maxShiftPixels, random) } : {}),
+      ...(this.#validation ? { validation: this.#validation } : {}),
+      seed: new Random(seed).fork(stage).uint32(),
+      ...(signal ? { signal } : {}),
+      ...(onProgress ? { onProgress } : {}),
+      ...method,
+    });
+  }
+
+  prune(model: LayersModel, stage: CompressionRecipe['pruning']): Promise<TrainingResult> {
+    const { sparsity, rampFraction, intervalSteps, saliency } = stage;
+    const settings: GradualPruningSettings = {
+      schedule: {
+        ...{ kind: 'polynomial', initial: 0, final: sparsity, power: 3 },
+        ...{ begin: 0, end: rampFraction, intervalSteps },
+      },
+      scope: 'global',
+      ...(saliency === 'activation'
+        ? { scores: (kernels) => activationScores(kernels, this.#inputRms(model)) }
+        : {}),
+    };
+    return this.train(model, 'pruning', stage, { hooks: [gradualPruning(model, settings)] });
+  }
+
+  /** Trains a prepared copy, and takes its weights over. */
+  async quantize(
+    model: LayersModel,
+    bits: 8 | 4,
+    stage: RecipeStage,
+    masks: WeightMasks,
+  ): Promise<{ readonly compressed: CompressedModel; readonly history: TrainingHistory }> {
+    const steps = stage.epochs * Math.ceil(this.#training.count / stage.batchSize);
+    const prepared = prepareForQuantizationAwareTraining(this.#tf, model, {
+      bits,
+      masks,
+      // The calibration is a call too.
+      freezeAfter: 1 + Math.round(RANGE_FREEZE * steps),
+    });
+    try {
+      this.#withSamples(prepared, CALIBRATION_SAMPLES, (samples) =>
+        calibrateQuantizationAware(this.#tf, prepared, [samples]),
+      );
+      const phase = `quantising to ${bits} bits`;
+      const { history } = await this.train(prepared, `int${bits}`, stage, { masks, phase });
+      const trained = readWeights(prepared);
+      const names = readWeights(model).keys();
+      writeWeights(this.#tf, model, new Map(Array.from(names, (name) => [name, trained.get(name)!])));
+      return { compressed: convertQuantizationAware(this.#tf, prepared), history };
+    } finally {
+      prepared.dispose();
+    }
+  }
+
+  #inputRms(model: LayersModel): ReadonlyMap<string, Float32Array> {
+    return this.#withSamples(model, SALIENCY_SAMPLES, (samples) => measureInputRms(this.#tf, model, samples));
+  }
+
+  #withSamples<Result>(
+    model: LayersModel,
+    limit: number,
+    work: (samples: ReturnType<Tensorflow['tensor']>) => Result,
+  ): Result {
+    const { inputShape } = validateSamples(model, this.#training, 'The training data');
+    const { features, count } = takeEvenly(this.#training, limit);
+    const samples = this.#tf.tensor(features, [count, ...inputShape]);
+    try {
+      return work(samples);
+    } finally {
+      samples.dispose();
+    }
+  }
 }

@@ -1,13 +1,5 @@
-import {
-  type Activation,
-  InvalidArgumentError,
-  NonFiniteValueError,
-  Random,
-  ShapeMismatchError,
-  UnsupportedError,
-} from '@qedge/core';
+import { InvalidArgumentError, NonFiniteValueError, Random, ShapeMismatchError } from '@qedge/core';
 import type { LayersModel, Sequential } from '@tensorflow/tfjs';
-import type { DenseLayer, DenseNetwork } from '../dense-network.ts';
 import type { Tensorflow } from './tensorflow.ts';
 
 /** The size of a network and the seed of its first weights. */
@@ -65,7 +57,7 @@ export function createDenseClassifier(tf: Tensorflow, options: DenseClassifierOp
 
 /** Copies the weights of a classifier, in the order of {@link DenseWeights}, e.g. to send them to another thread. */
 export function getDenseWeights(model: LayersModel): Float32Array[] {
-  return readDenseNetwork(model).flatMap(({ kernel, bias }) => (bias ? [kernel, bias] : [kernel]));
+  return model.getWeights().map((weight) => Float32Array.from(weight.dataSync()));
 }
 
 /**
@@ -89,50 +81,4 @@ export function setDenseWeights(tf: Tensorflow, model: LayersModel, weights: Den
   }
   // The tensors keep the arrays they are made from, so each gets its own copy.
   tf.tidy(() => model.setWeights(weights.map((values, at) => tf.tensor(values.slice(), shapes[at]))));
-}
-
-/**
- * Copies a tfjs model into plain data.
- * @throws UnsupportedError naming the first layer that is not a dense layer with relu or no activation.
- */
-export function readDenseNetwork(model: LayersModel): DenseNetwork {
-  if (model.getClassName() !== 'Sequential') {
-    throw new UnsupportedError('Only a stack of layers can be compressed', {
-      expected: 'a tf.Sequential of dense layers',
-      actual: model.getClassName(),
-    });
-  }
-  const layers = model.layers.filter((layer) => layer.getClassName() !== 'InputLayer');
-  return layers.map((layer, at): DenseLayer => {
-    const activation = layer.getConfig().activation ?? 'linear';
-    const hidden = at + 1 < layers.length;
-    if (layer.getClassName() !== 'Dense' || !isKnownActivation(activation, hidden)) {
-      throw new UnsupportedError(`Layer "${layer.name}" cannot be compressed`, {
-        expected: 'dense layers with relu or linear activation, the last one linear (logits)',
-        actual: `${layer.getClassName()} with ${String(activation)} activation`,
-      });
-    }
-    const [kernel, bias] = layer.getWeights();
-    return {
-      name: layer.name,
-      inputSize: kernel.shape[0],
-      units: Number(kernel.shape[1]),
-      activation,
-      kernel: Float32Array.from(kernel.dataSync()),
-      bias: bias ? Float32Array.from(bias.dataSync()) : null,
-    };
-  });
-}
-
-/** Copies trained arrays back into the model they were read from. */
-export function writeDenseNetwork(tf: Tensorflow, model: LayersModel, network: DenseNetwork): void {
-  setDenseWeights(
-    tf,
-    model,
-    network.flatMap(({ kernel, bias }) => (bias ? [kernel, bias] : [kernel])),
-  );
-}
-
-function isKnownActivation(activation: unknown, hidden: boolean): activation is Activation {
-  return activation === 'linear' || (hidden && activation === 'relu');
 }

@@ -1,11 +1,9 @@
-import { type Interval, wilsonInterval } from '@qedge/core';
-import type { LayersModel } from '@tensorflow/tfjs';
-import type { DenseNetwork } from '../dense-network.ts';
-import type { QuantizedClassifier } from '../quantized-classifier.ts';
-import { type ClassificationData, validateClassificationData } from '../training/classification-data.ts';
-import { readDenseNetwork } from './dense-classifier.ts';
-import { forwardPass, type LayerProduct, uploadNetwork } from './forward-pass.ts';
-import { quantizedProduct } from './quantized-product.ts';
+import { elementCount, type Interval, UnsupportedError, wilsonInterval } from '@qedge/core';
+import type { LayersModel, Tensor } from '@tensorflow/tfjs';
+import type { CompressedModel } from '../model/compressed-model.ts';
+import { buildCompressedModel } from '../quantization-aware/build-compressed-model.ts';
+import type { ClassificationData } from '../training/classification-data.ts';
+import { validateSamples } from '../training/sample-batches.ts';
 import type { Tensorflow } from './tensorflow.ts';
 
 /** How well a classifier does on a set of samples. */
@@ -23,96 +21,87 @@ export interface ClassifierEvaluation {
 const ROWS_AT_ONCE = 500;
 
 /**
- * Classifies samples and counts how many it got right. A tfjs model runs in float32; a quantised one in the integer arithmetic
- * of {@link QuantizedClassifier}, emulated in float32: to the bit while `255 * sum |code|` of every unit is below 2^24.
+ * Classifies samples and counts how many it got right. A tfjs model runs in float32; a compressed one with the arithmetic of integer hardware,
+ * as `buildCompressedModel` has it.
  *
+ * @param classifier one input, logits or probabilities `[classes]` out.
  * @throws ShapeMismatchError, InvalidArgumentError or NonFiniteValueError when the data does not fit or is broken,
- *   UnsupportedError for more than 256 classes.
+ *   UnsupportedError for more than 256 classes and for models of open size.
  */
 export function evaluateClassifier(
   tf: Tensorflow,
-  classifier: LayersModel | QuantizedClassifier,
+  classifier: LayersModel | CompressedModel,
   data: ClassificationData,
 ): ClassifierEvaluation {
-  const layers = isQuantized(classifier) ? classifier.layers : readDenseNetwork(classifier);
-  const classes = layers[layers.length - 1].units;
-  validateClassificationData(data, layers[0].inputSize, classes, 'The data');
-  const logits = computeLogits(tf, classifier, data.features, data.count);
-  const predictions = largestLogits(logits, classes);
-  const correct = countCorrect(predictions, data.labels);
-  return {
-    correct,
-    count: data.count,
-    accuracy: correct / data.count,
-    interval: wilsonInterval(correct, data.count),
-    predictions,
-  };
+  return withLayersModel(tf, classifier, (model) => {
+    validateSamples(model, data, 'The data');
+    const logits = logitsOf(tf, model, data.features, data.count);
+    const predictions = largestLogits(logits, logits.length / data.count);
+    const correct = countCorrect(predictions, data.labels);
+    return {
+      correct,
+      count: data.count,
+      accuracy: correct / data.count,
+      interval: wilsonInterval(correct, data.count),
+      predictions,
+    };
+  });
 }
 
 /**
  * Runs a classifier on samples.
  *
- * @param features `[count, inputSize]`, row-major; borrowed.
- * @returns logits `[count, classes]`, row-major.
+ * @param features `[count, ...input shape]`, row-major; borrowed.
+ * @returns logits `[count, ...output shape]`, row-major.
+ * @throws UnsupportedError for models of several inputs or outputs, or of open size.
  */
 export function computeLogits(
   tf: Tensorflow,
-  classifier: LayersModel | QuantizedClassifier,
+  classifier: LayersModel | CompressedModel,
   features: Float32Array,
   count: number,
 ): Float32Array {
-  return isQuantized(classifier)
-    ? quantizedLogits(tf, classifier, features, count)
-    : networkLogits(tf, readDenseNetwork(classifier), features, count);
+  return withLayersModel(tf, classifier, (model) => logitsOf(tf, model, features, count));
 }
 
-/** Logits of a float32 network. */
-export function networkLogits(
+function withLayersModel<Result>(
   tf: Tensorflow,
-  network: DenseNetwork,
-  features: Float32Array,
-  count: number,
-  multiply?: LayerProduct,
-): Float32Array {
-  const inputSize = network[0].inputSize;
-  const classes = network[network.length - 1].units;
-  const logits = new Float32Array(count * classes);
+  classifier: LayersModel | CompressedModel,
+  work: (model: LayersModel) => Result,
+): Result {
+  if (!('topology' in classifier)) return work(classifier);
+  const model = buildCompressedModel(tf, classifier);
+  try {
+    return work(model);
+  } finally {
+    model.dispose();
+  }
+}
+
+function logitsOf(tf: Tensorflow, model: LayersModel, features: Float32Array, count: number): Float32Array {
+  const [inputShape, outputShape] = [fixedShape(model, 'inputs'), fixedShape(model, 'outputs')];
+  const [inputSize, outputSize] = [elementCount(inputShape), elementCount(outputShape)];
+  const logits = new Float32Array(count * outputSize);
   for (let start = 0; start < count; start += ROWS_AT_ONCE) {
     const rows = Math.min(ROWS_AT_ONCE, count - start);
     const part = features.slice(start * inputSize, (start + rows) * inputSize);
     // An array returned through tidy would be searched for tensors, element by element.
     tf.tidy(() => {
-      const input = tf.tensor2d(part, [rows, inputSize]);
-      const output = forwardPass(tf, network, uploadNetwork(tf, network), input, multiply);
-      logits.set(output.dataSync(), start * classes);
+      const output = model.predictOnBatch(tf.tensor(part, [rows, ...inputShape])) as Tensor;
+      logits.set(output.dataSync(), start * outputSize);
     });
   }
   return logits;
 }
 
-/** Fraction of samples whose class has the largest logit. */
-export function measureAccuracy(logits: Float32Array, data: ClassificationData): number {
-  return countCorrect(largestLogits(logits, logits.length / data.count), data.labels) / data.count;
-}
-
-/** Logits of a quantised network, emulated; see {@link evaluateClassifier} for when to the bit. */
-export function quantizedLogits(
-  tf: Tensorflow,
-  { layers }: QuantizedClassifier,
-  features: Float32Array,
-  count: number,
-): Float32Array {
-  // The codes take the place of the kernels.
-  const network = layers.map((layer) => ({ ...layer, kernel: new Float32Array(layer.codes) }));
-  const multiply: LayerProduct = (at, x, codes) => {
-    const scales = tf.tensor2d(layers[at].quantization.scales, [1, layers[at].units]);
-    return quantizedProduct(tf, x, codes, { codes, scales }, layers[at].inputQuantization, false);
-  };
-  return networkLogits(tf, network, features, count, multiply);
-}
-
-function isQuantized(classifier: LayersModel | QuantizedClassifier): classifier is QuantizedClassifier {
-  return 'bits' in classifier;
+function fixedShape(model: LayersModel, side: 'inputs' | 'outputs'): number[] {
+  const shapes = model[side].map(({ shape }) => shape.slice(1));
+  const [shape] = shapes;
+  if (shapes.length === 1 && shape!.every((size) => size !== null)) return shape as number[];
+  throw new UnsupportedError(`The ${side} of "${model.name}" are not one tensor of a fixed size`, {
+    expected: `one of the ${side}, with a fixed size`,
+    actual: shapes.map((each) => `[${each.map((size) => size ?? 'open').join(', ')}]`).join(', '),
+  });
 }
 
 function largestLogits(logits: Float32Array, classes: number): Uint8Array {
@@ -120,7 +109,7 @@ function largestLogits(logits: Float32Array, classes: number): Uint8Array {
   for (let row = 0; row < predictions.length; row++) {
     let best = 0;
     for (let unit = 1; unit < classes; unit++) {
-      if (logits[row * classes + unit] > logits[row * classes + best]) best = unit;
+      if (logits[row * classes + unit]! > logits[row * classes + best]!) best = unit;
     }
     predictions[row] = best;
   }

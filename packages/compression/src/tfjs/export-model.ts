@@ -1,13 +1,14 @@
 import {
-  type DenseLayerSpec,
   InvalidArgumentError,
   type ModelGraph,
   type StoredTensor,
+  UnsupportedError,
   validateModelGraph,
 } from '@qedge/core';
 import type { LayersModel } from '@tensorflow/tfjs';
-import type { QuantizedClassifier } from '../quantized-classifier.ts';
-import { readDenseNetwork } from './dense-classifier.ts';
+import { asLayerChain } from '../export/layer-chain.ts';
+import type { CompressedModel } from '../model/compressed-model.ts';
+import { readTopology } from '../model/read-topology.ts';
 
 /** What an exported model is called. */
 export interface ExportOptions {
@@ -25,80 +26,56 @@ export interface ExportedModel {
 
 /**
  * Copies a tfjs classifier into a model graph with float32 tensors. Pruned weights are exact zeros in it.
- * @throws UnsupportedError for a model that is not a stack of dense layers, InvalidArgumentError for labels that do not fit.
+ * @throws UnsupportedError for a model that is not a chain of dense layers, InvalidArgumentError for labels that do not fit.
  */
 export function exportFloatModel(model: LayersModel, options: ExportOptions): ExportedModel {
-  const layers = readDenseNetwork(model).map((layer) => ({
-    spec: { ...layer, inputQuantization: null },
-    kernel: floatTensor(`${layer.name}/kernel`, [layer.inputSize, layer.units], layer.kernel),
-    bias: layer.bias,
-  }));
-  return assemble(layers, options);
+  return exportQuantizedModel(uncoded(model), options);
 }
 
 /**
- * Copies a quantised classifier into a model graph with `int8` codes (one per weight, whatever the bits), their parameters,
+ * Copies a compressed classifier into a model graph with `int8` codes (one per weight, whatever the bits), their parameters,
  * float32 biases and the coding of every layer's input. The codes are those that evaluation uses; pruned weights have code 0.
  *
- * @throws InvalidArgumentError for labels that do not fit.
+ * @throws as {@link exportFloatModel}.
  */
-export function exportQuantizedModel(quantized: QuantizedClassifier, options: ExportOptions): ExportedModel {
-  const layers = quantized.layers.map((layer) => ({
-    spec: layer,
-    kernel: {
-      name: `${layer.name}/kernel`,
-      dtype: 'int8' as const,
-      shape: [layer.inputSize, layer.units],
-      data: layer.codes.slice(),
-      quantization: {
-        ...layer.quantization,
-        scales: layer.quantization.scales.slice(),
-        zeroPoints: layer.quantization.zeroPoints.slice(),
-      },
-    },
-    bias: layer.bias,
-  }));
-  return assemble(layers, options);
-}
-
-interface ExportedLayer {
-  readonly spec: Pick<DenseLayerSpec, 'name' | 'inputSize' | 'units' | 'activation' | 'inputQuantization'>;
-  readonly kernel: StoredTensor;
-  readonly bias: Float32Array | null;
-}
-
-function assemble(layers: readonly ExportedLayer[], { name, labels }: ExportOptions): ExportedModel {
-  const [first, last] = [layers[0].spec, layers[layers.length - 1].spec];
-  if (labels && labels.length !== last.units) {
+export function exportQuantizedModel(
+  compressed: CompressedModel,
+  { name, labels }: ExportOptions,
+): ExportedModel {
+  const chain = asLayerChain(compressed);
+  if (chain === null) {
+    throw new UnsupportedError('The model is more than a chain of dense layers', {
+      expected: 'dense layers with relu or linear activation, flatten and softmax, one behind the other',
+      actual: compressed.topology.layers.map(({ className }) => className).join(', '),
+      remedy: 'Export it as an operator graph: toOperatorModel of @qedge/compression/export.',
+    });
+  }
+  const [classes] = chain.outputShape;
+  if (labels && labels.length !== classes) {
     throw new InvalidArgumentError('The labels do not fit the model', {
-      expected: `${last.units} labels`,
+      expected: `${classes} labels`,
       actual: labels.length,
     });
   }
-  const graph: ModelGraph = {
-    format: 'qedge-model-graph',
-    version: 1,
-    name,
-    inputShape: [first.inputSize],
-    outputShape: [last.units],
-    layers: layers.map(({ spec, kernel, bias }) => ({
-      kind: 'dense',
-      name: spec.name,
-      inputSize: spec.inputSize,
-      units: spec.units,
-      activation: spec.activation,
-      kernel: kernel.name,
-      bias: bias ? `${spec.name}/bias` : null,
-      inputQuantization: spec.inputQuantization,
-    })),
-    ...(labels ? { labels } : {}),
-  };
-  const tensors = layers.flatMap(({ spec, kernel, bias }) =>
-    bias ? [kernel, floatTensor(`${spec.name}/bias`, [spec.units], bias.slice())] : [kernel],
-  );
-  return { graph: validateModelGraph(graph), tensors };
+  const graph = { ...chain, name, ...(labels ? { labels } : {}) };
+  return { graph: validateModelGraph(graph), tensors: tensorsOf(compressed) };
 }
 
-function floatTensor(name: string, shape: readonly number[], data: Float32Array): StoredTensor {
-  return { name, dtype: 'float32', shape, data };
+function uncoded(model: LayersModel): CompressedModel {
+  return { topology: readTopology(model), codes: new Map(), inputs: new Map() };
+}
+
+function tensorsOf({ topology, codes }: CompressedModel): StoredTensor[] {
+  return topology.layers.flatMap(({ weights }) =>
+    weights.map(({ name, shape, data }): StoredTensor => {
+      const coded = codes.get(name);
+      if (!coded) return { name, dtype: 'float32', shape, data: data.slice() };
+      const { quantization } = coded;
+      const [scales, zeroPoints] = [quantization.scales.slice(), quantization.zeroPoints.slice()];
+      return {
+        ...{ name, dtype: 'int8', shape, data: coded.codes.slice() },
+        quantization: { ...quantization, scales, zeroPoints },
+      };
+    }),
+  );
 }

@@ -158,6 +158,9 @@ function takeArray({ $: type, at, length }: Record<string, unknown>, arrays: Uin
     (at as number) + (length as number) * ArrayClass.BYTES_PER_ELEMENT <= arrays.length;
   if (!isInside) throw damaged('an array inside of the file', `${String(type)} at ${String(at)}`);
   const start = at as number;
-  const bytes = arrays.slice(start, start + (length as number) * ArrayClass.BYTES_PER_ELEMENT);
+  // A copy, which `slice` of a Buffer would not make.
+  const bytes = new Uint8Array(
+    arrays.subarray(start, start + (length as number) * ArrayClass.BYTES_PER_ELEMENT),
+  );
   return new ArrayClass(bytes.buffer);
 }
