@@ -5,7 +5,6 @@ import {
   FileNotFoundError,
   type ModelGraph,
   systemClock,
-  UnsupportedError,
   type WeightSource,
 } from '@qedge/core';
 import type { Tensorflow } from '@qedge/kernels/tfjs';
@@ -32,20 +31,8 @@ export async function openModel(path: string): Promise<ModelInput> {
   return { graph: file.graph, weights: file, path, loadMs, file, [Symbol.dispose]: () => file.dispose() };
 }
 
-interface Topology {
-  readonly class_name?: string;
-  readonly config?: readonly LayerEntry[] | { readonly layers?: readonly LayerEntry[] };
-  /** Models saved from Keras wrap the topology once more. */
-  readonly model_config?: Topology;
-}
-
-interface LayerEntry {
-  readonly class_name?: unknown;
-  readonly config?: { readonly name?: string };
-}
-
 interface LayersManifest {
-  readonly modelTopology?: Topology;
+  readonly modelTopology?: object;
   readonly weightsManifest?: readonly {
     readonly paths: readonly string[];
     readonly weights: readonly object[];
@@ -69,7 +56,6 @@ export async function loadLayersModel(
       actual: Object.keys(manifest).join(', ') || 'an empty object',
     });
   }
-  assertKnownLayers(manifest.modelTopology, path);
   const parts = manifest.weightsManifest.flatMap((group) => group.paths);
   const buffers = await Promise.all(parts.map((part) => readWeightFile(join(dirname(resolve(path)), part))));
   const weightSpecs = manifest.weightsManifest.flatMap((group) => group.weights);
@@ -90,19 +76,6 @@ export async function loadLayersModel(
       cause,
     });
   }
-}
-
-/** tfjs itself would complain about shapes or missing classes first, in words that do not help. */
-function assertKnownLayers(topology: Topology, path: string): void {
-  const { config = [] } = topology.model_config ?? topology;
-  const layers: readonly LayerEntry[] =
-    'layers' in config ? (config.layers ?? []) : (config as readonly LayerEntry[]);
-  const stranger = layers.find((layer) => layer.class_name !== 'Dense' && layer.class_name !== 'InputLayer');
-  if (!stranger) return;
-  throw new UnsupportedError(`${path}: layer "${stranger.config?.name ?? '?'}" is not supported`, {
-    expected: 'Dense layers',
-    actual: String(stranger.class_name),
-  });
 }
 
 async function readWeightFile(path: string): Promise<Buffer> {

@@ -19,3 +19,4 @@ export { findRecipe, namedRecipes, type RecipeName } from './recipes/named-recip
 export { parseRecipe } from './recipes/parse-recipe.ts';
 export type { CompressionAttempt } from './recipes/search-sparsity.ts';
 export { type CompressionTargets, recipeForTargets } from './recipes/targets.ts';
+export { compressWithoutData, type DataFreeCompression } from './recipes/compress-without-data.ts';

@@ -1,265 +1,272 @@
-import { stat } from 'node:fs/promises';
-import { basename, extname } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type CompressionReport, createCompressionReport, formatCompressionReport } from '@qedge/compression';
 import {
-  type CompressionLedger,
+  type Compression,
   type CompressionRecipe,
-  computeQuantizationParameters,
-  createCompressionLedger,
-  defaultRecipe,
-  magnitudeScores,
-  maskBySparsity,
-  quantizeTensor,
-  quickRecipe,
-} from '@qedge/compression';
-import {
-  compressClassifier,
-  createDenseClassifier,
-  type ExportedModel,
-  evaluateClassifier,
-  exportFloatModel,
-  setDenseWeights,
-} from '@qedge/compression/tfjs';
-import {
-  InvalidArgumentError,
-  type ModelGraph,
-  NonFiniteValueError,
-  type StoredTensor,
-  UnsupportedError,
-} from '@qedge/core';
-import { assertWritableFile, writeFileAtomic } from '@qedge/core/node';
+  type CompressionTargets,
+  compress,
+  compressWithoutData,
+  namedRecipes,
+  parseRecipe,
+  reportCompression,
+} from '@qedge/compression/compress';
+import type { ModelExport } from '@qedge/compression/export';
+import { fileCheckpointStore, saveExport } from '@qedge/compression/node';
+import { readTopology } from '@qedge/compression/tfjs';
+import { assertWritableFile } from '@qedge/core/node';
 import { accelerate, loadTensorflow } from '@qedge/kernels/node';
 import type { Tensorflow } from '@qedge/kernels/tfjs';
-import { encodeModel } from '@qedge/memory';
-import { kilobytes, percent } from '@qedge-apps/cpu';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import {
   attachHandler,
   type CommandContext,
   type CommandResult,
   defineCommand,
+  integerOption,
   numberOption,
+  UsageError,
 } from '../command.ts';
-import { type DataInput, readData } from '../data-input.ts';
-import { loadLayersModel, openModel } from '../model-input.ts';
+import { trainDigitsNetwork } from '../compression/digits-network.ts';
+import { type Layers, modelName, readLayersModel } from '../compression/read-layers-model.ts';
+import { encodeAs, FORMAT_ENDINGS, requireKnownFormat } from '../compression/write-compressed.ts';
+import { type DataInput, readData, readJsonFile } from '../data-input.ts';
+import { inspectCommand } from './compress-inspect.ts';
 
 interface CompressOptions {
   readonly output?: string;
-  readonly bits: string;
-  readonly sparsity: number;
   readonly data?: string;
+  readonly recipe?: string;
+  readonly maxDrop?: number;
+  readonly maxBytes?: number;
+  readonly bits?: number;
+  readonly sparsity?: number;
+  readonly structured?: number;
+  readonly seed: number;
+  readonly checkpoints?: string;
   readonly quick?: boolean;
 }
 
-type Layers = InstanceType<Tensorflow['LayersModel']>;
-
 export function compressCommand(): Command {
+  const names = Object.keys(namedRecipes).join(', ');
   const command = defineCommand(
     'compress',
-    'prune and quantise a model, with fine-tuning when data is given',
-    'Reads a tfjs LayersModel (model.json) or a float32 .qez file of dense layers and writes a small .qez file. With --data the model is trained on while it is pruned and quantised, and accuracy is measured on data that training never saw. Without, weights are pruned and rounded as they are; the file then runs at float32 (no activation ranges are known).',
+    'prune, quantise and train a model into a small file',
+    `Reads a tfjs LayersModel (model.json) or a float32 .qez file of dense layers and writes a small file; what is written is read back and compared before it
+is called done. With --data the model is trained while it is pruned and quantised, beside a dense control that gets the same extra training, and
+accuracy is measured on data that neither training nor any choice has seen. Without --data weights are pruned and rounded as they are.
+Without a model, --data digits trains the network 784-256-128-10 on handwritten digits first.`,
   )
-    .argument('<model>', 'model.json or .qez')
-    .option('-o, --output <file>', 'where to write (default: the model name with -int4.qez or -int8.qez)')
-    .addOption(new Option('--bits <n>', 'bits per weight').choices(['8', '4']).default('4'))
-    .option('--sparsity <fraction>', 'share of weights removed', numberOption(0, 0.99), 0.9)
+    .argument('[model]', 'model.json or .qez')
+    .option('-o, --output <file>', `where to write; the ending tells the format: ${FORMAT_ENDINGS}`)
     .option('--data <source>', 'the word digits, or a JSON file {"features": [[...]], "labels": [...]}')
-    .option('--quick', 'fewer epochs')
+    .option(
+      '--recipe <name>',
+      `${names}, or a JSON file with a recipe (default: what the targets ask for, else int4)`,
+    )
+    .option(
+      '--max-drop <points>',
+      'most percentage points of accuracy to lose against the dense control; searches the sparsity',
+      numberOption(0, 100),
+    )
+    .option('--max-bytes <n>', 'most bytes of the .qez file; searches the sparsity', integerOption(1))
+    .option('--bits <n>', 'bits per weight', integerOption(1, 8))
+    .option('--sparsity <fraction>', 'share of weights removed', numberOption(0, 0.999))
+    .option(
+      '--structured <fraction>',
+      'share of multiply-accumulates saved by removing channels',
+      numberOption(0, 0.99),
+    )
+    .option(
+      '--seed <n>',
+      'of the order of samples, shifts and first weights',
+      integerOption(0, 2 ** 32 - 1),
+      0,
+    )
+    .option('--checkpoints <folder>', 'keep checkpoints there; an interrupted command goes on from them')
+    .option('--quick', 'a tenth of the epochs, to try things out')
     .addHelpText(
       'after',
-      '\nExample:\n  qedge compress model.json --data digits --bits 4 --sparsity 0.9 -o small.qez\n',
-    );
-  return attachHandler<[string, CompressOptions]>(command, async (context, input, options) => {
-    const output = options.output ?? `${basename(input, extname(input))}-int${options.bits}.qez`;
-    await assertWritableFile(output);
-    const { tf, library } = await loadTensorflow<Tensorflow>();
-    const model = await loadModel(tf, input);
-    try {
-      const original = exportFloatModel(model, { name: basename(input, extname(input)) });
-      assertFinite(original, input);
-      const made = options.data
-        ? await compressWithData(tf, context, model, original, options.data, options)
-        : compressAsIs(original, Number(options.bits), options.sparsity);
-      const bytes = encodeModel({
-        graph: made.model.graph,
-        tensors: made.model.tensors,
-        metadata: { source: basename(input), library },
-      });
-      await writeFileAtomic(output, bytes);
-      return describe(input, output, original, made, (await stat(output)).size);
-    } finally {
-      model.dispose();
-    }
-  });
+      `
+Examples:
+  qedge compress --data digits --recipe smallest -o digits.qez
+  qedge compress model.json --data samples.json --bits 4 --sparsity 0.9 -o small.onnx
+  qedge compress model.json --data samples.json --max-drop 0.5 --checkpoints work
+  qedge compress inspect small.onnx
+`,
+    )
+    .addCommand(inspectCommand());
+  return attachHandler<[string | undefined, CompressOptions]>(command, runCompress);
 }
 
-interface Made {
-  readonly model: ExportedModel;
-  readonly ledger: CompressionLedger;
-  readonly accuracy: { readonly before: number; readonly after: number; readonly count: number } | null;
-}
-
-/** @throws NonFiniteValueError naming file, tensor and index, before any work. */
-function assertFinite({ tensors }: ExportedModel, input: string): void {
-  for (const { name, data } of tensors) {
-    const wrong = (data as Float32Array).findIndex((value) => !Number.isFinite(value));
-    if (wrong < 0) continue;
-    throw new NonFiniteValueError(`${input}: weight ${wrong} of "${name}" is not a number`, {
-      expected: 'finite weights',
-      actual: String(data[wrong]),
-      remedy: 'Train the model again; a learning rate that is too high often ends so',
+async function runCompress(
+  context: CommandContext,
+  input: string | undefined,
+  options: CompressOptions,
+): Promise<CommandResult> {
+  if (input === undefined && options.data !== 'digits') {
+    throw new UsageError('There is nothing to compress', {
+      expected: 'a model, or --data digits, which trains one first',
+      actual: 'no model',
     });
+  }
+  const name = input === undefined ? 'digits' : modelName(input);
+  const output = options.output ?? `${name}-compressed.qez`;
+  requireKnownFormat(output);
+  await assertWritableFile(output);
+  const recipe = await readRecipe(options);
+  const { tf } = await loadTensorflow<Tensorflow>();
+  using _acceleration = tf.getBackend() === 'wasm' ? await accelerate(tf) : null;
+  if (options.data === undefined) return compressAsIs(tf, input!, output, options);
+  const start = await startingPoint(tf, context, input, options.data, options);
+  try {
+    const made = await compress(tf, start.model, start.data, {
+      ...(recipe ? { recipe } : {}),
+      targets: targetsOf(options),
+      seed: options.seed,
+      ...(await checkpointOption(options)),
+      signal: context.signal,
+      onProgress: context.onProgress,
+    });
+    const report = reportCompression(tf, made, start.data.test);
+    const file = output.endsWith('.qez') ? made.file : await encodeAs(tf, output, made.stored);
+    await saveExport(output, file);
+    return describe(output, made, report, file);
+  } finally {
+    start.model.dispose();
   }
 }
 
-async function loadModel(tf: Tensorflow, path: string): Promise<Layers> {
-  if (extname(path) === '.json') return loadLayersModel(tf, path);
-  using opened = await openModel(path);
-  return toLayersModel(
-    tf,
-    opened.graph,
-    opened.graph.layers.flatMap((layer) => weightsOf(layer, (name) => opened.weights.load(name))),
-  );
-}
-
-function weightsOf(
-  layer: ModelGraph['layers'][number],
-  load: (name: string) => StoredTensor,
-): StoredTensor[] {
-  if (layer.kind !== 'dense' || layer.bias === null) {
-    throw new UnsupportedError(`Layer "${layer.name}" cannot be compressed`, {
-      expected: 'dense layers with a bias',
-      actual: layer.kind,
-    });
-  }
-  return [load(layer.kernel), load(layer.bias)];
-}
-
-function toLayersModel(tf: Tensorflow, graph: ModelGraph, tensors: readonly StoredTensor[]): Layers {
-  const coded = tensors.find((tensor) => tensor.quantization);
-  if (coded) {
-    throw new InvalidArgumentError('The model is compressed already', {
-      expected: 'float32 weights',
-      actual: `codes in "${coded.name}"`,
-    });
-  }
-  const units = graph.layers.map((layer) => (layer.kind === 'dense' ? layer.units : 0));
-  const model = createDenseClassifier(tf, {
-    inputSize: graph.inputShape[0]!,
-    hiddenUnits: units.slice(0, -1),
-    classes: units.at(-1)!,
-    seed: 0,
-  });
-  setDenseWeights(
-    tf,
-    model,
-    tensors.map((tensor) => tensor.data as Float32Array),
-  );
-  return model;
-}
-
-async function compressWithData(
+/** The model and its samples; where no model is named, one that is trained now. */
+async function startingPoint(
   tf: Tensorflow,
   context: CommandContext,
-  model: Layers,
-  original: ExportedModel,
+  input: string | undefined,
   source: string,
-  options: CompressOptions,
-): Promise<Made> {
-  const data = await readData(source, original.graph.inputShape, context.signal);
-  if (!data.labelled)
-    throw new InvalidArgumentError('Training needs labels', {
+  { seed, quick = false }: CompressOptions,
+): Promise<{ readonly model: Layers; readonly data: DataInput }> {
+  if (input === undefined) {
+    const data = await readData(source, [784], context.signal);
+    const model = await trainDigitsNetwork(tf, data.train, data.validation, { seed, quick, context });
+    return { model, data };
+  }
+  const model = await readLayersModel(tf, input);
+  try {
+    const shape = model.inputs[0]!.shape.slice(1) as number[];
+    const data = await readData(source, shape, context.signal);
+    if (data.labelled) return { model, data };
+    throw new UsageError('Training needs labels', {
       expected: '"labels" in the data file',
+      actual: 'samples without labels',
       remedy: 'Leave --data out to compress without training',
     });
-  using _acceleration = tf.getBackend() === 'wasm' ? await accelerate(tf) : null;
-  const recipe = recipeFor(data, options);
-  const compressed = await compressClassifier(tf, model, data.train, data.validation, recipe, {
-    seed: 0,
-    name: original.graph.name,
-    signal: context.signal,
-    onProgress: context.onProgress,
-  });
-  const made = options.bits === '8' ? compressed.int8 : compressed.int4;
-  const before = evaluateClassifier(tf, model, data.test);
-  const after = evaluateClassifier(tf, made.quantized, data.test);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+async function readRecipe({ recipe: named, quick }: CompressOptions): Promise<CompressionRecipe | null> {
+  if (named === undefined && !quick) return null;
+  const recipe = Object.hasOwn(namedRecipes, named ?? 'int4')
+    ? namedRecipes[(named ?? 'int4') as keyof typeof namedRecipes]
+    : parseRecipe(await readJsonFile(named!));
+  return quick ? shortenRecipe(recipe) : recipe;
+}
+
+/** A tenth of the epochs of each stage, one at least. */
+function shortenRecipe(recipe: CompressionRecipe): CompressionRecipe {
+  const shorten = <Stage extends { readonly training: { readonly epochs: number } | null }>(
+    stage: Stage | null,
+  ) =>
+    stage?.training
+      ? { ...stage, training: { ...stage.training, epochs: Math.ceil(stage.training.epochs / 10) } }
+      : stage;
   return {
-    model: made,
-    ledger: options.bits === '8' ? compressed.ledgers.int8 : compressed.ledgers.int4,
-    accuracy: { before: before.accuracy, after: after.accuracy, count: before.count },
+    ...recipe,
+    name: `${recipe.name}, quick`,
+    structuredPruning: shorten(recipe.structuredPruning),
+    pruning: shorten(recipe.pruning),
+    quantization: shorten(recipe.quantization),
   };
 }
 
-function recipeFor(data: DataInput, options: CompressOptions): CompressionRecipe {
-  const base = options.quick ? quickRecipe : defaultRecipe;
-  const maxShiftPixels = data.train.imageShape ? base.pruning.maxShiftPixels : 0;
+function targetsOf({ maxDrop, maxBytes, bits, sparsity, structured }: CompressOptions): CompressionTargets {
   return {
-    ...base,
-    pruning: { ...base.pruning, maxShiftPixels, sparsity: options.sparsity },
-    int8: { ...base.int8, maxShiftPixels },
-    int4: { ...base.int4, maxShiftPixels },
+    ...(maxDrop === undefined ? {} : { maxAccuracyDrop: maxDrop / 100 }),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+    ...(bits === undefined ? {} : { bits }),
+    ...(sparsity === undefined ? {} : { sparsity }),
+    ...(structured === undefined ? {} : { structured }),
   };
+}
+
+async function checkpointOption({ checkpoints: folder }: CompressOptions) {
+  if (folder === undefined) return {};
+  await mkdir(folder, { recursive: true });
+  return { checkpoints: (name: string) => fileCheckpointStore(join(folder, `${name}.checkpoint`)) };
 }
 
 /** Pruning by magnitude and rounding, with no training. */
-function compressAsIs(original: ExportedModel, bits: number, sparsity: number): Made {
-  const kernels = original.tensors.filter((tensor) => tensor.shape.length === 2);
-  const weights = new Map(kernels.map(({ name, data }) => [name, data as Float32Array]));
-  const masks = maskBySparsity(magnitudeScores(weights), { sparsity, scope: 'global' });
-  const tensors = original.tensors.map((tensor) => {
-    const mask = masks.get(tensor.name);
-    if (!mask) return tensor;
-    const kept = (tensor.data as Float32Array).map((weight, i) => (mask[i] ? weight : 0));
-    const quantization = computeQuantizationParameters(kept, tensor.shape, {
-      bits,
-      symmetric: true,
-      axis: 1,
-      method: 'mse',
+async function compressAsIs(
+  tf: Tensorflow,
+  input: string,
+  output: string,
+  { bits = 4, sparsity = 0, recipe, maxDrop, maxBytes, structured, seed }: CompressOptions,
+): Promise<CommandResult> {
+  const needsData = { recipe, 'max-drop': maxDrop, 'max-bytes': maxBytes, structured };
+  const asked = Object.entries(needsData).find(([, value]) => value !== undefined);
+  if (asked) {
+    throw new UsageError(`--${asked[0]} needs data to train with`, { expected: '--data', actual: 'none' });
+  }
+  const model = await readLayersModel(tf, input);
+  try {
+    const original = readTopology(model);
+    const startMs = performance.now();
+    const compressed = compressWithoutData(original, { bits, sparsity });
+    const file = await encodeAs(tf, output, compressed);
+    const report = createCompressionReport({
+      name: modelName(input),
+      ...{ original, compressed, reference: original, recipe: { bits, sparsity }, seed },
+      seconds: (performance.now() - startMs) / 1000,
+      files: [{ format: file.report.format, bytes: file.report.byteLength }],
     });
-    return {
-      ...tensor,
-      dtype: 'int8' as const,
-      data: quantizeTensor(kept, tensor.shape, quantization),
-      quantization,
-    };
-  });
-  return {
-    model: { graph: original.graph, tensors },
-    ledger: createCompressionLedger(tensors, original.tensors),
-    accuracy: null,
-  };
+    await saveExport(output, file);
+    return describe(output, null, report, file);
+  } finally {
+    model.dispose();
+  }
 }
 
 function describe(
-  input: string,
   output: string,
-  original: ExportedModel,
-  made: Made,
-  bytes: number,
+  made: Compression | null,
+  report: CompressionReport,
+  file: ModelExport,
 ): CommandResult {
-  const bytesFloat32 = 4 * original.tensors.reduce((sum, tensor) => sum + tensor.data.length, 0);
-  const { ledger, accuracy } = made;
+  const { accuracy, original, compressed, layers, seed, seconds } = report;
+  const bytes = file.report.byteLength;
   const json = {
-    input,
     output,
-    bytesFloat32,
-    bytes,
-    compressionRatio: bytesFloat32 / bytes,
-    sparsity: ledger.total.sparsity,
-    accuracy,
-    ledger: ledger.rows,
+    accuracyFloat32: accuracy?.original.accuracy ?? null,
+    accuracyDenseControl: accuracy?.denseControl?.accuracy ?? null,
+    accuracyCompressed: accuracy?.compressed.accuracy ?? null,
+    bytesFloat32: original.rawBytes,
+    bytesCompressed: bytes,
+    compressionRatio: original.rawBytes / bytes,
+    sparsity: compressed.sparsity,
+    bitsPerLayer: Object.fromEntries(layers.map(({ name, bits }) => [name, bits])),
+    recipe: made?.recipe ?? report.recipe,
+    ...{ seed, seconds },
+    validation: made?.validation ?? null,
+    attempts: made?.attempts ?? [],
+    comparedOnReload: file.report.compared,
+    report,
   };
-  const rows = ledger.rows.map(
-    (row) =>
-      `  ${row.name.padEnd(24)} ${String(row.bits).padStart(2)} bits  ${percent(row.sparsity).padStart(8)} zeros  ${kilobytes(row.packedBytes).padStart(9)}`,
-  );
-  const quality = accuracy
-    ? `accuracy ${percent(accuracy.before)} -> ${percent(accuracy.after)} on ${accuracy.count} samples`
-    : 'not trained; accuracy not measured (give --data)';
+  const ratio = json.compressionRatio.toFixed(1);
+  const untrained = accuracy ? '' : '\nNot trained; accuracy not measured (give --data).';
   return {
     json,
-    text: [
-      `${output}: ${kilobytes(bytesFloat32)} -> ${kilobytes(bytes)} (${json.compressionRatio.toFixed(1)}x smaller), ${quality}`,
-      ...rows,
-    ].join('\n'),
+    text: `${output}: ${original.rawBytes} -> ${bytes} bytes, ${ratio}x smaller; read back and compared\n\n${formatCompressionReport(report)}${untrained}`,
   };
 }

@@ -2,6 +2,7 @@ import { type Clock, InvalidArgumentError, type ProgressListener, systemClock } 
 import type { LayersModel } from '@tensorflow/tfjs';
 import { exportContainer } from '../export/export-container.ts';
 import type { ModelExport } from '../export/export-report.ts';
+import { removeDeadHiddenUnits, sortHiddenUnits } from '../export/hidden-units.ts';
 import { buildModel } from '../model/build-model.ts';
 import type { CompressedModel } from '../model/compressed-model.ts';
 import type { ModelTopology } from '../model/model-topology.ts';
@@ -13,11 +14,12 @@ import type { ClassificationData } from '../training/classification-data.ts';
 import type { CheckpointStore } from '../training/training-checkpoint.ts';
 import type { TrainingHistory } from '../training/training-history.ts';
 import { checkpointNames } from './checkpoint-names.ts';
-import type { CompressionRecipe } from './compression-recipe.ts';
+import type { CompressionRecipe, FileSettings } from './compression-recipe.ts';
 import { trainDenseControl } from './dense-control.ts';
 import { accuracyOf, gradeCompressed, gradeModel } from './grade-model.ts';
 import { findRecipe, type RecipeName } from './named-recipes.ts';
 import { parseRecipe } from './parse-recipe.ts';
+import { roundToHalfPrecision } from './round-floats.ts';
 import { type RecipeRun, runRecipe } from './run-recipe.ts';
 import { type CompressionAttempt, searchSparsity } from './search-sparsity.ts';
 import type { StageContext } from './stage-context.ts';
@@ -59,7 +61,9 @@ export interface Compression {
   readonly reference: ModelTopology;
   /** The uncompressed rival with the same extra epochs; null where none was asked for. */
   readonly denseControl: ModelTopology | null;
-  /** The packed container, read back and compared. */
+  /** What the file holds: the same function, its hidden units in an order that suits the entropy coder, without dead ones. */
+  readonly stored: CompressedModel;
+  /** The packed container of it, read back and compared. */
   readonly file: ModelExport;
   /** Accuracies on the validation data. */
   readonly validation: {
@@ -112,6 +116,7 @@ export async function compress(
     compressed: best.run.compressed,
     reference: best.run.reference,
     denseControl: control?.topology ?? null,
+    stored: best.stored,
     file: best.file,
     validation: {
       original: originalAccuracy,
@@ -133,7 +138,7 @@ export function reportCompression(
   compression: Compression,
   test: ClassificationData,
 ): CompressionReport {
-  const { original, compressed, reference, denseControl, file, recipe, seed, seconds } = compression;
+  const { original, compressed, stored, reference, denseControl, file, recipe, seed, seconds } = compression;
   const grade = (topology: ModelTopology) => withBuilt(tf, topology, (model) => gradeModel(tf, model, test));
   return createCompressionReport({
     name: original.name,
@@ -142,7 +147,7 @@ export function reportCompression(
     outcomes: {
       original: grade(original),
       ...(denseControl ? { denseControl: grade(denseControl) } : {}),
-      compressed: gradeCompressed(tf, compressed, test),
+      compressed: gradeCompressed(tf, stored, test),
     },
   });
 }
@@ -150,6 +155,7 @@ export function reportCompression(
 interface Attempt {
   readonly recipe: CompressionRecipe;
   readonly run: RecipeRun;
+  readonly stored: CompressedModel;
   readonly file: ModelExport;
   readonly attempt: CompressionAttempt;
 }
@@ -161,11 +167,19 @@ async function tryRecipe(
   rivalAccuracy: number,
 ): Promise<Attempt> {
   const run = await runRecipe(context, recipe);
-  const file = exportContainer(run.compressed);
-  const accuracy = accuracyOf(gradeCompressed(context.tf, run.compressed, context.validation));
+  const stored = arrange(run.compressed, recipe.file);
+  const file = exportContainer(stored, { coding: recipe.file.entropyCoding ? 'smallest' : 'fast' });
+  const accuracy = accuracyOf(gradeCompressed(context.tf, stored, context.validation));
   const bytes = file.bytes.byteLength;
   const attempt = { sparsity, bytes, accuracy, accuracyDrop: rivalAccuracy - accuracy };
-  return { recipe, run, file, attempt };
+  return { recipe, run, stored, file, attempt };
+}
+
+function arrange(compressed: CompressedModel, { floats, entropyCoding }: FileSettings): CompressedModel {
+  if (!entropyCoding) return compressed;
+  const sorted = sortHiddenUnits(removeDeadHiddenUnits(compressed).model);
+  // What dead units added to biases may need rounding again.
+  return floats === 'float16' ? roundToHalfPrecision(sorted) : sorted;
 }
 
 function chooseRecipe({ recipe, targets }: CompressOptions): CompressionRecipe {
