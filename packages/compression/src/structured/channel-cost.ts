@@ -57,21 +57,14 @@ export class ChannelCost {
     return this.#total;
   }
 
-  /** How many multiply-accumulates fewer `count` channels of a group would be. */
-  saving(group: ChannelGroup, count: number): number {
-    const uses = this.#uses.get(group)!;
-    const touched = [...new Set(uses.map(({ kernel }) => kernel))];
-    const before = touched.reduce((sum, kernel) => sum + costOf(this.#kernels[kernel]!), 0);
-    this.#shorten(uses, count);
-    const after = touched.reduce((sum, kernel) => sum + costOf(this.#kernels[kernel]!), 0);
-    this.#shorten(uses, -count);
-    return before - after;
-  }
-
   /** Removes `count` channels of a group. */
   remove(group: ChannelGroup, count: number): void {
-    this.#total -= this.saving(group, count);
-    this.#shorten(this.#uses.get(group)!, count);
+    const uses = this.#uses.get(group)!;
+    const touched = [...new Set(uses.map(({ kernel }) => kernel))];
+    const costOfTouched = () => touched.reduce((sum, kernel) => sum + costOf(this.#kernels[kernel]!), 0);
+    this.#total -= costOfTouched();
+    this.#shorten(uses, count);
+    this.#total += costOfTouched();
   }
 
   #shorten(uses: readonly AxisUse[], count: number): void {

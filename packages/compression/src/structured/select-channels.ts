@@ -10,8 +10,8 @@ export type ChannelTarget = { readonly sparsity: number } | { readonly macs: num
 export interface ChannelSelection {
   readonly target: ChannelTarget;
   /**
-   * `global` ranks the channels of all groups together: those with the lowest score go first or, for a target of multiply-accumulates, those
-   * with the lowest score for what they save. `layer` takes the same fraction of every group. Default `global`.
+   * `global` ranks the channels of all groups together: those with the lowest score go first. `layer` takes the same fraction of every group.
+   * Default `global`.
    */
   readonly scope?: 'global' | 'layer';
   /** The channels that a group keeps are a multiple of this, for kernels that work in blocks. Groups that are smaller stay. Default 1. */
@@ -34,8 +34,6 @@ interface RemovalBudget {
   readonly isMet: boolean;
   /** Whether `count` more channels may go. */
   allows(count: number): boolean;
-  /** What `count` channels of a group would save, in the unit of the budget. */
-  saving(group: ChannelGroup, count: number): number;
   remove(group: ChannelGroup, count: number): void;
   /** Called when no more channels may go. @throws InvalidArgumentError when that is not enough. */
   finish(): void;
@@ -70,9 +68,7 @@ export function selectChannels(
     removed: 0,
   }));
   const rank = (each: ShrinkingGroup, count: number) =>
-    scope === 'layer'
-      ? (each.removed + count) / each.order.length
-      : scoreOfNext(each, count, scores) / budget.saving(each.group, count);
+    scope === 'layer' ? (each.removed + count) / each.order.length : scoreOfNext(each, count, scores) / count;
   while (!budget.isMet) {
     const candidates = shrinking
       .map((each) => ({ each, count: nextBlock(each, roundTo, minimumChannels) }))
@@ -98,7 +94,6 @@ function channelBudget(groups: readonly ChannelGroup[], sparsity: number): Remov
       return left === 0;
     },
     allows: (count) => count <= left,
-    saving: (_, count) => count,
     remove: (_, count) => {
       left -= count;
     },
@@ -114,7 +109,6 @@ function macBudget(cost: ChannelCost, fraction: number): RemovalBudget {
       return cost.total <= limit;
     },
     allows: () => true,
-    saving: (group, count) => Math.max(1, cost.saving(group, count)),
     remove: (group, count) => cost.remove(group, count),
     finish: () => {
       if (cost.total > limit) refuseTarget(fraction, cost.total, limit);
