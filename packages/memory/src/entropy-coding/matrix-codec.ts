@@ -98,7 +98,12 @@ function encodeScan(codes: Int8Array | Uint8Array, description: MatrixDescriptio
   const flags = (scan.transposed ? TRANSPOSED : 0) | (scan.lineLength > 0 ? HAS_LINES : 0);
   const line = scan.lineLength > 0 ? [scan.lineLength & 255, scan.lineLength >> 8] : [];
   const body = coder.finish();
-  return Uint8Array.of(flags, density, ...line, ...body);
+  const head = [flags, density, ...line];
+  const bytes = new Uint8Array(head.length + body.length);
+  bytes.set(head);
+  // Not spread into a call: bodies of large matrices have more bytes than a call takes arguments.
+  bytes.set(body, head.length);
+  return bytes;
 }
 
 function codeScan(
