@@ -156,6 +156,7 @@ function defineCodedLayer(tf: Tensorflow, kind: KernelKind): TensorflowLayerClas
           product: this.#product!,
           input,
           inputQuantization: this.#coding.input,
+          inputRange: null,
           kernel,
           outputs,
           makeCodes: () => kernel,

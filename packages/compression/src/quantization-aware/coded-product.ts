@@ -1,10 +1,11 @@
 import type { ActivationQuantization, QuantizationParameters } from '@qedge/core';
 import type { Tensor } from '@tensorflow/tfjs';
+import { roundHalfEven } from '../quantization/code-range.ts';
+import type { ValueRange } from '../quantization/range-coding.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
-import { matrixShape } from './kernel-codes.ts';
 import type { KernelProduct } from './kernel-product.ts';
 import type { KernelGradients } from './kernel-step.ts';
-import { scaleTensor } from './kernel-tensors.ts';
+import { inMatrix, scaleTensor } from './kernel-tensors.ts';
 import { withLazyGradient } from './lazy-gradient.ts';
 
 /** One product of a layer with codes. */
@@ -13,6 +14,8 @@ export interface CodedCall {
   readonly input: Tensor;
   /** How inputs are coded; null leaves them float32. */
   readonly inputQuantization: ActivationQuantization | null;
+  /** The smallest and largest input where they are known: inputs that all have codes need no clipping. */
+  readonly inputRange: ValueRange | null;
   /** The real weights, which receive the gradient; only their shape is used. */
   readonly kernel: Tensor;
   readonly outputs: number;
@@ -43,6 +46,7 @@ export function codedProduct(tf: Tensorflow, call: CodedCall): Tensor {
   const scaled = (tensor: Tensor) => (inputScale === 1 ? tensor : tf.mul(tensor, inputScale));
   const decodedGradient = (gradient: Tensor, left: Tensor) =>
     product.kernelGradient(scaled(gradient), left, kernel.shape);
+  const isClipped = inputQuantization !== null && !coversInput(inputQuantization, call.inputRange);
   let split: KernelGradients | null = null;
   const splitOnce = (gradient: Tensor, left: Tensor, weights: Tensor) => {
     split ??= splitGradient!(decodedGradient(gradient, left), weights);
@@ -52,26 +56,25 @@ export function codedProduct(tf: Tensorflow, call: CodedCall): Tensor {
     inputs: step ? { input, kernel, step } : { input, kernel },
     forward: (save) => {
       const quotients = inputQuantization ? inputCodes(tf, input, inputQuantization) : input;
-      const left = inputQuantization ? clipInput(tf, quotients, inputQuantization) : input;
+      const left = inputQuantization && isClipped ? clipInput(tf, quotients, inputQuantization) : quotients;
       const codes = call.makeCodes();
       const right = scalesSums ? codes : decode(tf, codes, outputs, quantization);
-      save([left, right, quotients, kernel]);
+      save([left, right, ...(isClipped ? [quotients] : []), ...(splitGradient ? [kernel] : [])]);
       const sums = product.multiply(left, right);
       if (!scalesSums) return scaled(sums);
       return tf.mul(sums, tf.tensor1d(scales.map((scale) => inputScale * scale)));
     },
-    gradients: (gradient, [left, right, quotients, weights]) => ({
+    gradients: (gradient, [left, right, ...others]) => ({
       input: () => {
         const weighted = scalesSums ? tf.mul(gradient, tf.tensor1d(scales)) : gradient;
         const passed = product.inputGradient(weighted, right!, input.shape);
-        if (!inputQuantization) return passed;
-        return tf.mul(passed, tf.cast(tf.equal(left!, quotients!), 'float32'));
+        return isClipped ? tf.mul(passed, tf.cast(tf.equal(left!, others[0]!), 'float32')) : passed;
       },
       kernel: () => {
         if (!splitGradient) return decodedGradient(gradient, left!);
-        return tf.tensor(splitOnce(gradient, left!, weights!).kernel, kernel.shape);
+        return tf.tensor(splitOnce(gradient, left!, others[others.length - 1]!).kernel, kernel.shape);
       },
-      step: () => tf.tensor(splitOnce(gradient, left!, weights!).step, step!.shape),
+      step: () => tf.tensor(splitOnce(gradient, left!, others[others.length - 1]!).step, step!.shape),
     }),
   });
 }
@@ -86,13 +89,20 @@ function clipInput(tf: Tensorflow, codes: Tensor, { zeroPoint }: ActivationQuant
   return tf.clipByValue(codes, -zeroPoint, 255 - zeroPoint);
 }
 
+/** Whether no input is clipped. */
+function coversInput({ scale, zeroPoint }: ActivationQuantization, range: ValueRange | null): boolean {
+  if (range === null) return false;
+  const code = (value: number) => roundHalfEven(Math.fround(value / Math.fround(scale))) + zeroPoint;
+  return code(range.min) >= 0 && code(range.max) <= 255;
+}
+
 function decode(
   tf: Tensorflow,
   codes: Tensor,
   outputs: number,
   quantization: QuantizationParameters,
 ): Tensor {
-  const shape = matrixShape(codes.size, outputs);
-  const matrix = tf.reshape(codes, shape);
-  return tf.reshape(tf.mul(matrix, scaleTensor(tf, shape, quantization)), codes.shape);
+  return inMatrix(tf, codes, outputs, (matrix) =>
+    tf.mul(matrix, scaleTensor(tf, matrix.shape as [number, number], quantization)),
+  );
 }

@@ -23,7 +23,8 @@ export function tensorParameters(
     return kernelParameters(step ? EMPTY : kernel.dataSync<'float32'>(), outputs, settings, step);
   }
   const magnitudes = tf.tidy(() => {
-    const matrix = tf.reshape(tf.abs(kernel), matrixShape(kernel.size, outputs));
+    const magnitude = tf.abs(kernel);
+    const matrix = kernel.rank === 2 ? magnitude : tf.reshape(magnitude, matrixShape(kernel.size, outputs));
     return tf.max(matrix, granularity === 'channel' ? 0 : undefined).dataSync<'float32'>();
   });
   const ranges = Array.from(magnitudes, (magnitude) => ({ min: -magnitude, max: magnitude }));
@@ -48,11 +49,22 @@ export function tensorCodes(
   const { bits } = quantization;
   if (bits === 1) return tf.add(tf.mul(tf.cast(tf.greaterEqual(kernel, 0), 'float32'), 2), -1);
   const { high } = codeRange(bits, true);
-  const matrix = tf.reshape(kernel, matrixShape(kernel.size, outputs));
-  const rounded = tf.round(tf.div(matrix, scaleTensor(tf, matrix.shape as [number, number], quantization)));
-  const codes = isCovered ? rounded : tf.clipByValue(rounded, -high, high);
-  const kept = keepSurvivors ? tf.where(tf.equal(codes, 0), tf.sign(matrix), codes) : codes;
-  return tf.reshape(kept, kernel.shape);
+  return inMatrix(tf, kernel, outputs, (matrix) => {
+    const rounded = tf.round(tf.div(matrix, scaleTensor(tf, matrix.shape as [number, number], quantization)));
+    const codes = isCovered ? rounded : tf.clipByValue(rounded, -high, high);
+    return keepSurvivors ? tf.where(tf.equal(codes, 0), tf.sign(matrix), codes) : codes;
+  });
+}
+
+/** Works on a kernel as a matrix `[rows, outputs]`. */
+export function inMatrix(
+  tf: Tensorflow,
+  kernel: Tensor,
+  outputs: number,
+  work: (matrix: Tensor) => Tensor,
+): Tensor {
+  if (kernel.rank === 2) return work(kernel);
+  return tf.reshape(work(tf.reshape(kernel, matrixShape(kernel.size, outputs))), kernel.shape);
 }
 
 /** Scales in a shape that broadcasts with the kernel `[rows, outputs]`. */

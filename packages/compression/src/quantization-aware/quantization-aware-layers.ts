@@ -1,8 +1,8 @@
-import { NonFiniteValueError } from '@qedge/core';
 import type { Tensor } from '@tensorflow/tfjs';
 import type { KernelKind } from '../model/kernel-weight.ts';
+import { findExtremes } from '../quantization/finite-values.ts';
 import { averageRanges } from '../quantization/moving-average-observer.ts';
-import { activationQuantization, type ValueRange } from '../quantization/range-coding.ts';
+import { activationQuantization } from '../quantization/range-coding.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
 import { codedProduct } from './coded-product.ts';
 import { FoldedNormalization, type NormalizationSettings } from './folded-normalization.ts';
@@ -167,7 +167,7 @@ function defineLayer(tf: Tensorflow, kind: KernelKind): TensorflowLayerClass {
     #sums(input: Tensor, kernel: Tensor, isTraining: boolean): Tensor {
       const { quantization } = this;
       const outputs = this.#outputs;
-      const { range, calls } = this.#followInput(input, isTraining);
+      const { range, inputRange, calls } = this.#followInput(input, isTraining);
       const masked = this.#masked(kernel);
       const isCoding = !isTraining || calls > quantization.startAfter;
       if (!isCoding) return this.#product!.multiply(input, masked);
@@ -179,6 +179,7 @@ function defineLayer(tf: Tensorflow, kind: KernelKind): TensorflowLayerClass {
         product: this.#product!,
         input,
         inputQuantization: range ? activationQuantization(range) : null,
+        inputRange,
         kernel: masked,
         outputs,
         makeCodes: () => tensorCodes(tf, masked, outputs, parameters, codeSettings),
@@ -211,15 +212,16 @@ function defineLayer(tf: Tensorflow, kind: KernelKind): TensorflowLayerClass {
       ];
       const isFollowed = isTraining || this.isCalibrating;
       const known = calls > 0 && activationBits !== null ? { min, max } : null;
-      if (!isFollowed) return { range: known, calls };
+      if (!isFollowed) return { range: known, inputRange: null, calls };
       if (activationBits === null || (freezeAfter !== null && calls >= freezeAfter)) {
         this.#writeState(calls + 1, { min, max });
-        return { range: known, calls: calls + 1 };
+        return { range: known, inputRange: null, calls: calls + 1 };
       }
-      const now = inputRange(tf, input);
+      const now = findExtremes(input.dataSync<'float32'>());
       const range = known ? averageRanges(known, now, rangeDecay) : now;
       this.#writeState(calls + 1, range);
-      return { range: { min: Math.fround(range.min), max: Math.fround(range.max) }, calls: calls + 1 };
+      const kept = { min: Math.fround(range.min), max: Math.fround(range.max) };
+      return { range: kept, inputRange: now, calls: calls + 1 };
     }
 
     #writeState(calls: number, { min, max }: { readonly min: number; readonly max: number }): void {
@@ -227,15 +229,4 @@ function defineLayer(tf: Tensorflow, kind: KernelKind): TensorflowLayerClass {
     }
   }
   return QuantizationAwareKernelLayer as unknown as TensorflowLayerClass;
-}
-
-/** The smallest and the largest input, 0 included. @throws NonFiniteValueError for NaN or infinity. */
-function inputRange(tf: Tensorflow, input: Tensor): ValueRange {
-  const [min, max] = tf.tidy(() => [tf.min(input).dataSync()[0]!, tf.max(input).dataSync()[0]!]);
-  if (Number.isFinite(min) && Number.isFinite(max)) return { min: Math.min(0, min!), max: Math.max(0, max!) };
-  throw new NonFiniteValueError('Activations are no longer finite', {
-    expected: 'finite numbers',
-    actual: [min, max],
-    remedy: 'Lower the learning rate.',
-  });
 }
