@@ -1,6 +1,6 @@
 import type { Tensor, Tensor3D } from '@tensorflow/tfjs';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
-import type { RoundingProblem } from './rounding-problem.ts';
+import { outputOf, type RoundingProblem } from './rounding-problem.ts';
 
 /** Evaluates the quadratic error of a {@link RoundingProblem} through tfjs. Dispose of it. */
 export class OutputErrorProduct {
@@ -25,14 +25,14 @@ export class OutputErrorProduct {
     return data;
   }
 
-  /** The error of each output, as `[groups, outputs]`. */
-  perOutput(differences: Float32Array): Float64Array {
-    const { rows, outputs, drift, inherited } = this.#problem.error;
+  /** The error of each output with some codes, as `[groups, outputs]`. */
+  perOutput(codes: Int16Array): Float64Array {
+    const differences = codingDifferences(this.#problem, codes);
+    const { drift, inherited } = this.#problem.error;
     const product = this.multiply(differences);
     const errors = Float64Array.from(inherited);
     for (let at = 0; at < product.length; at++) {
-      const output = Math.floor(at / (rows * outputs)) * outputs + (at % outputs);
-      errors[output] += differences[at] * (product[at] + 2 * drift[at]);
+      errors[outputOf(this.#problem.error, at)] += differences[at] * (product[at] + 2 * drift[at]);
     }
     return errors;
   }

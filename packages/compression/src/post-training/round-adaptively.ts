@@ -3,7 +3,7 @@ import type { Tensorflow } from '../tfjs/tensorflow.ts';
 import { descendCodes } from './descend-codes.ts';
 import { codingDifferences, OutputErrorProduct } from './output-error.ts';
 import { PowerTable, RectifiedSigmoid } from './rectified-sigmoid.ts';
-import type { RoundingProblem } from './rounding-problem.ts';
+import { outputOf, type RoundingProblem } from './rounding-problem.ts';
 
 /** Settings of {@link roundAdaptively}. */
 export interface AdaptiveRoundingOptions {
@@ -34,7 +34,7 @@ const [DECAY_1, DECAY_2, EPSILON] = [0.9, 0.999, 1e-8];
  * `h = clip(1.2 sigmoid(alpha) - 0.1, 0, 1)` that minimises the squared error of the outputs plus `lambda sum(1 - |2h - 1|^beta)`, with beta
  * from 20 to 2 after a warm-up of a fifth of the steps (AdaRound: Nagel et al. 2020, arXiv:2004.10568). The error is the exact quadratic function of
  * all samples, not one of drawn ones, and each output is normed by the error that nearest rounding makes in it. Then single codes descend until
- * none can be bettered, and outputs that nearest rounding serves better keep it.
+ * none can be bettered, from there and from the nearest codes, and each output takes the best.
  *
  * Weights of exactly 0 keep the code of 0.
  *
@@ -48,26 +48,38 @@ export function roundAdaptively(
   requirePositive({ iterations, learningRate, regularization });
   const product = new OutputErrorProduct(tf, problem);
   try {
-    const nearestErrors = product.perOutput(codingDifferences(problem, problem.nearest));
+    const nearestErrors = product.perOutput(problem.nearest);
     const search = new AdaptiveSearch(problem, product, { learningRate, regularization });
     for (let step = 0; step < iterations; step++) {
       throwIfCancelled(signal, 'Rounding');
       search.step(step / iterations);
     }
-    const codes = search.codes();
-    descendCodes(problem, codes);
-    const errors = product.perOutput(codingDifferences(problem, codes));
-    const better = errors.map((error, output) => (error < nearestErrors[output] ? 1 : 0));
-    const { rows, outputs } = problem.error;
-    for (let at = 0; at < codes.length; at++) {
-      const output = Math.floor(at / (rows * outputs)) * outputs + (at % outputs);
-      if (better[output] === 0) codes[at] = problem.nearest[at];
-    }
-    const least = errors.map((error, output) => Math.min(error, nearestErrors[output]));
-    return { codes, relativeError: total(nearestErrors) > 0 ? total(least) / total(nearestErrors) : 1 };
+    const candidates = [search.codes(), problem.nearest.slice()];
+    for (const codes of candidates) descendCodes(problem, codes);
+    const { codes, errors } = bestPerOutput(problem, product, [...candidates, problem.nearest]);
+    return { codes, relativeError: total(nearestErrors) > 0 ? total(errors) / total(nearestErrors) : 1 };
   } finally {
     product.dispose();
   }
+}
+
+/** The codes that serve each output best, and its error with them. */
+function bestPerOutput(
+  { error }: RoundingProblem,
+  product: OutputErrorProduct,
+  candidates: readonly Int16Array[],
+) {
+  const codes = candidates[0].slice();
+  const errors = product.perOutput(codes);
+  for (const candidate of candidates.slice(1)) {
+    const others = product.perOutput(candidate);
+    const isBetter = others.map((other, output) => (other < errors[output] ? 1 : 0));
+    for (let at = 0; at < codes.length; at++) {
+      if (isBetter[outputOf(error, at)] === 1) codes[at] = candidate[at];
+    }
+    for (const [output, other] of others.entries()) errors[output] = Math.min(errors[output], other);
+  }
+  return { codes, errors };
 }
 
 function total(errors: Float64Array): number {
@@ -191,10 +203,9 @@ function gradientFactors(
   const { groups, rows, outputs } = error;
   const multiplied = product.multiply(nearest);
   const norms = new Float64Array(groups * outputs);
-  const outputAt = (at: number) => Math.floor(at / (rows * outputs)) * outputs + (at % outputs);
-  for (let at = 0; at < nearest.length; at++) norms[outputAt(at)] += nearest[at] * multiplied[at];
+  for (let at = 0; at < nearest.length; at++) norms[outputOf(error, at)] += nearest[at] * multiplied[at];
   return steps.map((step, at) => {
-    const norm = norms[outputAt(at)];
+    const norm = norms[outputOf(error, at)];
     return norm > 0 ? (2 * step * rows) / norm : 0;
   });
 }

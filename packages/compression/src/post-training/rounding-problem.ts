@@ -25,6 +25,11 @@ export interface OutputError extends KernelGroups {
   readonly inherited: Float32Array;
 }
 
+/** The output, of `[groups, outputs]`, that element `at` of `[groups, rows, outputs]` belongs to. */
+export function outputOf({ rows, outputs }: KernelGroups, at: number): number {
+  return Math.floor(at / (rows * outputs)) * outputs + (at % outputs);
+}
+
 /** Which codes to choose for a kernel; everything of shape `[groups, rows, outputs]`. */
 export interface RoundingProblem {
   readonly error: OutputError;
