@@ -1,5 +1,6 @@
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
+import { normalizeBatch } from '../training/batch-normalization.ts';
 import type { KernelLayer, LayerVariable } from './tensorflow-layers.ts';
 
 /** A batch normalisation over the last axis that is folded into the layer before it; plain data. */
@@ -60,29 +61,8 @@ export class FoldedNormalization {
     const divisor = tf.add(factor, this.#whereZero(factor));
     const plain = tf.div(sums, divisor);
     const output = bias ? tf.add(plain, bias) : plain;
-    const axes = output.shape.map((_, axis) => axis).slice(0, -1);
-    const { mean, variance } = tf.moments(output, axes);
-    this.#follow(this.#mean, mean);
-    this.#follow(this.#variance, variance);
-    const { epsilon } = this.#settings;
-    const offset = this.#beta ? (this.#beta.read() as unknown as Tensor1D) : undefined;
-    const scale = this.#gamma ? (this.#gamma.read() as unknown as Tensor1D) : undefined;
-    return tf.batchNorm(output, mean as Tensor1D, variance as Tensor1D, offset, scale, epsilon);
-  }
-
-  /** 1 where a number is 0, and 0 elsewhere; without a gradient, which tfjs does not have for comparisons. */
-  #whereZero(values: Tensor): Tensor {
-    const tf = this.#tf;
-    const operation = tf.customGrad((x) => ({
-      value: tf.cast(tf.equal(x as Tensor, 0), 'float32'),
-      gradFunc: (dy: Tensor) => tf.zerosLike(dy),
-    }));
-    return operation(values);
-  }
-
-  #follow(moving: LayerVariable, value: Tensor): void {
-    const tf = this.#tf;
-    const before = moving.read();
-    moving.write(tf.sub(before, tf.mul(tf.sub(before, value), 1 - this.#settings.momentum)));
+    const { epsilon, momentum } = this.#settings;
+    const [gamma, beta, movingMean, movingVariance] = [this.#gamma, this.#beta, this.#mean, this.#variance];
+    return normalizeBatch(tf, { epsilon, momentum, gamma, beta, movingMean, movingVariance }, output);
   }
 }

@@ -3,15 +3,19 @@ import type { TensorflowLayer } from '../model/model-topology.ts';
 import { walkModel } from '../model/walk-model.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
 
-/** What tfjs keeps in the layer. */
-interface BatchNormalizationLayer extends TensorflowLayer {
-  readonly axis: number;
+/** What normalises a batch: weights and settings of a batch normalisation. */
+export interface BatchNormalizationWeights {
   readonly epsilon: number;
   readonly momentum: number;
   readonly gamma: StoredWeight | null;
   readonly beta: StoredWeight | null;
   readonly movingMean: StoredWeight;
   readonly movingVariance: StoredWeight;
+}
+
+/** What tfjs keeps in the layer. */
+interface BatchNormalizationLayer extends TensorflowLayer, BatchNormalizationWeights {
+  readonly axis: number;
 }
 
 interface StoredWeight {
@@ -52,7 +56,8 @@ function takeOver(tf: Tensorflow, layer: BatchNormalizationLayer): void {
   };
 }
 
-function normalizeBatch(tf: Tensorflow, layer: BatchNormalizationLayer, input: Tensor): Tensor {
+/** Normalises a batch over its last axis with its own statistics, which the moving ones follow. */
+export function normalizeBatch(tf: Tensorflow, layer: BatchNormalizationWeights, input: Tensor): Tensor {
   const channels = input.shape[input.shape.length - 1]!;
   const rows = input.size / channels;
   // Weights that a layer does not have take part as constants, and nobody asks for their gradients.
