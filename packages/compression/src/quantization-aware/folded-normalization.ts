@@ -65,4 +65,13 @@ export class FoldedNormalization {
     const [gamma, beta, movingMean, movingVariance] = [this.#gamma, this.#beta, this.#mean, this.#variance];
     return normalizeBatch(tf, { epsilon, momentum, gamma, beta, movingMean, movingVariance }, output);
   }
+  /** 1 where a number is 0, and 0 elsewhere; without a gradient, which tfjs does not have for comparisons. */
+  #whereZero(values: Tensor): Tensor {
+    const tf = this.#tf;
+    const operation = tf.customGrad((x) => ({
+      value: tf.cast(tf.equal(x as Tensor, 0), 'float32'),
+      gradFunc: (dy: Tensor) => tf.zerosLike(dy),
+    }));
+    return operation(values);
+  }
 }
