@@ -1,7 +1,8 @@
 import { Random } from '@qedge/core';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { nameWeights } from '../../src/model/read-topology.ts';
-import { readWeights, type Tensorflow, writeWeights } from '../../src/tfjs.ts';
+import type { Tensorflow } from '../../src/tfjs/tensorflow.ts';
+import { readWeights, writeWeights } from '../../src/training/model-weights.ts';
 
 /** Gives the kernels of a model weights from a seed; equal on every machine. */
 export function seedWeights<Model extends LayersModel>(tf: Tensorflow, model: Model, seed: number): Model {
