@@ -96,6 +96,7 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
         [['compress'], /There is nothing to compress/],
         [['compress', 'small.qez', '-o', 'small.zip'], /no ending that tells the format/],
         [['compress', 'small.qez', '--max-drop', '1'], /--max-drop needs data/],
+        [['compress', 'small.qez', '--svg', 'points.svg'], /There is no accuracy to draw/],
         [['infer', 'small.qez', '--input', 'data.json', '--precision', 'int3'], /Allowed choices/],
         [['transpile', 'bell.qasm', '--target', 'moebius-7'], /There is no such target/],
         [['transpile', 'bell.qasm', '--basis', 'cx,warp'], /Expected names of gates .* got "warp"/],
@@ -380,7 +381,8 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
 
     it('compress with data trains, measures accuracy on data it never saw, and the file runs at int4', async () => {
       const args = ['--data', 'data.json', '--quick', '--bits', '4', '--sparsity', '0.3', '--seed', '5'];
-      const result = await json('compress', 'small.qez', ...args, '-o', 'trained.qez');
+      const result = await json('compress', 'small.qez', ...args, '-o', 'trained.qez', '--svg', 'points.svg');
+      expect(readFileSync(file('points.svg'), 'utf8')).toMatch(/^<svg .*dense control.*<\/svg>$/s);
       expect(result).toMatchObject({ bytesFloat32: 4 * (4 * 6 + 6 + 6 * 3 + 3), seed: 5 });
       expect(Object.values(result.bitsPerLayer)).toEqual([4, 4]);
       expect(result.report.accuracy.compressed.count).toBe(12);

@@ -14,7 +14,7 @@ import {
 import type { ModelExport } from '@qedge/compression/export';
 import { fileCheckpointStore, saveExport } from '@qedge/compression/node';
 import { readTopology } from '@qedge/compression/tfjs';
-import { assertWritableFile } from '@qedge/core/node';
+import { assertWritableFile, writeFileAtomic } from '@qedge/core/node';
 import { accelerate, loadTensorflow } from '@qedge/kernels/node';
 import type { Tensorflow } from '@qedge/kernels/tfjs';
 import type { Command } from 'commander';
@@ -28,6 +28,7 @@ import {
   UsageError,
 } from '../command.ts';
 import { trainDigitsNetwork } from '../compression/digits-network.ts';
+import { drawCompression } from '../compression/draw-compression.ts';
 import { type Layers, modelName, readLayersModel } from '../compression/read-layers-model.ts';
 import { encodeAs, FORMAT_ENDINGS, requireKnownFormat } from '../compression/write-compressed.ts';
 import { type DataInput, readData, readJsonFile } from '../data-input.ts';
@@ -44,6 +45,7 @@ interface CompressOptions {
   readonly structured?: number;
   readonly seed: number;
   readonly checkpoints?: string;
+  readonly svg?: string;
   readonly quick?: boolean;
 }
 
@@ -84,6 +86,7 @@ Without a model, --data digits trains the network 784-256-128-10 on handwritten 
       0,
     )
     .option('--checkpoints <folder>', 'keep checkpoints there; an interrupted command goes on from them')
+    .option('--svg <file>', 'write a picture of accuracy against bytes; needs --data')
     .option('--quick', 'a tenth of the epochs, to try things out')
     .addHelpText(
       'after',
@@ -114,6 +117,7 @@ async function runCompress(
   const output = options.output ?? `${name}-compressed.qez`;
   requireKnownFormat(output);
   await assertWritableFile(output);
+  if (options.svg) await assertWritablePicture(options.svg, options);
   const recipe = await readRecipe(options);
   const { tf } = await loadTensorflow<Tensorflow>();
   using _acceleration = tf.getBackend() === 'wasm' ? await accelerate(tf) : null;
@@ -131,10 +135,20 @@ async function runCompress(
     const report = reportCompression(tf, made, start.data.test);
     const file = output.endsWith('.qez') ? made.file : await encodeAs(tf, output, made.stored);
     await saveExport(output, file);
+    if (options.svg) await writeFileAtomic(options.svg, drawCompression([report]));
     return describe(output, made, report, file);
   } finally {
     start.model.dispose();
   }
+}
+
+/** @throws UsageError when nothing will be measured, FileAccessError where nothing can be written. */
+async function assertWritablePicture(svg: string, { data }: CompressOptions): Promise<void> {
+  if (data !== undefined) return assertWritableFile(svg);
+  throw new UsageError('There is no accuracy to draw', {
+    expected: '--data beside --svg',
+    actual: '--svg alone',
+  });
 }
 
 /** The model and its samples; where no model is named, one that is trained now. */
