@@ -114,6 +114,11 @@ export { RESIZE_ARGUMENT_COUNT, RESIZE_ARGUMENTS, type ResizeDescription } from 
 export type { RowLayout } from './description/row-layout.ts';
 export { SOFTMAX_ARGUMENT_COUNT, SOFTMAX_ARGUMENTS, type SoftmaxDescription } from './description/softmax.ts';
 export {
+  SPARSE_PRODUCT_ARGUMENT_COUNT,
+  SPARSE_PRODUCT_ARGUMENTS,
+  type SparseProductDescription,
+} from './description/sparse-product.ts';
+export {
   type CopyAxis,
   copySpan,
   MOST_COPY_AXES,
@@ -232,6 +237,12 @@ export {
 export type { KernelTrial } from './kernels/kernel-family.ts';
 export { peakOperations } from './kernels/peak/peak-family.ts';
 export { type PoolingRequest, planPooling } from './kernels/pooling/plan-pooling.ts';
+export {
+  packSparseColumns,
+  type SparseSource,
+  type SparseStream,
+} from './kernels/sparse/pack-sparse-columns.ts';
+export { mostSparseRows } from './kernels/sparse/sparse-product-family.ts';
 export { InterpreterTarget } from './target/interpreter.ts';
 export type { InterpretedKernel } from './target/interpreter-frame.ts';
 export { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from './target/narrow-numbers.ts';

@@ -89,6 +89,7 @@ const DESCRIPTIONS: readonly KernelDescription[] = [
     axisStride: 4,
   },
   { kind: 'gather', outer: 2, count: 3, rows: 4, rowBytes: 5, rowStrideBytes: 9 },
+  { kind: 'sparse-product', columns: 3, depth: 5, rows: 2, rowStride: 4, activation: 'relu' },
   {
     kind: 'resize',
     batch: 2,

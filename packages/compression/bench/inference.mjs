@@ -1,7 +1,7 @@
 /**
  * @file What inference of a compressed network costs: 784-256-128-10 with random weights, dense in float32 and compressed, through `@qedge/kernels`.
  *
- * node bench/inference.mjs [--json] [--isa avx512,avx2,wasm] [--batch 1,32] [--rounds 400]
+ * node bench/inference.mjs [--json] [--isa avx512,avx2,wasm-strict] [--batch 1,32] [--rounds 400]
  *
  * All forms take turns within one process; best of the rounds, microseconds per run. One thread.
  */
@@ -20,7 +20,7 @@ const INPUT = { scale: Math.fround(4 / 255), zeroPoint: 0 };
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
-    isa: { type: 'string', default: 'avx512,avx2,wasm' },
+    isa: { type: 'string', default: 'avx512,avx2,wasm-strict' },
     batch: { type: 'string', default: '1,32' },
     rounds: { type: 'string', default: '400' },
   },
@@ -48,7 +48,10 @@ function compressedNetwork({ bits, zeros, inputs }) {
         if (random.uniform() < zeros) return 0;
         return (1 + random.integer(largest)) * (random.uniform() < 0.5 ? -1 : 1);
       });
-      const scales = Float32Array.from({ length: units }, () => (0.5 + random.uniform()) / (largest * Math.sqrt(rows * (1 - zeros))));
+      const scales = Float32Array.from(
+        { length: units },
+        () => (0.5 + random.uniform()) / (largest * Math.sqrt(rows * (1 - zeros))),
+      );
       codes.set(weight.name, {
         codes: own,
         quantization: { bits, symmetric: true, scales, zeroPoints: new Int32Array(units), axis: 1 },
@@ -65,10 +68,22 @@ const FORMS = [
   { name: 'float32, dense', network: dense, precision: 'float32' },
   { name: 'int8 codes, dense', network: { bits: 8, zeros: 0, inputs: true }, precision: 'int8' },
   { name: 'int4 codes, dense', network: { bits: 4, zeros: 0, inputs: true }, precision: 'int4' },
-  { name: 'int4 groups of 32, float32 inputs', network: { bits: 4, zeros: 0, inputs: false }, precision: 'int4' },
+  {
+    name: 'int4 groups of 32, float32 inputs',
+    network: { bits: 4, zeros: 0, inputs: false },
+    precision: 'int4',
+  },
   ...[0.9, 0.95, 0.97, 0.98].flatMap((zeros) => [
-    { name: `float32 inputs, ${100 * zeros} % zeros`, network: { bits: 3, zeros, inputs: false }, precision: 'float32' },
-    { name: `int3 codes, ${100 * zeros} % zeros`, network: { bits: 3, zeros, inputs: true }, precision: 'int8' },
+    {
+      name: `float32 inputs, ${100 * zeros} % zeros`,
+      network: { bits: 3, zeros, inputs: false },
+      precision: 'float32',
+    },
+    {
+      name: `int3 codes, ${100 * zeros} % zeros`,
+      network: { bits: 3, zeros, inputs: true },
+      precision: 'int8',
+    },
   ]),
 ];
 

@@ -25,6 +25,7 @@ import { ARG_EXTREMUM, AXIS_REDUCTION } from './reduction/axis-reduction-family.
 import { REDUCTION } from './reduction/reduction-family.ts';
 import { RESIZE } from './resize/resize-family.ts';
 import { SOFTMAX } from './softmax/softmax-family.ts';
+import { SPARSE_PRODUCT } from './sparse/sparse-product-family.ts';
 import { STRIDED_COPY } from './strided-copy/strided-copy-family.ts';
 
 /** Every family, one line each. A description's type is the union of theirs. */
@@ -52,6 +53,7 @@ const FAMILIES = [
   AXIS_REDUCTION,
   ARG_EXTREMUM,
   GATHER,
+  SPARSE_PRODUCT,
   RESIZE,
   POOLING_GRADIENT,
   DEPTHWISE_FILTER_GRADIENT,

@@ -23,6 +23,8 @@ import {
 import { memoryOf, vectorOf } from './x64-frame.ts';
 import { X64Target, type X64TargetOptions } from './x64-target.ts';
 
+/** Registers that instructions from before AVX-512 can name. */
+const LOW_REGISTERS = 16;
 const LANES = 16;
 
 /** Every processor with AVX-512 has these, except for the Xeon Phi; a hypervisor may hide some. */
@@ -125,6 +127,9 @@ export class Avx512Target extends X64Target {
     const { assembler } = this;
     const shorter = SHORTER_VECTORS[lanes];
     if (shorter !== undefined) assembler.rm(I.vmovups, shorter, destination, memoryOf(memory));
+    // One lane is a load of its own, which clears the others and waits for no mask; it reaches half of the registers.
+    else if (lanes === 1 && destination < LOW_REGISTERS)
+      assembler.rm(I.vmovd, 16, destination, memoryOf(memory));
     else assembler.rm(I.vmovups, 64, destination, memoryOf(memory), zeroing(this.#tailMask(lanes)));
   }
 

@@ -17,6 +17,7 @@ import { CompiledGraph } from './compiled-graph.ts';
 import { estimateOperations } from './lower/estimate-operations.ts';
 import { type CompilationTarget, GraphCompilation } from './lower/graph-compilation.ts';
 import { useIntegerProducts } from './lower/quantized-products.ts';
+import { sparseIntegerDensity } from './lower/sparse-weights.ts';
 import type { CustomOperators } from './operators/custom-operator.ts';
 import { optimizeGraph } from './passes/optimize-graph.ts';
 import type { ExecutionPlan } from './plan/execution-plan.ts';
@@ -82,7 +83,9 @@ export function compileGraph(
   requireObject('The engine', engine, 'what createKernelEngine gives');
   requireFunction('bindingContext of the engine', engine.bindingContext);
   const { packedWeights, reason = null } = options;
-  const prepared = prepareCompilation(model, options);
+  // Files keep packed weights, and those of sparse products are not among them.
+  const density = packedWeights === undefined ? sparseIntegerDensity(engine) : 0;
+  const prepared = prepareCompilation(model, options, density);
   return withEnoughBytes(prepared, (byteLength) => {
     const context = contextOf(engine, byteLength, prepared);
     const packed = packedWeights?.(context.arena);
@@ -110,10 +113,16 @@ export interface PreparedCompilation {
   readonly target: CompilationTarget;
 }
 
-/** Everything of a compilation that needs no machine. @throws as {@link compileGraph}. */
+/**
+ * Everything of a compilation that needs no machine.
+ *
+ * @param sparseDensity products on codes with at most this share of weights that are not 0 are left to sparse products.
+ * @throws as {@link compileGraph}.
+ */
 export function prepareCompilation(
   model: OperatorModel,
   { precision = 'float32', customs = {}, optimize = true }: CompileGraphOptions,
+  sparseDensity = 0,
 ): PreparedCompilation {
   if (!isPrecision(precision)) {
     throw new InvalidArgumentError('The precision is not known', {
@@ -124,7 +133,8 @@ export function prepareCompilation(
   requireOperatorModel(model);
   validateGraph(model.graph, { customs });
   requireSizes(model.graph);
-  const { model: optimized, products } = useIntegerProducts(optimize ? optimizeGraph(model).model : model);
+  const chosen = optimize ? optimizeGraph(model).model : model;
+  const { model: optimized, products } = useIntegerProducts(chosen, sparseDensity);
   const plan = planExecution(optimized.graph);
   requireArena(plan);
   return {

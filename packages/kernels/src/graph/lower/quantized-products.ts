@@ -8,6 +8,7 @@ import { findQuantizedProducts, type QuantizedProduct } from '../passes/find-qua
 import { overlayWeights } from '../passes/overlay-weights.ts';
 import { activationAfter, planActivation } from './fused-activation.ts';
 import type { GraphValue } from './graph-values.ts';
+import { isSparse } from './sparse-weights.ts';
 
 /** A product on the codes of a quantised model. Its node reads codes, and weights and bias as they are given here. */
 export interface IntegerProduct {
@@ -32,8 +33,10 @@ export interface IntegerModel {
 /**
  * Makes matrix products and convolutions of single pixels between `dequantize` nodes read codes, which sums of integers make exact but for the last scaling.
  * What else decodes constants is decoded now.
+ *
+ * @param sparseDensity products with at most this share of weights that are not 0 stay products of floats: sparse ones are faster then.
  */
-export function useIntegerProducts(model: OperatorModel): IntegerModel {
+export function useIntegerProducts(model: OperatorModel, sparseDensity: number): IntegerModel {
   if (model.graph.nodes.every(({ operator }) => operator.kind !== 'dequantize')) {
     return { model, products: new Map() };
   }
@@ -41,7 +44,7 @@ export function useIntegerProducts(model: OperatorModel): IntegerModel {
   const rewritten = new Map<string, OperatorNode>();
   for (const found of findQuantizedProducts(model.graph)) {
     const product = integerProduct(model, found);
-    if (product === null) continue;
+    if (product === null || isSparse(product.codes, sparseDensity)) continue;
     const { name } = found.product;
     products.set(name, product);
     rewritten.set(name, { ...found.product, inputs: [found.input.codes, found.weights.codes] });

@@ -9,6 +9,7 @@ import { PackedMatrix } from '../../engine/packed-matrix.ts';
 import type { GraphValue } from './graph-values.ts';
 import type { Lowering } from './lowering.ts';
 import { quantizeColumns, quantizeGroups } from './quantized-weights.ts';
+import { SPARSE_DENSITY, sparseIntegerDensity, sparseProductSteps } from './sparse-weights.ts';
 
 /** `c = activation(alpha * a * weights + bias)` with constant weights. */
 export interface WeightedProduct {
@@ -32,6 +33,16 @@ export function weightedProductSteps(
   { context, precision, report }: Pick<Lowering, 'context' | 'precision' | 'report'>,
   product: WeightedProduct,
 ): KernelSteps {
+  const isFloat = precision === 'float32' || precision === 'float16';
+  const density = isFloat ? SPARSE_DENSITY : sparseIntegerDensity(context.host);
+  const sparse = sparseProductSteps(context, product, density);
+  if (sparse !== null) {
+    report(
+      'float32',
+      precision === 'float32' ? null : 'nearly all weights are 0, the others are multiplied one by one',
+    );
+    return sparse;
+  }
   const chosen = possiblePrecision(precision, product, report);
   if (chosen === 'int8') return integerSteps(context, product);
   if (chosen === 'int4') return nibbleSteps(context, product);
