@@ -57,7 +57,7 @@ const RULES: Readonly<Record<string, ChannelRule>> = {
   ...namedRules(['ReLU', 'LeakyReLU', 'ELU', 'ThresholdedReLU'], followInPlace),
   ...namedRules(
     ['Dropout', 'SpatialDropout1D', 'GaussianNoise', 'GaussianDropout', 'AlphaDropout'],
-    followInPlace,
+    followNoise,
   ),
   ...namedRules(
     ['MaxPooling1D', 'MaxPooling2D', 'AveragePooling1D', 'AveragePooling2D', 'ZeroPadding2D'],
@@ -135,6 +135,10 @@ function followActivation(use: LayerUse): Int32Array {
 
 function followInPlace(use: LayerUse): Int32Array | string {
   return hasChannelsFirst(use.layer) ? 'has its channels first' : use.inputs[0]!;
+}
+
+function followNoise(use: LayerUse): Int32Array | string {
+  return use.layer.config.noiseShape == null ? use.inputs[0]! : 'has a fixed shape of its noise';
 }
 
 /** Inputs of one channel beside wider ones are broadcast, and so are not tied to them. */

@@ -130,6 +130,7 @@ describe('a dependency graph', () => {
     [layers.reshape({ name: 'middle', targetShape: [8, 3, 4] }), 'mixes channels with positions'],
     [layers.permute({ name: 'middle', dims: [3, 1, 2] }), 'moves the channels to another axis'],
     [layers.batchNormalization({ name: 'middle', axis: 1 }), 'normalises along an axis that is not the last'],
+    [layers.dropout({ name: 'middle', rate: 0.5, noiseShape: [1, 1, 6] }), 'has a fixed shape of its noise'],
     [layers.conv2dTranspose({ name: 'middle', filters: 2, kernelSize: 1 }), 'is a Conv2DTranspose'],
     [
       layers.timeDistributed({ name: 'middle', layer: layers.dense({ units: 2 }) as never }),

