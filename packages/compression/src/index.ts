@@ -6,6 +6,16 @@ export {
   type RecipeStage,
 } from './compression-recipe.ts';
 export {
+  type BitWidthAssignment,
+  type BitWidthGoal,
+  type BitWidthLimits,
+  type BitWidthOption,
+  chooseBitWidths,
+  type LayerBitWidths,
+  paretoFront,
+} from './mixed-precision/bit-width-choice.ts';
+export { correctBias, type ExpectedInputs } from './post-training/correct-bias.ts';
+export {
   type CrossLayerEqualization,
   type CrossLayerEqualizationOptions,
   type EqualizedLayers,
@@ -17,6 +27,7 @@ export {
   foldBatchNormalization,
   type KeptNormalization,
 } from './post-training/fold-batch-normalization.ts';
+export type { KernelGroups } from './post-training/rounding-problem.ts';
 export { applyMasks, maskSparsity, masksFromZeros } from './pruning/apply-masks.ts';
 export { GradientScores } from './pruning/gradient-scores.ts';
 export {

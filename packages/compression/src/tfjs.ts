@@ -1,3 +1,14 @@
+export {
+  type LayerSensitivity,
+  type ModelJudge,
+  measureSensitivity,
+  type SensitivityOptions,
+} from './mixed-precision/measure-sensitivity.ts';
+export {
+  type BitWidthSearch,
+  type BitWidthSearchOptions,
+  searchBitWidths,
+} from './mixed-precision/search-bit-widths.ts';
 export { buildModel } from './model/build-model.ts';
 export type { CodedWeight, CompressedModel } from './model/compressed-model.ts';
 export { type KernelKind, type KernelWeight, kernelOf, listKernels } from './model/kernel-weight.ts';
@@ -17,6 +28,17 @@ export {
   type PostTrainingResult,
   quantizeAfterTraining,
 } from './post-training/quantize-after-training.ts';
+export {
+  type AdaptiveRounding,
+  type AdaptiveRoundingOptions,
+  roundAdaptively,
+} from './post-training/round-adaptively.ts';
+export {
+  codesOfSolution,
+  type OutputError,
+  type RoundingProblem,
+  stateRoundingProblem,
+} from './post-training/rounding-problem.ts';
 export { type GradientScoring, gradientScoring } from './pruning/gradient-scoring.ts';
 export { measureInputRms } from './pruning/measure-input-rms.ts';
 export { type GradientScoreOptions, scoreByGradients } from './pruning/score-by-gradients.ts';
