@@ -23,7 +23,9 @@ interface ModelPoint {
  * @param reports of compressions of one model, or of several
  */
 export function drawCompression(reports: readonly CompressionReport[]): string {
-  const points = reports.flatMap(modelPoints);
+  // Reports of one model share its original and control.
+  const all = new Map(reports.flatMap(modelPoints).map((point) => [JSON.stringify(point), point]));
+  const points = [...all.values()];
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
   const svg = Plot.plot({
     document,
@@ -46,16 +48,7 @@ export function drawCompression(reports: readonly CompressionReport[]): string {
       }),
       Plot.ruleX(points, { x: 'bytes', y1: 'low', y2: 'high', stroke: 'kind', strokeWidth: 2 }),
       Plot.dot(points, { x: 'bytes', y: 'percent', r: 4, fill: 'kind' }),
-      Plot.text(points, {
-        x: 'bytes',
-        y: 'percent',
-        text: 'label',
-        textAnchor: 'start',
-        dx: 7,
-        dy: -8,
-        fill: '#374151',
-        fontSize: 10,
-      }),
+      ...(['start', 'end'] as const).map((side) => labels(points, side)),
     ],
     caption: undefined,
   } as Plot.PlotOptions);
@@ -63,6 +56,14 @@ export function drawCompression(reports: readonly CompressionReport[]): string {
   svg.setAttribute('role', 'img');
   svg.setAttribute('aria-label', `Accuracy against bytes: ${points.map(({ label }) => label).join(', ')}`);
   return svg.outerHTML;
+}
+
+/** Uncompressed models lie at the right edge: their labels stand left of them, the others right. */
+function labels(points: readonly ModelPoint[], textAnchor: 'start' | 'end'): Plot.Markish {
+  const chosen = points.filter(({ kind }) => (kind === 'compressed') === (textAnchor === 'start'));
+  const dx = textAnchor === 'start' ? 7 : -7;
+  const style = { textAnchor, dx, dy: -8, fill: '#374151', fontSize: 10 };
+  return Plot.text(chosen, { x: 'bytes', y: 'percent', text: 'label', ...style });
 }
 
 function modelPoints({ name, accuracy, original, compressed, files }: CompressionReport): ModelPoint[] {
