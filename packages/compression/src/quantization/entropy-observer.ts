@@ -33,14 +33,14 @@ export class EntropyObserver implements MergeableObserver<EntropyObserver> {
 
   range(): ValueRange {
     const { extremes } = this.#histogram;
-    const { counts, width } = magnitudeCounts(this.#histogram);
-    if (counts.length === 0) return extremes;
+    const { bins, length, width } = magnitudeBins(this.#histogram);
+    if (length === 0) return extremes;
     const isOneSided = extremes.min === 0 || extremes.max === 0;
     const levels = magnitudeLevels(this.#format, isOneSided);
-    let best = counts.length;
+    let best = length;
     let least = Number.POSITIVE_INFINITY;
-    for (let kept = Math.min(levels, counts.length); kept <= counts.length; kept++) {
-      const divergence = codingDivergence(counts, kept, levels);
+    for (let kept = Math.min(levels, length); kept <= length; kept++) {
+      const divergence = codingDivergence(bins, kept, levels);
       if (divergence < least) {
         least = divergence;
         best = kept;
@@ -56,59 +56,64 @@ export function magnitudeLevels({ bits, symmetric }: CodeFormat, isOneSided: boo
   return !symmetric && isOneSided ? 2 ** bits : 2 ** (bits - 1);
 }
 
-/** Counts of magnitudes other than 0, up to the last occupied bin. */
-function magnitudeCounts({ counts, halfBins, width }: ValueHistogram) {
+/** Bins of magnitudes that are not empty, in rising order. */
+interface OccupiedBins {
+  readonly indices: readonly number[];
+  readonly counts: readonly number[];
+  readonly total: number;
+}
+
+/** Counts of magnitudes other than 0. `length` bins hold them all. */
+function magnitudeBins({ counts, halfBins, width }: ValueHistogram) {
   const perBin = halfBins / MOST_BINS;
   const magnitudes = new Float64Array(MOST_BINS);
-  let occupied = 0;
   for (let i = 0; i < halfBins; i++) {
-    const count = counts[halfBins + i]! + counts[halfBins - 1 - i]!;
-    if (count === 0) continue;
-    const bin = Math.floor(i / perBin);
-    magnitudes[bin]! += count;
-    occupied = bin + 1;
+    magnitudes[Math.floor(i / perBin)]! += counts[halfBins + i]! + counts[halfBins - 1 - i]!;
   }
-  return { counts: magnitudes.slice(0, occupied), width: width * perBin };
+  const indices = Array.from(magnitudes.keys()).filter((i) => magnitudes[i]! > 0);
+  const occupied = indices.map((i) => magnitudes[i]!);
+  const bins = { indices, counts: occupied, total: occupied.reduce((sum, count) => sum + count, 0) };
+  return { bins, length: (indices[indices.length - 1] ?? -1) + 1, width: width * perBin };
 }
 
-/** The divergence of `kept` bins coded by `levels` codes from the same bins with all that is clipped in the last one. */
-export function codingDivergence(counts: Float64Array, kept: number, levels: number): number {
-  const reference = counts.slice(0, kept);
-  for (let i = kept; i < counts.length; i++) reference[kept - 1]! += counts[i]!;
-  const coded = new Float64Array(kept);
-  for (let level = 0; level < levels; level++) {
-    const from = Math.floor((level * kept) / levels);
-    const to = Math.floor(((level + 1) * kept) / levels);
-    let sum = 0;
-    let occupied = 0;
-    for (let i = from; i < to; i++) {
-      sum += counts[i]!;
-      if (reference[i]! > 0) occupied += 1;
-    }
-    for (let i = from; i < to; i++) if (reference[i]! > 0) coded[i] = sum / occupied;
-  }
-  return divergence(smooth(reference), smooth(coded));
-}
-
-/** Moves a little weight from occupied to empty entries; null where nothing is occupied or too little to take from. */
-function smooth(counts: Float64Array): Float64Array | null {
-  const empty = counts.reduce((sum, count) => sum + (count === 0 ? 1 : 0), 0);
-  const occupied = counts.length - empty;
-  if (occupied === 0) return null;
-  const taken = (SMOOTHING * empty) / occupied;
-  if (taken >= 1) return null;
-  return counts.map((count) => (count === 0 ? SMOOTHING : count - taken));
-}
-
-function divergence(p: Float64Array | null, q: Float64Array | null): number {
-  if (p === null || q === null) return Number.POSITIVE_INFINITY;
-  const total = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0);
-  const [totalP, totalQ] = [total(p), total(q)];
-  let sum = 0;
-  for (let i = 0; i < p.length; i++) {
-    const [a, b] = [p[i]! / totalP, q[i]! / totalQ];
+/**
+ * The divergence of the first `kept` bins coded by `levels` codes from the same bins with all that is clipped in the last one. A code stands for
+ * neighbouring bins and spreads what they hold evenly over those that are not empty. Empty bins of both distributions then get a
+ * little weight from the others.
+ */
+function codingDivergence({ indices, counts, total }: OccupiedBins, kept: number, levels: number): number {
+  let used = 0;
+  let inside = 0;
+  while (used < indices.length && indices[used]! < kept) inside += counts[used++]!;
+  const clipped = total - inside;
+  const isLastOccupied = used > 0 && indices[used - 1] === kept - 1;
+  const occupied = used + (clipped > 0 && !isLastOccupied ? 1 : 0);
+  // Where only clipped values fall into the bins of the last code, its part of the coded distribution is empty.
+  const lastFrom = Math.floor(((levels - 1) * kept) / levels);
+  const isLastCodeEmpty = occupied > used && !(used > 0 && indices[used - 1]! >= lastFrom);
+  const codedOccupied = occupied - (isLastCodeEmpty ? 1 : 0);
+  const takenP = (SMOOTHING * (kept - occupied)) / occupied;
+  const takenQ = (SMOOTHING * (kept - codedOccupied)) / codedOccupied;
+  if (codedOccupied === 0 || takenP >= 1 || takenQ >= 1) return Number.POSITIVE_INFINITY;
+  const term = (p: number, q: number) => {
+    const [a, b] = [p / total, q / inside];
     // Smoothing can leave less than nothing of a bin with a fraction of a count; such a bin carries no information.
-    if (a > 0 && b > 0) sum += a * Math.log(a / b);
+    return a > 0 && b > 0 ? a * Math.log(a / b) : 0;
+  };
+  let sum = (kept - occupied) * term(SMOOTHING, SMOOTHING);
+  for (let level = 0, from = 0; level < levels; level++) {
+    const end = Math.floor(((level + 1) * kept) / levels);
+    let to = from;
+    let held = 0;
+    while (to < used && indices[to]! < end) held += counts[to++]!;
+    const isLast = level === levels - 1;
+    const extra = isLast && occupied > used ? 1 : 0;
+    const each = held > 0 ? held / (to - from + extra) - takenQ : SMOOTHING;
+    for (let i = from; i < to; i++) {
+      sum += term(counts[i]! + (indices[i] === kept - 1 ? clipped : 0) - takenP, each);
+    }
+    if (extra > 0) sum += term(clipped - takenP, each);
+    from = to;
   }
   return sum;
 }
