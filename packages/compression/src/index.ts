@@ -99,7 +99,7 @@ export {
 export { formatCompressionReport } from './report/format-compression-report.ts';
 export { type McnemarTest, mcnemarTest } from './report/mcnemar-test.ts';
 export type { ImportanceCriterion } from './structured/channel-importance.ts';
-export type { ChannelSlice } from './structured/channel-tracer.ts';
+export { type ChannelSlice, tensorKey } from './structured/channel-tracer.ts';
 export {
   buildDependencyGraph,
   type ChannelGroup,
