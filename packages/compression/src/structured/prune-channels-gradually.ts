@@ -47,7 +47,8 @@ export interface GradualChannelPruningOptions extends Omit<ChannelPruningOptions
  *   steps: 3,
  *   fineTune: async (smaller) => {
  *     const student = buildModel(tf, smaller);
- *     await trainModel(tf, student, digits, { epochs: 2, learningRate: { kind: 'constant', value: 1e-3 }, seed: 0 });
+ *     const learningRate = { initial: 1e-3, final: 1e-5 };
+ *     await trainModel(tf, student, digits, { epochs: 2, batchSize: 64, learningRate, seed: 0 });
  *     const trained = readTopology(student);
  *     student.dispose();
  *     return trained;
