@@ -207,8 +207,9 @@ export class PreparedModel implements Disposable {
         reason = error.message;
       }
     }
-    // Checked there, with the operators of the user.
+    // Checked there, with the operators of the user. A file that was not prepared holds a graph as it was made.
     const model = { graph: this.#storedGraph, weights: this.#model };
+    if (this.precisions.length === 0) return compileGraph(model, engine, { precision, customs, reason });
     return compileGraph(model, engine, {
       ...{ precision, customs, optimize: false, reason },
       packedWeights: (arena) => new MappedWeights(this.#file, this.#model, arena, engine.isa),

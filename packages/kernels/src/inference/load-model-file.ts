@@ -83,13 +83,19 @@ function isSource(model: unknown): model is ModelSource {
 }
 
 /**
- * Opens a model file as a source of graphs: `.onnx` or `.qez`. The caller disposes it, unless it is handed to {@link loadModel}.
+ * Opens a model file as a source of graphs: `.onnx` or `.qez`. The caller disposes it, unless it is handed to {@link loadModel}. At int8 and int4, the
+ * codes of a `.qez` file of layers are multiplied as they are where it says how the inputs of the layers are coded.
  *
  * @throws FileNotFoundError, FileFormatError, UnsupportedError, InvalidArgumentError for a path that is none.
  */
 export async function openModelSource(
   path: string,
-  { constants, customs, trusted = false }: Pick<LoadModelOptions, 'constants' | 'customs' | 'trusted'> = {},
+  {
+    constants,
+    customs,
+    precision,
+    trusted = false,
+  }: Pick<LoadModelOptions, 'constants' | 'customs' | 'precision' | 'trusted'> = {},
 ): Promise<ModelSource> {
   if (typeof path !== 'string') {
     throw new InvalidArgumentError('The model is neither a path nor a source', {
@@ -108,7 +114,7 @@ export async function openModelSource(
       });
     }
     case '.qez':
-      return modelFileSource(path, trusted);
+      return modelFileSource(path, trusted, precision === 'int8' || precision === 'int4' ? 'keep' : 'decode');
     default:
       throw new UnsupportedError(`${path} is a file of another kind`, {
         expected: '.onnx or .qez',
@@ -139,7 +145,7 @@ async function readOnnxFile(path: string): Promise<OnnxModel> {
 }
 
 /** A source over a `.qez` file: a linear model for any batch, or a prepared graph of fixed shapes. */
-function modelFileSource(path: string, trusted: boolean): ModelSource {
+function modelFileSource(path: string, trusted: boolean, codes: 'keep' | 'decode'): ModelSource {
   const file = openModelFile(path);
   if (file.format === 'qedge-operator-graph') {
     file.dispose();
@@ -151,7 +157,7 @@ function modelFileSource(path: string, trusted: boolean): ModelSource {
     name: graph.name,
     inputs: [{ name: 'input', dtype: 'float32', shape: [null, ...graph.inputShape] }],
     file: { loading: file.loading, byteLength: file.fileByteLength, fallbacks: file.fallbacks },
-    specialize: ({ input }) => graphOfLayers(graph, file, { batch: input?.[0] ?? 1 }),
+    specialize: ({ input }) => graphOfLayers(graph, file, { batch: input?.[0] ?? 1, codes }),
     dispose,
     [Symbol.dispose]: dispose,
   };
