@@ -33,13 +33,18 @@ export class InputMoments {
   readonly #window: ConvolutionWindow | null;
   readonly #channels: number;
   readonly #kernel: Tensor3D;
-  /** Second moments, drift, what is inherited, sums of coded and real inputs. */
+  readonly #order: 1 | 2;
+  /** Sums of coded and real inputs; of order 2 also second moments, drift and what is inherited. */
   #sums: Tensor[] = [];
   #count = 0;
 
-  /** @throws UnsupportedError for a convolution whose windows are not known. */
-  constructor(tf: Tensorflow, kernel: KernelWeight) {
+  /**
+   * @param order 1 for the mean inputs alone, 2 for the error of the outputs too.
+   * @throws UnsupportedError for a convolution whose windows are not known.
+   */
+  constructor(tf: Tensorflow, kernel: KernelWeight, order: 1 | 2) {
     this.#tf = tf;
+    this.#order = order;
     this.#groups = kernelGroups(kernel);
     this.#window = kernel.kind === 'dense' ? null : windowOf(kernel.layer);
     this.#channels = kernel.kind === 'dense' ? kernel.rows : kernel.weight.shape.at(-2)!;
@@ -56,14 +61,12 @@ export class InputMoments {
     const sums = tf.tidy(() => {
       const x = tf.tensor3d(coded, [groups, count, rows]);
       const exact = tf.tensor3d(real, [groups, count, rows]);
-      const drift = tf.matMul(tf.sub<Tensor3D>(x, exact), this.#kernel);
-      const added = [
-        tf.matMul(x, x, true, false),
-        tf.matMul(x, drift, true, false),
-        tf.sum(tf.square(drift), 1),
-        tf.sum(x, 1),
-        tf.sum(exact, 1),
-      ];
+      const added: Tensor[] = [tf.sum(x, 1), tf.sum(exact, 1)];
+      if (this.#order === 2) {
+        const drift = tf.matMul(tf.sub<Tensor3D>(x, exact), this.#kernel);
+        const second = tf.matMul(x, x, true, false);
+        added.push(second, tf.matMul(x, drift, true, false), tf.sum(tf.square(drift), 1));
+      }
       return this.#sums.length === 0 ? added : added.map((tensor, at) => tf.add(tensor, this.#sums[at]));
     });
     tf.dispose(this.#sums);
@@ -73,12 +76,12 @@ export class InputMoments {
 
   /** The mean inputs. */
   expectedInputs(): ExpectedInputs {
-    const [coded, real] = this.#sums.slice(3).map((sum) => this.#mean(sum));
+    const [coded, real] = this.#sums.slice(0, 2).map((sum) => this.#mean(sum));
     return { coded, real };
   }
 
   /**
-   * The error that codes make in the outputs; with `isCentred` apart from their mean, which a bias can mend.
+   * The error that codes make in the outputs, of moments of order 2; with `isCentred` apart from their mean, which a bias can mend.
    *
    * @param damping added to the second moment of each input, relative to their mean: inputs that hardly vary must not leave a weight to chance.
    */
@@ -89,7 +92,7 @@ export class InputMoments {
     readonly isCentred: boolean;
     readonly damping: number;
   }): OutputError {
-    const [second, drift, inherited] = this.#sums.slice(0, 3).map((sum) => this.#mean(sum));
+    const [second, drift, inherited] = this.#sums.slice(2).map((sum) => this.#mean(sum));
     if (isCentred) this.#centre(second, drift, inherited);
     const { groups, rows } = this.#groups;
     for (let group = 0; group < groups; group++) {

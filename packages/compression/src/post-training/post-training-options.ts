@@ -23,7 +23,7 @@ export interface PostTrainingOptions {
   readonly weights?: Partial<KernelCoding>;
   /** By layer name, what differs from {@link weights}; null leaves the layer in float32. */
   readonly layers?: Readonly<Record<string, Partial<KernelCoding> | null>>;
-  /** How the range of the 8-bit inputs of each layer is chosen; null leaves inputs in float32. Default `mse`. */
+  /** How the range of the 8-bit inputs of each layer is chosen; null leaves inputs in float32. Default `histogram-l2`. */
   readonly activations?: RangeMethod | null;
   /** Whether batch normalisations become part of their neighbours first. Default true. */
   readonly foldsNormalization?: boolean;
@@ -57,7 +57,7 @@ const DEFAULT_CODING: KernelCoding = { bits: 8, granularity: 'channel', method: 
  * @throws InvalidArgumentError for impossible settings and unknown layers, UnsupportedError for a shared layer that is to be coded.
  */
 export function resolveOptions(topology: ModelTopology, options: PostTrainingOptions): ResolvedOptions {
-  const { weights = {}, layers = {}, activations = 'mse', equalization = 'none' } = options;
+  const { weights = {}, layers = {}, activations = 'histogram-l2', equalization = 'none' } = options;
   const { iterations = 1000, samplesPerLayer = 4096, batchSize = 64, seed = 0 } = options;
   const { foldsNormalization = true, correctsBias = true } = options;
   for (const [name, value] of Object.entries({ iterations, samplesPerLayer, batchSize })) {

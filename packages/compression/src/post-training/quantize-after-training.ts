@@ -152,8 +152,7 @@ class PostTrainingQuantization {
     if (!entry) return null;
     const { kernel, coding } = entry;
     const input = this.#codeInput(pair);
-    const needsMoments = this.#options.correctsBias || coding.rounding === 'adaptive';
-    const moments = needsMoments ? this.#measure(kernel, pair, input) : null;
+    const moments = this.#measure(kernel, coding, pair, input);
     try {
       const { iterations, correctsBias } = this.#options;
       const settings = { iterations, correctsBias, signal: this.#signal };
@@ -202,12 +201,15 @@ class PostTrainingQuantization {
     return activationQuantization(observer.range());
   }
 
+  /** What rounding and bias correction need to know of the inputs, or null. */
   #measure(
     kernel: KernelWeight,
+    { rounding }: KernelCoding,
     { real, coded }: ActivationPair,
     input: ActivationQuantization | null,
-  ): InputMoments {
-    const moments = new InputMoments(this.#tf, kernel);
+  ): InputMoments | null {
+    if (rounding === 'nearest' && !this.#options.correctsBias) return null;
+    const moments = new InputMoments(this.#tf, kernel, rounding === 'adaptive' ? 2 : 1);
     const most = Math.ceil(this.#options.samplesPerLayer / real.length);
     try {
       for (const [at, batch] of real.entries()) {
