@@ -23,7 +23,7 @@ export const smallestRecipe: CompressionRecipe = {
       begin: 0,
       end: 0.8,
       initial: 0,
-      final: 0.965,
+      final: 0.97,
       power: 3,
       intervalSteps: 50,
     },
