@@ -31,11 +31,11 @@ import { everything, perceptron } from '../training/models.ts';
 
 let tf: Tensorflow;
 let acceleration: Acceleration;
-const samples = makeShapes(200, 1);
+const samples = makeShapes(100, 1);
 const calibration = makeShapes(40, 2);
 const options: TrainModelOptions = {
   epochs: 2,
-  batchSize: 40,
+  batchSize: 25,
   learningRate: { initial: 5e-3, final: 1e-3 },
   weightDecay: 0.01,
   seed: 3,

@@ -107,6 +107,22 @@ describe('createCompressionReport', () => {
     expect(report.macsProblem).toBeNull();
   });
 
+  it('counts a scale for each group of rows', () => {
+    const { weight, rows, outputs } = listKernels(original).find(({ layer }) => layer.name === 'dense')!;
+    const shape = [rows, outputs];
+    const options = { bits: 2, symmetric: true, axis: 1, groupSize: 20, method: 'min-max' } as const;
+    const quantization = computeQuantizationParameters(weight.data, shape, options);
+    const codes = quantizeTensor(weight.data, shape, quantization).fill(1);
+    const grouped = {
+      topology: original,
+      codes: new Map([[weight.name, { codes, quantization }]]),
+      inputs: new Map(),
+    };
+    const dense = createCompressionReport({ name: 'grouped', original, compressed: grouped }).layers[2]!;
+    // 192 codes of 2 bits, scales for 4 groups of 3 outputs (the last of 4 rows), three biases of 0.
+    expect(dense).toMatchObject({ bits: 2, inputBits: null, packedBytes: 48 + 4 * 12 + 1 });
+  });
+
   it('measures the noise of the codes against the weights before them', () => {
     const reference = applyMasks(
       original,
