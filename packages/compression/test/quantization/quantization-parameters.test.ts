@@ -7,6 +7,7 @@ import {
   dequantizeTensor,
   type QuantizationOptions,
   quantizeTensor,
+  type RangeMethod,
   roundHalfEven,
 } from '../../src/index.ts';
 
@@ -181,6 +182,61 @@ describe('computeQuantizationParameters', () => {
         .scales[0];
     expect(scale('min-max')).toBeCloseTo(10 / 3, 5);
     expect(scale('mse')).toBeLessThan(10 / 3 / 2);
+  });
+
+  it('codes groups of rows as each group alone, the last with what is left', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 1, max: 10 }),
+        fc.constantFrom<RangeMethod>('min-max', 'mse', 'octav'),
+        fc.integer({ min: 1, max: 8 }),
+        (rows, outputs, groupSize, method, bits) => {
+          const values = Float32Array.from({ length: rows * outputs }, (_, i) => Math.sin(7 * i + rows));
+          const chosen = { bits, symmetric: true, axis: 1, groupSize, method };
+          const parameters = computeQuantizationParameters(values, [rows, outputs], chosen);
+          const codes = quantizeTensor(values, [rows, outputs], parameters);
+          const decoded = dequantizeTensor(codes, [rows, outputs], parameters);
+          expect(parameters.scales).toHaveLength(Math.ceil(rows / groupSize) * outputs);
+          parameters.scales.forEach((scale, at) => {
+            const [group, output] = [Math.floor(at / outputs), at % outputs];
+            const isMember = (_: unknown, i: number) =>
+              Math.floor(i / outputs / groupSize) === group && i % outputs === output;
+            const members = values.filter(isMember);
+            const single = { bits, symmetric: true, axis: null, method };
+            const alone = computeQuantizationParameters(members, [members.length], single);
+            const aloneCodes = quantizeTensor(members, [members.length], alone);
+            expect(scale).toBe(alone.scales[0]);
+            expect(codes.filter(isMember)).toEqual(aloneCodes);
+            expect(decoded.filter(isMember)).toEqual(dequantizeTensor(aloneCodes, [members.length], alone));
+          });
+        },
+      ),
+      { seed: 3, numRuns: 60 },
+    );
+  });
+
+  it('refuses groups of anything but the rows of a matrix', () => {
+    const of = (shape: number[], axis: number | null, groupSize: number) => () =>
+      computeQuantizationParameters(new Float32Array(12), shape, { ...perTensor8, axis, groupSize });
+    expect(of([3, 4], 1, 2)).not.toThrow();
+    expect(of([3, 4], 0, 2)).toThrow(/axis 1/);
+    expect(of([12], null, 2)).toThrow(/axis 1/);
+    expect(of([3, 2, 2], 1, 2)).toThrow(/matrix/);
+    for (const size of [0, -1, 1.5, Number.NaN]) expect(of([3, 4], 1, size)).toThrow(/size/);
+  });
+
+  it('codes signs at 1 bit with the mean magnitude, and a channel of zeros as next to nothing', () => {
+    const values = Float32Array.of(1, 0, -2, 0, 0, 0);
+    const parameters = computeQuantizationParameters(values, [3, 2], {
+      bits: 1,
+      symmetric: true,
+      axis: 1,
+      method: 'mse',
+    });
+    expect([...parameters.scales]).toEqual([1, 2 ** -126]);
+    expect([...quantizeTensor(values, [3, 2], parameters)]).toEqual([1, 1, -1, 1, 1, 1]);
   });
 
   it('codes 0 exactly', () => {
