@@ -55,6 +55,7 @@ describe.skipIf(folder === null)('a MobileNetV1 that others trained (needs @vlad
     const { compressed, layers } = await quantizeAfterTraining(tf, model, calibration, {
       batchSize: 4,
       weights: { method: 'min-max' },
+      activations: 'min-max',
     });
     expect(layers).toHaveLength(27);
     for (const { weightSqnr } of layers) expect(weightSqnr).toBeGreaterThan(30);
