@@ -140,7 +140,9 @@ for (const [name, network] of Object.entries(NETWORKS)) {
   console.log(name);
   for (const [training, milliseconds] of Object.entries(results[name])) {
     const time = milliseconds === null ? 'cannot' : `${milliseconds.toFixed(2)} ms CPU per step`;
-    console.log(`  ${training}: ${time}`);
+    const ratio = milliseconds / results[name]['trainModel, wasm, accelerated'];
+    const compared = training.includes('codes') ? `, ${ratio.toFixed(2)} of the step in float32` : '';
+    console.log(`  ${training}: ${time}${compared}`);
   }
 }
 if (options.json) console.log(JSON.stringify(results));

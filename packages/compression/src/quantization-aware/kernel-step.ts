@@ -1,5 +1,5 @@
 import type { QuantizationParameters } from '@qedge/core';
-import { codeRange } from '../quantization/code-range.ts';
+import { codeRange, roundHalfEven } from '../quantization/code-range.ts';
 import { computeQuantizationParameters } from '../quantization/quantization-parameters.ts';
 import { valuesPerScale } from '../quantization/scale-extremes.ts';
 import { type ScaleLayout, scaleLayout } from '../quantization/scale-layout.ts';
@@ -74,7 +74,6 @@ export function stepGradients(
 ): KernelGradients {
   const { scales, bits } = quantization;
   const layout = scaleLayout(values.length, matrixShape(values.length, outputs), quantization);
-  const codes = kernelCodes(values, outputs, quantization, kernel.keepSurvivors);
   const high = codeRange(bits, true).high;
   const onlySigns = bits === 1 || (kernel.keepSurvivors && high === 1);
   const limit = bits === 1 ? Number.POSITIVE_INFINITY : high + 0.5;
@@ -88,8 +87,14 @@ export function stepGradients(
       let sum = 0;
       for (const end = i + stride; i < end; i++) {
         const quotient = Math.fround(values[i]! / scale);
+        const sign = Math.sign(quotient);
         const isClipped = Math.abs(quotient) >= limit;
-        sum += gradient[i]! * (isClipped || onlySigns ? codes[i]! : codes[i]! - quotient);
+        if (onlySigns) sum += gradient[i]! * (bits === 1 && sign === 0 ? 1 : sign);
+        else if (isClipped) sum += gradient[i]! * sign * high;
+        else {
+          const code = roundHalfEven(quotient);
+          sum += gradient[i]! * ((code === 0 && kernel.keepSurvivors ? sign : code) - quotient);
+        }
         // A step against the gradient would take the weight farther out.
         if (isClipped && gradient[i]! * quotient < 0) kernelGradient[i] = 0;
       }
