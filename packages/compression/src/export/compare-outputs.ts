@@ -41,7 +41,7 @@ export function compareResults(
   let [outputs, largestDifference, largestOutput] = [0, 0, 0];
   for (const [i, numbers] of expected.entries()) {
     for (let j = 0; j < numbers.length; j++) {
-      largestOutput = Math.max(largestOutput, Math.abs(numbers[j]!));
+      if (Number.isFinite(numbers[j])) largestOutput = Math.max(largestOutput, Math.abs(numbers[j]!));
       largestDifference = Math.max(largestDifference, distance(numbers[j]!, actual[i]?.[j]));
     }
     outputs += numbers.length;

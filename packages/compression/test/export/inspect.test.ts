@@ -34,7 +34,7 @@ async function exportsOf(compressed: CompressedModel): Promise<readonly (readonl
 
 describe('inspectModel', () => {
   it('finds kernels, their widths and zeros in every format', async () => {
-    const model = denseModel([64, 32, 32, 3]);
+    const model = denseModel([32, 32, 32, 3]);
     for (const symmetric of [true, false]) {
       const compressed = compressForTest(model, {
         bits: 4,
@@ -93,7 +93,7 @@ describe('inspectModel', () => {
     const model = denseModel([32, 32, 3]);
     const files = await exportsOf(compressForTest(model, { bits: 4 }));
     const random = new Random(4);
-    const rounds = process.env.QEDGE_FULL === '1' ? 4000 : 60;
+    const rounds = process.env.QEDGE_FULL === '1' ? 4000 : 30;
     for (const [{ bytes, companions }] of files) {
       for (let i = 0; i < rounds; i++) {
         const damaged = bytes.slice(0, random.uniform() < 0.3 ? random.integer(bytes.length) : bytes.length);

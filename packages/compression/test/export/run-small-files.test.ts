@@ -36,15 +36,13 @@ describe('a compressed model in a file', () => {
       ...evaluateGraph(operators, { [input!]: { dtype: 'float32', shape, data } }).values(),
     ];
     const folder = await mkdtemp(join(tmpdir(), 'qedge-run-'));
-    for (const coding of ['smallest', 'fast'] as const) {
-      const path = join(folder, `${coding}.qez`);
-      await saveExport(path, exportContainer(compressed, { coding }));
-      using engine = await loadModel(path, { precision: 'int8' });
-      const [name] = engine.inputs.map((each) => each.name);
-      const outputs = Object.values(engine.run({ [name!]: data }));
-      // A sum before the next coding may round to the neighbouring code of 255.
-      expect(distance(outputs[0]!.data, expected!.data)).toBeLessThan(0.01);
-    }
+    const path = join(folder, 'small.qez');
+    await saveExport(path, exportContainer(compressed));
+    using engine = await loadModel(path, { precision: 'int8' });
+    const [name] = engine.inputs.map((each) => each.name);
+    const outputs = Object.values(engine.run({ [name!]: data }));
+    // A sum before the next coding may round to the neighbouring code of 255.
+    expect(distance(outputs[0]!.data, expected!.data)).toBeLessThan(0.01);
     await rm(folder, { recursive: true });
     model.dispose();
   });

@@ -10,11 +10,12 @@ import {
 
 describe('half precision', () => {
   it('gives every one of its numbers back', () => {
-    for (let bits = 0; bits < 65536; bits++) {
+    const all = Array.from({ length: 65536 }, (_, bits) => bits);
+    const isKept = (bits: number) => {
       const value = halfValue(bits);
-      if (Number.isNaN(value)) expect(Number.isNaN(halfValue(halfBits(value)))).toBe(true);
-      else expect(halfBits(value)).toBe(bits);
-    }
+      return Number.isNaN(value) ? Number.isNaN(halfValue(halfBits(value))) : halfBits(value) === bits;
+    };
+    expect(all.filter((bits) => !isKept(bits))).toEqual([]);
   });
 
   it('rounds to the nearest number, and to the even one of two', () => {
@@ -38,7 +39,7 @@ describe('half precision', () => {
     for (const [value, bits] of cases) expect([value, halfBits(value)]).toEqual([value, bits]);
     const random = new Random(2);
     for (let i = 0; i < 2000; i++) {
-      const value = Math.fround(random.normal() * 2 ** (random.integer(50) - 30));
+      const value = Math.fround(random.normal() * 2 ** (random.integer(42) - 30));
       const bits = halfBits(value);
       const error = Math.abs(halfValue(bits) - value);
       for (const near of [bits - 1, bits + 1]) {
