@@ -1,4 +1,4 @@
-import { assertShape, type QuantizationParameters } from '@qedge/core';
+import { assertShape, InvalidArgumentError, type QuantizationParameters } from '@qedge/core';
 import { codeRange } from '../quantization/code-range.ts';
 import { quantizeTensor } from '../quantization/quantize-tensor.ts';
 import { forEachScaleRun, scaleLayout } from '../quantization/scale-layout.ts';
@@ -45,7 +45,8 @@ export interface RoundingProblem {
 
 /**
  * @param kernel row-major `[rows, groups * outputs]`.
- * @throws ShapeMismatchError when the kernel and the error do not fit, errors of `quantizeTensor`.
+ * @throws InvalidArgumentError for 1 bit, whose codes are not neighbours, ShapeMismatchError when the kernel and the error do not fit, errors of
+ *   `quantizeTensor`.
  */
 export function stateRoundingProblem(
   kernel: Float32Array,
@@ -54,6 +55,12 @@ export function stateRoundingProblem(
 ): RoundingProblem {
   const { groups, rows, outputs } = error;
   assertShape([kernel.length], [groups * rows * outputs], 'The kernel to round');
+  if (quantization.bits < 2) {
+    throw new InvalidArgumentError('Codes of 1 bit cannot be chosen by rounding up or down', {
+      expected: '2 bits or more',
+      actual: quantization.bits,
+    });
+  }
   const shape = [rows, groups * outputs];
   const codes = quantizeTensor(kernel, shape, quantization);
   const layout = scaleLayout(kernel.length, shape, quantization);

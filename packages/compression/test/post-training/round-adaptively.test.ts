@@ -195,6 +195,9 @@ describe('roundAdaptively', () => {
 
   it('refuses impossible settings, can be cancelled and leaves no tensor', () => {
     const problem = stateProblem(drawSamples({ groups: 1, rows: 4, outputs: 1 }, 4, 0, 6), 4);
+    expect(() => stateProblem(drawSamples({ groups: 1, rows: 4, outputs: 1 }, 4, 0, 6), 1)).toThrow(
+      /2 bits or more/,
+    );
     const before = tf.memory().numTensors;
     expect(() => roundAdaptively(tf, problem, { iterations: 0 })).toThrow(/"iterations"/);
     expect(() => roundAdaptively(tf, problem, { learningRate: Number.NaN })).toThrow(/"learningRate"/);
