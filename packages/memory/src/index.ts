@@ -13,6 +13,7 @@ export type { SectionRange, TensorResidency } from './residency.ts';
 export { encodeSafetensors, type SafetensorsContent } from './safetensors/encode-safetensors.ts';
 export type { SafetensorsEntry } from './safetensors/header.ts';
 export { SafetensorsFile } from './safetensors/safetensors-file.ts';
+export { tensorToFloat32 } from './tensor-numbers.ts';
 export {
   type AcquireOptions,
   type LeakReport,

@@ -1,8 +1,16 @@
 import { QedgeError, Random, type StoredTensor } from '@qedge/core';
 import { describe, expect, it } from 'vitest';
 import { encodeModel, LazyModel } from '../src/index.ts';
+import {
+  type CompactLengths,
+  compactPrefixByteLength,
+  decodeCompactPrefix,
+  encodeCompactPrefix,
+  frontByteLength,
+} from '../src/model-file/compact-prefix.ts';
 import { crc32 } from '../src/model-file/crc32.ts';
 import { checksumText } from '../src/model-file/header.ts';
+import { decodeHeaderText } from '../src/model-file/header-text.ts';
 import {
   encodePrefix,
   type FormatVersion,
@@ -17,9 +25,62 @@ import { perceptronGraph, quantizedWeights } from './model-content.ts';
 
 /** Set QEDGE_FULL=1 for the whole campaign. */
 const CASES = process.env.QEDGE_FULL === '1' ? 50_000 : 3000;
+/** Each is a longer piece of work. */
+const COMPACT_CASES = process.env.QEDGE_FULL === '1' ? 20_000 : 1000;
 const PREFIX_BYTES = 32;
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** The parts of a compact file; the header is coded again when they are joined. */
+interface CompactParts {
+  header: Json;
+  parameters: Uint8Array;
+  small: Uint8Array;
+  /** What follows the front, with its padding. */
+  readonly rest: Uint8Array;
+}
+
+function splitCompact(bytes: Uint8Array): CompactParts {
+  const prefix = decodeCompactPrefix(bytes, bytes.length, 'x');
+  const headerEnd = prefix.prefixByteLength + prefix.headerByteLength;
+  const coded = {
+    bytes: bytes.subarray(prefix.prefixByteLength, headerEnd),
+    textByteLength: prefix.textByteLength,
+  };
+  const parametersEnd = headerEnd + prefix.parameterByteLength;
+  const end = frontByteLength(prefix);
+  return {
+    header: JSON.parse(new TextDecoder().decode(decodeHeaderText(coded, 'x'))),
+    parameters: bytes.slice(headerEnd, parametersEnd),
+    small: bytes.slice(parametersEnd, end),
+    rest: bytes.slice(end),
+  };
+}
+
+/** With right checksums, whatever the parts and lengths are. */
+function joinCompact(
+  { header, parameters, small, rest }: CompactParts,
+  lie: Partial<CompactLengths> = {},
+): Uint8Array {
+  // Plain, which readers take too and which is faster to make.
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const front = Uint8Array.of(...json, ...parameters, ...small);
+  const lengths = {
+    ...{ headerByteLength: json.length, textByteLength: 0, parameterByteLength: parameters.length },
+    smallPayloadByteLength: small.length,
+    ...lie,
+  };
+  let fileByteLength = 0;
+  for (let round = 0; round < 3; round++) {
+    fileByteLength = compactPrefixByteLength({ ...lengths, fileByteLength }) + front.length + rest.length;
+  }
+  const prefix = encodeCompactPrefix({ fileByteLength, ...lengths }, front);
+  const file = new Uint8Array(prefix.length + front.length + rest.length);
+  file.set(prefix);
+  file.set(front, prefix.length);
+  file.set(rest, prefix.length + front.length);
+  return file;
+}
 
 interface FileParts {
   readonly version: FormatVersion;
@@ -276,5 +337,88 @@ describe('a hostile model file', () => {
     const header = structuredClone(parts.header) as { sections: { [key: string]: Json }[] };
     change(header.sections[0]!);
     expect(() => useAll(joinFile({ ...parts, header: header as never }))).toThrow(message);
+  });
+});
+
+describe('a hostile compact file', () => {
+  const halves: StoredTensor = {
+    ...{ name: 'halves', dtype: 'float16', shape: [40] },
+    data: Uint16Array.from({ length: 40 }, (_, i) => 0x2c00 + 31 * i),
+  };
+  const compact = [
+    encodeModel({ graph, tensors: [...tensors, halves], metadata: { note: 'x' } }, { coding: 'smallest' }),
+    encodeModel(
+      {
+        graph: constantsGraph({ a: 2000, b: 3 }),
+        tensors: madeTensors({ a: 2000, b: 3 }),
+        sections: sections.slice(1),
+      },
+      { coding: 'smallest' },
+    ),
+  ];
+  const compactParts = compact.map(splitCompact);
+
+  it('of which nothing was changed is read', () => {
+    for (const file of compact) {
+      useAll(file);
+      // Sections are aligned to the file, so only files without are joined again as they are.
+      const parts = splitCompact(file);
+      if (parts.rest.length === 0) useAll(joinCompact(parts));
+    }
+  });
+
+  it(`is refused with a typed error, or read, in bounded time and memory: ${COMPACT_CASES} mutations`, {
+    timeout: 120_000,
+  }, () => {
+    const random = new Random(23);
+    const counts = { read: 0, refused: 0 };
+    let longestMs = 0;
+    let heaviestBytes = 0;
+    for (let round = 0; round < COMPACT_CASES; round++) {
+      const which = round % compact.length;
+      const startMs = performance.now();
+      let bytes: Uint8Array;
+      if (round % 4 === 0) bytes = damage(compact[which]!, random);
+      else {
+        const parts = { ...compactParts[which]! };
+        if (round % 4 === 1) parts.small = damage(parts.small, random);
+        else parts.header = mutate(parts.header, random);
+        if (random.uniform() < 0.2) parts.parameters = damage(parts.parameters, random);
+        const lie =
+          random.uniform() < 0.1
+            ? { textByteLength: [1, 5000, 10 ** 6, 2 ** 40][random.integer(4)]! }
+            : random.uniform() < 0.1
+              ? { smallPayloadByteLength: random.integer(2 ** 20) }
+              : {};
+        bytes = joinCompact(parts, lie);
+      }
+      const before = process.memoryUsage().arrayBuffers;
+      if (isRead(bytes)) counts.read++;
+      else counts.refused++;
+      heaviestBytes = Math.max(heaviestBytes, process.memoryUsage().arrayBuffers - before);
+      longestMs = Math.max(longestMs, performance.now() - startMs);
+    }
+    expect(counts.refused).toBeGreaterThan(COMPACT_CASES / 3);
+    expect(counts.read).toBeGreaterThan(COMPACT_CASES / 50);
+    // Tables of the header's coder take 1.8 MB.
+    expect(heaviestBytes).toBeLessThan(2 ** 23);
+    expect(longestMs).toBeLessThan(2000);
+    if (process.env.QEDGE_FULL === '1') console.log(counts, { longestMs, heaviestBytes });
+  });
+
+  it('cannot ask for more memory than its bytes are worth', () => {
+    const parts = structuredClone(compactParts[0]!) as CompactParts & {
+      header: { graph: { [key: string]: Json }; tensors: { [key: string]: Json }[] };
+    };
+    parts.header.tensors.push({
+      ...{ name: 'huge', shape: [2 ** 20, 2 ** 20], dtype: 'int8', encoding: 'arithmetic', byteLength: 1 },
+      quantization: { bits: 3, symmetric: true, axis: null },
+    });
+    const bytes = joinCompact({
+      ...parts,
+      parameters: Uint8Array.of(...parts.parameters, 0, 0, 128, 63),
+      small: Uint8Array.of(...parts.small, 1),
+    });
+    expect(() => LazyModel.fromBytes(bytes)).toThrow(/huge.*cannot be arithmetic/);
   });
 });

@@ -1,6 +1,9 @@
 import { FileFormatError } from '@qedge/core';
-import { MatrixModel } from './code-matrix.ts';
+import { adaptSlot, freshSlot } from './adaptive-bit.ts';
+import { ColumnStatistics, type Neighbours, neighboursOf } from './column-statistics.ts';
+import { LineModel } from './line-model.ts';
 import { RangeCoder } from './range-coder.ts';
+import { ValueModel } from './value-model.ts';
 
 /** What writer and reader know of a matrix of integer codes. */
 export interface MatrixDescription {
@@ -21,8 +24,24 @@ interface Scan {
   readonly lineLength: number;
 }
 
+/** The lines of a scan in the array of codes. */
+interface Lines {
+  readonly count: number;
+  /** Codes of a line, and how far they are apart. */
+  readonly length: number;
+  readonly step: number;
+  /** How far the starts of lines are apart. */
+  readonly lineStep: number;
+}
+
 const TRANSPOSED = 1;
-const HAS_LINES = 2;
+const HAS_LINE_LENGTH = 2;
+const SHORTEST_LINE = 4;
+const LONGEST_LINE = 65_535;
+/** Scans are tried on so many codes of a matrix at most. */
+const TRIAL_CODES = 1 << 18;
+/** Distances up to this are looked for. */
+const LONGEST_FOUND_LINE = 1024;
 
 /**
  * Codes a row-major matrix. Several scans are tried on (a part of) the matrix and the one that gives the fewest bytes is kept.
@@ -32,16 +51,23 @@ const HAS_LINES = 2;
  */
 export function encodeMatrix(codes: Int8Array | Uint8Array, description: MatrixDescription): Uint8Array {
   if (codes.length === 0) return new Uint8Array();
+  const isWhole = codes.length <= TRIAL_CODES;
   let best: Uint8Array | null = null;
+  let bestScan: Scan | null = null;
   for (const scan of listScans(codes, description)) {
-    const coded = encodeScan(codes, description, scan);
-    if (best === null || coded.length < best.length) best = coded;
+    const lines = linesOf(description, scan);
+    const count = isWhole ? lines.count : Math.max(1, Math.floor(TRIAL_CODES / lines.length));
+    const coded = encodeScan(codes, description, scan, { ...lines, count });
+    if (best !== null && coded.length >= best.length) continue;
+    best = coded;
+    bestScan = scan;
   }
-  return best!;
+  return isWhole ? best! : encodeScan(codes, description, bestScan!, linesOf(description, bestScan!));
 }
 
 /**
- * Reads what {@link encodeMatrix} wrote for the same description. Other bytes give codes within the limits, or an error.
+ * Reads what {@link encodeMatrix} wrote for the same description. Other bytes give other codes, which the caller is to compare with the
+ * limits, or an error; never more work than the codes are.
  *
  * @param codes filled completely.
  * @throws FileFormatError when the bytes name an impossible scan.
@@ -52,102 +78,163 @@ export function decodeMatrix(
   codes: Int8Array | Uint8Array,
 ): void {
   if (codes.length === 0) return;
-  const flags = payload[0] ?? 0;
-  const hasLines = (flags & HAS_LINES) !== 0;
-  const lineLength = hasLines ? (payload[2] ?? 0) | ((payload[3] ?? 0) << 8) : 0;
-  const scan = { transposed: (flags & TRANSPOSED) !== 0, lineLength };
-  if (flags > 3 || (hasLines && !isLineLength(lineLength, lineOf(description, scan).length))) {
+  const [flags = 0, density = 0, low = 0, high = 0] = payload;
+  const hasLineLength = (flags & HAS_LINE_LENGTH) !== 0;
+  const scan = { transposed: (flags & TRANSPOSED) !== 0, lineLength: hasLineLength ? low | (high << 8) : 0 };
+  const lines = linesOf(description, scan);
+  if (flags > 3 || (hasLineLength && !isLineLength(scan.lineLength, lines.length))) {
     throw new FileFormatError('Arithmetic codes name an impossible order', {
-      expected: 'flags 0..3 and lines within the matrix',
-      actual: [flags, lineLength],
+      expected: `flags 0..3 and image lines of ${SHORTEST_LINE}..${lines.length - 1} codes`,
+      actual: [flags, scan.lineLength],
     });
   }
-  const coder = RangeCoder.reader(payload.subarray(hasLines ? 4 : 2));
-  codeScan(coder, codes, description, scan, payload[1] ?? 0);
+  const coder = RangeCoder.reader(payload.subarray(hasLineLength ? 4 : 2));
+  codeLines(coder, codes, description, lines, scan.lineLength, density);
 }
 
-function isLineLength(lineLength: number, columns: number): boolean {
-  return lineLength >= 4 && lineLength < columns;
+function isLineLength(lineLength: number, length: number): boolean {
+  return lineLength >= SHORTEST_LINE && lineLength < length && lineLength <= LONGEST_LINE;
 }
 
-function listScans(codes: Int8Array | Uint8Array, description: MatrixDescription): Scan[] {
-  const scans: Scan[] = [];
-  for (const transposed of [true, false]) {
-    scans.push({ transposed, lineLength: 0 });
-    const { length } = lineOf(description, { transposed });
-    const side = Math.round(Math.sqrt(length));
-    if (side * side === length && isLineLength(side, length)) scans.push({ transposed, lineLength: side });
-  }
-  void codes;
-  return scans;
-}
-
-/** How many lines a scan has, of how many codes, and how far the codes are apart. */
-function lineOf({ rows, columns }: MatrixDescription, { transposed }: Pick<Scan, 'transposed'>) {
+function linesOf({ rows, columns }: MatrixDescription, { transposed }: Pick<Scan, 'transposed'>): Lines {
   return transposed
     ? { count: columns, length: rows, step: columns, lineStep: 1 }
     : { count: rows, length: columns, step: 1, lineStep: columns };
 }
 
-function encodeScan(codes: Int8Array | Uint8Array, description: MatrixDescription, scan: Scan): Uint8Array {
-  const coder = RangeCoder.writer();
-  let used = 0;
-  for (const code of codes) if (code !== description.center) used++;
-  const density = Math.max(1, Math.min(255, Math.round(Math.sqrt((65_536 * used) / codes.length))));
-  codeScan(coder, codes, description, scan, density);
-  const flags = (scan.transposed ? TRANSPOSED : 0) | (scan.lineLength > 0 ? HAS_LINES : 0);
-  const line = scan.lineLength > 0 ? [scan.lineLength & 255, scan.lineLength >> 8] : [];
-  const body = coder.finish();
-  const head = [flags, density, ...line];
-  const bytes = new Uint8Array(head.length + body.length);
-  bytes.set(head);
-  // Not spread into a call: bodies of large matrices have more bytes than a call takes arguments.
-  bytes.set(body, head.length);
-  return bytes;
+/** Both orders, each without an image, as a square one, and with the distance at which full and empty columns repeat most. */
+function listScans(codes: Int8Array | Uint8Array, description: MatrixDescription): Scan[] {
+  return [true, false].flatMap((transposed) => {
+    const lines = linesOf(description, { transposed });
+    const side = Math.floor(Math.sqrt(lines.length));
+    const lengths = new Set([0, findPeriod(codes, lines, description.center)]);
+    if (side * side === lines.length) lengths.add(side);
+    return Array.from(lengths)
+      .filter((lineLength) => lineLength === 0 || isLineLength(lineLength, lines.length))
+      .map((lineLength) => ({ transposed, lineLength }));
+  });
 }
 
-function codeScan(
-  coder: RangeCoder,
+/** The distance at which the numbers of codes per column are most alike, or 0 when there are few. Whole numbers only. */
+function findPeriod(
+  codes: Int8Array | Uint8Array,
+  { count, length, step, lineStep }: Lines,
+  center: number,
+): number {
+  const longest = Math.min(LONGEST_FOUND_LINE, Math.floor(length / 2));
+  if (longest < 2 * SHORTEST_LINE || count === 0) return 0;
+  const profile = new Float64Array(Math.min(length, 8 * LONGEST_FOUND_LINE));
+  const tried = Math.min(count, Math.max(1, Math.floor(TRIAL_CODES / length)));
+  for (let line = 0; line < tried; line++) {
+    for (let i = 0; i < profile.length; i++) {
+      if (codes[line * lineStep + i * step] !== center) profile[i]!++;
+    }
+  }
+  const sum = profile.reduce((total, value) => total + value, 0);
+  const centered = profile.map((value) => value * profile.length - sum);
+  let best = 0;
+  let most = 0;
+  for (let distance = SHORTEST_LINE; distance <= longest; distance++) {
+    let likeness = 0;
+    for (let i = distance; i < centered.length; i++) likeness += centered[i]! * centered[i - distance]!;
+    likeness /= centered.length - distance;
+    // Neighbours are alike too: a period is a distance at which likeness rises again.
+    if (likeness > most && distance > 2 * SHORTEST_LINE) {
+      most = likeness;
+      best = distance;
+    }
+  }
+  return best;
+}
+
+function encodeScan(
   codes: Int8Array | Uint8Array,
   description: MatrixDescription,
   scan: Scan,
+  lines: Lines,
+): Uint8Array {
+  const coder = RangeCoder.writer();
+  const { center } = description;
+  let used = 0;
+  for (const code of codes) if (code !== center) used++;
+  const density = Math.max(1, Math.min(255, Math.round(Math.sqrt((65_536 * used) / codes.length))));
+  codeLines(coder, codes, description, lines, scan.lineLength, density);
+  const { lineLength } = scan;
+  const flags = (scan.transposed ? TRANSPOSED : 0) | (lineLength > 0 ? HAS_LINE_LENGTH : 0);
+  return Uint8Array.from([
+    ...[flags, density],
+    ...(lineLength > 0 ? [lineLength & 255, lineLength >> 8] : []),
+    ...coder.finish(),
+  ]);
+}
+
+/** Codes the lines of a scan: which columns are empty, then each line, or that it is empty. */
+function codeLines(
+  coder: RangeCoder,
+  codes: Int8Array | Uint8Array,
+  { center, lowest, highest }: MatrixDescription,
+  { count, length, step, lineStep }: Lines,
+  lineLength: number,
   density: number,
 ): void {
-  const { count, length, step, lineStep } = lineOf(description, scan);
-  const { center } = description;
-  const model = new MatrixModel(
-    coder,
-    {
-      rows: count,
-      columns: length,
-      lineLength: scan.lineLength,
-      lowest: description.lowest - center,
-      highest: description.highest - center,
-    },
-    Math.max(64, density * density),
+  const neighbours = neighboursOf(lineLength);
+  const columns = new ColumnStatistics(length, neighbours);
+  const limits = { lowest: lowest - center, highest: highest - center };
+  const values = new ValueModel(coder, columns, neighbours, limits);
+  const model = new LineModel(coder, columns, neighbours, values, density * density);
+  codeEmptyColumns(coder, columns, neighbours, (column) =>
+    isEmpty(codes, column * step, lineStep, count, center),
   );
-  for (let c = 0; c < length; c++) {
-    let any = 0;
-    for (let r = 0; r < count && !coder.decoding && !any; r++)
-      if (codes[r * lineStep + c * step] !== center) any = 1;
-    model.dead[c] = coder.code(any ? 0 : 1, 16_000);
-  }
-  model.begin();
+  const flags = new Int32Array(2).fill(freshSlot(0x1000));
+  const { line } = model;
+  const { margin } = neighbours;
   let empty = 0;
-  for (let r = 0; r < count; r++) {
-    const start = r * lineStep;
-    let any = 0;
-    for (let c = 0; c < length && !coder.decoding && !any; c++)
-      if (codes[start + c * step] !== center) any = 1;
-    empty = coder.code(any ? 0 : 1, empty ? 60_000 : 2000);
-    if (empty) {
-      for (let c = 0; c < length; c++) codes[start + c * step] = center;
+  for (let number = 0; number < count; number++) {
+    const start = number * lineStep;
+    empty = codeFlag(coder, flags, empty, coder.decoding ? 0 : isEmpty(codes, start, step, length, center));
+    if (empty === 1) {
+      for (let i = 0; i < length && coder.decoding; i++) codes[start + i * step] = center;
       continue;
     }
-    for (let c = 0; c < length && !coder.decoding; c++)
-      model.row[model.pad + c] = codes[start + c * step]! - center;
-    model.codeRow();
-    for (let c = 0; c < length && coder.decoding; c++)
-      codes[start + c * step] = model.row[model.pad + c]! + center;
+    for (let i = 0; i < length && !coder.decoding; i++) line[margin + i] = codes[start + i * step]! - center;
+    model.codeLine();
+    for (let i = 0; i < length && coder.decoding; i++) codes[start + i * step] = line[margin + i]! + center;
   }
+}
+
+/** 1 when all codes at a distance from each other are the center, otherwise 0. */
+function isEmpty(
+  codes: Int8Array | Uint8Array,
+  start: number,
+  step: number,
+  count: number,
+  center: number,
+): number {
+  for (let i = 0; i < count; i++) if (codes[start + i * step] !== center) return 0;
+  return 1;
+}
+
+/** Columns without any code are told at once, in the context of those beside and above them. */
+function codeEmptyColumns(
+  coder: RangeCoder,
+  columns: ColumnStatistics,
+  { up }: Neighbours,
+  isEmpty: (column: number) => number,
+): void {
+  const { empty } = columns;
+  const flags = new Int32Array(16).fill(freshSlot(0x8000));
+  const at = (column: number): number => (column < 0 ? 1 : empty[column]!);
+  for (let column = 0; column < empty.length; column++) {
+    const context =
+      at(column - 1) | (at(column - up) << 1) | (at(column - up + 1) << 2) | (at(column - 2) << 3);
+    empty[column] = codeFlag(coder, flags, context, coder.decoding ? 0 : isEmpty(column));
+    columns.occupied += 1 - empty[column]!;
+  }
+}
+
+function codeFlag(coder: RangeCoder, flags: Int32Array, context: number, flag: number): number {
+  const probability = Math.max(64, Math.min(65_472, flags[context]! >>> 16));
+  const coded = coder.code(flag, probability);
+  adaptSlot(flags, context, coded, 255);
+  return coded;
 }

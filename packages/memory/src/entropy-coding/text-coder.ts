@@ -167,4 +167,4 @@ class TextModel {
 /** Weights of the mixture have this many fractional bits. */
 const WEIGHT_SHIFT = 14;
 const WEIGHT_ONE = 1 << WEIGHT_SHIFT;
-const LEARNING_RATE = 24;
+const LEARNING_RATE = 12;

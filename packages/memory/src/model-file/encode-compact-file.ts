@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type StoredTensor } from '@qedge/core';
-import { arithmeticEncoding } from './arithmetic-encoding.ts';
+import { arithmeticEncoding, isCodable } from './arithmetic-encoding.ts';
 import {
   type CompactPlaces,
   impliedByteLength,
@@ -115,7 +115,7 @@ function measureTensors(list: TensorList, numbers: 'finite' | 'any'): MeasuredTe
 function measureTensor(tensor: StoredTensor): MeasuredTensor {
   const { name, shape, dtype, quantization } = tensor;
   const fast = smallestFastEncoding(tensor);
-  const coded = quantization ? arithmeticEncoding.encode(tensor) : null;
+  const coded = isCodable(tensor) ? arithmeticEncoding.encode(tensor) : null;
   const pays = coded !== null && coded.length < fast.measure(tensor)!;
   const payload = pays ? coded : fast.encode(tensor);
   const encoding = pays ? arithmeticEncoding.name : fast.name;

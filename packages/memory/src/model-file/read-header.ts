@@ -120,7 +120,12 @@ class CompactHeader {
   }
 
   #byteLengthOf({ encoding, dtype, shape, byteLength, quantization }: TensorEntry): number {
-    const implied = impliedByteLength(encoding, dtype, shape, quantization?.bits);
+    let implied: number | null;
+    try {
+      implied = impliedByteLength(encoding, dtype, shape, quantization?.bits);
+    } catch (cause) {
+      throw new FileFormatError(`${this.#file} has a tensor of an impossible shape`, { cause });
+    }
     return this.#length(implied ?? byteLength, 'a tensor');
   }
 
