@@ -132,7 +132,6 @@ export type { EarlyStoppingSettings } from './training/early-stopping.ts';
 export {
   type ConstantLearningRate,
   type CosineLearningRate,
-  cosineLearningRate,
   type LearningRateSchedule,
   learningRateAt,
   type PolynomialLearningRate,

@@ -64,16 +64,6 @@ export function learningRateAt(schedule: LearningRateSchedule, step: number, tot
   return scheduledRate(schedule, total > rising ? (step - rising) / (total - rising) : 1);
 }
 
-/**
- * The learning rate of a cosine schedule without its warm-up.
- * @param progress fraction of the steps done, 0..1
- * @throws InvalidArgumentError for an impossible schedule.
- */
-export function cosineLearningRate(progress: number, schedule: CosineLearningRate): number {
-  checkSchedule(schedule);
-  return scheduledRate(schedule, progress);
-}
-
 function scheduledRate(schedule: LearningRateSchedule, progress: number): number {
   const { initial } = schedule;
   switch (schedule.kind) {

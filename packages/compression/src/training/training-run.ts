@@ -119,7 +119,8 @@ export class TrainingRun {
   async #train(): Promise<void> {
     this.#resumedMs = this.#clock.nowMs();
     while (this.#step < this.#total && this.#ended === null) await this.#trainEpoch();
-    await this.#stopIfCancelled();
+    // A training that has come to its end is finished, whatever happens now: a checkpoint in between would have two meanings.
+    if (this.#ended === null) await this.#stopIfCancelled();
     this.#ended ??= 'all epochs';
     for (const hook of this.#options.hooks ?? []) await hook.finish?.(this.#moment());
     const best = this.#stopping?.bestWeights;

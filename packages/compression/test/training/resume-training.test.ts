@@ -226,6 +226,36 @@ describe('trainModel with checkpoints', () => {
     model.dispose();
   });
 
+  it('finishes a training that a callback stops and cancels at once', async () => {
+    const store = memoryCheckpointStore();
+    const controller = new AbortController();
+    const run = (model: LayersModel) =>
+      trainModel(tf, model, training, {
+        ...optionsFor(model),
+        signal: controller.signal,
+        checkpoint: { store },
+        onEpoch: () => {
+          controller.abort();
+          return 'stop';
+        },
+      });
+    const model = everything(tf);
+    const result = await run(model);
+    expect(result).toMatchObject({ ended: 'callback', steps: STEPS_PER_EPOCH });
+    // The sparsity that was still to come.
+    const removed = [...result.masks.values()]
+      .flatMap((mask) => [...mask])
+      .filter((kept) => kept === 0).length;
+    expect(removed).toBe(
+      Math.round(0.6 * [...result.masks.values()].reduce((sum, { length }) => sum + length, 0)),
+    );
+    const again = everything(tf, 99);
+    expect(await run(again)).toEqual(result);
+    expect(readWeights(again)).toEqual(readWeights(model));
+    model.dispose();
+    again.dispose();
+  });
+
   it('keeps the weights of the last whole step when cancelled, and starts no step when cancelled before', async () => {
     const model = perceptron(tf);
     const original = readWeights(model);
