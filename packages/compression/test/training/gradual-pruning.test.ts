@@ -202,6 +202,7 @@ describe('distillation', () => {
     const outcomes: ReadonlyMap<string, Float32Array>[] = [];
     for (const source of [teacher, Float32Array.from(taught)]) {
       const student = perceptron(tf, 2);
+      const before = tf.memory().numTensors;
       const losses: number[] = [];
       await trainModel(tf, student, data, {
         epochs: 2,
@@ -211,6 +212,7 @@ describe('distillation', () => {
         seed: 0,
         onStep: ({ loss }) => losses.push(loss),
       });
+      expect(tf.memory().numTensors).toBe(before);
       expect(losses[0]).toBeCloseTo(0.3 * hard + 0.7 * 9 * soft, 4);
       outcomes.push(readWeights(student));
       student.dispose();
