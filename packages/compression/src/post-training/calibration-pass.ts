@@ -36,18 +36,21 @@ export type LayerCoder = (layer: TopologyLayer, inputs: ActivationPair) => Coded
 export class CalibrationPass {
   readonly #tf: Tensorflow;
   readonly #topology: ModelTopology;
+  /** The calls in the order in which they are run. */
+  readonly calls: readonly OrderedCall[];
+  /** How often each tensor is read. */
+  readonly #uses = new Map<string, number>();
   readonly #models: { readonly real: LayersModel; readonly coded: LayersModel };
   readonly #activations = new Map<string, { pair: ActivationPair; uses: number }>();
 
   constructor(tf: Tensorflow, topology: ModelTopology) {
     this.#tf = tf;
     this.#topology = topology;
+    this.calls = orderCalls(topology);
+    for (const reference of this.calls.flatMap(({ layer, call }) => layer.calls[call].inputs)) {
+      this.#uses.set(keyOf(reference), (this.#uses.get(keyOf(reference)) ?? 0) + 1);
+    }
     this.#models = { real: buildModel(tf, topology), coded: buildModel(tf, topology) };
-  }
-
-  /** The calls in the order in which {@link run} goes through them. */
-  calls(): readonly OrderedCall[] {
-    return orderCalls(this.#topology);
   }
 
   start(inputs: readonly CalibrationInput[], batchSize: number): void {
@@ -131,7 +134,7 @@ export class CalibrationPass {
   }
 
   #keep(reference: TensorReference, pair: ActivationPair): void {
-    const uses = this.#usesOf(reference);
+    const uses = this.#uses.get(keyOf(reference)) ?? 0;
     if (uses > 0) this.#activations.set(keyOf(reference), { pair, uses });
     else this.#tf.dispose([...pair.real, ...pair.coded]);
   }
@@ -142,15 +145,6 @@ export class CalibrationPass {
     if (entry.uses > 0) return;
     this.#tf.dispose([...entry.pair.real, ...entry.pair.coded]);
     this.#activations.delete(keyOf(reference));
-  }
-
-  #usesOf(reference: TensorReference): number {
-    const key = keyOf(reference);
-    let uses = 0;
-    for (const { layer, call } of this.calls()) {
-      uses += layer.calls[call].inputs.filter((input) => keyOf(input) === key).length;
-    }
-    return uses;
   }
 }
 

@@ -84,10 +84,9 @@ export async function quantizeAfterTraining(
   const pass = new CalibrationPass(tf, topology);
   try {
     pass.start(inputs, resolved.batchSize);
-    const calls = pass.calls();
-    for (const [done, call] of calls.entries()) {
+    for (const [done, call] of pass.calls.entries()) {
       throwIfCancelled(options.signal, 'Quantisation');
-      options.onProgress?.({ phase: 'quantising', done, total: calls.length, message: call.layer.name });
+      options.onProgress?.({ phase: 'quantising', done, total: pass.calls.length, message: call.layer.name });
       const outputs = pass.run(call, (layer, pair) => quantization.code(layer, pair));
       if (!outputs) continue;
       quantization.report(call.layer.name, outputs);
