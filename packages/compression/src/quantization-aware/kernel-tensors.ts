@@ -1,5 +1,5 @@
 import type { QuantizationParameters } from '@qedge/core';
-import type { Tensor } from '@tensorflow/tfjs';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { codeRange } from '../quantization/code-range.ts';
 import { codeRanges } from '../quantization/range-coding.ts';
 import { scaleLayout } from '../quantization/scale-layout.ts';
@@ -22,13 +22,19 @@ export function tensorParameters(
   if (step || bits === 1 || typeof granularity === 'object') {
     return kernelParameters(step ? EMPTY : kernel.dataSync<'float32'>(), outputs, settings, step);
   }
-  const magnitudes = tf.tidy(() => {
-    const magnitude = tf.abs(kernel);
-    const matrix = kernel.rank === 2 ? magnitude : tf.reshape(magnitude, matrixShape(kernel.size, outputs));
-    return tf.max(matrix, granularity === 'channel' ? 0 : undefined).dataSync<'float32'>();
-  });
-  const ranges = Array.from(magnitudes, (magnitude) => ({ min: -magnitude, max: magnitude }));
+  const magnitudes = largestMagnitudes(tf, kernel, outputs);
+  const largest = granularity === 'channel' ? magnitudes : [magnitudes.reduce((a, b) => Math.max(a, b), 0)];
+  const ranges = Array.from(largest, (magnitude) => ({ min: -magnitude, max: magnitude }));
   return codeRanges(ranges, { bits, symmetric: true }, kernelGranularity(settings));
+}
+
+/** Of each output channel. A pooling window over all rows is several times faster than a reduction of the first axis. */
+function largestMagnitudes(tf: Tensorflow, kernel: Tensor, outputs: number): Float32Array {
+  const rows = kernel.size / outputs;
+  return tf.tidy(() => {
+    const columns = tf.reshape(tf.abs(kernel), [1, rows, 1, outputs]) as Tensor4D;
+    return tf.maxPool(columns, [rows, 1], [1, 1], 'valid').dataSync<'float32'>();
+  });
 }
 
 const EMPTY = new Float32Array(0);

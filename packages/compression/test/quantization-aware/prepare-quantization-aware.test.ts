@@ -338,15 +338,15 @@ describe('prepareForQuantizationAwareTraining', () => {
     });
     const input = tf.input({ shape: [8, 8, 2] });
     const logits = tf.layers.dense({ name: 'logits', units: 2 }).apply(inner.apply(input));
-    const model = tf.model({ inputs: input, outputs: logits as tfjs.SymbolicTensor });
+    const model = randomise(tf.model({ inputs: input, outputs: logits as tfjs.SymbolicTensor }), 14);
     const prepared = prepareForQuantizationAwareTraining(tf, model, { bits: 8 });
     const x = randomTensor([2, 8, 8, 2], new Random(11));
     calibrateQuantizationAware(tf, prepared, [x]);
     const compressed = convertQuantizationAware(tf, prepared);
     expect([...compressed.codes.keys()]).toEqual(['inner/conv/kernel', 'logits/kernel']);
     expect(compressed.topology.layers.map(({ className }) => className)).not.toContain('BatchNormalization');
-    // 8 bits per weight and input: well below 2 % of the largest output.
-    expectClose(predict(prepared, x), predict(model, x), 0.02);
+    // 8 bits per weight and input: a few steps of 1/127 of the largest weight and 1/255 of the range of the input.
+    expectClose(predict(prepared, x), predict(model, x), 0.04);
     dispose(model, prepared, x);
   });
 
