@@ -104,6 +104,7 @@ export function parseHeader(
   return checkHeader(name, () => {
     const { version, fileByteLength } = prefix;
     const header = parseJson(json, name);
+    checkMetadata(header.metadata, name);
     const areaStart = findArea(prefix, header.payloadAlignment, name);
     const reader = new HeaderReader({ version, fileByteLength, areaStart }, name);
     return reader.read(header, new ParameterReader(parameters, 'plain', name));
@@ -134,6 +135,13 @@ export function parseJson(json: Uint8Array, name: string): Partial<FileHeader> {
     throw new FileFormatError(`${name} has a header that is not JSON`, { cause });
   }
   throw new FileFormatError(`${name} has a header that is not a JSON object`);
+}
+
+function checkMetadata(metadata: unknown, file: string): ModelMetadata {
+  if (typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata)) {
+    return metadata as ModelMetadata;
+  }
+  throw new FileFormatError(`${file} has metadata that is not an object`);
 }
 
 /** Where the payload area of a plain file begins. */
@@ -174,10 +182,7 @@ export class HeaderReader {
 
   /** @throws FileFormatError, UnsupportedError */
   read(header: Partial<FileHeader>, parameters: ParameterReader): CheckedHeader {
-    const { metadata } = header;
-    if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
-      throw new FileFormatError(`${this.#file} has metadata that is not an object`);
-    }
+    const metadata = checkMetadata(header.metadata, this.#file);
     const tensors = this.#readTensors(header.tensors, parameters);
     const sections = this.#surroundings.version === 1 ? new Map() : this.#readSections(header.sections);
     const named = [
