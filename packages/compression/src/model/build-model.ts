@@ -62,7 +62,13 @@ class ModelBuilder {
   }
 
   #makeLayer({ name, layerClass, config }: TopologyLayer): TensorflowLayer {
-    const layer = (layerClass as LayerClass).fromConfig(layerClass, { ...config, name });
+    // The weights are set below: random numbers for them would be drawn in vain.
+    const zeros = Object.keys(config).filter((key) => key.endsWith('Initializer') && config[key] !== null);
+    const layer = (layerClass as LayerClass).fromConfig(layerClass, {
+      ...config,
+      ...Object.fromEntries(zeros.map((key) => [key, 'zeros'])),
+      name,
+    });
     this.#layers.set(name, layer);
     return layer;
   }

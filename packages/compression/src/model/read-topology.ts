@@ -49,7 +49,7 @@ function readLayer(walked: WalkedLayer): TopologyLayer {
     name,
     className: layer.getClassName(),
     layerClass: layer.constructor,
-    config: { ...layer.getConfig(), name },
+    config: { ...settingsOf(layer), name },
     calls,
     weights: weightsOf(walked).map(({ name: weightName, role, variable, trainable }) => ({
       name: weightName,
@@ -59,6 +59,13 @@ function readLayer(walked: WalkedLayer): TopologyLayer {
       trainable,
     })),
   };
+}
+
+/** What `getConfig` gives, and what it leaves out (tfjs 4.22: the multiplier of separable convolutions). */
+function settingsOf(layer: TensorflowLayer): Readonly<Record<string, unknown>> {
+  const { depthMultiplier } = layer as unknown as { readonly depthMultiplier?: number };
+  const config = layer.getConfig();
+  return depthMultiplier === undefined ? config : { ...config, depthMultiplier };
 }
 
 function weightsOf({ name, layer }: WalkedLayer): readonly NamedWeight[] {

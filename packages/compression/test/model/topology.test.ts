@@ -58,6 +58,20 @@ function recurrent(): LayersModel {
   return model;
 }
 
+function separable(): LayersModel {
+  const layers = [
+    tf.layers.separableConv2d({
+      filters: 3,
+      kernelSize: 3,
+      depthMultiplier: 2,
+      inputShape: [6, 6, 2],
+      name: 'both',
+    }),
+    tf.layers.globalAveragePooling2d({ name: 'pool' }) as never,
+  ];
+  return tf.sequential({ layers, name: 'separable' });
+}
+
 function outputsOf(model: LayersModel): Float32Array[] {
   return tf.tidy(() => {
     const inputs = model.inputs.map(({ shape }, at) =>
@@ -68,7 +82,7 @@ function outputsOf(model: LayersModel): Float32Array[] {
   });
 }
 
-describe.each(Object.entries({ perceptron, residual, nested, recurrent }))('%s', (_, make) => {
+describe.each(Object.entries({ perceptron, residual, nested, recurrent, separable }))('%s', (_, make) => {
   test('a model made of its topology computes the same, and leaves no tensor behind', () => {
     const before = tf.memory().numTensors;
     const model = make();
