@@ -1,12 +1,12 @@
 import { buildModel } from '../model/build-model.ts';
 import type { CompressedModel } from '../model/compressed-model.ts';
-import { calibrateQuantizationAware } from '../quantization-aware/calibrate-quantization-aware.ts';
+import { quantizeAfterTraining } from '../post-training/quantize-after-training.ts';
 import { convertQuantizationAware } from '../quantization-aware/convert-quantization-aware.ts';
 import { prepareForQuantizationAwareTraining } from '../quantization-aware/prepare-quantization-aware.ts';
 import { takeEvenly } from '../training/classification-data.ts';
 import type { TrainingHistory } from '../training/training-history.ts';
 import type { QuantizationStage, QuantizationTraining } from './compression-recipe.ts';
-import { type StageContext, type StageState, trainStage } from './stage-context.ts';
+import { type StageContext, type StageState, stageSeed, trainStage } from './stage-context.ts';
 
 /** Fraction of the steps after which ranges of inputs stay as they are, so that the weights can settle on them. */
 const RANGE_FREEZE = 0.5;
@@ -57,25 +57,29 @@ export async function quantizeAware(
   }
 }
 
-/** Codes a trained model from what it does on a few samples. */
+/**
+ * Codes a trained model from what it does on a few samples of the training data. Weights that were removed keep code 0.
+ * @throws as `quantizeAfterTraining`.
+ */
 export async function quantizeAfter(
-  { tf, train }: StageContext,
+  { tf, train, seed, signal, onProgress }: StageContext,
   state: StageState,
   stage: QuantizationStage,
 ): Promise<QuantizedState> {
-  const model = buildModel(tf, state.topology);
-  const prepared = prepareForQuantizationAwareTraining(tf, model, {
-    bits: stage.weightBits,
-    granularity: stage.weightScale,
-    activationBits: stage.activations ? 8 : null,
-    masks: state.masks,
-  });
-  const { features, count } = takeEvenly(train, stage.calibrationSamples);
-  const input = tf.tensor(features, [count, ...(model.inputs[0]!.shape.slice(1) as number[])]);
-  calibrateQuantizationAware(tf, prepared, [input]);
-  input.dispose();
-  const compressed = convertQuantizationAware(tf, prepared);
-  prepared.dispose();
-  model.dispose();
+  const { weightBits, weightScale, weightRange, activations, rounding } = stage;
+  const { compressed } = await quantizeAfterTraining(
+    tf,
+    state.topology,
+    takeEvenly(train, stage.calibrationSamples),
+    {
+      weights: { bits: weightBits, granularity: weightScale, method: weightRange, rounding },
+      activations: activations?.range ?? null,
+      equalization: stage.equalizeLayers ? 'keep-relu6' : 'none',
+      correctsBias: stage.correctBiases,
+      seed: stageSeed(seed, 'quantising'),
+      ...(signal ? { signal } : {}),
+      ...(onProgress ? { onProgress } : {}),
+    },
+  );
   return { compressed, history: state.history };
 }
