@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { type ClassificationData, defaultRecipe } from '@qedge/compression';
+import type { ClassificationData } from '@qedge/compression';
 import { elementCount, FileFormatError, type Shape, ShapeMismatchError } from '@qedge/core';
 import { fileAccessError } from '@qedge/core/node';
-import { loadDigits } from '@qedge-apps/cpu';
+import { DIGIT_SPLIT, loadDigits } from '@qedge-apps/cpu';
 
 /** Samples for a command, split where training needs it. */
 export interface DataInput {
@@ -22,7 +22,7 @@ export interface DataInput {
  */
 export async function readData(source: string, inputShape: Shape, signal: AbortSignal): Promise<DataInput> {
   if (source === 'digits')
-    return { name: 'digits', labelled: true, ...(await loadDigits(defaultRecipe.split, signal)) };
+    return { name: 'digits', labelled: true, ...(await loadDigits(DIGIT_SPLIT, signal)) };
   const content = await readJsonFile<{ features?: unknown; labels?: unknown } | null>(source);
   const { features, labels } = content ?? {};
   if (!Array.isArray(features) || features.length === 0 || !features.every(Array.isArray)) {

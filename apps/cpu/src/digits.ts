@@ -10,6 +10,9 @@ export interface DigitSplit {
   readonly test: ClassificationData;
 }
 
+/** How many digits train, choose and test, and the seed of the shuffle. */
+export const DIGIT_SPLIT: DataSplit = { train: 7000, validation: 1000, test: 2000, seed: 12345 };
+
 const IMAGE_SHAPE = [28, 28] as const;
 const PIXELS = IMAGE_SHAPE[0] * IMAGE_SHAPE[1];
 

@@ -1,4 +1,4 @@
-export { loadDigits } from './digits.ts';
+export { DIGIT_SPLIT, loadDigits } from './digits.ts';
 export type { MainJobOptions } from './job.ts';
 export { runMainJob } from './main-job.ts';
 export { REPORT_SCHEMA_VERSION, type Report, reportJsonSchema, reportSchema } from './report/schema.ts';

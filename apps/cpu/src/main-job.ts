@@ -1,7 +1,6 @@
 import { mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { appendHistory, describeMachine } from '@qedge/bench/node';
-import { defaultRecipe, quickRecipe } from '@qedge/compression';
 import { type Capability, systemClock, throwIfCancelled } from '@qedge/core';
 import { fileAccessError } from '@qedge/core/node';
 import { probeCapabilities } from '@qedge/kernels/node';
@@ -10,6 +9,7 @@ import { openPowerSource, processCpuTime } from '@qedge/power/node';
 import { type DigitSplit, loadDigits } from './digits.ts';
 import type { Job, MainJobOptions } from './job.ts';
 import { JobMonitor } from './job-monitor.ts';
+import { defaultRecipe, quickRecipe } from './main-job-recipe.ts';
 import { REPORT_SCHEMA_VERSION, type Report } from './report/schema.ts';
 import { publishReport, writeReport } from './report/write-report.ts';
 import { benchmark, benchmarkRecord, compareWithEarlierRuns } from './steps/benchmark.ts';

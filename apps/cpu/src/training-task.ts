@@ -1,20 +1,17 @@
-import type { ClassificationData, CompressionRecipe, TrainingHistory } from '@qedge/compression';
-import {
-  createDenseClassifier,
-  getDenseWeights,
-  setDenseWeights,
-  trainDenseControl,
-} from '@qedge/compression/tfjs';
+import type { ClassificationData, TrainingHistory } from '@qedge/compression';
+import { createDenseClassifier, getDenseWeights, setDenseWeights } from '@qedge/compression/tfjs';
 import type { TaskContext } from '@qedge/core';
 import { accelerate, loadTensorflow } from '@qedge/kernels/node';
 import type { Tensorflow } from '@qedge/kernels/tfjs';
+import { trainDenseControl } from './compression-stages.ts';
+import type { MainJobRecipe } from './main-job-recipe.ts';
 
 /** Input of {@link trainDenseControlTask}: plain data, so that it can cross threads and machines. */
 export interface DenseControlInput {
   readonly weights: readonly Float32Array[];
   readonly train: ClassificationData;
   readonly validation: ClassificationData;
-  readonly recipe: CompressionRecipe;
+  readonly recipe: MainJobRecipe;
   readonly seed: number;
 }
 

@@ -5,6 +5,7 @@ export {
   compress,
   reportCompression,
 } from './recipes/compress.ts';
+export { compressWithoutData, type DataFreeCompression } from './recipes/compress-without-data.ts';
 export type {
   CompressionRecipe,
   FileSettings,
@@ -19,4 +20,3 @@ export { findRecipe, namedRecipes, type RecipeName } from './recipes/named-recip
 export { parseRecipe } from './recipes/parse-recipe.ts';
 export type { CompressionAttempt } from './recipes/search-sparsity.ts';
 export { type CompressionTargets, recipeForTargets } from './recipes/targets.ts';
-export { compressWithoutData, type DataFreeCompression } from './recipes/compress-without-data.ts';

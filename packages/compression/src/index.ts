@@ -1,11 +1,4 @@
 export {
-  type CompressionRecipe,
-  defaultRecipe,
-  extraEpochs,
-  quickRecipe,
-  type RecipeStage,
-} from './compression-recipe.ts';
-export {
   type BitWidthAssignment,
   type BitWidthGoal,
   type BitWidthLimits,
@@ -127,6 +120,7 @@ export {
   type ClassificationData,
   type DataSplit,
   splitClassificationData,
+  takeEvenly,
 } from './training/classification-data.ts';
 export type { EarlyStoppingSettings } from './training/early-stopping.ts';
 export {

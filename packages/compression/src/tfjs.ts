@@ -63,14 +63,6 @@ export {
   registerQuantizationAwareLayers,
 } from './quantization-aware/quantization-aware-layers.ts';
 export {
-  type CompressedClassifier,
-  type CompressOptions,
-  compressClassifier,
-  type RecipeRunOptions,
-  trainClassifier,
-  trainDenseControl,
-} from './tfjs/compress-classifier.ts';
-export {
   createDenseClassifier,
   type DenseClassifierOptions,
   type DenseWeights,

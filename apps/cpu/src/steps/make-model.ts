@@ -1,25 +1,25 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CompressionRecipe, extraEpochs, type TrainingHistory } from '@qedge/compression';
+import type { TrainingHistory } from '@qedge/compression';
 import {
   type ClassifierEvaluation,
   type CompressedModel,
-  compressClassifier,
   createDenseClassifier,
   type ExportedModel,
   evaluateClassifier,
   exportFloatModel,
   getDenseWeights,
   setDenseWeights,
-  trainClassifier,
 } from '@qedge/compression/tfjs';
 import type { Fallback, TaskReference, TaskValue } from '@qedge/core';
 import { workerThreadsExecutor } from '@qedge/core/node';
 import { accelerate, loadTensorflow } from '@qedge/kernels/node';
 import type { Tensorflow } from '@qedge/kernels/tfjs';
 import { encodeModel } from '@qedge/memory';
+import { compressClassifier, trainClassifier } from '../compression-stages.ts';
 import type { DigitSplit } from '../digits.ts';
 import type { Job } from '../job.ts';
+import { extraEpochs, type MainJobRecipe } from '../main-job-recipe.ts';
 import type { AccuracyFigure, Report } from '../report/schema.ts';
 
 const LABELS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
@@ -56,7 +56,7 @@ const CONTROL_TASK: TaskReference<TaskValue, TaskValue> = {
 };
 
 /** Trains the network, compresses it and trains its dense control at the same time, and writes the model files. */
-export async function makeModel(job: Job, digits: DigitSplit, recipe: CompressionRecipe): Promise<MadeModel> {
+export async function makeModel(job: Job, digits: DigitSplit, recipe: MainJobRecipe): Promise<MadeModel> {
   const { tf, backend, fallbacks } = await job.tracer.span('load tfjs', () => loadTensorflow<Tensorflow>());
   using acceleration = backend === 'wasm' ? await accelerate(tf) : null;
   const model = createDenseClassifier(tf, {
@@ -233,7 +233,7 @@ async function trainControl(
   model: ReturnType<typeof createDenseClassifier>,
   control: ReturnType<typeof createDenseClassifier>,
   digits: DigitSplit,
-  recipe: CompressionRecipe,
+  recipe: MainJobRecipe,
   tf: Tensorflow,
 ): Promise<TrainingHistory> {
   await using executor = workerThreadsExecutor({ threads: 1 });
@@ -285,7 +285,7 @@ function accuracyOfExport(
   tf: Tensorflow,
   exported: ExportedModel,
   digits: DigitSplit,
-  recipe: CompressionRecipe,
+  recipe: MainJobRecipe,
 ): AccuracyFigure {
   const model = createDenseClassifier(tf, {
     inputSize: 784,

