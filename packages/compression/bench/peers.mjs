@@ -13,7 +13,6 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { comparePairedRuns, makeShiftAugmenter } from '@qedge/compression';
-import { gradeCompressed } from '@qedge/compression/compress';
 import { exportContainer, exportOnnx } from '@qedge/compression/export';
 import * as compression from '@qedge/compression/tfjs';
 import { accelerate } from '@qedge/kernels/node';
@@ -119,10 +118,16 @@ function measured(task, tool, file, right, seconds, extra = {}) {
   };
 }
 
+/** Which samples a model has right, 1 or 0 each. */
+function grade(model, data) {
+  const { predictions } = compression.evaluateClassifier(tf, model, data);
+  return Uint8Array.from(predictions, (prediction, at) => (prediction === data.labels[at] ? 1 : 0));
+}
+
 /** Both files of a model that was compressed here: ONNX as ONNX Runtime computes it, the container as integers do. */
 async function ours(task, compressed, seconds, folder, graded, runtime, onnx = {}) {
   const { bytes } = exportContainer(compressed);
-  const right = gradeCompressed(tf, compressed, graded);
+  const right = grade(compressed, graded);
   const rows = [measured(task, '@qedge/compression, .qez', bytes, right, seconds)];
   if (!runtime) return rows;
   const file = folder.path('ours.onnx');
@@ -274,7 +279,7 @@ async function measureSeed(seed, { train: data, validation, test }, peers) {
   try {
     const inputs = writeInputs(folder, topology, data, graded);
     const float = { topology, codes: new Map(), inputs: new Map() };
-    const right = gradeCompressed(tf, float, graded);
+    const right = grade(float, graded);
     return [
       measured('float32', '@qedge/compression, .onnx', inputs.path('float.onnx'), right, 0),
       ...(await quantizeTo8Bits(topology, inputs, graded, peers)),

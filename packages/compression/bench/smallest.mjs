@@ -15,11 +15,12 @@ import { parseArgs } from 'node:util';
 import {
   comparePaired,
   comparePairedRuns,
+  gradePredictions,
   makeShiftAugmenter,
   splitClassificationData,
 } from '@qedge/compression';
-import { compress, findRecipe, gradeModel, parseRecipe, recipeForTargets } from '@qedge/compression/compress';
-import { buildModel, createDenseClassifier, trainModel } from '@qedge/compression/tfjs';
+import { compress, findRecipe, parseRecipe, recipeForTargets } from '@qedge/compression/compress';
+import { createDenseClassifier, evaluateClassifier, trainModel } from '@qedge/compression/tfjs';
 import { accelerate } from '@qedge/kernels/node';
 import { LazyModel } from '@qedge/memory';
 import * as tf from '@tensorflow/tfjs';
@@ -78,12 +79,8 @@ const percentRight = (outcomes) => (100 * outcomes.reduce((sum, each) => sum + e
 const round = (value, digits = 2) => Number(value.toFixed(digits));
 
 function grade(topology, data) {
-  const model = buildModel(tf, topology);
-  try {
-    return gradeModel(tf, model, data);
-  } finally {
-    model.dispose();
-  }
+  const { predictions } = evaluateClassifier(tf, { topology, codes: new Map(), inputs: new Map() }, data);
+  return gradePredictions(predictions, data.labels);
 }
 
 /** The network that the bytes of a file hold, built from nothing but its tensors and the names and activations of the layers. */

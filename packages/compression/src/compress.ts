@@ -15,7 +15,6 @@ export type {
   RecipeTraining,
   StructuredPruningStage,
 } from './recipes/compression-recipe.ts';
-export { accuracyOf, gradeCompressed, gradeModel } from './recipes/grade-model.ts';
 export { findRecipe, namedRecipes, type RecipeName } from './recipes/named-recipes.ts';
 export { parseRecipe } from './recipes/parse-recipe.ts';
 export type { CompressionAttempt } from './recipes/search-sparsity.ts';

@@ -22,6 +22,9 @@ const ELEMENTWISE_LAYERS = new Set([
   'AlphaDropout',
 ]);
 
+/** Activations that sum over all units of a layer: without one unit the others would be others. */
+const NORMALIZING_ACTIVATIONS: ReadonlySet<unknown> = new Set(['softmax', 'logSoftmax']);
+
 /**
  * Puts the hidden units with the most weights first. The function stays the same (sums run in another order); entropy coders use that neighbouring
  * rows and columns are alike then. Units are hidden where one dense layer feeds another through functions of single numbers only; others stay.
@@ -77,8 +80,8 @@ function junctionsOf({ topology: { layers, outputs }, codes }: CompressedModel):
       ),
     );
   return layers.flatMap((before): Junction[] => {
-    if (before.className !== 'Dense' || before.calls.length !== 1 || before.config.activation === 'softmax')
-      return [];
+    if (before.className !== 'Dense' || before.calls.length !== 1) return [];
+    if (NORMALIZING_ACTIVATIONS.has(before.config.activation)) return [];
     const between: TopologyLayer[] = [];
     for (let layer = before; ; ) {
       const readers = readersOf(layer.name);
@@ -88,7 +91,8 @@ function junctionsOf({ topology: { layers, outputs }, codes }: CompressedModel):
       // Rows that share scales must stay together.
       if (next.className === 'Dense')
         return grouped.has(next.weights[0]!.name) ? [] : [{ before, between, after: next }];
-      if (!ELEMENTWISE_LAYERS.has(next.className) || next.config.activation === 'softmax') return [];
+      if (!ELEMENTWISE_LAYERS.has(next.className)) return [];
+      if (NORMALIZING_ACTIVATIONS.has(next.config.activation)) return [];
       between.push(next);
       layer = next;
     }

@@ -52,7 +52,7 @@ export function dequantizeTensor(
 
 function writeSigns(values: Float32Array, target: Int8Array): void {
   for (let i = 0; i < values.length; i++) {
-    if (Number.isNaN(values[i]!)) refuse(Number.NaN, i);
+    if (!Number.isFinite(values[i]!)) refuse(values[i]!, i);
     target[i] = values[i]! < 0 ? -1 : 1;
   }
 }
@@ -71,7 +71,7 @@ function writeCodes(
       for (const end = i + stride; i < end; i++) {
         // The quotient of finite numbers may overflow, never to NaN, and is clamped.
         const code = roundHalfEven(Math.fround(values[i]! / scale)) + zeroPoint;
-        if (Number.isNaN(code)) refuse(values[i]!, i);
+        if (!Number.isFinite(values[i]!)) refuse(values[i]!, i);
         target[i] = Math.min(high, Math.max(low, code));
       }
     }

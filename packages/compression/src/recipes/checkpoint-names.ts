@@ -1,24 +1,31 @@
 import type { ModelTopology } from '../model/model-topology.ts';
+import type { ClassificationData } from '../training/classification-data.ts';
 import type { CompressionRecipe } from './compression-recipe.ts';
 
 /**
- * Names for the checkpoints of a run's stages that other recipes, models and seeds do not use: the stage and a digest of the rest (FNV-1a, 64
- * bits in two halves), so that what an interrupted run left is found again and nothing else is mistaken for it.
+ * Names for the checkpoints of a run's stages that other recipes, models, seeds and training data do not use: the stage and a digest of the rest
+ * (FNV-1a, 64 bits in two halves), so that what an interrupted run left is found again and nothing else is mistaken for it.
  */
 export function checkpointNames(
   recipe: CompressionRecipe,
   original: ModelTopology,
   seed: number,
+  { features, labels }: Pick<ClassificationData, 'features' | 'labels'>,
 ): (stage: string) => string {
   const digest = new Digest();
   digest.addText(JSON.stringify({ recipe, seed }));
-  for (const { name, className, config, weights } of original.layers) {
-    digest.addText(JSON.stringify({ name, className, config }));
-    for (const { data } of weights)
-      digest.addBytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  for (const { name, className, config, calls, weights } of original.layers) {
+    digest.addText(JSON.stringify({ name, className, config, calls }));
+    for (const { data } of weights) digest.addBytes(bytesOf(data));
   }
+  digest.addBytes(bytesOf(features));
+  digest.addBytes(bytesOf(labels));
   const suffix = digest.toString();
   return (stage) => `${stage.replaceAll(/[^a-z0-9]+/gi, '-')}-${suffix}`;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** FNV-1a with two offsets, which makes chance collisions of 32 bits unlikely. */

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from '@qedge/core';
 import type { CodedWeight, CompressedModel } from '../model/compressed-model.ts';
 import { kernelOf } from '../model/kernel-weight.ts';
 import type { ModelTopology, TopologyLayer } from '../model/model-topology.ts';
@@ -24,6 +25,12 @@ export function compressWithoutData(
   topology: ModelTopology,
   { bits, sparsity }: DataFreeCompression,
 ): CompressedModel {
+  if (bits === 1 && sparsity > 0) {
+    throw new InvalidArgumentError('Weights of 1 bit cannot be removed', {
+      expected: '2 bits or more, or a sparsity of 0: 1 bit has no code for 0',
+      actual: { bits, sparsity },
+    });
+  }
   const masks = maskBySparsity(magnitudeScores(kernelValues(topology)), { sparsity, scope: 'global' });
   const codes = new Map<string, CodedWeight>();
   const layers = topology.layers.map((layer) => codeLayer(layer, bits, masks, codes));

@@ -1,29 +1,28 @@
-import { type Clock, InvalidArgumentError, type ProgressListener, systemClock } from '@qedge/core';
+import { type Clock, type ProgressListener, systemClock } from '@qedge/core';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { exportContainer } from '../export/export-container.ts';
 import type { ModelExport } from '../export/export-report.ts';
 import { removeDeadHiddenUnits, sortHiddenUnits } from '../export/hidden-units.ts';
-import { buildModel } from '../model/build-model.ts';
 import type { CompressedModel } from '../model/compressed-model.ts';
 import type { ModelTopology } from '../model/model-topology.ts';
-import { readTopology } from '../model/read-topology.ts';
+import { gradePredictions, type Outcomes } from '../report/compare-paired.ts';
 import type { CompressionReport } from '../report/compression-report.ts';
 import { createCompressionReport } from '../report/create-compression-report.ts';
+import { evaluateClassifier } from '../tfjs/evaluate-classifier.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
-import type { ClassificationData } from '../training/classification-data.ts';
+import { type ClassificationData, validateClassificationData } from '../training/classification-data.ts';
 import type { CheckpointStore } from '../training/training-checkpoint.ts';
 import type { TrainingHistory } from '../training/training-history.ts';
 import { checkpointNames } from './checkpoint-names.ts';
 import type { CompressionRecipe, FileSettings } from './compression-recipe.ts';
 import { trainDenseControl } from './dense-control.ts';
-import { accuracyOf, gradeCompressed, gradeModel } from './grade-model.ts';
-import { findRecipe, type RecipeName } from './named-recipes.ts';
-import { parseRecipe } from './parse-recipe.ts';
+import type { RecipeName } from './named-recipes.ts';
+import { classifierShape, planCompression } from './plan-compression.ts';
 import { roundToHalfPrecision } from './round-floats.ts';
-import { type RecipeRun, runRecipe } from './run-recipe.ts';
-import { type CompressionAttempt, searchSparsity } from './search-sparsity.ts';
+import { type RecipeRun, runRecipe, uncoded } from './run-recipe.ts';
+import { type CompressionAttempt, SPARSITY_LADDER, searchSparsity } from './search-sparsity.ts';
 import type { StageContext } from './stage-context.ts';
-import { type CompressionTargets, recipeForTargets, withSparsity } from './targets.ts';
+import { type CompressionTargets, withSparsity } from './targets.ts';
 
 /** What {@link compress} learns from. The test data stay with the caller: see {@link reportCompression}. */
 export interface CompressionData {
@@ -36,9 +35,12 @@ export interface CompressionData {
 export interface CompressOptions {
   /** How; a name or plain data. Default: what the targets ask for, or `int4`. */
   readonly recipe?: RecipeName | CompressionRecipe;
-  /** What the result is to be like. With a limit of accuracy or bytes the sparsity is searched, in up to four runs of the recipe. */
+  /**
+   * What the result is to be like. With a limit of accuracy or bytes the sparsity is searched, in up to four runs of the recipe; a sparsity that
+   * is given as well is run alone, and has to meet the limits.
+   */
   readonly targets?: CompressionTargets;
-  /** Whether to train the uncompressed model for as many epochs, to compare with; default true. */
+  /** Whether to train the uncompressed model for as many epochs as the longest attempt, to compare with; default true. */
   readonly denseControl?: boolean;
   /** Default 0. */
   readonly seed?: number;
@@ -71,7 +73,7 @@ export interface Compression {
     readonly denseControl: number | null;
     readonly compressed: number;
   };
-  /** Every sparsity that was tried; empty where none was searched. */
+  /** Every sparsity that was tried; empty without limits of accuracy and bytes. */
   readonly attempts: readonly CompressionAttempt[];
   readonly history: readonly TrainingHistory[];
   readonly seconds: number;
@@ -81,7 +83,9 @@ export interface Compression {
  * Compresses a classifier in one call: prunes, quantises and trains it as a recipe says, trains the dense control beside it, and writes the packed
  * file, which is read back and compared. The given model is not changed. Equal seeds give equal bits on one backend of one machine.
  *
- * @throws before any work InvalidArgumentError for a recipe or target that cannot be, and what reading the model throws; ConvergenceError when no
+ * @param model a classifier with one input of a fixed size and one output `[classes]`, logits or the probabilities of a softmax. Borrowed.
+ * @throws before any work InvalidArgumentError for a recipe, a target or samples that cannot be, UnsupportedError for a model that is no such
+ *   classifier, ShapeMismatchError and NonFiniteValueError for samples that do not fit, and what reading the model throws; ConvergenceError when no
  *   sparsity meets the targets, CancelledError, and what the stages throw.
  * @example
  * const { compressed, file, validation } = await compress(tf, model, { train, validation }, { recipe: 'int4' });
@@ -96,19 +100,19 @@ export async function compress(
   const { targets = {}, denseControl = true, seed = 0, clock = systemClock } = options;
   const startMs = clock.nowMs();
   const recipe = chooseRecipe(options);
+  const ladder = ladderOf(targets);
+  const longest = ladder ? parseRecipe(withSparsity(recipe, ladder.at(-1)!)) : recipe;
   const original = readTopology(model);
   const context = contextOf(tf, data, original, options);
-  const control = denseControl ? await trainDenseControl(named(context, recipe), recipe) : null;
+  const control = denseControl ? await trainDenseControl(named(context, longest), longest) : null;
   const rival = control?.topology ?? original;
-  const originalAccuracy = accuracyOfTopology(context, original);
-  const rivalAccuracy = control ? accuracyOfTopology(context, rival) : originalAccuracy;
+  const originalAccuracy = accuracyOf(context, uncoded(original));
+  const rivalAccuracy = control ? accuracyOf(context, uncoded(rival)) : originalAccuracy;
   const attempt = (tried: CompressionRecipe, sparsity: number) =>
     tryRecipe(named(context, tried), tried, sparsity, rivalAccuracy);
-  const searches = targets.maxAccuracyDrop !== undefined || targets.maxBytes !== undefined;
-  const { best, attempts } =
-    searches && targets.sparsity === undefined
-      ? await searchSparsity(targets, (sparsity) => attempt(withSparsity(recipe, sparsity), sparsity))
-      : { best: await attempt(recipe, sparsityOf(recipe)), attempts: [] };
+  const { best, attempts } = ladder
+    ? await searchSparsity(targets, (sparsity) => attempt(withSparsity(recipe, sparsity), sparsity), ladder)
+    : { best: await attempt(recipe, sparsityOf(recipe)), attempts: [] };
   return {
     recipe: best.recipe,
     seed,
@@ -131,7 +135,8 @@ export async function compress(
 
 /**
  * Measures a compression on test data, which neither training nor any choice has seen, and reports on it layer by layer.
- * @throws ShapeMismatchError when the samples do not fit the model.
+ * @throws InvalidArgumentError for no samples or a label that the model has no output for, ShapeMismatchError when the samples do not fit the
+ *   model, NonFiniteValueError for NaN or infinity.
  */
 export function reportCompression(
   tf: Tensorflow,
@@ -139,15 +144,16 @@ export function reportCompression(
   test: ClassificationData,
 ): CompressionReport {
   const { original, compressed, stored, reference, denseControl, file, recipe, seed, seconds } = compression;
-  const grade = (topology: ModelTopology) => withBuilt(tf, topology, (model) => gradeModel(tf, model, test));
+  const grade = (model: CompressedModel): Outcomes =>
+    gradePredictions(evaluateClassifier(tf, model, test).predictions, test.labels);
   return createCompressionReport({
     name: original.name,
     ...{ original, compressed, reference, recipe, seed, seconds },
     files: [{ format: file.report.format, bytes: file.bytes.byteLength }],
     outcomes: {
-      original: grade(original),
-      ...(denseControl ? { denseControl: grade(denseControl) } : {}),
-      compressed: gradeCompressed(tf, stored, test),
+      original: grade(uncoded(original)),
+      ...(denseControl ? { denseControl: grade(uncoded(denseControl)) } : {}),
+      compressed: grade(stored),
     },
   });
 }
@@ -169,7 +175,7 @@ async function tryRecipe(
   const run = await runRecipe(context, recipe);
   const stored = arrange(run.compressed, recipe.file);
   const file = exportContainer(stored, { coding: recipe.file.entropyCoding ? 'smallest' : 'fast' });
-  const accuracy = accuracyOf(gradeCompressed(context.tf, stored, context.validation));
+  const accuracy = accuracyOf(context, stored);
   const bytes = file.bytes.byteLength;
   const attempt = { sparsity, bytes, accuracy, accuracyDrop: rivalAccuracy - accuracy };
   return { recipe, run, stored, file, attempt };
@@ -182,60 +188,19 @@ function arrange(compressed: CompressedModel, { floats, entropyCoding }: FileSet
   return floats === 'float16' ? roundToHalfPrecision(sorted) : sorted;
 }
 
-function chooseRecipe({ recipe, targets }: CompressOptions): CompressionRecipe {
-  const base = typeof recipe === 'string' ? findRecipe(recipe) : recipe && parseRecipe(recipe);
-  if (targets && Object.values(targets).some((target) => target !== undefined)) {
-    return recipeForTargets(targets, base);
-  }
-  return base ?? findRecipe('int4');
-}
-
 function sparsityOf({ pruning }: CompressionRecipe): number {
   if (!pruning) return 0;
   return pruning.schedule.kind === 'constant' ? pruning.schedule.sparsity : pruning.schedule.final;
 }
 
-function contextOf(
-  tf: Tensorflow,
-  { train, validation }: CompressionData,
-  original: ModelTopology,
-  { seed = 0, signal, onProgress, checkpoints }: CompressOptions,
-): StageContext {
-  const [output] = original.outputs;
-  if (original.inputs.length !== 1 || original.outputs.length !== 1 || !output) {
-    throw new InvalidArgumentError(
-      'Only classifiers with one input and one output can be compressed in one call',
-      {
-        expected: 'one input, one output of logits',
-        actual: { inputs: original.inputs.length, outputs: original.outputs.length },
-        remedy: 'Run the stages one by one: trainModel, gradualPruning, prepareForQuantizationAwareTraining.',
-      },
-    );
-  }
-  return { tf, train, validation, original, seed, signal, onProgress, checkpoints };
-}
-
-/** Gives each recipe, model and seed checkpoints of its own. */
+/** Gives each recipe, model, seed and training set checkpoints of its own. */
 function named(context: StageContext, recipe: CompressionRecipe): StageContext {
-  const { checkpoints, original, seed } = context;
+  const { checkpoints, original, seed, train } = context;
   if (!checkpoints) return context;
-  const nameOf = checkpointNames(recipe, original, seed);
+  const nameOf = checkpointNames(recipe, original, seed, train);
   return { ...context, checkpoints: (stage) => checkpoints(nameOf(stage)) };
 }
 
-function accuracyOfTopology({ tf, validation }: StageContext, topology: ModelTopology): number {
-  return withBuilt(tf, topology, (model) => accuracyOf(gradeModel(tf, model, validation)));
-}
-
-function withBuilt<Result>(
-  tf: Tensorflow,
-  topology: ModelTopology,
-  use: (model: LayersModel) => Result,
-): Result {
-  const model = buildModel(tf, topology);
-  try {
-    return use(model);
-  } finally {
-    model.dispose();
-  }
+function accuracyOf({ tf, validation }: StageContext, model: CompressedModel): number {
+  return evaluateClassifier(tf, model, validation).accuracy;
 }

@@ -50,7 +50,7 @@ export interface QuantizationStage {
   /** How the range of a kernel is chosen from its weights, before training when there is any. */
   readonly weightRange: RangeMethod;
   /** How the inputs of layers are coded, by observation of training samples; null leaves them float32 (weight-only). */
-  readonly activations: { readonly bits: number; readonly range: RangeMethod } | null;
+  readonly activations: { readonly bits: 8; readonly range: RangeMethod } | null;
   /** Scales channels so that the ranges within each kernel are alike, before anything is coded. */
   readonly equalizeLayers: boolean;
   /** After training, if any: `adaptive` chooses between the two nearest codes by the error of the layer's output. */

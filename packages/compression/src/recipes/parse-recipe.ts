@@ -17,7 +17,10 @@ type Check = (value: unknown, path: string) => void;
 export function parseRecipe(value: unknown): CompressionRecipe {
   checkRecipe(value, 'recipe');
   const recipe = value as CompressionRecipe;
-  const { quantization } = recipe;
+  const { pruning, quantization } = recipe;
+  if (pruning && quantization?.weightBits === 1) {
+    refuse('recipe.quantization.weightBits', '2..8 with pruning, because 1 bit has no code for 0', 1);
+  }
   if (quantization?.rounding === 'adaptive' && quantization.correctBiases) {
     refuse('recipe.quantization.correctBiases', 'false with adaptive rounding', true);
   }
@@ -65,7 +68,7 @@ const checkRecipe = record({
       weightBits: integer(1, 8),
       weightScale: oneOf('tensor', 'channel'),
       weightRange: oneOf(...rangeMethods),
-      activations: nullable(record({ bits: integer(2, 8), range: oneOf(...rangeMethods) })),
+      activations: nullable(record({ bits: oneOf(8), range: oneOf(...rangeMethods) })),
       equalizeLayers: oneOf(true, false),
       rounding: oneOf('nearest', 'adaptive'),
       correctBiases: oneOf(true, false),
@@ -103,9 +106,9 @@ function nullable(check: Check): Check {
   };
 }
 
-function oneOf(...choices: readonly (string | boolean)[]): Check {
+function oneOf(...choices: readonly (string | boolean | number)[]): Check {
   return (value, path) => {
-    if (!choices.includes(value as string | boolean)) refuse(path, choices.join(', '), value);
+    if (!choices.includes(value as string | boolean | number)) refuse(path, choices.join(', '), value);
   };
 }
 

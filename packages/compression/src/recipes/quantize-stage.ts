@@ -1,5 +1,6 @@
 import { buildModel } from '../model/build-model.ts';
 import type { CompressedModel } from '../model/compressed-model.ts';
+import { listKernels } from '../model/kernel-weight.ts';
 import { quantizeAfterTraining } from '../post-training/quantize-after-training.ts';
 import { convertQuantizationAware } from '../quantization-aware/convert-quantization-aware.ts';
 import { prepareForQuantizationAwareTraining } from '../quantization-aware/prepare-quantization-aware.ts';
@@ -30,6 +31,8 @@ export async function quantizeAware(
   const { tf, train } = context;
   const { weightBits, weightScale, activations } = stage;
   const steps = training.epochs * Math.ceil(train.count / training.batchSize);
+  // Pruning reaches kernels that stay float32 too, such as those of recurrent layers.
+  const coded = new Set(listKernels(state.topology).map(({ weight }) => weight.name));
   const model = buildModel(tf, state.topology);
   try {
     const prepared = prepareForQuantizationAwareTraining(tf, model, {
@@ -39,7 +42,7 @@ export async function quantizeAware(
       keepSurvivors: !training.keptWeightsMayBeZero,
       activationBits: activations ? 8 : null,
       freezeAfter: Math.max(1, Math.round(RANGE_FREEZE * steps)),
-      masks: state.masks,
+      masks: new Map([...state.masks].filter(([name]) => coded.has(name))),
     });
     try {
       const { history } = await trainStage(context, `quantising to ${weightBits} bits`, prepared, training, {

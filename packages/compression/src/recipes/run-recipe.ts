@@ -44,6 +44,7 @@ function train(context: StageContext, state: StageState, training: RecipeTrainin
   return withModel(context, state, (model) => trainStage(context, 'training', model, training));
 }
 
-function uncoded(topology: ModelTopology): CompressedModel {
+/** A float32 model in the form of compressed ones. */
+export function uncoded(topology: ModelTopology): CompressedModel {
   return { topology, codes: new Map(), inputs: new Map() };
 }

@@ -16,6 +16,9 @@ export const SPARSITY_LADDER: readonly number[] = [
   0, 0.5, 0.7, 0.8, 0.9, 0.93, 0.95, 0.96, 0.97, 0.98, 0.985,
 ];
 
+/** How many sparsities a search tries at most: bisection asks about one rung for each halving. */
+export const MOST_ATTEMPTS = Math.ceil(Math.log2(SPARSITY_LADDER.length + 1));
+
 /** The result of a search: the best attempt with what `run` made for it, and all attempts in their order. */
 export interface SparsitySearch<Result> {
   readonly best: Result;
@@ -26,12 +29,14 @@ export interface SparsitySearch<Result> {
  * Finds the highest sparsity of the ladder whose loss of accuracy is allowed, by bisection: more zeros mean fewer bytes and, by and large, less
  * accuracy. Without a limit of accuracy: the lowest sparsity whose file is small enough, which keeps the most accuracy.
  *
- * @param run compresses at one sparsity; called at most four times.
+ * @param run compresses at one sparsity; called at most four times on the standard ladder.
+ * @param ladder sparsities to choose from, ascending.
  * @throws ConvergenceError, telling what was reached, when no sparsity meets all targets; what `run` throws.
  */
 export async function searchSparsity<Result extends { readonly attempt: CompressionAttempt }>(
   targets: CompressionTargets,
   run: (sparsity: number) => Promise<Result>,
+  ladder: readonly number[] = SPARSITY_LADDER,
 ): Promise<SparsitySearch<Result>> {
   const { maxAccuracyDrop = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = targets;
   const isAccurate = ({ attempt }: Result) => attempt.accuracyDrop <= maxAccuracyDrop;
@@ -39,10 +44,10 @@ export async function searchSparsity<Result extends { readonly attempt: Compress
   const byAccuracy = Number.isFinite(maxAccuracyDrop);
   const tried: Result[] = [];
   // The answer is the last rung that is accurate, or the first that is small: either way the boundary of a yes and a no.
-  let [low, high] = [0, SPARSITY_LADDER.length - 1];
+  let [low, high] = [0, ladder.length - 1];
   while (low <= high) {
     const middle = (low + high) >> 1;
-    const result = await run(SPARSITY_LADDER[middle]!);
+    const result = await run(ladder[middle]!);
     tried.push(result);
     const goHigher = byAccuracy ? isAccurate(result) : !isSmall(result);
     if (goHigher) low = middle + 1;

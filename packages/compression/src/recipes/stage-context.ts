@@ -9,7 +9,8 @@ import { makeShiftAugmenter } from '../training/shift-augmenter.ts';
 import { trainModel } from '../training/train-model.ts';
 import type { CheckpointStore } from '../training/training-checkpoint.ts';
 import type { TrainingHistory } from '../training/training-history.ts';
-import type { TrainingHook, WeightMasks } from '../training/training-options.ts';
+import { endsInSoftmax } from '../training/training-loss.ts';
+import type { StepReport, TrainingHook, WeightMasks } from '../training/training-options.ts';
 import type { RecipeTraining } from './compression-recipe.ts';
 
 /** What the stages of a run share. */
@@ -24,6 +25,8 @@ export interface StageContext {
   readonly onProgress: ProgressListener | undefined;
   /** Where the checkpoints of a stage lie; undefined for nowhere. */
   readonly checkpoints: ((stage: string) => CheckpointStore) | undefined;
+  /** Called after every step of every stage; `'stop'` ends the stage. */
+  readonly onStep?: (stage: string, report: StepReport) => 'stop' | undefined;
 }
 
 /** The model between two stages. */
@@ -46,7 +49,7 @@ export function stageSeed(seed: number, stage: string): number {
 }
 
 /**
- * Trains a living model as a stage says.
+ * Trains a living model as a stage says, by the cross-entropy of its logits, or of its probabilities where it ends in a softmax.
  * @throws as `trainModel`.
  */
 export async function trainStage(
@@ -56,13 +59,14 @@ export async function trainStage(
   training: RecipeTraining,
   method: StageMethod = {},
 ): Promise<{ readonly history: TrainingHistory; readonly masks: WeightMasks }> {
-  const { tf, train, validation, original, seed, signal, onProgress, checkpoints } = context;
+  const { tf, train, validation, original, seed, signal, onProgress, checkpoints, onStep } = context;
   const { epochs, batchSize, optimizer, learningRate, weightDecay, maxShiftPixels, distillation } = training;
   const { imageShape } = train;
   const teacher = distillation ? buildModel(tf, original) : null;
   try {
     const { history, masks } = await trainModel(tf, model, train, {
       phase: stage,
+      loss: endsInSoftmax(model) ? 'cross-entropy of probabilities' : 'cross-entropy of logits',
       epochs,
       batchSize,
       optimizer,
@@ -78,6 +82,7 @@ export async function trainStage(
       ...(checkpoints ? { checkpoint: { store: checkpoints(stage) } } : {}),
       ...(signal ? { signal } : {}),
       ...(onProgress ? { onProgress } : {}),
+      ...(onStep ? { onStep: (report: StepReport) => onStep(stage, report) } : {}),
     });
     return { history, masks };
   } finally {

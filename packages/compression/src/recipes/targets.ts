@@ -19,7 +19,8 @@ export interface CompressionTargets {
 /**
  * The recipe with the bits, the sparsity and the structure that are asked for.
  *
- * @param base where to start; default: `structured` where only structure is asked for, `int4` where bits are, else `smallest`.
+ * @param base where to start; default: `structured` where only structure is asked for, `int4` where bits are (for 1 bit, which has no code for
+ *   0, without its pruning), else `smallest`.
  * @throws InvalidArgumentError for a target out of range.
  */
 export function recipeForTargets(targets: CompressionTargets, base?: CompressionRecipe): CompressionRecipe {
@@ -44,6 +45,7 @@ export function withSparsity(recipe: CompressionRecipe, sparsity: number): Compr
 function chooseBase({ bits, structured, maxAccuracyDrop, maxBytes, sparsity }: CompressionTargets) {
   const onlyStructure = [bits, maxAccuracyDrop, maxBytes, sparsity].every((target) => target === undefined);
   if (structured !== undefined && onlyStructure) return structuredRecipe;
+  if (bits === 1) return { ...int4Recipe, pruning: null };
   return bits === undefined ? smallestRecipe : int4Recipe;
 }
 

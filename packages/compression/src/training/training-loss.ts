@@ -63,6 +63,12 @@ export function crossEntropyOfLogits(tf: Tensorflow, labels: Tensor, logits: Ten
   return operation(logits) as Scalar;
 }
 
+/** True for a model with one output whose last layer makes probabilities. */
+export function endsInSoftmax(model: LayersModel): boolean {
+  const last = model.outputs[0]!.sourceLayer;
+  return last.getClassName() === 'Softmax' || last.getConfig().activation === 'softmax';
+}
+
 /** All axes but the last one. */
 function rowCount({ size, shape }: Tensor): number {
   return size / shape[shape.length - 1]!;
@@ -86,12 +92,10 @@ export function checkLoss(loss: TrainingLoss, model: LayersModel): void {
       actual: `${model.outputs.length} outputs`,
     });
   }
-  const last = model.outputs[0]!.sourceLayer;
-  const endsInSoftmax = last.getClassName() === 'Softmax' || last.getConfig().activation === 'softmax';
-  if (loss === 'cross-entropy of logits' && endsInSoftmax) {
+  if (loss === 'cross-entropy of logits' && endsInSoftmax(model)) {
     throw new InvalidArgumentError('The model gives probabilities, the loss takes logits', {
       expected: 'a last layer without softmax',
-      actual: `layer "${last.name}" with softmax`,
+      actual: `layer "${model.outputs[0]!.sourceLayer.name}" with softmax`,
       remedy: 'Choose the loss "cross-entropy of probabilities", or leave the softmax out.',
     });
   }
