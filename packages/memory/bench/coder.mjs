@@ -1,7 +1,7 @@
 /**
  * @file Bytes and speed of the arithmetic coder against packed codes, a bitmap, the entropy of the codes and Fraunhofer's NNC coder.
  *
- * npx tsup && node bench/coder.mjs [--python <python with tooling/peers/compression/requirements.txt>] [--json] [model.qez ...]
+ * npx tsup && node bench/coder.mjs [--python <python with tooling/peers/coders/requirements.txt>] [--json] [model.qez ...]
  *
  * Synthetic matrices, and the coded tensors of model files: those that `qedge compress` writes, for example. Times are CPU time of this
  * process, the best of some repetitions.
@@ -137,7 +137,7 @@ function measure(tensor) {
 /** The native coder, or why there is none. */
 async function startPeer(python) {
   if (!python) return { absent: 'no --python' };
-  const script = fileURLToPath(new URL('../../../tooling/peers/compression/serve.py', import.meta.url));
+  const script = fileURLToPath(new URL('../../../tooling/peers/coders/serve.py', import.meta.url));
   const child = spawn(python, [script, 'nnc'], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answer = async () => JSON.parse((await lines.next()).value);

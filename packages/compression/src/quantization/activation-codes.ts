@@ -29,15 +29,3 @@ export function centreActivations(
   }
   return clipped;
 }
-
-/** 1 where {@link centreActivations} does not clip, else 0: where the gradient passes. */
-export function unclippedActivations(
-  values: Float32Array,
-  { scale, zeroPoint }: ActivationQuantization,
-): Float32Array {
-  const step = Math.fround(scale);
-  return values.map((value) => {
-    const code = roundHalfEven(Math.fround(value / step));
-    return code > 255 - zeroPoint || code < -zeroPoint ? 0 : 1;
-  });
-}

@@ -44,11 +44,6 @@ export class HistogramObserver implements MergeableObserver<HistogramObserver> {
   }
 }
 
-/** The expected squared error of coding what a histogram holds with a range. */
-export function histogramError(histogram: ValueHistogram, range: ValueRange, format: CodeFormat): number {
-  return estimateError(occupiedBins(histogram), range, format);
-}
-
 interface OccupiedBin {
   readonly from: number;
   readonly to: number;
