@@ -99,6 +99,19 @@ describe('removeDeadHiddenUnits', () => {
     expect(removeDeadHiddenUnits(model).model).toEqual(model);
   });
 
+  it.each(['softmax', 'logSoftmax'])(
+    'keeps units that a %s sums over, though nothing reads them',
+    (activation) => {
+      const compressed = modelWithDeadUnits(false);
+      const layers = compressed.topology.layers.map((layer, at) =>
+        at === 1 ? { ...layer, config: { ...layer.config, activation } } : layer,
+      );
+      const model = { ...compressed, topology: { ...compressed.topology, layers } };
+      expect([...removeDeadHiddenUnits(model).removed]).toEqual([]);
+      expect(removeDeadHiddenUnits(model).model).toEqual(model);
+    },
+  );
+
   it('keeps one unit of a layer without any weight', () => {
     const model = denseModel([5, 4, 2]);
     const random = compressForTest(model, { bits: 8, zeros: 0, inputs: false });
