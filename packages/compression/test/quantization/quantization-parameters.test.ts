@@ -295,6 +295,23 @@ describe('quantizeTensor', () => {
     expect([...codes]).toEqual([-7, -7, 0, 2, 7, 7]);
   });
 
+  it('refuses infinities at any width, naming the place, and clamps quotients that overflow', () => {
+    for (const bits of [1, 2, 8]) {
+      const parameters = {
+        ...{ bits, symmetric: true, axis: null },
+        ...{ scales: Float32Array.of(0.5), zeroPoints: Int32Array.of(0) },
+      };
+      for (const value of [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+        const code = () => quantizeTensor(Float32Array.of(1, value), [2], parameters);
+        expect(code).toThrow(NonFiniteValueError);
+        expect(code).toThrow(`${value} at index 1`);
+      }
+    }
+    const tiny = { bits: 8, symmetric: true, axis: null, zeroPoints: Int32Array.of(0) };
+    const scales = Float32Array.of(2 ** -149);
+    expect([...quantizeTensor(Float32Array.of(3e38, -3e38), [2], { ...tiny, scales })]).toEqual([127, -127]);
+  });
+
   it('refuses NaN and parameters that do not fit', () => {
     const parameters = computeQuantizationParameters(Float32Array.of(1, 2), [2], perTensor8);
     expect(() => quantizeTensor(Float32Array.of(1, Number.NaN), [2], parameters)).toThrow(
