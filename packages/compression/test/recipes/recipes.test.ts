@@ -76,6 +76,11 @@ describe('parseRecipe', () => {
     const adaptive = { ...int8.quantization!, rounding: 'adaptive' as const };
     expect(() => parseRecipe({ ...int8, quantization: adaptive })).toThrow(/correctBiases/);
     expect(parseRecipe({ ...int8, quantization: { ...adaptive, correctBiases: false } }).name).toBe('int8');
+    const signs = { ...int4.quantization!, weightBits: 1 };
+    expect(() => parseRecipe({ ...int4, quantization: signs })).toThrow(/weightBits.*2\.\.8 with pruning/);
+    expect(parseRecipe({ ...int4, pruning: null, quantization: signs }).quantization?.weightBits).toBe(1);
+    const narrow = { ...int8.quantization!, activations: { bits: 4, range: 'mse' } };
+    expect(() => parseRecipe({ ...int8, quantization: narrow })).toThrow(/activations\.bits/);
     const trained = { ...int4.quantization!, rounding: 'adaptive' as const };
     expect(() => parseRecipe({ ...int4, quantization: trained })).toThrow(/rounding/);
     expect(() => parseRecipe({ ...structured, file: { floats: 'float32', entropyCoding: true } })).toThrow(
