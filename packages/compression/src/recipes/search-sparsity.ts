@@ -17,7 +17,9 @@ export const SPARSITY_LADDER: readonly number[] = [
 ];
 
 /** How many sparsities a search tries at most: bisection asks about one rung for each halving. */
-export const MOST_ATTEMPTS = Math.ceil(Math.log2(SPARSITY_LADDER.length + 1));
+export function mostAttempts(ladder: readonly number[]): number {
+  return Math.ceil(Math.log2(ladder.length + 1));
+}
 
 /** The result of a search: the best attempt with what `run` made for it, and all attempts in their order. */
 export interface SparsitySearch<Result> {

@@ -26,6 +26,13 @@ describe('a recipe for targets', () => {
     expect(parseRecipe(JSON.parse(JSON.stringify(recipe)))).toEqual(recipe);
   });
 
+  test('does not prune weights of 1 bit, which have no code for 0', () => {
+    const recipe = recipeForTargets({ bits: 1 });
+    expect(recipe.pruning).toBeNull();
+    expect(parseRecipe(recipe).quantization?.weightBits).toBe(1);
+    expect(() => parseRecipe(recipeForTargets({ bits: 1, sparsity: 0.5 }))).toThrow('weightBits');
+  });
+
   test('prunes nothing where 0 is asked for', () => {
     expect(withSparsity(smallestRecipe, 0).pruning).toBeNull();
     expect(recipeForTargets({ structured: 0 }).structuredPruning).toBeNull();
@@ -73,6 +80,13 @@ describe('a search for a sparsity', () => {
 
   test.each(SPARSITY_LADDER)('finds the fewest zeros with the bytes that %d has', async (sparsity) => {
     expect((await search({ maxBytes: model(sparsity).attempt.bytes })).sparsity).toBe(sparsity);
+  });
+
+  test('runs a sparsity that is given alone, and refuses it where it misses a limit', async () => {
+    const run = async (sparsity: number) => model(sparsity);
+    const { attempts } = await searchSparsity({ maxAccuracyDrop: 0.5 }, run, [0.96]);
+    expect(attempts.map(({ sparsity }) => sparsity)).toEqual([0.96]);
+    await expect(searchSparsity({ maxBytes: 500 }, run, [0.96])).rejects.toThrow(ConvergenceError);
   });
 
   test('tells what was reached when nothing meets the targets', async () => {
