@@ -15,6 +15,11 @@ export type {
   RecipeTraining,
   StructuredPruningStage,
 } from './recipes/compression-recipe.ts';
+export {
+  type CompressionEstimate,
+  estimateCompression,
+  type StageEstimate,
+} from './recipes/estimate-compression.ts';
 export { findRecipe, namedRecipes, type RecipeName } from './recipes/named-recipes.ts';
 export { parseRecipe } from './recipes/parse-recipe.ts';
 export type { CompressionAttempt } from './recipes/search-sparsity.ts';

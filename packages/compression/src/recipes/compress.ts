@@ -10,17 +10,17 @@ import type { CompressionReport } from '../report/compression-report.ts';
 import { createCompressionReport } from '../report/create-compression-report.ts';
 import { evaluateClassifier } from '../tfjs/evaluate-classifier.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
-import { type ClassificationData, validateClassificationData } from '../training/classification-data.ts';
+import type { ClassificationData } from '../training/classification-data.ts';
 import type { CheckpointStore } from '../training/training-checkpoint.ts';
 import type { TrainingHistory } from '../training/training-history.ts';
 import { checkpointNames } from './checkpoint-names.ts';
 import type { CompressionRecipe, FileSettings } from './compression-recipe.ts';
 import { trainDenseControl } from './dense-control.ts';
 import type { RecipeName } from './named-recipes.ts';
-import { classifierShape, planCompression } from './plan-compression.ts';
+import { planCompression } from './plan-compression.ts';
 import { roundToHalfPrecision } from './round-floats.ts';
 import { type RecipeRun, runRecipe, uncoded } from './run-recipe.ts';
-import { type CompressionAttempt, SPARSITY_LADDER, searchSparsity } from './search-sparsity.ts';
+import { type CompressionAttempt, searchSparsity } from './search-sparsity.ts';
 import type { StageContext } from './stage-context.ts';
 import { type CompressionTargets, withSparsity } from './targets.ts';
 
@@ -99,11 +99,8 @@ export async function compress(
 ): Promise<Compression> {
   const { targets = {}, denseControl = true, seed = 0, clock = systemClock } = options;
   const startMs = clock.nowMs();
-  const recipe = chooseRecipe(options);
-  const ladder = ladderOf(targets);
-  const longest = ladder ? parseRecipe(withSparsity(recipe, ladder.at(-1)!)) : recipe;
-  const original = readTopology(model);
-  const context = contextOf(tf, data, original, options);
+  const { recipe, ladder, longest, context } = planCompression(tf, model, data, options);
+  const { original } = context;
   const control = denseControl ? await trainDenseControl(named(context, longest), longest) : null;
   const rival = control?.topology ?? original;
   const originalAccuracy = accuracyOf(context, uncoded(original));
