@@ -11,8 +11,8 @@ import type { ModelExport } from '../../src/export/export-report.ts';
 import { exportSafetensors } from '../../src/export/export-safetensors.ts';
 import { exportTfjs } from '../../src/export/export-tfjs.ts';
 import { inspectModel } from '../../src/export/inspect/inspect-model.ts';
-import { inspectModelFile, saveExport } from '../../src/export-node.ts';
 import type { CompressedModel } from '../../src/model/compressed-model.ts';
+import { inspectModelFile, saveExport } from '../../src/node.ts';
 import { compressForTest, convolutionModel, denseModel } from './models.ts';
 
 beforeAll(async () => {

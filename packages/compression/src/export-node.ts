@@ -1,2 +1,0 @@
-export { inspectModelFile } from './export/inspect/inspect-model-file.ts';
-export { saveExport } from './export/save-export.ts';
