@@ -8,8 +8,8 @@ const TOLERANCE = 1e-9;
 
 /**
  * Optimally clipped tensors and vectors (Sakr et al. 2022, arXiv:2206.06501): the clipping magnitude with the least expected squared error under
- * the model that rounding adds `step^2 / 12` to each value inside and clipping its excess, by Newton's iteration from the mean magnitude.
- * The iteration neglects that values change sides when the magnitude moves, which costs less than 0.2 % of the error.
+ * the model that rounding adds `step^2 / 12` to each value inside and clipping its excess, by Newton's iteration from the mean magnitude. Zeros
+ * have a code of their own and count for nothing: weights may be mostly pruned. The iteration neglects that values change sides when the magnitude moves, which costs less than 0.2 % of the error.
  * `step` is that of the codes used here, `magnitude / (2^(bits-1) - 1)` when symmetric; the paper's differs below 4 bits. Keeps copies of
  * the values. At 1 bit the model does not hold: the mean magnitude is taken, the best scale there.
  */
@@ -68,10 +68,12 @@ function clippedSum(values: Float32Array, clip: number): { sum: number; count: n
 }
 
 function optimalClip(values: Float32Array, largest: number, noise: number): number {
-  let clip = Math.min(largest, clippedSum(values, 0).sum / values.length);
+  const all = clippedSum(values, 0).sum;
+  const occupied = values.reduce((count, value) => count + (value === 0 ? 0 : 1), 0);
+  let clip = Math.min(largest, all / occupied);
   for (let iteration = 0; iteration < MOST_ITERATIONS; iteration++) {
     const { sum, count } = clippedSum(values, clip);
-    const next = Math.min(largest, sum / ((1 - noise) * count + noise * values.length));
+    const next = Math.min(largest, sum / ((1 - noise) * count + noise * occupied));
     if (Math.abs(next - clip) <= TOLERANCE * clip) break;
     clip = next;
   }
