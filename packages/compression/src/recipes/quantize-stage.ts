@@ -1,9 +1,10 @@
 import { buildModel } from '../model/build-model.ts';
 import type { CompressedModel } from '../model/compressed-model.ts';
-import { listKernels } from '../model/kernel-weight.ts';
+import { type KernelWeight, listKernels } from '../model/kernel-weight.ts';
 import { quantizeAfterTraining } from '../post-training/quantize-after-training.ts';
 import { convertQuantizationAware } from '../quantization-aware/convert-quantization-aware.ts';
 import { prepareForQuantizationAwareTraining } from '../quantization-aware/prepare-quantization-aware.ts';
+import { kernelKindOf } from '../quantization-aware/tensorflow-layers.ts';
 import { takeEvenly } from '../training/classification-data.ts';
 import type { TrainingHistory } from '../training/training-history.ts';
 import type { QuantizationStage, QuantizationTraining } from './compression-recipe.ts';
@@ -32,7 +33,11 @@ export async function quantizeAware(
   const { weightBits, weightScale, activations } = stage;
   const steps = training.epochs * Math.ceil(train.count / training.batchSize);
   // Pruning reaches kernels that stay float32 too, such as those of recurrent layers.
-  const coded = new Set(listKernels(state.topology).map(({ weight }) => weight.name));
+  const coded = new Set(
+    listKernels(state.topology)
+      .filter(isCodable)
+      .map(({ weight }) => weight.name),
+  );
   const model = buildModel(tf, state.topology);
   try {
     const prepared = prepareForQuantizationAwareTraining(tf, model, {
@@ -61,7 +66,8 @@ export async function quantizeAware(
 }
 
 /**
- * Codes a trained model from what it does on a few samples of the training data. Weights that were removed keep code 0.
+ * Codes a trained model from what it does on a few samples of the training data. Weights that were removed keep code 0. The same layers as in
+ * training get codes; others stay float32.
  * @throws as `quantizeAfterTraining`.
  */
 export async function quantizeAfter(
@@ -70,12 +76,14 @@ export async function quantizeAfter(
   stage: QuantizationStage,
 ): Promise<QuantizedState> {
   const { weightBits, weightScale, weightRange, activations, rounding } = stage;
+  const uncoded = listKernels(state.topology).filter((kernel) => !isCodable(kernel));
   const { compressed } = await quantizeAfterTraining(
     tf,
     state.topology,
     takeEvenly(train, stage.calibrationSamples),
     {
       weights: { bits: weightBits, granularity: weightScale, method: weightRange, rounding },
+      layers: Object.fromEntries(uncoded.map(({ layer }) => [layer.name, null])),
       activations: activations?.range ?? null,
       equalization: stage.equalizeLayers ? 'keep-relu6' : 'none',
       correctsBias: stage.correctBiases,
@@ -85,4 +93,9 @@ export async function quantizeAfter(
     },
   );
   return { compressed, history: state.history };
+}
+
+/** Whether a model can be evaluated with codes of this kernel: those of Dense, Conv2D and DepthwiseConv2D. */
+function isCodable({ layer }: KernelWeight): boolean {
+  return kernelKindOf(layer.className) !== null;
 }

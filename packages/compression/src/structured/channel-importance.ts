@@ -12,7 +12,8 @@ import type { ChannelGroup, DependencyGraph, RefusedGroup } from './dependency-g
  * - `taylor`: the mean over batches of `(sum of gradient * w)^2`, by which removing the slice changes the loss to first order (Molchanov et al.
  *   2019, arXiv:1906.10771); gradients of the loss by weight name, one map per batch;
  * - `activation`: the sum of `|w| * rms(input)` over the rows that read the channel, its part in what the next layers make (after Sun et al. 2023,
- *   arXiv:2306.11695); `inputRms` by weight name, one number per index of the kernel apart from its last axis.
+ *   arXiv:2306.11695); `inputRms` by weight name, one number per index of the kernel apart from its last axis. Pointwise kernels of separable
+ *   convolutions count where they have such numbers, which `measureInputRms` does not give.
  */
 export type ImportanceCriterion =
   | { readonly kind: 'l1' | 'l2' | 'batch-norm' }
@@ -115,7 +116,7 @@ function taylorMeasure(batches: readonly WeightValues[]): SliceMeasure {
 
 function activationMeasure(inputRms: ReadonlyMap<string, Float32Array>): SliceMeasure {
   return {
-    sees: ({ side }) => side === 'input',
+    sees: ({ side }, { name, role }) => side === 'input' && (role === 'kernel' || inputRms.has(name)),
     element: ({ name, data, shape }) => {
       const columns = shape.at(-1)!;
       const rms = requireStatistic(
