@@ -18,6 +18,7 @@ export function buildModel(tf: Tensorflow, topology: ModelTopology): LayersModel
   const inputs = topology.inputs.map((reference) => builder.tensor(reference));
   const outputs = topology.outputs.map((reference) => builder.tensor(reference));
   const model = tf.model({ inputs, outputs, name: topology.name });
+  builder.ownLayers();
   try {
     builder.setWeights();
   } catch (error) {
@@ -71,6 +72,11 @@ class ModelBuilder {
     });
     this.#layers.set(name, layer);
     return layer;
+  }
+
+  /** tfjs counts every call of a layer as an owner, and a model gives up one: a shared layer would keep its weights after `dispose`. */
+  ownLayers(): void {
+    for (const layer of this.#layers.values()) (layer as unknown as { _refCount: number })._refCount = 1;
   }
 
   setWeights(): void {

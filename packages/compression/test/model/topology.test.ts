@@ -117,6 +117,20 @@ test('nested models are inlined, and a shared layer has one call for each use', 
   ]);
 });
 
+test('a model that was built gives its shared layers up with the rest', () => {
+  const model = nested();
+  const topology = readTopology(model);
+  const before = tf.memory().numTensors;
+  const built = buildModel(tf, topology);
+  expect(tf.memory().numTensors).toBeGreaterThan(before);
+  built.dispose();
+  expect(tf.memory().numTensors).toBe(before);
+  const [input, ...others] = topology.layers;
+  const broken = others.map((layer, at) => (at === others.length - 2 ? { ...layer, weights: [] } : layer));
+  expect(() => buildModel(tf, { ...topology, layers: [input!, ...broken] })).toThrow(ShapeMismatchError);
+  expect(tf.memory().numTensors).toBe(before);
+});
+
 test('kernels are matrices with the outputs last', () => {
   expect(
     listKernels(readTopology(residual())).map(({ weight, rows, outputs }) => [weight.name, rows, outputs]),
