@@ -203,7 +203,7 @@ function prepareLayer(
 /** What a folded normalisation would lose. */
 const PENALTIES = ['gammaRegularizer', 'betaRegularizer', 'gammaConstraint', 'betaConstraint'];
 
-/** The batch normalisation that alone reads a linear layer, or null. */
+/** The batch normalisation that alone reads a linear layer and is frozen as this is, or null. */
 function findNormalization(topology: ModelTopology, layer: TopologyLayer): TopologyLayer | null {
   const links = new TopologyLinks(topology);
   const use = links.onlyUseOf(layer);
@@ -212,7 +212,13 @@ function findNormalization(topology: ModelTopology, layer: TopologyLayer): Topol
   const isPlain = PENALTIES.every((key) => (settings[key] ?? null) === null);
   const rank = use.layer.calls[0]!.outputShapes[0]!.length + 1;
   const isLastAxis = axis === -1 || axis === rank - 1;
-  return isPlain && isLastAxis && activationOf(layer) === 'linear' ? use.layer : null;
+  // A layer is trained as a whole or not at all.
+  const isFrozenAlike = isFrozen(use.layer) === isFrozen(layer);
+  return isPlain && isLastAxis && isFrozenAlike && activationOf(layer) === 'linear' ? use.layer : null;
+}
+
+function isFrozen({ config }: TopologyLayer): boolean {
+  return config.trainable === false;
 }
 
 function normalizationSettings({ config, weights }: TopologyLayer): NormalizationSettings {

@@ -327,6 +327,28 @@ describe('prepareForQuantizationAwareTraining', () => {
     dispose(model, prepared, x);
   });
 
+  it.each([
+    { convolution: true, normalization: false },
+    { convolution: false, normalization: true },
+    { convolution: false, normalization: false },
+    { convolution: true, normalization: true },
+  ])('keeps frozen what is frozen: %j', ({ convolution, normalization }) => {
+    const { layers } = tf;
+    const model = tf.sequential({
+      layers: [
+        layers.conv2d({ inputShape: [4, 4, 1], filters: 2, kernelSize: 3, trainable: convolution }),
+        layers.batchNormalization({ trainable: normalization }),
+      ],
+    });
+    const prepared = prepareForQuantizationAwareTraining(tf, model, { bits: 4 });
+    expect(prepared.layers.length).toBe(convolution === normalization ? 2 : 3);
+    const trainable = new Map(nameWeights(prepared).map((weight) => [weight.role, weight.trainable]));
+    for (const role of ['kernel', 'bias']) expect(trainable.get(role)).toBe(convolution);
+    for (const role of ['gamma', 'beta']) expect(trainable.get(role)).toBe(normalization);
+    model.dispose();
+    prepared.dispose();
+  });
+
   it('takes nested models', () => {
     const inner = tf.sequential({
       name: 'inner',
