@@ -4,8 +4,7 @@ import { roundHalfEven } from '../quantization/code-range.ts';
 import type { ValueRange } from '../quantization/range-coding.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
 import type { KernelProduct } from './kernel-product.ts';
-import type { KernelGradients } from './kernel-step.ts';
-import { inMatrix, scaleTensor } from './kernel-tensors.ts';
+import { inMatrix, type KernelGradients, scaleTensor } from './kernel-tensors.ts';
 import { withLazyGradient } from './lazy-gradient.ts';
 
 /** One product of a layer with codes. */
@@ -47,10 +46,11 @@ export function codedProduct(tf: Tensorflow, call: CodedCall): Tensor {
   const decodedGradient = (gradient: Tensor, left: Tensor) =>
     product.kernelGradient(scaled(gradient), left, kernel.shape);
   const isClipped = inputQuantization !== null && !coversInput(inputQuantization, call.inputRange);
-  let split: KernelGradients | null = null;
-  const splitOnce = (gradient: Tensor, left: Tensor, weights: Tensor) => {
-    split ??= splitGradient!(decodedGradient(gradient, left), weights);
-    return split;
+  let stepGradient: Float32Array | null = null;
+  const kernelGradient = (gradient: Tensor, left: Tensor, weights: Tensor) => {
+    const split = splitGradient!(decodedGradient(gradient, left), weights);
+    stepGradient = split.step;
+    return split.kernel;
   };
   return withLazyGradient(tf, {
     inputs: step ? { input, kernel, step } : { input, kernel },
@@ -72,9 +72,13 @@ export function codedProduct(tf: Tensorflow, call: CodedCall): Tensor {
       },
       kernel: () => {
         if (!splitGradient) return decodedGradient(gradient, left!);
-        return tf.tensor(splitOnce(gradient, left!, others[others.length - 1]!).kernel, kernel.shape);
+        return kernelGradient(gradient, left!, others[others.length - 1]!);
       },
-      step: () => tf.tensor(splitOnce(gradient, left!, others[others.length - 1]!).step, step!.shape),
+      step: () => {
+        // Comes after the kernel, unless that is frozen.
+        if (stepGradient === null) kernelGradient(gradient, left!, others[others.length - 1]!);
+        return tf.tensor(stepGradient!, step!.shape);
+      },
     }),
   });
 }

@@ -2,7 +2,7 @@ import type { QuantizationParameters } from '@qedge/core';
 import { codeRange, roundHalfEven } from '../quantization/code-range.ts';
 import { computeQuantizationParameters } from '../quantization/quantization-parameters.ts';
 import { valuesPerScale } from '../quantization/scale-extremes.ts';
-import { type ScaleLayout, scaleLayout } from '../quantization/scale-layout.ts';
+import { forEachScaleRun, type ScaleLayout, scaleLayout } from '../quantization/scale-layout.ts';
 import { kernelCodes, kernelGranularity, kernelParameters, matrixShape } from './kernel-codes.ts';
 import type { KernelQuantization } from './layer-quantization.ts';
 
@@ -50,62 +50,79 @@ function survivorScales(values: Float32Array, outputs: number, kernel: KernelQua
   });
 }
 
-/** What reaches the weights behind the codes. */
-export interface KernelGradients {
-  readonly kernel: Float32Array;
-  /** One number per scale. */
-  readonly step: Float32Array;
-}
-
 /**
- * Gradients of a kernel and of its learned step from the gradient with respect to `codes * scale`.
+ * Turns the gradient with respect to `codes * scale` into those of the kernel and of its learned step.
  *
  * With `u = weight / scale` and the largest code `Q`: a weight passes its gradient on, but where it is clipped (`|u| >= Q + 1/2`) only one that
  * moves it back. The scale gets the sum over `gradient * (code - u)`, and `gradient * code` where weights are clipped or have no finer
  * code (1 bit; ternary survivors): Esser et al. 2020, eq. 3. For `learned` it is multiplied by `1 / sqrt(weights * Q)` (section 2.2 there), for
  * `learned-logarithm` by the scale, which makes it the gradient of the logarithm.
+ *
+ * @param gradient becomes the gradient of the kernel: where it would move clipped weights farther out, it is set to 0.
+ * @returns the gradient of the step, one number per scale.
  */
-export function stepGradients(
+export function splitStepGradient(
   values: Float32Array,
   outputs: number,
   quantization: QuantizationParameters,
   gradient: Float32Array,
   kernel: KernelQuantization,
-): KernelGradients {
+): Float32Array {
   const { scales, bits } = quantization;
   const layout = scaleLayout(values.length, matrixShape(values.length, outputs), quantization);
-  const high = codeRange(bits, true).high;
-  const onlySigns = bits === 1 || (kernel.keepSurvivors && high === 1);
-  const limit = bits === 1 ? Number.POSITIVE_INFINITY : high + 0.5;
-  const kernelGradient = gradient.slice();
+  const { high } = codeRange(bits, true);
   const sums = new Float64Array(scales.length);
-  const { outer, channels, stride, groupSize } = layout;
+  if (bits === 1) sumSigned(values, layout, gradient, sums);
+  else sumCoded(values, layout, scales, gradient, sums, { high, keepSurvivors: kernel.keepSurvivors });
+  return Float32Array.from(sums, (sum, index) => {
+    if (kernel.step === 'learned-logarithm') return sum * scales[index]!;
+    return sum / Math.sqrt(Math.max(1, weightsPerScale(layout, index)) * high);
+  });
+}
+
+/** 1 bit: no weight is clipped. */
+function sumSigned(values: Float32Array, layout: ScaleLayout, gradient: Float32Array, sums: Float64Array) {
+  forEachScaleRun(layout, (index, from, to) => {
+    let sum = 0;
+    for (let i = from; i < to; i++) sum += values[i]! < 0 ? -gradient[i]! : gradient[i]!;
+    sums[index]! += sum;
+  });
+}
+
+/** 2 bits or more. */
+function sumCoded(
+  values: Float32Array,
+  { outer, channels, stride, groupSize }: ScaleLayout,
+  scales: Float32Array,
+  gradient: Float32Array,
+  sums: Float64Array,
+  { high, keepSurvivors }: { readonly high: number; readonly keepSurvivors: boolean },
+): void {
+  const limit = high + 0.5;
+  const onlySigns = keepSurvivors && high === 1;
   for (let row = 0, i = 0; row < outer; row++) {
     const first = Math.floor(row / groupSize) * channels;
     for (let index = first; index < first + channels; index++) {
       const scale = scales[index]!;
       let sum = 0;
       for (const end = i + stride; i < end; i++) {
+        // Removed weights have code 0, exactly.
+        if (values[i] === 0) continue;
         const quotient = Math.fround(values[i]! / scale);
-        const sign = Math.sign(quotient);
-        const isClipped = Math.abs(quotient) >= limit;
-        if (onlySigns) sum += gradient[i]! * (bits === 1 && sign === 0 ? 1 : sign);
-        else if (isClipped) sum += gradient[i]! * sign * high;
+        const slope = gradient[i]!;
+        if (quotient >= limit || quotient <= -limit) {
+          sum += quotient < 0 ? -slope * high : slope * high;
+          // A step against the gradient would take the weight farther out.
+          if (slope * quotient < 0) gradient[i] = 0;
+        } else if (onlySigns) sum += quotient < 0 ? -slope : quotient > 0 ? slope : 0;
         else {
           const code = roundHalfEven(quotient);
-          sum += gradient[i]! * ((code === 0 && kernel.keepSurvivors ? sign : code) - quotient);
+          sum += slope * ((keepSurvivors && code === 0 ? Math.sign(quotient) : code) - quotient);
         }
-        // A step against the gradient would take the weight farther out.
-        if (isClipped && gradient[i]! * quotient < 0) kernelGradient[i] = 0;
       }
       sums[index]! += sum;
     }
   }
-  const step = Float32Array.from(sums, (sum, index) => {
-    if (kernel.step === 'learned-logarithm') return sum * scales[index]!;
-    return sum / Math.sqrt(Math.max(1, weightsPerScale(layout, index)) * high);
-  });
-  return { kernel: kernelGradient, step };
 }
 
 function weightsPerScale({ outer, channels, stride, groupSize }: ScaleLayout, index: number): number {

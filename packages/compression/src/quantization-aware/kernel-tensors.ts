@@ -5,7 +5,9 @@ import { codeRanges } from '../quantization/range-coding.ts';
 import { scaleLayout } from '../quantization/scale-layout.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
 import { kernelGranularity, kernelParameters, matrixShape } from './kernel-codes.ts';
+import { splitStepGradient } from './kernel-step.ts';
 import type { KernelQuantization } from './layer-quantization.ts';
+import { viewsMemory, viewTensor } from './tensor-view.ts';
 
 /**
  * The parameters that `kernelParameters` gives for a kernel that is a tensor, without reading all of it where only its largest magnitudes are
@@ -20,7 +22,7 @@ export function tensorParameters(
 ): QuantizationParameters {
   const { bits, granularity } = settings;
   if (step || bits === 1 || typeof granularity === 'object') {
-    return kernelParameters(step ? EMPTY : kernel.dataSync<'float32'>(), outputs, settings, step);
+    return kernelParameters(step ? EMPTY : viewTensor(tf, kernel), outputs, settings, step);
   }
   const magnitudes = largestMagnitudes(tf, kernel, outputs);
   const largest = granularity === 'channel' ? magnitudes : [magnitudes.reduce((a, b) => Math.max(a, b), 0)];
@@ -55,11 +57,45 @@ export function tensorCodes(
   const { bits } = quantization;
   if (bits === 1) return tf.add(tf.mul(tf.cast(tf.greaterEqual(kernel, 0), 'float32'), 2), -1);
   const { high } = codeRange(bits, true);
+  // Every survivor is 1 or -1, whatever the scale.
+  if (keepSurvivors && high === 1) return signs(tf, kernel);
   return inMatrix(tf, kernel, outputs, (matrix) => {
     const rounded = tf.round(tf.div(matrix, scaleTensor(tf, matrix.shape as [number, number], quantization)));
     const codes = isCovered ? rounded : tf.clipByValue(rounded, -high, high);
-    return keepSurvivors ? tf.where(tf.equal(codes, 0), tf.sign(matrix), codes) : codes;
+    if (!keepSurvivors) return codes;
+    // Adds the sign where the code is 0, and 0 elsewhere.
+    return tf.add(codes, tf.sub(signs(tf, matrix), tf.clipByValue(codes, -1, 1)));
   });
+}
+
+/**
+ * The signs of numbers, of the smallest ones too, which grow beyond 1 here. `tf.sign` of the wasm backend takes numbers below 1e-7 for 0, and ten times
+ * longer.
+ */
+function signs(tf: Tensorflow, tensor: Tensor): Tensor {
+  return tf.clipByValue(tf.mul(tf.mul(tensor, 2 ** 100), 2 ** 100), -1, 1);
+}
+
+/** What reaches the weights behind the codes. */
+export interface KernelGradients {
+  readonly kernel: Tensor;
+  /** One number per scale. */
+  readonly step: Float32Array;
+}
+
+/** `splitStepGradient` of tensors. @param gradient nobody else's; it is written to, and may be returned. */
+export function splitTensorGradient(
+  tf: Tensorflow,
+  kernel: Tensor,
+  outputs: number,
+  quantization: QuantizationParameters,
+  gradient: Tensor,
+  settings: KernelQuantization,
+): KernelGradients {
+  const isInPlace = viewsMemory(tf);
+  const slopes = isInPlace ? viewTensor(tf, gradient) : gradient.dataSync<'float32'>().slice();
+  const step = splitStepGradient(viewTensor(tf, kernel), outputs, quantization, slopes, settings);
+  return { kernel: isInPlace ? gradient : tf.tensor(slopes, gradient.shape), step };
 }
 
 /** Works on a kernel as a matrix `[rows, outputs]`. */

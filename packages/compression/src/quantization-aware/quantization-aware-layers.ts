@@ -8,9 +8,9 @@ import { codedProduct } from './coded-product.ts';
 import { FoldedNormalization, type NormalizationSettings } from './folded-normalization.ts';
 import { kernelScaleCount } from './kernel-codes.ts';
 import { type KernelProduct, kernelProduct } from './kernel-product.ts';
-import { stepGradients } from './kernel-step.ts';
-import { tensorCodes, tensorParameters } from './kernel-tensors.ts';
+import { splitTensorGradient, tensorCodes, tensorParameters } from './kernel-tensors.ts';
 import { type LayerQuantization, validateLayerQuantization } from './layer-quantization.ts';
+import { viewTensor } from './tensor-view.ts';
 import {
   callKernelLayer,
   type KernelLayerConfig,
@@ -187,13 +187,7 @@ function defineLayer(tf: Tensorflow, kind: KernelKind): TensorflowLayerClass {
         step,
         splitGradient: step
           ? (gradient, weights) =>
-              stepGradients(
-                weights.dataSync<'float32'>(),
-                outputs,
-                parameters,
-                gradient.dataSync<'float32'>(),
-                quantization,
-              )
+              splitTensorGradient(tf, weights, outputs, parameters, gradient, quantization)
           : null,
       });
     }
@@ -217,7 +211,7 @@ function defineLayer(tf: Tensorflow, kind: KernelKind): TensorflowLayerClass {
         this.#writeState(calls + 1, { min, max });
         return { range: known, inputRange: null, calls: calls + 1 };
       }
-      const now = findExtremes(input.dataSync<'float32'>());
+      const now = findExtremes(viewTensor(tf, input));
       const range = known ? averageRanges(known, now, rangeDecay) : now;
       this.#writeState(calls + 1, range);
       const kept = { min: Math.fround(range.min), max: Math.fround(range.max) };

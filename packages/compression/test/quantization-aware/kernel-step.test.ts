@@ -7,7 +7,7 @@ import {
   matrixShape,
   stepScales,
 } from '../../src/quantization-aware/kernel-codes.ts';
-import { initialStep, stepGradients } from '../../src/quantization-aware/kernel-step.ts';
+import { initialStep, splitStepGradient } from '../../src/quantization-aware/kernel-step.ts';
 import type { KernelQuantization } from '../../src/quantization-aware/layer-quantization.ts';
 
 const learned: KernelQuantization = { bits: 3, granularity: 'tensor', step: 'learned', keepSurvivors: false };
@@ -19,10 +19,11 @@ function randomValues(count: number, seed: number): Float32Array {
 
 function gradientsOf(values: Float32Array, step: number, gradient: Float32Array, kernel: KernelQuantization) {
   const parameters = kernelParameters(values, 1, kernel, Float32Array.of(step));
-  return stepGradients(values, 1, parameters, gradient, kernel);
+  const passed = gradient.slice();
+  return { step: splitStepGradient(values, 1, parameters, passed, kernel), kernel: passed };
 }
 
-describe('stepGradients', () => {
+describe('splitStepGradient', () => {
   it('is the closed form of Esser et al. inside, on the edge and outside of the codes', () => {
     // Step 0.5, codes -3..3: quotients 0.3, 1.4, -2.6, 3.4, 3.5 (clipped: its rounded quotient is 4) and -9 (clipped).
     const values = Float32Array.of(0.15, 0.7, -1.3, 1.7, 1.75, -4.5);
@@ -53,7 +54,7 @@ describe('stepGradients', () => {
       const groups = Math.ceil(rows / size);
       const steps = Float32Array.from({ length: groups * outputs }, (_, i) => 0.2 + 0.05 * i);
       const parameters = kernelParameters(values, outputs, kernel, steps);
-      const { step } = stepGradients(values, outputs, parameters, gradient, kernel);
+      const step = splitStepGradient(values, outputs, parameters, gradient.slice(), kernel);
       for (let scale = 0; scale < steps.length; scale++) {
         const [group, output] = [Math.floor(scale / outputs), scale % outputs];
         const isMember = (_: number, i: number) =>

@@ -11,6 +11,8 @@ import { nameWeights, readTopology } from '../../src/model/read-topology.ts';
 import { buildCompressedModel } from '../../src/quantization-aware/build-compressed-model.ts';
 import { calibrateQuantizationAware } from '../../src/quantization-aware/calibrate-quantization-aware.ts';
 import { convertQuantizationAware } from '../../src/quantization-aware/convert-quantization-aware.ts';
+import { kernelCodes, kernelParameters } from '../../src/quantization-aware/kernel-codes.ts';
+import { tensorCodes } from '../../src/quantization-aware/kernel-tensors.ts';
 import {
   prepareForQuantizationAwareTraining,
   type QuantizationAwareConfig,
@@ -302,6 +304,19 @@ describe('prepareForQuantizationAwareTraining', () => {
     }
     prepared.optimizer.dispose();
     dispose(model, prepared, x, y);
+  });
+
+  it('codes the smallest surviving weights as export does', () => {
+    const values = Float32Array.of(1e-8, -1e-8, 2 ** -149, -(2 ** -149), 1e-30, 0, 0.4, -3, 1);
+    for (const bits of [2, 3, 8]) {
+      const kernel = { bits, granularity: 'tensor', step: 'learned', keepSurvivors: true } as const;
+      const parameters = kernelParameters(values, 1, kernel, Float32Array.of(0.5));
+      const settings = { keepSurvivors: true, isCovered: false };
+      const codes = tf.tidy(() =>
+        tensorCodes(tf, tf.tensor2d(values, [9, 1]), 1, parameters, settings).dataSync(),
+      );
+      expect([...codes]).toEqual([...kernelCodes(values, 1, parameters, true)]);
+    }
   });
 
   it('leaves out layers, and gives others settings of their own', () => {
