@@ -22,10 +22,10 @@ export interface ContainerExportOptions {
 
 /**
  * Writes the packed container (`.qez`): codes with their real width, as a bitmap, or entropy coded, whichever takes the fewest bytes. A chain of
- * dense layers is written as that; any other model as its operator graph, which `loadModel` of `@qedge/kernels/node` runs. Float numbers that half
- * precision holds exactly are written so.
+ * dense layers is written as that; any other model as its operator graph, which `loadModel` of `@qedge/kernels/node` runs. Float weights of a
+ * chain that half precision holds exactly are written so; those of an operator graph take four bytes.
  *
- * @throws what {@link toOperatorModel} throws, NonFiniteValueError for weights that are not finite, VerificationError when what was written does
+ * @throws what {@link toOperatorModel} throws, NonFiniteValueError for weights of a chain that are not finite, VerificationError when what was written does
  *   not come back bit for bit.
  * @example
  * const { bytes, report } = exportContainer(compressed);

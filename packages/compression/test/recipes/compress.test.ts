@@ -1,4 +1,4 @@
-import { CancelledError, InvalidArgumentError } from '@qedge/core';
+import { CancelledError, ConvergenceError, InvalidArgumentError } from '@qedge/core';
 import { accelerate } from '@qedge/kernels/node';
 import { afterAll, describe, expect, test } from 'vitest';
 import { compress, reportCompression } from '../../src/recipes/compress.ts';
@@ -118,6 +118,17 @@ test('a limit of bytes finds the fewest zeros that meet it', async () => {
   expect(made.file.bytes.byteLength).toBeLessThanOrEqual(maxBytes);
   expect(made.attempts.length).toBeGreaterThan(1);
   expect(made.attempts.some(({ bytes }) => bytes > maxBytes)).toBe(true);
+});
+
+test('a limit holds for a sparsity that is given too, and the control trains as long as what was run', async () => {
+  const short = shortened(int4Recipe, 1);
+  const recipe = { ...short, quantization: null, file: { ...short.file, entropyCoding: false } };
+  const run = (maxBytes: number) =>
+    compress(tf, model, { train, validation }, { recipe, targets: { sparsity: 0.5, maxBytes } });
+  const made = await run(1e6);
+  expect(made.attempts.map(({ sparsity }) => sparsity)).toEqual([0.5]);
+  expect(made.history.map(({ epochs }) => epochs.length)).toEqual([1, 1]);
+  await expect(run(10)).rejects.toThrow(ConvergenceError);
 });
 
 test('what cannot be is refused before any work', async () => {
