@@ -27,7 +27,7 @@ export function compareOutputs(
 }
 
 /** How far outputs may be from each other, as a share of the largest one. */
-export function toleranceOf({ graph }: OperatorModel): number {
+function toleranceOf({ graph }: OperatorModel): number {
   return graph.nodes.some(({ operator }) => operator.kind === 'quantize') ? CODED_TOLERANCE : FLOAT_TOLERANCE;
 }
 

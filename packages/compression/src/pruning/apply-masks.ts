@@ -38,7 +38,7 @@ export function maskSparsity(masks: PruningMasks): number {
 }
 
 /** @throws InvalidArgumentError for a mask of a weight that the model lacks, ShapeMismatchError for one of another length. */
-export function assertMasksFit(topology: ModelTopology, masks: PruningMasks): void {
+function assertMasksFit(topology: ModelTopology, masks: PruningMasks): void {
   const lengths = new Map(
     topology.layers.flatMap(({ weights }) => weights.map(({ name, data }) => [name, data.length] as const)),
   );

@@ -25,7 +25,7 @@ export function convertQuantizationAware(tf: Tensorflow, prepared: LayersModel):
 }
 
 /** As {@link convertQuantizationAware}, on the topology of a prepared model. */
-export function convertTopology(tf: Tensorflow, topology: ModelTopology): CompressedModel {
+function convertTopology(tf: Tensorflow, topology: ModelTopology): CompressedModel {
   const codes = new Map<string, CodedWeight>();
   const inputs = new Map<string, ActivationQuantization>();
   const layers = topology.layers.map((layer) => {

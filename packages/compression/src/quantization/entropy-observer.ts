@@ -52,7 +52,7 @@ export class EntropyObserver implements MergeableObserver<EntropyObserver> {
 }
 
 /** How many codes the magnitudes fall on. */
-export function magnitudeLevels({ bits, symmetric }: CodeFormat, isOneSided: boolean): number {
+function magnitudeLevels({ bits, symmetric }: CodeFormat, isOneSided: boolean): number {
   return !symmetric && isOneSided ? 2 ** bits : 2 ** (bits - 1);
 }
 

@@ -35,11 +35,7 @@ export class MeanSquaredErrorObserver implements MergeableObserver<MeanSquaredEr
 }
 
 /** The range that {@link MeanSquaredErrorObserver} chooses; `extremes` are those of the values, 0 included. */
-export function leastSquaresRange(
-  values: Float32Array,
-  extremes: ValueRange,
-  format: CodeFormat,
-): ValueRange {
+function leastSquaresRange(values: Float32Array, extremes: ValueRange, format: CodeFormat): ValueRange {
   if (format.bits === 1) return meanMagnitudeRange(values);
   let best = extremes;
   let least = squaredError(values, rangeCode(best, format), format);
@@ -62,7 +58,7 @@ function meanMagnitudeRange(values: Float32Array): ValueRange {
 }
 
 /** The squared error of coding values, in float64. */
-export function squaredError(
+function squaredError(
   values: Float32Array,
   { scale, zeroPoint }: AffineCode,
   { bits, symmetric }: CodeFormat,

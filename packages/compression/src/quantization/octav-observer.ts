@@ -47,7 +47,7 @@ export class OctavObserver implements MergeableObserver<OctavObserver> {
 }
 
 /** The expected squared error of rounding, for a clipping magnitude of 1. */
-export function roundingNoise({ bits, symmetric }: CodeFormat, isOneSided: boolean): number {
+function roundingNoise({ bits, symmetric }: CodeFormat, isOneSided: boolean): number {
   const { low, high } = codeRange(bits, symmetric);
   const steps = symmetric ? high : isOneSided ? high - low : (high - low) / 2;
   return 1 / (12 * steps * steps);
