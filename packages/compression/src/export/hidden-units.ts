@@ -184,14 +184,17 @@ function selectUnits(
           outputShapes: [[...call.outputShapes[0]!.slice(0, -1), units.length]],
         }))
       : layer.calls;
-    if (layer.name !== before && layer.name !== after) return { ...layer, calls };
+    // The input shape that a layer of a Sequential was given no longer holds; tfjs takes it from the call.
+    const { batchInputShape: _, ...settings } = layer.config;
+    const config = layer.name === before ? layer.config : settings;
+    if (layer.name !== before && layer.name !== after) return { ...layer, config, calls };
     const [kernel, ...rest] = layer.weights as [TopologyWeight, ...TopologyWeight[]];
     const pick = layer.name === before ? pickColumns : pickRows;
     const coded = codes.get(kernel.name);
     if (coded) codes.set(kernel.name, pickCodes(coded, kernel.shape, units, layer.name === before));
     const shape = layer.name === before ? [kernel.shape[0]!, units.length] : [units.length, kernel.shape[1]!];
     const picked = { ...kernel, shape, data: pick(kernel.data, kernel.shape[1]!, units) };
-    if (layer.name === after) return { ...layer, calls, weights: [picked, ...rest] };
+    if (layer.name === after) return { ...layer, config, calls, weights: [picked, ...rest] };
     const vectors = rest.map((weight) => ({
       ...weight,
       shape: [units.length],
@@ -200,7 +203,7 @@ function selectUnits(
     return {
       ...layer,
       calls,
-      config: { ...layer.config, units: units.length },
+      config: { ...config, units: units.length },
       weights: [picked, ...vectors],
     };
   });
