@@ -392,6 +392,40 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       expect(run.accuracy.estimate).toBeCloseTo(result.accuracyCompressed, 10);
     });
 
+    it('compress --quick shortens the stages that targets ask for, and says on stderr what they will take', async () => {
+      const args = ['--data', 'data.json', '--quick', '--structured', '0.2', '-o', 'channels.qez'];
+      const { stderr, exitCode } = await qedge('compress', 'small.qez', ...args);
+      // 42 samples to train with are one step per epoch, a tenth of twenty epochs are two.
+      expect([exitCode, stderr]).toEqual([
+        0,
+        expect.stringMatching(
+          /Takes about \d+ s from the start: dense control 2 steps, pruning channels 2 steps\n/,
+        ),
+      ]);
+    });
+
+    it.each([
+      ['too few samples', (labels: number[]) => labels.slice(0, 5), /too few samples.*USAGE/],
+      [
+        'a label without an output',
+        (labels: number[]) => [...labels.slice(0, 59), 3],
+        /no output for.*got 3/,
+      ],
+      [
+        'labels in order',
+        (labels: number[]) => [...labels].sort((a, b) => a - b),
+        /no sample of class 2.*Shuffle/,
+      ],
+    ])('compress refuses data with %s before it trains', async (_, change, message) => {
+      const { features, labels } = JSON.parse(readFileSync(file('data.json'), 'utf8'));
+      const changed = change(labels);
+      const content = { features: features.slice(0, changed.length), labels: changed };
+      writeFileSync(file('unfit.json'), JSON.stringify(content));
+      const args = ['compress', 'small.qez', '--data', 'unfit.json', '-o', 'never.qez'];
+      const { stderr, exitCode } = await qedge(...args);
+      expect([exitCode, stderr]).toEqual([2, expect.stringMatching(message)]);
+    });
+
     it.each(['safetensors', 'onnx', 'gguf', 'json'])(
       'compress writes %s, and inspect reads it',
       async (ending) => {

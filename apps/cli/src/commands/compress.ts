@@ -3,12 +3,17 @@ import { join } from 'node:path';
 import { type CompressionReport, createCompressionReport, formatCompressionReport } from '@qedge/compression';
 import {
   type Compression,
+  type CompressionEstimate,
   type CompressionRecipe,
   type CompressionTargets,
+  type CompressOptions as CompressSettings,
+  classifierShape,
   compress,
   compressWithoutData,
+  estimateCompression,
   namedRecipes,
   parseRecipe,
+  recipeForTargets,
   reportCompression,
 } from '@qedge/compression/compress';
 import type { ModelExport } from '@qedge/compression/export';
@@ -118,20 +123,22 @@ async function runCompress(
   requireKnownFormat(output);
   await assertWritableFile(output);
   if (options.svg) await assertWritablePicture(options.svg, options);
-  const recipe = await readRecipe(options);
+  const asked = await readSettings(options);
   const { tf } = await loadTensorflow<Tensorflow>();
   using _acceleration = tf.getBackend() === 'wasm' ? await accelerate(tf) : null;
   if (options.data === undefined) return compressAsIs(tf, input!, output, options);
   const start = await startingPoint(tf, context, input, options.data, options);
   try {
-    const made = await compress(tf, start.model, start.data, {
-      ...(recipe ? { recipe } : {}),
-      targets: targetsOf(options),
+    const settings: CompressSettings = {
+      ...asked,
       seed: options.seed,
       ...(await checkpointOption(options)),
       signal: context.signal,
       onProgress: context.onProgress,
-    });
+    };
+    const estimate = await estimateCompression(tf, start.model, start.data, settings);
+    if (estimate.steps > 0) context.note(describeEstimate(estimate));
+    const made = await compress(tf, start.model, start.data, settings);
     const report = reportCompression(tf, made, start.data.test);
     const file = output.endsWith('.qez') ? made.file : await encodeAs(tf, output, made.stored);
     await saveExport(output, file);
@@ -140,6 +147,21 @@ async function runCompress(
   } finally {
     start.model.dispose();
   }
+}
+
+/** One line: what the stages take, and all of it. */
+function describeEstimate({ stages, seconds }: CompressionEstimate): string {
+  const trained = stages.filter(({ stage }) => stage !== 'validation');
+  const parts = trained.map(
+    ({ stage, steps, runs }) => `${stage} ${runs > 1 ? `${runs} x ` : ''}${steps} steps`,
+  );
+  const isSearch = trained.some(({ runs }) => runs > 1);
+  return `${isSearch ? 'Takes at most' : 'Takes'} about ${describeSeconds(seconds)} from the start: ${parts.join(', ')}`;
+}
+
+function describeSeconds(seconds: number): string {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
 /** @throws UsageError when nothing will be measured, FileAccessError where nothing can be written. */
@@ -166,9 +188,12 @@ async function startingPoint(
   }
   const model = await readLayersModel(tf, input);
   try {
-    const shape = model.inputs[0]!.shape.slice(1) as number[];
-    const data = await readData(source, shape, context.signal);
-    if (data.labelled) return { model, data };
+    const { inputSize, classes } = classifierShape(readTopology(model));
+    const data = await readData(source, [inputSize], context.signal);
+    if (data.labelled) {
+      requireSplit(data, classes);
+      return { model, data };
+    }
     throw new UsageError('Training needs labels', {
       expected: '"labels" in the data file',
       actual: 'samples without labels',
@@ -180,25 +205,77 @@ async function startingPoint(
   }
 }
 
-async function readRecipe({ recipe: named, quick }: CompressOptions): Promise<CompressionRecipe | null> {
-  if (named === undefined && !quick) return null;
-  const recipe = Object.hasOwn(namedRecipes, named ?? 'int4')
-    ? namedRecipes[(named ?? 'int4') as keyof typeof namedRecipes]
-    : parseRecipe(await readJsonFile(named!));
-  return quick ? shortenRecipe(recipe) : recipe;
+/** With fewer there may be none to choose by. */
+const LEAST_SAMPLES = 10;
+
+/**
+ * Refuses samples that would only fail once the model is trained, or make a model that is blind for a class.
+ * @throws UsageError.
+ */
+function requireSplit({ name, train, validation, test }: DataInput, classes: number): void {
+  const count = train.count + validation.count + test.count;
+  if (count < LEAST_SAMPLES) {
+    throw new UsageError(`${name} holds too few samples`, {
+      expected: `${LEAST_SAMPLES} at least: 70 % train, 10 % choose between attempts, 20 % measure`,
+      actual: count,
+    });
+  }
+  const seen = new Set(train.labels);
+  const held = [...validation.labels, ...test.labels];
+  const stranger = held.find((label) => label >= classes);
+  if (stranger !== undefined) {
+    throw new UsageError(`${name} has a label that the model has no output for`, {
+      expected: `0..${classes - 1}`,
+      actual: stranger,
+    });
+  }
+  const missing = held.find((label) => !seen.has(label));
+  if (missing === undefined) return;
+  throw new UsageError(
+    `The first 70 % of ${name}, which train the model, have no sample of class ${missing}`,
+    {
+      expected: 'every class that the other samples have',
+      actual: `classes ${[...seen].sort((a, b) => a - b).join(', ')}`,
+      remedy: 'Shuffle the samples of the file',
+    },
+  );
+}
+
+/** What {@link compress} is asked for. `--quick` shortens the stages that targets add, too. */
+async function readSettings(options: CompressOptions): Promise<Pick<CompressSettings, 'recipe' | 'targets'>> {
+  const { recipe: named, quick } = options;
+  const targets = targetsOf(options);
+  const recipe = named === undefined ? undefined : await readRecipe(named);
+  if (!quick) return { ...(recipe ? { recipe } : {}), targets };
+  const isFree = Object.keys(targets).length === 0;
+  const whole = isFree ? (recipe ?? namedRecipes.int4) : recipeForTargets(targets, recipe);
+  const { maxAccuracyDrop, maxBytes, sparsity } = targets;
+  const isLimited = maxAccuracyDrop !== undefined || maxBytes !== undefined;
+  return {
+    recipe: shortenRecipe(whole),
+    targets: isLimited ? definedOf({ maxAccuracyDrop, maxBytes, sparsity }) : {},
+  };
+}
+
+async function readRecipe(named: string): Promise<CompressionRecipe> {
+  return Object.hasOwn(namedRecipes, named)
+    ? namedRecipes[named as keyof typeof namedRecipes]
+    : parseRecipe(await readJsonFile(named));
 }
 
 /** A tenth of the epochs of each stage, one at least. */
 function shortenRecipe(recipe: CompressionRecipe): CompressionRecipe {
+  const shortenTraining = <Training extends { readonly epochs: number }>(training: Training) => ({
+    ...training,
+    epochs: Math.ceil(training.epochs / 10),
+  });
   const shorten = <Stage extends { readonly training: { readonly epochs: number } | null }>(
     stage: Stage | null,
-  ) =>
-    stage?.training
-      ? { ...stage, training: { ...stage.training, epochs: Math.ceil(stage.training.epochs / 10) } }
-      : stage;
+  ) => (stage?.training ? { ...stage, training: shortenTraining(stage.training) } : stage);
   return {
     ...recipe,
     name: `${recipe.name}, quick`,
+    training: recipe.training && shortenTraining(recipe.training),
     structuredPruning: shorten(recipe.structuredPruning),
     pruning: shorten(recipe.pruning),
     quantization: shorten(recipe.quantization),
@@ -206,13 +283,14 @@ function shortenRecipe(recipe: CompressionRecipe): CompressionRecipe {
 }
 
 function targetsOf({ maxDrop, maxBytes, bits, sparsity, structured }: CompressOptions): CompressionTargets {
-  return {
-    ...(maxDrop === undefined ? {} : { maxAccuracyDrop: maxDrop / 100 }),
-    ...(maxBytes === undefined ? {} : { maxBytes }),
-    ...(bits === undefined ? {} : { bits }),
-    ...(sparsity === undefined ? {} : { sparsity }),
-    ...(structured === undefined ? {} : { structured }),
-  };
+  const maxAccuracyDrop = maxDrop === undefined ? undefined : maxDrop / 100;
+  return definedOf({ maxAccuracyDrop, maxBytes, bits, sparsity, structured });
+}
+
+/** Without what was not asked for. */
+function definedOf(targets: { readonly [Name in keyof CompressionTargets]: number | undefined }) {
+  const given = Object.entries(targets).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as CompressionTargets;
 }
 
 async function checkpointOption({ checkpoints: folder }: CompressOptions) {

@@ -36,14 +36,14 @@ export interface CompressionEstimate {
   readonly seconds: number;
 }
 
-/** Steps that are measured per stage: up to so many, fewer once they have taken so long. */
-const MEASURED_STEPS = 8;
-const LEAST_STEPS = 3;
-const MEASURED_MS = 1000;
+/** Steps that are measured per stage: up to so many, fewer once they have taken so long. The first ones are slow: code and kernels are compiled. */
+const MOST_STEPS = 60;
+const LEAST_STEPS = 4;
+const MEASURED_MS = 500;
 
 /**
  * Estimates what {@link compress} with the same arguments would take, from the start: runs the first steps of each of its stages on copies of the
- * model and measures them. That takes about ten steps per stage and one pass over the validation data. Not counted are the preparation of stages,
+ * model and measures them. That takes half a second or four steps per stage, whichever is longer, and one pass over the validation data. Not counted are the preparation of stages,
  * quantisation after training, and writing the file.
  *
  * @throws before any work as `compress`; CancelledError, and what the first steps of the stages throw.
@@ -106,7 +106,7 @@ async function measureSteps(
     times.set(stage, known);
     totals.set(stage, total);
     const isLong = known.length >= LEAST_STEPS && nowMs - known[0]! > MEASURED_MS;
-    return known.length > MEASURED_STEPS || isLong ? 'stop' : undefined;
+    return known.length >= MOST_STEPS || isLong ? 'stop' : undefined;
   };
   await run({ ...context, checkpoints: undefined, onProgress: undefined, onStep });
   return [...times].map(([stage, ends]) => ({
@@ -116,10 +116,13 @@ async function measureSteps(
   }));
 }
 
-/** The first step warms up and does not count, unless it is the only one. */
+/** Of the second half of the steps: those before warm up. A single step counts from the start. */
 function medianDifference(ends: readonly number[], startMs: number): number {
   if (ends.length === 1) return ends[0]! - startMs;
-  const differences = ends.slice(1).map((end, at) => end - ends[at]!);
+  const differences = ends
+    .slice(1)
+    .map((end, at) => end - ends[at]!)
+    .slice((ends.length - 1) >> 1);
   return differences.sort((a, b) => a - b)[differences.length >> 1]!;
 }
 
