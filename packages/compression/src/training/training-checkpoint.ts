@@ -15,6 +15,8 @@ export interface TrainingSetup {
   readonly batchSize: number | null;
   /** Names of the hooks. */
   readonly hooks: readonly string[];
+  /** Optimiser, rates, decay and loss (`function` for one that is not named), as JSON. */
+  readonly settings: string;
 }
 
 /**
@@ -128,6 +130,6 @@ export function requireSameSetup(checkpoint: TrainingCheckpoint, setup: Training
 }
 
 /** The same text for equal setups, whatever the order of the fields. */
-function describeSetup({ phase, seed, epochs, stepsPerEpoch, batchSize, hooks }: TrainingSetup): string {
-  return JSON.stringify({ phase, seed, epochs, stepsPerEpoch, batchSize, hooks });
+function describeSetup({ phase, seed, epochs, stepsPerEpoch, batchSize, hooks, settings }: TrainingSetup) {
+  return JSON.stringify({ phase, seed, epochs, stepsPerEpoch, batchSize, hooks, settings });
 }

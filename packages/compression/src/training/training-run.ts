@@ -301,8 +301,10 @@ function makeSource(
 function describeSetup(
   { stepsPerEpoch }: BatchSource,
   data: TrainingData,
-  { phase = 'training', seed, epochs, batchSize, hooks = [] }: TrainModelOptions,
+  options: TrainModelOptions,
 ): TrainingSetup {
+  const { phase = 'training', seed, epochs, batchSize, hooks = [] } = options;
+  const { optimizer = null, learningRate, weightDecay = 0, loss = null } = options;
   return {
     phase,
     seed,
@@ -310,6 +312,12 @@ function describeSetup(
     stepsPerEpoch,
     batchSize: isStream(data) ? null : batchSize!,
     hooks: hooks.map(({ name }) => name),
+    settings: JSON.stringify({
+      optimizer,
+      learningRate,
+      weightDecay,
+      loss: typeof loss === 'function' ? 'function' : loss,
+    }),
   };
 }
 

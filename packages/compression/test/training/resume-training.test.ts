@@ -218,6 +218,8 @@ describe('trainModel with checkpoints', () => {
     const original = readWeights(model);
     const other = trainModel(tf, model, training, { ...options, seed: 6 });
     await expect(other).rejects.toThrow(InvalidArgumentError);
+    const slower = { ...options, learningRate: { initial: 5e-3, final: 1e-3 } };
+    await expect(trainModel(tf, model, training, slower)).rejects.toThrow(/another training/);
     const larger = everything(tf);
     await expect(trainModel(tf, larger, training, options)).rejects.toThrow(/another model/);
     expect(await store.load()).toEqual(stored);
