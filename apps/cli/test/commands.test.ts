@@ -430,9 +430,13 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       'compress writes %s, and inspect reads it',
       async (ending) => {
         const output = `small-out.${ending}`;
+        writeFileSync(file('weights.bin'), 'those of another model');
         const result = await json('compress', 'small.qez', '--bits', '8', '-o', output);
         expect(result.bytesCompressed).toBeGreaterThan(0);
+        expect(readFileSync(file('weights.bin'), 'utf8')).toBe('those of another model');
         const seen = await json('compress', 'inspect', output);
+        expect(seen.sparsity).toBeLessThanOrEqual(1);
+        for (const { zeros, elements } of seen.tensors) expect(zeros).toBeLessThanOrEqual(elements);
         expect(seen.tensors.length).toBeGreaterThan(0);
       },
     );

@@ -1,4 +1,4 @@
-import { extname } from 'node:path';
+import { basename, extname } from 'node:path';
 import {
   exportContainer,
   exportGguf,
@@ -11,14 +11,15 @@ import type { CompressedModel } from '@qedge/compression/tfjs';
 import type { Tensorflow } from '@qedge/kernels/tfjs';
 import { UsageError } from '../command.ts';
 
-type Writer = (tf: Tensorflow, model: CompressedModel) => ModelExport | Promise<ModelExport>;
+type Writer = (tf: Tensorflow, model: CompressedModel, path: string) => ModelExport | Promise<ModelExport>;
 
 const WRITERS: Readonly<Record<string, Writer>> = {
   '.qez': (_, model) => exportContainer(model),
   '.safetensors': (_, model) => exportSafetensors(model),
   '.onnx': (_, model) => exportOnnx(model),
   '.gguf': (_, model) => exportGguf(model),
-  '.json': (tf, model) => exportTfjs(tf, model),
+  // Not weights.bin: that may be the model's that is compressed.
+  '.json': (tf, model, path) => exportTfjs(tf, model, { shard: `${basename(path, '.json')}.weights.bin` }),
 };
 
 /** What the ending of a file's name says about its format, for help texts. */
@@ -35,5 +36,5 @@ export function requireKnownFormat(path: string): void {
 
 /** The bytes of a model in the format that the ending of `path` tells, read back and compared. */
 export async function encodeAs(tf: Tensorflow, path: string, model: CompressedModel): Promise<ModelExport> {
-  return WRITERS[extname(path)]!(tf, model);
+  return WRITERS[extname(path)]!(tf, model, path);
 }

@@ -17,10 +17,9 @@ export interface TfjsExportOptions {
    * of their own (default), `uint16` ones, or half floats, and the report says how far off they are. `float32` keeps every number.
    */
   readonly kernels?: 'uint8' | 'uint16' | 'float16' | 'float32';
+  /** Name of the file beside `model.json`; default `weights.bin`. */
+  readonly shard?: string;
 }
-
-/** The file beside `model.json`. */
-const SHARD = 'weights.bin';
 
 /**
  * Writes a LayersModel of TensorFlow.js with really narrow weights: a `model.json` and one shard, which `tf.loadLayersModel` reads. Loading makes
@@ -37,7 +36,7 @@ const SHARD = 'weights.bin';
 export async function exportTfjs(
   tf: Tensorflow,
   compressed: CompressedModel,
-  { kernels = 'uint8' }: TfjsExportOptions = {},
+  { kernels = 'uint8', shard = 'weights.bin' }: TfjsExportOptions = {},
 ): Promise<ModelExport> {
   checkCodes(compressed);
   const model = buildModel(tf, compressed.topology);
@@ -49,12 +48,12 @@ export async function exportTfjs(
     const json = {
       ...{ format: 'layers-model', generatedBy: 'Quantum Edge', convertedBy: null },
       modelTopology: artifacts.modelTopology,
-      weightsManifest: [{ paths: [SHARD], weights }],
+      weightsManifest: [{ paths: [shard], weights }],
     };
     const bytes = new TextEncoder().encode(JSON.stringify(json));
     const compared = await compareLoaded(tf, model, encoded, bytes, data);
     const report = { format: 'tfjs', byteLength: bytes.length + data.length, compared } as const;
-    return { bytes, companions: new Map([[SHARD, data]]), report };
+    return { bytes, companions: new Map([[shard, data]]), report };
   } finally {
     model.dispose();
   }

@@ -36,7 +36,8 @@ export function inspectGguf(bytes: Uint8Array): InspectedModel {
 
 /** A block with the scale 0 is one of zeros, whatever its codes; one with a NaN has none. */
 function zerosOf({ type, bytes }: GgufEntry): number | null {
-  const own = bytes.slice().buffer;
+  // A copy even where the bytes are a Buffer of Node, whose slice shares the memory of the whole file.
+  const own = new Uint8Array(bytes).buffer;
   if (type === F32) return countZeros(new Float32Array(own));
   if (type === F16) return countZeros(new Uint16Array(own), 0x7fff);
   if (type !== Q4_0 && type !== Q8_0) return null;
