@@ -441,6 +441,15 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       },
     );
 
+    it('infer classifies with what compress wrote as ONNX', async () => {
+      const args = ['--data', 'data.json', '--quick', '--recipe', 'int8'];
+      const made = await json('compress', 'small.qez', ...args, '-o', 'classifier.onnx');
+      const run = await json('infer', 'classifier.onnx', '--input', 'data.json');
+      expect(run).toMatchObject({ samples: 12, batch: 1 });
+      // Codes of inputs may round otherwise where a number lies between two.
+      expect(Math.abs(run.accuracy.estimate - made.accuracyCompressed)).toBeLessThan(0.1);
+    });
+
     it('bench compares with tfjs and keeps a history', async () => {
       const first = await json('bench', 'small.qez', '--repeats', '6', '--history', 'history.jsonl');
       expect(first.subjects.map((subject: { name: string }) => subject.name)[0]).toMatch(/tfjs/);

@@ -1,4 +1,5 @@
 import { PRECISIONS, type Precision, type Shape } from '@qedge/core';
+import { openModelFile } from '@qedge/memory/node';
 import { type Command, Option } from 'commander';
 import {
   attachHandler,
@@ -10,6 +11,7 @@ import {
 } from '../command.ts';
 import { readJsonFile } from '../data-input.ts';
 import { classify, DEVICE_NAMES } from '../inference/classify.ts';
+import { classifyGraph } from '../inference/classify-graph.ts';
 import { parseConstant, parseShape } from '../inference/input-options.ts';
 import { runGraph } from '../inference/run-graph.ts';
 import { openModel } from '../model-input.ts';
@@ -91,6 +93,9 @@ async function infer(context: CommandContext, path: string, options: InferOption
   if (await isSamples(options.input)) {
     const useless = tensorOptions(options);
     if (useless.length > 0) throw new UsageError(`${useless.join(', ')}: for tensors, not for samples`);
+    if (path.endsWith('.onnx') || holdsOperators(path)) {
+      return await classifyOperators(context, path, options);
+    }
     using input = await openModel(path);
     return await classify(context, input, options);
   }
@@ -98,6 +103,17 @@ async function infer(context: CommandContext, path: string, options: InferOption
   if (options.limit !== undefined) throw new UsageError('--limit is for samples, not for tensors');
   const { shape, constant, ...rest } = options;
   return runGraph(context, path, { ...rest, shapes: shape, constants: constant });
+}
+
+/** @throws FileNotFoundError, FileFormatError for what is no `.qez` file. */
+function holdsOperators(path: string): boolean {
+  using file = openModelFile(path);
+  return file.format === 'qedge-operator-graph';
+}
+
+function classifyOperators(context: CommandContext, path: string, options: InferOptions) {
+  if (options.device === 'cpu') return classifyGraph(context, path, options);
+  throw new UsageError(`--device ${options.device} runs chains of dense layers only`);
 }
 
 /** The options that were given and mean nothing to a classifier. */
