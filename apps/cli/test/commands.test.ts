@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ModelGraph, Random, type StoredTensor } from '@qedge/core';
@@ -578,8 +578,9 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
 
     it('an output that cannot be written, before any work', async () => {
       writeFileSync(file('plain'), 'x');
+      mkdirSync(file('taken.qez'), { recursive: true });
       for (const args of [
-        ['compress', 'small.qez', '-o', '.'],
+        ['compress', 'small.qez', '-o', 'taken.qez'],
         ['compress', 'small.qez', '--data', 'data.json', '-o', 'plain/x.qez'],
         ['transpile', 'bell.qasm', '-o', 'plain/x.qasm'],
         ['run', '--quick', '-o', 'plain'],
