@@ -41,19 +41,24 @@ export interface PruningStage {
   readonly training: RecipeTraining;
 }
 
-/** Gives kernels, and the inputs of their layers, integer codes. */
+/**
+ * Gives kernels, and the inputs of their layers, integer codes.
+ *
+ * With {@link QuantizationStage.training}, ranges come from training itself: learned steps start from the least squared error, observed ones follow the
+ * weights, inputs have a moving average. `weightRange`, `activations.range`, `equalizeLayers`, `correctBiases` and `calibrationSamples` then have no effect.
+ */
 export interface QuantizationStage {
   /** Of the kernels' symmetric codes, an integer in 1..8; 1 bit is -1 and +1. */
   readonly weightBits: number;
   /** What shares a scale: a kernel, or each output channel of it. */
   readonly weightScale: 'tensor' | 'channel';
-  /** How the range of a kernel is chosen from its weights, before training when there is any. */
+  /** How the range of a kernel is chosen from its weights. */
   readonly weightRange: RangeMethod;
   /** How the inputs of layers are coded, by observation of training samples; null leaves them float32 (weight-only). */
   readonly activations: { readonly bits: 8; readonly range: RangeMethod } | null;
   /** Scales channels so that the ranges within each kernel are alike, before anything is coded. */
   readonly equalizeLayers: boolean;
-  /** After training, if any: `adaptive` chooses between the two nearest codes by the error of the layer's output. */
+  /** `adaptive`, which is not for training, chooses between the two nearest codes by the error of the layer's output. */
   readonly rounding: 'nearest' | 'adaptive';
   /** Moves biases by the mean error that coding makes; not with adaptive rounding. */
   readonly correctBiases: boolean;
