@@ -2,7 +2,7 @@
  * @file From circuits to code, in fresh processes: the first circuit of a process and later ones, by phases (lowering, planning,
  * generating, loading), what a user waits for (`compile` of a simulator), and binding new parameters.
  *
- * node bench/planning.mjs [--isas avx512,avx2,wasm] [--processes 5] [--later 12] [--binds 50] [--seed 1] [--json]
+ * node bench/planning.mjs [--isas avx512,avx2,wasm] [--processes 5] [--later 40] [--binds 50] [--seed 1] [--json]
  *
  * Runs on this Node and on the one that `QEDGE_NODE24` names, in turns. Milliseconds, the best of all processes and the median in
  * brackets; "on a processor" are those that the thread was not made to wait (Linux). Later circuits have another structure than those
@@ -26,7 +26,7 @@ const { values: options } = parseArgs({
   options: {
     isas: { type: 'string', default: 'avx512,avx2,wasm' },
     processes: { type: 'string', default: '5' },
-    later: { type: 'string', default: '12' },
+    later: { type: 'string', default: '40' },
     binds: { type: 'string', default: '50' },
     seed: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },

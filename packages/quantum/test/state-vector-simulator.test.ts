@@ -45,6 +45,22 @@ describe('createStateVectorSimulator', () => {
     expect(two.compile(chain).gradient(energy, { parameters }).value).toBeCloseTo(value, 12);
   });
 
+  it('counts the states of a batch for as long as the circuit keeps them', async () => {
+    const bytes = 1024 * 2 ** 10;
+    using simulator = await createStateVectorSimulator({ precision: 'f64', maxBytes: bytes });
+    const compiled = simulator.compile(new Circuit(8).ry(parameter('t'), 0).cx(0, 7));
+    compiled.runBatch(
+      Float64Array.from({ length: 256 }, (_, i) => i / 256),
+      () => {},
+    );
+    // 16 qubits take all of the memory.
+    const wide = new Circuit(16);
+    for (let qubit = 0; qubit < 16; qubit++) wide.h(qubit);
+    expect(() => simulator.run(wide)).toThrow(CapabilityUnavailableError);
+    compiled.dispose();
+    simulator.run(wide).dispose();
+  });
+
   it('refuses what is too large for a laptop before it allocates anything', () => {
     using simulator = createReferenceSimulator();
     const circuit = new Circuit(40);

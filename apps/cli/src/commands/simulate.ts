@@ -56,7 +56,7 @@ export function simulateCommand(): Command {
     'Simulates the state vector of an OpenQASM 2 or 3 program (or of a circuit as JSON) and counts measurement outcomes: of the classical bits where the circuit measures, else of all qubits. Bit 0 is the rightmost character of an outcome. Qubits that no gate touches take no memory.',
   )
     .argument('<circuit>', 'OpenQASM file, or a circuit as .json')
-    .option('--shots <n>', 'samples', integerOption(1, 10_000_000), 1024)
+    .option('--shots <n>', 'samples; 0: only amplitudes', integerOption(0, 10_000_000), 1024)
     .option('--seed <integer>', 'decides the samples', integerOption(0), 0)
     .addOption(new Option('--precision <name>', 'of amplitudes').choices(['f32', 'f64']).default('f64'))
     .option(
@@ -71,6 +71,12 @@ export function simulateCommand(): Command {
   return attachHandler<[string, SimulateOptions]>(
     command,
     async (context, path, options): Promise<CommandResult<SimulateReport>> => {
+      if (options.shots === 0 && options.amplitudes === 0) {
+        throw new InvalidArgumentError('Nothing was asked for', {
+          expected: '--shots of at least 1, or --amplitudes',
+          actual: '--shots 0 without --amplitudes',
+        });
+      }
       const startMs = systemClock.nowMs();
       const circuit = await readCircuit(path);
       requireParameters(circuit, options.param);
@@ -83,7 +89,10 @@ export function simulateCommand(): Command {
       using compiled = simulator.compile(circuit);
       const compiledMs = systemClock.nowMs();
       const before = compiled.timings;
-      const sample = await compiled.sample(options.shots, { ...settings, signal: context.signal });
+      const counts =
+        options.shots > 0
+          ? (await compiled.sample(options.shots, { ...settings, signal: context.signal })).counts
+          : {};
       let amplitudes: SimulateReport['amplitudes'] = [];
       if (options.amplitudes > 0) {
         using state = compiled.run(settings);
@@ -96,7 +105,7 @@ export function simulateCommand(): Command {
         target: simulator.target,
         reason: simulator.reason,
         qubits: circuit.qubitCount,
-        counts: sample.counts,
+        counts,
         amplitudes,
         timings: {
           parseSeconds: (parsedMs - startMs) / 1000,

@@ -91,7 +91,8 @@ async function simulateOnce(
   threads: number,
   signal: AbortSignal,
 ): Promise<SimulateReport> {
-  const settings = ['--precision', 'f32', '--threads', String(threads), '--amplitudes', '1', '--json'];
+  const settings = ['--precision', 'f32', '--threads', String(threads)];
+  settings.push('--shots', '0', '--amplitudes', '1', '--json');
   const { stdout } = await runFile(process.execPath, [command, 'simulate', file, ...settings], { signal });
   return JSON.parse(stdout) as SimulateReport;
 }

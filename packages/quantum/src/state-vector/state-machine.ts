@@ -22,7 +22,7 @@ export interface StateMachine extends Disposable {
   createState(qubitCount: number): MachineState;
   /** Bytes that one more state could have now. */
   availableBytes(): number;
-  /** Bytes of the states that are not disposed. */
+  /** Bytes of the states and batches that are not disposed. */
   readonly stateBytesInUse: number;
   /** Faster ways of execution that were wanted but are not there. */
   readonly fallbacks: readonly Fallback[];

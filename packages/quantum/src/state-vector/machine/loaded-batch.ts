@@ -13,6 +13,9 @@ import { elementBytes, stateBytes } from './state-addressing.ts';
 export class RegionBatch implements LoadedBatch {
   readonly width: number;
   readonly compileSeconds: number;
+  /** Of its states and all other numbers. */
+  readonly byteLength: number;
+  readonly #released: () => void;
   readonly #element: 'float32' | 'float64';
   readonly #support: ProgramSupport;
   readonly #layout: BatchLayout;
@@ -22,13 +25,17 @@ export class RegionBatch implements LoadedBatch {
   #angles: Float32Array | Float64Array | null = null;
   #isDisposed = false;
 
-  /** @param stateLayout of states of so many qubits. */
+  /**
+   * @param stateLayout of states of so many qubits.
+   * @param released called once, when its memory is given back.
+   */
   constructor(
     support: ProgramSupport,
     kernels: readonly BatchKernel[],
     unitCount: number,
     qubitCount: number,
     stateLayout: StateLayout,
+    released: () => void,
   ) {
     const start = performance.now();
     const { element } = stateLayout;
@@ -38,6 +45,8 @@ export class RegionBatch implements LoadedBatch {
     this.#support = support;
     const layout = layOutBatch(bytes, this.width, unitCount, kernels, qubitCount, stateBytes(stateLayout));
     this.#layout = layout;
+    this.byteLength = layout.byteLength;
+    this.#released = released;
     this.#region = support.regions.reserve(layout.byteLength, 'a batch of circuits');
     try {
       this.#view(0, layout.byteLength / bytes).fill(0);
@@ -79,6 +88,7 @@ export class RegionBatch implements LoadedBatch {
     for (const state of this.states) state.dispose();
     this.#assembled.dispose();
     this.#region.release();
+    this.#released();
   }
 
   [Symbol.dispose](): void {

@@ -107,7 +107,12 @@ export class VectorMachine implements StateMachine {
 
   loadBatch(kernels: readonly BatchKernel[], unitCount: number, qubitCount: number): LoadedBatch {
     this.#requireUsable();
-    return new RegionBatch(this.#support, kernels, unitCount, qubitCount, this.layoutOf(qubitCount));
+    const layout = this.layoutOf(qubitCount);
+    const batch = new RegionBatch(this.#support, kernels, unitCount, qubitCount, layout, () => {
+      this.#stateBytesInUse -= batch.byteLength;
+    });
+    this.#stateBytesInUse += batch.byteLength;
+    return batch;
   }
 
   dispose(): void {
