@@ -11,21 +11,22 @@ interface LayerClass {
  * Makes a functional LayersModel of a topology, with its weights. Layers get the topology's names.
  *
  * @returns owned by the caller, who disposes it.
- * @throws InvalidArgumentError for a reference to nothing, ShapeMismatchError for weights that do not fit their layer's settings.
+ * @throws InvalidArgumentError for a reference to nothing, ShapeMismatchError for weights that do not fit their layer's settings, and what layers throw;
+ *   no tensor is left behind then.
  */
 export function buildModel(tf: Tensorflow, topology: ModelTopology): LayersModel {
   const builder = new ModelBuilder(tf, topology);
-  const inputs = topology.inputs.map((reference) => builder.tensor(reference));
-  const outputs = topology.outputs.map((reference) => builder.tensor(reference));
-  const model = tf.model({ inputs, outputs, name: topology.name });
-  builder.ownLayers();
   try {
+    const inputs = topology.inputs.map((reference) => builder.tensor(reference));
+    const outputs = topology.outputs.map((reference) => builder.tensor(reference));
+    const model = tf.model({ inputs, outputs, name: topology.name });
+    builder.ownLayers();
     builder.setWeights();
+    return model;
   } catch (error) {
-    model.dispose();
+    builder.disposeWeights();
     throw error;
   }
-  return model;
 }
 
 class ModelBuilder {
@@ -77,6 +78,13 @@ class ModelBuilder {
   /** tfjs counts every call of a layer as an owner, and a model gives up one: a shared layer would keep its weights after `dispose`. */
   ownLayers(): void {
     for (const layer of this.#layers.values()) (layer as unknown as { _refCount: number })._refCount = 1;
+  }
+
+  /** Of all layers that were made; a layer whose `build` failed has some too. */
+  disposeWeights(): void {
+    for (const { weights } of this.#layers.values()) {
+      for (const weight of weights) weight.dispose();
+    }
   }
 
   setWeights(): void {

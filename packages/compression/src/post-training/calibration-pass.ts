@@ -27,11 +27,11 @@ export interface SignalAndNoise {
 }
 
 /** Decides how a layer is coded; null leaves it as it is. */
-export type LayerCoder = (layer: TopologyLayer, inputs: ActivationPair) => CodedLayerValues | null;
+export type LayerCoder = (layer: TopologyLayer, inputs: ActivationPair) => Promise<CodedLayerValues | null>;
 
 /**
  * Runs samples through a model layer by layer, once as it is and once with the layers before coded, so that each layer is coded for the inputs that
- * it will really get. Keeps only activations that are still to be read.
+ * it will really get. Keeps only activations that are still to be read; what it keeps goes with `dispose`, after an error too.
  */
 export class CalibrationPass {
   readonly #tf: Tensorflow;
@@ -50,7 +50,13 @@ export class CalibrationPass {
     for (const reference of this.calls.flatMap(({ layer, call }) => layer.calls[call].inputs)) {
       this.#uses.set(keyOf(reference), (this.#uses.get(keyOf(reference)) ?? 0) + 1);
     }
-    this.#models = { real: buildModel(tf, topology), coded: buildModel(tf, topology) };
+    const real = buildModel(tf, topology);
+    try {
+      this.#models = { real, coded: buildModel(tf, topology) };
+    } catch (error) {
+      real.dispose();
+      throw error;
+    }
   }
 
   start(inputs: readonly CalibrationInput[], batchSize: number): void {
@@ -61,29 +67,18 @@ export class CalibrationPass {
   }
 
   /** Goes through one call. @returns how much the outputs of a coded layer differ, null for others. */
-  run({ layer, call }: OrderedCall, code: LayerCoder): SignalAndNoise | null {
+  async run({ layer, call }: OrderedCall, code: LayerCoder): Promise<SignalAndNoise | null> {
     if (layer.className === 'InputLayer') return null;
     const { inputs, outputShapes } = layer.calls[call];
     const pairs = inputs.map((reference) => this.#activations.get(keyOf(reference))!.pair);
-    const values = code(layer, pairs[0]);
+    const values = await code(layer, pairs[0]);
     if (values) this.#setWeights(layer.name, values.weights);
     const isSame = !values && pairs.every(({ real, coded }) => real === coded);
-    const real = this.#apply(
-      'real',
-      layer,
-      pairs.map((pair) => pair.real),
-      null,
-    );
-    const coded = isSame
-      ? real
-      : this.#apply(
-          'coded',
-          layer,
-          pairs.map((pair) => pair.coded),
-          values?.input ?? null,
-        );
-    for (const reference of inputs) this.#release(reference);
+    const realInputs = pairs.map((pair) => pair.real);
+    const real = this.#apply('real', layer, realInputs, null);
+    const coded = isSame ? real : this.#applyCoded(layer, pairs, values?.input ?? null, real);
     const difference = values ? compare(real[0], coded[0]) : null;
+    for (const reference of inputs) this.#release(reference);
     outputShapes.forEach((_, output) => {
       this.#keep({ layer: layer.name, call, output }, { real: real[output], coded: coded[output] });
     });
@@ -97,6 +92,22 @@ export class CalibrationPass {
     this.#models.coded.dispose();
   }
 
+  /** @param real of the same layer; disposed of when the coded one fails. */
+  #applyCoded(
+    layer: TopologyLayer,
+    pairs: readonly ActivationPair[],
+    coding: ActivationQuantization | null,
+    real: readonly Tensor[][],
+  ): Tensor[][] {
+    const codedInputs = pairs.map((pair) => pair.coded);
+    try {
+      return this.#apply('coded', layer, codedInputs, coding);
+    } catch (error) {
+      this.#tf.dispose(real.flat());
+      throw error;
+    }
+  }
+
   /** Per output of the layer its batches. */
   #apply(
     which: 'real' | 'coded',
@@ -106,20 +117,25 @@ export class CalibrationPass {
   ): Tensor[][] {
     const layer = this.#models[which].getLayer(name);
     const outputs: Tensor[][] = [];
-    for (let batch = 0; batch < inputs[0].length; batch++) {
-      const results = this.#tf.tidy(() => {
-        const given = inputs.map((batches) => batches[batch]);
-        const fed = coding ? given.map((tensor) => this.#decode(tensor, coding)) : given;
-        const result = layer.apply(fed.length === 1 ? fed[0] : fed) as Tensor | Tensor[];
-        // Layers that do nothing in prediction give back their input, which others may still read.
-        return (Array.isArray(result) ? result : [result]).map((tensor) => tensor.clone());
-      });
-      results.forEach((tensor, output) => {
-        outputs[output] ??= [];
-        outputs[output].push(tensor);
-      });
+    try {
+      for (let batch = 0; batch < inputs[0].length; batch++) {
+        const results = this.#tf.tidy(() => {
+          const given = inputs.map((batches) => batches[batch]);
+          const fed = coding ? given.map((tensor) => this.#decode(tensor, coding)) : given;
+          const result = layer.apply(fed.length === 1 ? fed[0] : fed) as Tensor | Tensor[];
+          // Layers that do nothing in prediction give back their input, which others may still read.
+          return (Array.isArray(result) ? result : [result]).map((tensor) => tensor.clone());
+        });
+        results.forEach((tensor, output) => {
+          outputs[output] ??= [];
+          outputs[output].push(tensor);
+        });
+      }
+      return outputs;
+    } catch (error) {
+      this.#tf.dispose(outputs.flat());
+      throw error;
     }
-    return outputs;
   }
 
   #decode(tensor: Tensor, coding: ActivationQuantization): Tensor {

@@ -1,4 +1,4 @@
-import { UnsupportedError } from '@qedge/core';
+import type { ProgressListener } from '@qedge/core';
 import type { CodedWeight } from '../model/compressed-model.ts';
 import type { KernelWeight } from '../model/kernel-weight.ts';
 import { computeQuantizationParameters } from '../quantization/quantization-parameters.ts';
@@ -10,8 +10,6 @@ import type { KernelCoding } from './post-training-options.ts';
 import { roundAdaptively } from './round-adaptively.ts';
 import { codesOfSolution, stateRoundingProblem } from './rounding-problem.ts';
 
-/** Second moments of more inputs than this take over half a gigabyte and minutes. */
-const MOST_ROWS = 8192;
 /** Of second moments, so that inputs that calibration hardly saw keep the nearest code. */
 const DAMPING = 0.01;
 
@@ -20,6 +18,7 @@ export interface RoundingSettings {
   readonly iterations: number;
   readonly correctsBias: boolean;
   readonly signal: AbortSignal | undefined;
+  readonly onProgress: ProgressListener | undefined;
 }
 
 /** Codes of a kernel, and by what adaptive rounding multiplied the squared error in the outputs (null where it was not asked for). */
@@ -30,15 +29,15 @@ export interface CodedKernel {
 
 /**
  * Chooses the codes of a kernel.
- * @throws UnsupportedError for adaptive rounding of a kernel with too many rows, NonFiniteValueError for weights that are NaN or infinite.
+ * @throws NonFiniteValueError for weights that are NaN or infinite, CancelledError.
  */
-export function codeKernelWeights(
+export async function codeKernelWeights(
   tf: Tensorflow,
-  { layer, weight, rows, outputs }: KernelWeight,
+  { weight, rows, outputs }: KernelWeight,
   coding: KernelCoding,
   moments: InputMoments | null,
   settings: RoundingSettings,
-): CodedKernel {
+): Promise<CodedKernel> {
   const { bits, granularity, method, rounding } = coding;
   const shape = [rows, outputs];
   const quantization = computeQuantizationParameters(weight.data, shape, {
@@ -51,17 +50,14 @@ export function codeKernelWeights(
     const codes = quantizeTensor(weight.data, shape, quantization);
     return { coded: { codes, quantization }, roundingGain: null };
   }
-  if (rows > MOST_ROWS) {
-    throw new UnsupportedError(`The layer "${layer.name}" has too many inputs for adaptive rounding`, {
-      expected: `at most ${MOST_ROWS} weights per output`,
-      actual: rows,
-      remedy: `Round it to the nearest codes: layers: { ${JSON.stringify(layer.name)}: { rounding: 'nearest' } }`,
-    });
-  }
   const error = moments.outputError({ isCentred: settings.correctsBias, damping: DAMPING });
   const problem = stateRoundingProblem(weight.data, quantization, error);
-  const { iterations, signal } = settings;
-  const rounded = roundAdaptively(tf, problem, { iterations, ...(signal ? { signal } : {}) });
+  const { iterations, signal, onProgress } = settings;
+  const rounded = await roundAdaptively(tf, problem, {
+    iterations,
+    ...(signal ? { signal } : {}),
+    ...(onProgress ? { onProgress } : {}),
+  });
   return {
     coded: { codes: codesOfSolution(problem, rounded.codes), quantization },
     roundingGain: rounded.relativeError,

@@ -1,4 +1,5 @@
 import type { RoundingProblem } from './rounding-problem.ts';
+import type { WorkTurns } from './work-turns.ts';
 
 const MOST_SWEEPS = 50;
 /** Pairs of more rows than this take longer than they are worth. */
@@ -11,14 +12,20 @@ const LEAST_GAIN = 1e-6;
  * descent); for small kernels also pairs of codes by one step each. Weights of exactly 0 keep the code of 0.
  *
  * @param codes start and result, changed in place.
+ * @throws CancelledError, by the turns.
  */
-export function descendCodes(problem: RoundingProblem, codes: Int16Array): void {
+export async function descendCodes(
+  problem: RoundingProblem,
+  codes: Int16Array,
+  turns: WorkTurns,
+): Promise<void> {
   const { groups, rows, outputs } = problem.error;
   for (let group = 0; group < groups; group++) {
     for (let output = 0; output < outputs; output++) {
       const descent = new OutputDescent(problem, codes, group, output);
       for (let sweep = 0; sweep < MOST_SWEEPS; sweep++) {
         const hasMoved = descent.sweepSingles() || (rows <= MOST_PAIRED_ROWS && descent.sweepPairs());
+        if (turns.isOver) await turns.next();
         if (!hasMoved) break;
       }
     }

@@ -4,10 +4,11 @@ import type { ModelTopology } from '../model/model-topology.ts';
 import { codeRange } from '../quantization/code-range.ts';
 import { type RangeMethod, rangeMethods } from '../quantization/create-range-observer.ts';
 import type { KernelGranularity } from '../quantization-aware/layer-quantization.ts';
+import { windowOf } from './gather-patches.ts';
 
 /** How the kernel of a layer is coded after training. */
 export interface KernelCoding {
-  /** 1..8, symmetric. 2 bits are ternary, 1 bit is -1 and +1. Default 8. */
+  /** 1..8, symmetric. 2 bits are ternary; 1 bit is -1 and +1, for kernels without zeros only. Default 8. */
   readonly bits: number;
   /** One scale per kernel, per output channel, or per so many rows of each output channel. Default `channel`. */
   readonly granularity: KernelGranularity;
@@ -54,7 +55,8 @@ const DEFAULT_CODING: KernelCoding = { bits: 8, granularity: 'channel', method: 
 
 /**
  * @param topology as it will be coded, normalisations folded.
- * @throws InvalidArgumentError for impossible settings and unknown layers, UnsupportedError for a shared layer that is to be coded.
+ * @throws InvalidArgumentError for impossible settings, unknown layers and kernels with zeros at 1 bit; UnsupportedError naming a layer that cannot be
+ *   coded as asked.
  */
 export function resolveOptions(topology: ModelTopology, options: PostTrainingOptions): ResolvedOptions {
   const { weights = {}, layers = {}, activations = 'histogram-l2', equalization = 'none' } = options;
@@ -80,6 +82,8 @@ export function resolveOptions(topology: ModelTopology, options: PostTrainingOpt
     const coding = { ...DEFAULT_CODING, ...weights, ...own };
     validateCoding(coding);
     requireUnshared(kernel);
+    requireCodable(kernel, coding);
+    requireCodesForZeros(kernel, coding.bits);
     kernels.set(kernel.layer.name, { kernel, coding });
   }
   const settings = { iterations, samplesPerLayer, batchSize, seed, foldsNormalization, correctsBias };
@@ -106,6 +110,42 @@ function requireUnshared({ layer }: KernelWeight): void {
     expected: 'layers with one use each, whose inputs have one coding',
     actual: `${layer.calls.length} uses`,
     remedy: `Leave it in float32: layers: { ${JSON.stringify(layer.name)}: null }`,
+  });
+}
+
+/** Second moments of more inputs than this take over half a gigabyte and minutes. */
+const MOST_ROWS = 8192;
+
+function requireCodable({ layer, kind, rows }: KernelWeight, { rounding }: KernelCoding): void {
+  const own = `layers: { ${JSON.stringify(layer.name)}:`;
+  // What could be widened has been.
+  if (layer.className === 'Conv1D') {
+    throw new UnsupportedError(`The one-dimensional convolution "${layer.name}" cannot be coded`, {
+      expected: 'a fixed length, and padding "same" or "valid"',
+      actual: { padding: layer.config.padding, outputs: layer.calls[0].outputShapes[0] },
+      remedy: `Leave it in float32: ${own} null }`,
+    });
+  }
+  if (kind !== 'dense') windowOf(layer);
+  if (rounding !== 'adaptive' || rows <= MOST_ROWS) return;
+  throw new UnsupportedError(`The layer "${layer.name}" has too many inputs for adaptive rounding`, {
+    expected: `at most ${MOST_ROWS} weights per output`,
+    actual: rows,
+    remedy: `Round it to the nearest codes: ${own} { rounding: 'nearest' } }`,
+  });
+}
+
+/**
+ * Zeros are weights that were removed, or channels that are dead: they have to stay 0, and 1 bit has no code for it.
+ * @throws InvalidArgumentError naming the kernel.
+ */
+export function requireCodesForZeros({ weight }: KernelWeight, bits: number): void {
+  if (bits > 1 || !weight.data.includes(0)) return;
+  const zeros = weight.data.reduce((count, value) => count + (value === 0 ? 1 : 0), 0);
+  throw new InvalidArgumentError(`The zeros of "${weight.name}" cannot be kept by 1 bit`, {
+    expected: '2 bits or more for kernels with zeros: 1 bit has the codes -1 and +1 alone',
+    actual: `${zeros} zeros among ${weight.data.length} weights`,
+    remedy: 'Give the layer 2 bits (ternary), or leave it in float32.',
   });
 }
 

@@ -1,9 +1,10 @@
-import { type ActivationQuantization, Random, throwIfCancelled } from '@qedge/core';
+import { type ActivationQuantization, type ProgressListener, Random, throwIfCancelled } from '@qedge/core';
 import type { LayersModel } from '@tensorflow/tfjs';
 import type { CodedWeight, CompressedModel } from '../model/compressed-model.ts';
 import type { KernelWeight } from '../model/kernel-weight.ts';
 import type { ModelTopology, TopologyLayer } from '../model/model-topology.ts';
 import { readTopology } from '../model/read-topology.ts';
+import { widenConvolutions } from '../model/widen-convolutions.ts';
 import { createRangeObserver } from '../quantization/create-range-observer.ts';
 import { dequantizeTensor } from '../quantization/quantize-tensor.ts';
 import { activationQuantization } from '../quantization/range-coding.ts';
@@ -61,12 +62,12 @@ export interface PostTrainingResult {
  * Codes a trained model as integers without training: folds batch normalisations, equalises ranges across layers where asked for, then goes through
  * the model from its inputs: observes the range of each layer's inputs, codes its kernel (to the nearest codes, or adaptively), and corrects its
  * bias, always for the inputs that the coded layers before it give. Dense, Conv1D, Conv2D and DepthwiseConv2D kernels are coded; other layers stay
- * in float32.
+ * in float32. A Conv1D becomes the Conv2D over images of height 1 that it is, of the same name, between two layers that reshape.
  *
  * @param model borrowed and not changed, or its topology.
  * @param calibration some hundred typical inputs; labels are not needed.
- * @throws InvalidArgumentError, ShapeMismatchError, NonFiniteValueError for settings, data or weights that do not fit; UnsupportedError naming a
- *   layer that cannot be coded as asked; CancelledError. No tensor is left behind.
+ * @throws before any work InvalidArgumentError, ShapeMismatchError, NonFiniteValueError for settings, data or weights that do not fit, and for kernels with
+ *   zeros at 1 bit, which has no code for them; UnsupportedError naming a layer that cannot be coded as asked; CancelledError. No tensor is left behind.
  * @example
  * const { compressed, layers } = await quantizeAfterTraining(tf, model, digits, { weights: { bits: 4, rounding: 'adaptive' } });
  */
@@ -77,17 +78,22 @@ export async function quantizeAfterTraining(
   options: PostTrainingOptions = {},
 ): Promise<PostTrainingResult> {
   const given = isTopology(model) ? model : readTopology(model);
-  const { topology, folding, equalization } = prepareTopology(given, options);
+  const { topology, folding, equalization } = prepareTopology(tf, given, options);
   const resolved = resolveOptions(topology, options);
   const inputs = checkCalibrationData(topology, calibration);
+  throwIfCancelled(options.signal, 'Quantisation');
   const quantization = new PostTrainingQuantization(tf, resolved, options.signal);
   const pass = new CalibrationPass(tf, topology);
   try {
     pass.start(inputs, resolved.batchSize);
     for (const [done, call] of pass.calls.entries()) {
       throwIfCancelled(options.signal, 'Quantisation');
-      options.onProgress?.({ phase: 'quantising', done, total: pass.calls.length, message: call.layer.name });
-      const outputs = pass.run(call, (layer, pair) => quantization.code(layer, pair));
+      const tell = (message: string) =>
+        options.onProgress?.({ phase: 'quantising', done, total: pass.calls.length, message });
+      tell(call.layer.name);
+      const rounding: ProgressListener = ({ done: steps, total }) =>
+        tell(`${call.layer.name}, rounding ${steps} of ${total}`);
+      const outputs = await pass.run(call, (layer, pair) => quantization.code(layer, pair, rounding));
       if (!outputs) continue;
       quantization.report(call.layer.name, outputs);
       // Lets timers, and with them cancellation, have their turn between layers.
@@ -103,14 +109,19 @@ function isTopology(model: LayersModel | ModelTopology): model is ModelTopology 
   return !('predict' in model);
 }
 
-/** Folding, equalisation, and a bias wherever one may be needed. */
-function prepareTopology(given: ModelTopology, options: PostTrainingOptions) {
-  const { foldsNormalization = true, equalization: kind = 'none', correctsBias = true } = options;
+/** Folding, equalisation, convolutions that can be coded, and a bias wherever one may be needed. */
+function prepareTopology(tf: Tensorflow, given: ModelTopology, options: PostTrainingOptions) {
+  const {
+    foldsNormalization = true,
+    equalization: kind = 'none',
+    correctsBias = true,
+    layers = {},
+  } = options;
   const folded = foldsNormalization ? foldBatchNormalization(given) : null;
   const start = folded?.topology ?? given;
   const relu6 = kind === 'unclip-relu6' ? 'unclip' : 'keep';
   const equalized = kind === 'none' ? null : equalizeAcrossLayers(start, { relu6 });
-  const topology = equalized?.topology ?? start;
+  const topology = widenConvolutions(tf, equalized?.topology ?? start, ({ name }) => layers[name] !== null);
   const { kernels } = resolveOptions(topology, options);
   const biased = new Map<string, TopologyLayer>();
   for (const [name, { kernel }] of correctsBias ? kernels : []) {
@@ -146,7 +157,11 @@ class PostTrainingQuantization {
   }
 
   /** What a layer will compute with, or null when it stays in float32. */
-  code(layer: TopologyLayer, pair: ActivationPair): CodedLayerValues | null {
+  async code(
+    layer: TopologyLayer,
+    pair: ActivationPair,
+    onProgress: ProgressListener,
+  ): Promise<CodedLayerValues | null> {
     const entry = this.#options.kernels.get(layer.name);
     if (!entry) return null;
     const { kernel, coding } = entry;
@@ -154,8 +169,8 @@ class PostTrainingQuantization {
     const moments = this.#measure(kernel, coding, pair, input);
     try {
       const { iterations, correctsBias } = this.#options;
-      const settings = { iterations, correctsBias, signal: this.#signal };
-      const { coded, roundingGain } = codeKernelWeights(this.#tf, kernel, coding, moments, settings);
+      const settings = { iterations, correctsBias, signal: this.#signal, onProgress };
+      const { coded, roundingGain } = await codeKernelWeights(this.#tf, kernel, coding, moments, settings);
       this.#gain = roundingGain;
       const changed = this.#decodedLayer(kernel, coded, correctsBias ? moments : null);
       this.#layers.set(layer.name, changed);

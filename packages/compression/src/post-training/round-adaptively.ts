@@ -1,9 +1,10 @@
-import { InvalidArgumentError, throwIfCancelled } from '@qedge/core';
+import { InvalidArgumentError, type ProgressListener, throwIfCancelled } from '@qedge/core';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
 import { descendCodes } from './descend-codes.ts';
 import { codingDifferences, OutputErrorProduct } from './output-error.ts';
 import { PowerTable, RectifiedSigmoid } from './rectified-sigmoid.ts';
 import { outputOf, type RoundingProblem } from './rounding-problem.ts';
+import { WorkTurns } from './work-turns.ts';
 
 /** Settings of {@link roundAdaptively}. */
 export interface AdaptiveRoundingOptions {
@@ -14,6 +15,8 @@ export interface AdaptiveRoundingOptions {
   /** How much an undecided weight costs, relative to the mean error that nearest rounding makes per weight. Default 3. */
   readonly regularization?: number;
   readonly signal?: AbortSignal;
+  /** Told some twenty times a second how many of the steps are done. */
+  readonly onProgress?: ProgressListener;
 }
 
 /** What became of the codes. */
@@ -36,26 +39,31 @@ const [DECAY_1, DECAY_2, EPSILON] = [0.9, 0.999, 1e-8];
  * all samples, not one of drawn ones, and each output is normed by the error that nearest rounding makes in it. Then single codes descend until
  * none can be bettered, from there and from the nearest codes, and each output takes the best.
  *
- * Weights of exactly 0 keep the code of 0.
+ * Weights of exactly 0 keep the code of 0. Lets other work run from time to time, so that it can be cancelled; no tensor is left behind.
  *
  * @throws InvalidArgumentError for impossible settings, CancelledError.
  */
-export function roundAdaptively(
+export async function roundAdaptively(
   tf: Tensorflow,
   problem: RoundingProblem,
-  { iterations = 1000, learningRate = 0.03, regularization = 3, signal }: AdaptiveRoundingOptions = {},
-): AdaptiveRounding {
+  options: AdaptiveRoundingOptions = {},
+): Promise<AdaptiveRounding> {
+  const { iterations = 1000, learningRate = 0.03, regularization = 3, signal, onProgress } = options;
   requirePositive({ iterations, learningRate, regularization });
+  throwIfCancelled(signal, 'Rounding');
+  const turns = new WorkTurns('Rounding', signal);
   const product = new OutputErrorProduct(tf, problem);
   try {
     const nearestErrors = product.perOutput(problem.nearest);
     const search = new AdaptiveSearch(problem, product, { learningRate, regularization });
     for (let step = 0; step < iterations; step++) {
-      throwIfCancelled(signal, 'Rounding');
       search.step(step / iterations);
+      if (!turns.isOver) continue;
+      onProgress?.({ phase: 'rounding', done: step + 1, total: iterations });
+      await turns.next();
     }
     const candidates = [search.codes(), problem.nearest.slice()];
-    for (const codes of candidates) descendCodes(problem, codes);
+    for (const codes of candidates) await descendCodes(problem, codes, turns);
     const { codes, errors } = bestPerOutput(problem, product, [...candidates, problem.nearest]);
     return { codes, relativeError: total(nearestErrors) > 0 ? total(errors) / total(nearestErrors) : 1 };
   } finally {

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from '@qedge/core';
 import type { CodedWeight, CompressedModel } from '../model/compressed-model.ts';
 import { kernelOf } from '../model/kernel-weight.ts';
 import type { ModelTopology, TopologyLayer } from '../model/model-topology.ts';
+import { requireCodesForZeros } from '../post-training/post-training-options.ts';
 import { maskBySparsity } from '../pruning/sparsity-masks.ts';
 import { kernelValues, magnitudeScores } from '../pruning/weight-scores.ts';
 import { computeQuantizationParameters } from '../quantization/quantization-parameters.ts';
@@ -19,7 +20,7 @@ export interface DataFreeCompression {
  * Removes the smallest weights of all kernels and rounds the others to codes with a scale per output channel, where there are no data to train with
  * or to measure by. Inputs of layers stay float32. Nothing is known of the accuracy that is left; above some 50 % zeros expect it to suffer.
  *
- * @throws InvalidArgumentError for bits or a sparsity out of range, NonFiniteValueError for weights that are NaN or infinite.
+ * @throws InvalidArgumentError for bits or a sparsity out of range and for kernels with zeros at 1 bit, NonFiniteValueError for weights that are NaN or infinite.
  */
 export function compressWithoutData(
   topology: ModelTopology,
@@ -45,6 +46,7 @@ function codeLayer(
 ): TopologyLayer {
   const kernel = kernelOf(layer);
   if (!kernel) return layer;
+  requireCodesForZeros(kernel, bits);
   const { weight, rows, outputs } = kernel;
   const mask = masks.get(weight.name)!;
   const shape = [rows, outputs];

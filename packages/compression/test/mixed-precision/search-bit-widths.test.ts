@@ -61,6 +61,22 @@ describe('measureSensitivity', () => {
     expect(tf.memory().numTensors).toBe(tensors);
   });
 
+  it('measures one-dimensional convolutions too', async () => {
+    const layers = [
+      tf.layers.conv1d({ inputShape: [6, 2], name: 'line', filters: 2, kernelSize: 3 }),
+      tf.layers.flatten(),
+      tf.layers.dense({ name: 'out', units: 2 }),
+    ];
+    const lines = tf.sequential({ layers });
+    const measured = await measureSensitivity(tf, lines, calibration, {
+      bits: [8, 4],
+      judge: (judged) => judged.countParams(),
+      quantization,
+    });
+    expect(measured.layers.map(({ layer }) => layer)).toEqual(['line', 'out']);
+    lines.dispose();
+  });
+
   it('leaves out layers that stay in float32, and refuses judges that give no number', async () => {
     const { layers } = await measureSensitivity(tf, model, calibration, {
       bits: [4],

@@ -29,9 +29,6 @@ for (const padding of ['same', 'valid'] as const) {
   add(`a convolution with dilation, ${padding}`, [9, 8, 2], convolution({ padding, dilationRate: 2 }));
   add(`a depthwise convolution, ${padding}`, [6, 6, 3], depthwise({ padding, depthMultiplier: 2 }));
   add(`a depthwise convolution with strides, ${padding}`, [7, 7, 3], depthwise({ padding, strides: 2 }));
-  add(`a convolution along a line, ${padding}`, [9, 2], () =>
-    tf.layers.conv1d({ filters: 3, kernelSize: 4, strides: 2, padding, useBias: false }),
-  );
 }
 add('a dense layer', [7], () => tf.layers.dense({ units: 3, useBias: false }));
 add('a dense layer over a sequence', [4, 5], () => tf.layers.dense({ units: 3, useBias: false }));
@@ -143,13 +140,13 @@ describe('InputMoments', () => {
     model.dispose();
   });
 
-  it('refuses causal convolutions by name', () => {
+  it('refuses convolutions of channels first by name', () => {
     const { model, kernel } = single(
-      [5, 2],
-      tf.layers.conv1d({ name: 'line', filters: 1, kernelSize: 2, padding: 'same' }),
+      [5, 2, 3],
+      tf.layers.conv2d({ name: 'image', filters: 1, kernelSize: 2, padding: 'same' }),
     );
-    const layer = { ...kernel.layer, config: { ...kernel.layer.config, padding: 'causal' } };
-    expect(() => windowOf(layer)).toThrow(/"line" cannot be calibrated.*layers: \{ "line": null \}/);
+    const layer = { ...kernel.layer, config: { ...kernel.layer.config, dataFormat: 'channelsFirst' } };
+    expect(() => windowOf(layer)).toThrow(/"image" cannot be calibrated.*layers: \{ "image": null \}/);
     model.dispose();
   });
 });

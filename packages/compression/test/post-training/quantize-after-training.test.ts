@@ -2,8 +2,10 @@ import { Random } from '@qedge/core';
 import type * as tensorflow from '@tensorflow/tfjs';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { exportContainer } from '../../src/export/export-container.ts';
 import { kernelOf, listKernels } from '../../src/model/kernel-weight.ts';
 import { readTopology } from '../../src/model/read-topology.ts';
+import { widenConvolutions } from '../../src/model/widen-convolutions.ts';
 import type { PostTrainingOptions } from '../../src/post-training/post-training-options.ts';
 import { quantizeAfterTraining } from '../../src/post-training/quantize-after-training.ts';
 import { dequantizeTensor } from '../../src/quantization/quantize-tensor.ts';
@@ -214,6 +216,78 @@ describe('quantizeAfterTraining', () => {
     await expect(quantize(model, {})).rejects.toThrow(/"shared" is shared .*layers: \{ "shared": null \}/);
     const { compressed } = await quantize(model, { layers: { shared: null } });
     expect(compressed.codes.size).toBe(0);
+    model.dispose();
+  });
+
+  it('refuses 1 bit for a kernel with zeros, which have to stay, and leaves one without as it was', async () => {
+    const model = makeNetwork();
+    const layer = model.getLayer('logits');
+    const [kernel] = layer.getWeights();
+    const values = kernel.dataSync<'float32'>().map((value, at) => (at === 5 ? 0 : value));
+    layer.setWeights([tf.tensor(values, kernel.shape)]);
+    await expect(quantize(model, { weights: { bits: 1 } })).rejects.toThrow(
+      /zeros of "logits\/kernel" cannot be kept by 1 bit.*1 zeros among/,
+    );
+    const { compressed } = await quantize(model, { weights: { bits: 1 }, layers: { logits: { bits: 2 } } });
+    expect(compressed.codes.get('stem/kernel')!.quantization.bits).toBe(1);
+    expect(compressed.codes.get('logits/kernel')!.codes[5]).toBe(0);
+    model.dispose();
+  });
+
+  it('leaves no tensor when a layer fails in the middle, in the float32 model or in the coded one', async () => {
+    const model = makeNetwork();
+    const calibration = calibrationOf(model, 40);
+    const tensors = tf.memory().numTensors;
+    const apply = tf.layers.Layer.prototype.apply;
+    // Symbolic calls build the model; of the others, each of three batches makes two calls of a coded layer.
+    for (const failing of [1, 2, 4, 5, 9, 17]) {
+      let calls = 0;
+      tf.layers.Layer.prototype.apply = function (...given) {
+        const [first] = [given[0]].flat();
+        if (first instanceof tf.Tensor && ++calls === failing) throw new RangeError('out of memory');
+        return apply.apply(this, given);
+      };
+      try {
+        await expect(quantizeAfterTraining(tf, model, calibration, quick)).rejects.toThrow('out of memory');
+      } finally {
+        tf.layers.Layer.prototype.apply = apply;
+      }
+      expect(tf.memory().numTensors).toBe(tensors);
+    }
+    model.dispose();
+  });
+
+  it('codes one-dimensional convolutions, as those of images of height 1', async () => {
+    const input = tf.input({ shape: [9, 2] });
+    const { conv1d, dense, flatten, globalAveragePooling1d } = tf.layers;
+    const line = { filters: 3, kernelSize: 3, activation: 'relu' } as const;
+    const first = conv1d({ ...line, name: 'first', strides: 2, padding: 'same' }).apply(input);
+    const second = conv1d({ ...line, name: 'second', dilationRate: 2 }).apply(first) as SymbolicTensor;
+    const pooled = globalAveragePooling1d({}).apply(first) as SymbolicTensor;
+    const logits = dense({ name: 'logits', units: 2 }).apply(flatten().apply(second)) as SymbolicTensor;
+    const model = randomizeWeights(tf, tf.model({ inputs: input, outputs: [logits, pooled] }), 4);
+    const inputs = randomInputs(tf, model, 40, 7);
+    const widened = widenConvolutions(tf, readTopology(model));
+    expect(relativeDifference(outputsOf(tf, widened, inputs), outputsOf(tf, model, inputs))).toBeLessThan(
+      1e-6,
+    );
+    const { compressed, layers } = await quantize(model, {});
+    expect(layers.map(({ layer }) => layer)).toEqual(['first', 'second', 'logits']);
+    const built = buildCompressedModel(tf, compressed);
+    const difference = relativeDifference(outputsOf(tf, built, inputs), outputsOf(tf, model, inputs));
+    expect(difference).toBeLessThan(0.03);
+    const { report } = exportContainer(compressed);
+    expect(report.compared.codes).toBe(18 + 27 + 6);
+    tf.dispose(inputs);
+    built.dispose();
+    model.dispose();
+  });
+
+  it('refuses a one-dimensional convolution that is no such image, by name', async () => {
+    const line = tf.layers.conv1d({ name: 'line', filters: 1, kernelSize: 2, padding: 'causal' as 'same' });
+    const input = tf.input({ shape: [5, 2] });
+    const model = tf.model({ inputs: input, outputs: line.apply(input) as SymbolicTensor });
+    await expect(quantize(model, {})).rejects.toThrow(/"line" cannot be coded.*layers: \{ "line": null \}/);
     model.dispose();
   });
 

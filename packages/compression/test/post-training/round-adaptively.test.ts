@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { descendCodes } from '../../src/post-training/descend-codes.ts';
 import { PowerTable, RectifiedSigmoid } from '../../src/post-training/rectified-sigmoid.ts';
-import { roundAdaptively } from '../../src/post-training/round-adaptively.ts';
+import { type AdaptiveRoundingOptions, roundAdaptively } from '../../src/post-training/round-adaptively.ts';
 import {
   codesOfSolution,
   type KernelGroups,
@@ -12,6 +12,7 @@ import {
   type RoundingProblem,
   stateRoundingProblem,
 } from '../../src/post-training/rounding-problem.ts';
+import { WorkTurns } from '../../src/post-training/work-turns.ts';
 import { computeQuantizationParameters } from '../../src/quantization/quantization-parameters.ts';
 import { loadTensorflow } from '../tensorflow.ts';
 
@@ -112,14 +113,14 @@ function errorOf(
 }
 
 describe('roundAdaptively', () => {
-  it('lowers the error of the outputs, as it says, for dense and depthwise kernels', () => {
+  it('lowers the error of the outputs, as it says, for dense and depthwise kernels', async () => {
     for (const groups of [
       { groups: 1, rows: 20, outputs: 3 },
       { groups: 4, rows: 9, outputs: 2 },
     ]) {
       const samples = drawSamples(groups, 60, 0.1, 1);
       const problem = stateProblem(samples, 3);
-      const { codes, relativeError } = roundAdaptively(tf, problem, { iterations: 200 });
+      const { codes, relativeError } = await roundAdaptively(tf, problem, { iterations: 200 });
       const [adaptive, nearest] = [codes, problem.nearest].map((each) => errorOf(samples, problem, each));
       // Sums of 60 samples in float32.
       expect(relativeError).toBeCloseTo(adaptive / nearest, 4);
@@ -127,19 +128,19 @@ describe('roundAdaptively', () => {
     }
   });
 
-  it('is never worse than the nearest codes, whatever the samples', () => {
-    fc.assert(
-      fc.property(
+  it('is never worse than the nearest codes, whatever the samples', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         fc.integer({ min: 1, max: 3 }),
         fc.integer({ min: 1, max: 6 }),
         fc.integer({ min: 1, max: 3 }),
         fc.integer({ min: 2, max: 4 }),
         fc.constantFrom(0, 0.3, 3),
         fc.integer(),
-        (groups, rows, outputs, bits, drift, seed) => {
+        async (groups, rows, outputs, bits, drift, seed) => {
           const samples = drawSamples({ groups, rows, outputs }, 8, drift, seed);
           const problem = stateProblem(samples, bits);
-          const { codes, relativeError } = roundAdaptively(tf, problem, { iterations: 20 });
+          const { codes, relativeError } = await roundAdaptively(tf, problem, { iterations: 20 });
           expect(relativeError).toBeLessThanOrEqual(1);
           const nearest = errorOf(samples, problem, problem.nearest);
           expect(errorOf(samples, problem, codes)).toBeLessThanOrEqual(nearest * (1 + 1e-5) + 1e-6);
@@ -153,12 +154,13 @@ describe('roundAdaptively', () => {
     );
   });
 
-  it('comes within 10 % of the best of all ways to round up and down, on average', () => {
+  it('comes within 10 % of the best of all ways to round up and down, on average', async () => {
     const rows = 8;
-    const ratios = Array.from({ length: 8 }, (_, seed) => {
+    const ratios: number[] = [];
+    for (let seed = 0; seed < 8; seed++) {
       const samples = drawSamples({ groups: 1, rows, outputs: 1 }, 16, 0, seed);
       const problem = stateProblem(samples, 3);
-      const { codes } = roundAdaptively(tf, problem, { iterations: 100 });
+      const { codes } = await roundAdaptively(tf, problem, { iterations: 100 });
       const floors = samples.kernel.map((value, row) => Math.floor(value / problem.steps[row]));
       let best = Number.POSITIVE_INFINITY;
       for (let choice = 0; choice < 2 ** rows; choice++) {
@@ -166,53 +168,75 @@ describe('roundAdaptively', () => {
         if (rounded.some((code) => Math.abs(code) > 3)) continue;
         best = Math.min(best, errorOf(samples, problem, rounded));
       }
-      return errorOf(samples, problem, codes) / best;
-    });
+      ratios.push(errorOf(samples, problem, codes) / best);
+    }
     expect(ratios.reduce((sum, ratio) => sum + ratio) / ratios.length).toBeLessThan(1.1);
   });
 
-  it('keeps the code 0 of weights that are 0, in adaptive steps and in the descent', () => {
+  it('keeps the code 0 of weights that are 0, in adaptive steps and in the descent', async () => {
     const samples = drawSamples({ groups: 1, rows: 24, outputs: 2 }, 40, 0.5, 3);
     for (let at = 0; at < samples.kernel.length; at += 3) samples.kernel[at] = 0;
     const problem = stateProblem(samples, 2);
-    const { codes } = roundAdaptively(tf, problem, { iterations: 100 });
+    const { codes } = await roundAdaptively(tf, problem, { iterations: 100 });
     for (let at = 0; at < codes.length; at += 3) expect(codes[at]).toBe(0);
   });
 
-  it('handles dead inputs, dead kernels and one weight', () => {
+  it('handles dead inputs, dead kernels and one weight', async () => {
+    const round = (samples: Samples, bits: number) =>
+      roundAdaptively(tf, stateProblem(samples, bits), { iterations: 50 });
     const samples = drawSamples({ groups: 1, rows: 5, outputs: 2 }, 10, 0, 4);
     for (const x of samples.inputs) x.fill(0);
-    expect(roundAdaptively(tf, stateProblem(samples, 4), { iterations: 50 }).relativeError).toBe(1);
+    expect((await round(samples, 4)).relativeError).toBe(1);
     samples.kernel.fill(0);
-    expect([...roundAdaptively(tf, stateProblem(samples, 4), { iterations: 50 }).codes]).toEqual(
-      new Array(10).fill(0),
-    );
+    expect([...(await round(samples, 4)).codes]).toEqual(new Array(10).fill(0));
     const one = drawSamples({ groups: 1, rows: 1, outputs: 1 }, 3, 0, 5);
-    expect([...roundAdaptively(tf, stateProblem(one, 8), { iterations: 50 }).codes].map(Math.abs)).toEqual([
-      127,
-    ]);
+    expect([...(await round(one, 8)).codes].map(Math.abs)).toEqual([127]);
   });
 
-  it('refuses impossible settings, can be cancelled and leaves no tensor', () => {
+  it('refuses impossible settings, can be cancelled and leaves no tensor', async () => {
     const problem = stateProblem(drawSamples({ groups: 1, rows: 4, outputs: 1 }, 4, 0, 6), 4);
     expect(() => stateProblem(drawSamples({ groups: 1, rows: 4, outputs: 1 }, 4, 0, 6), 1)).toThrow(
       /2 bits or more/,
     );
     const before = tf.memory().numTensors;
-    expect(() => roundAdaptively(tf, problem, { iterations: 0 })).toThrow(/"iterations"/);
-    expect(() => roundAdaptively(tf, problem, { learningRate: Number.NaN })).toThrow(/"learningRate"/);
-    expect(() => roundAdaptively(tf, problem, { signal: AbortSignal.abort() })).toThrow(/cancel/i);
-    roundAdaptively(tf, problem, { iterations: 5 });
+    const refusal = (options: AdaptiveRoundingOptions) =>
+      expect(roundAdaptively(tf, problem, options)).rejects;
+    await refusal({ iterations: 0 }).toThrow(/"iterations"/);
+    await refusal({ learningRate: Number.NaN }).toThrow(/"learningRate"/);
+    await refusal({ signal: AbortSignal.abort() }).toThrow(/cancel/i);
+    await roundAdaptively(tf, problem, { iterations: 5 });
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('says how far it is, and lets a timer cancel it within its steps', async () => {
+    const problem = stateProblem(drawSamples({ groups: 1, rows: 8, outputs: 2 }, 8, 0, 6), 4);
+    const cancellation = new AbortController();
+    const before = tf.memory().numTensors;
+    const seen: number[] = [];
+    const total = 10_000_000;
+    await expect(
+      roundAdaptively(tf, problem, {
+        iterations: total,
+        signal: cancellation.signal,
+        onProgress: (progress) => {
+          expect(progress).toMatchObject({ phase: 'rounding', total });
+          seen.push(progress.done);
+          if (seen.length === 2) setTimeout(() => cancellation.abort());
+        },
+      }),
+    ).rejects.toThrow(/Rounding was cancelled/);
+    expect(seen[1]).toBeGreaterThan(seen[0]);
+    expect(seen.length).toBeLessThan(5);
     expect(tf.memory().numTensors).toBe(before);
   });
 });
 
 describe('descendCodes', () => {
-  it('ends where no single code can be bettered', () => {
+  it('ends where no single code can be bettered', async () => {
     const samples = drawSamples({ groups: 2, rows: 7, outputs: 2 }, 30, 0.2, 7);
     const problem = stateProblem(samples, 3);
     const codes = problem.nearest.slice();
-    descendCodes(problem, codes);
+    await descendCodes(problem, codes, new WorkTurns('Rounding', undefined));
     const least = errorOf(samples, problem, codes);
     expect(least).toBeLessThan(errorOf(samples, problem, problem.nearest));
     for (const [at, code] of codes.entries()) {
