@@ -7,13 +7,8 @@ import {
   rotationAbout,
   rotationOfMatrix,
 } from '../translation/rotation.ts';
-import {
-  cross,
-  type Direction,
-  EntanglerWriter,
-  perpendicularTo,
-  rotationBetween,
-} from './entangler-writer.ts';
+import { cross, type Direction, perpendicularTo, rotationBetween } from './direction.ts';
+import { EntanglerWriter } from './entangler-writer.ts';
 import { findFreeCoreGroup } from './free-core-group.ts';
 import { type Interaction, type InteractionCircuit, InteractionKind } from './interaction.ts';
 import { exchangeWires, followWithSwap } from './matrix4.ts';

@@ -1,0 +1,33 @@
+import type { Rotation } from '../translation/rotation.ts';
+
+/** A direction of the Bloch sphere. */
+export type Direction = readonly [number, number, number];
+
+/** The shortest rotation that takes one direction to another. */
+export function rotationBetween(from: Direction, to: Direction): Rotation {
+  const w = 1 + from[0] * to[0] + from[1] * to[1] + from[2] * to[2];
+  // Opposite directions: half a turn about anything perpendicular.
+  if (w < 1e-12) {
+    const [x, y, z] = perpendicularTo(from);
+    return { w: 0, x, y, z };
+  }
+  const x = from[1] * to[2] - from[2] * to[1];
+  const y = from[2] * to[0] - from[0] * to[2];
+  const z = from[0] * to[1] - from[1] * to[0];
+  const scale = 1 / Math.sqrt(w * w + x * x + y * y + z * z);
+  return { w: w * scale, x: x * scale, y: y * scale, z: z * scale };
+}
+
+/** A unit vector perpendicular to a direction. */
+export function perpendicularTo([x, y, z]: Direction): Direction {
+  if (Math.abs(x) < 0.9) {
+    const length = Math.hypot(y, z);
+    return [0, z / length, -y / length];
+  }
+  const length = Math.hypot(x, z);
+  return [-z / length, 0, x / length];
+}
+
+export function cross(a: Direction, b: Direction): Direction {
+  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+}
