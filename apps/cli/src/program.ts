@@ -1,16 +1,5 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT } from './command.ts';
-import { benchCommand } from './commands/bench.ts';
-import { circuitCommand } from './commands/circuit.ts';
-import { compressCommand } from './commands/compress.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { inferCommand } from './commands/infer.ts';
-import { monitorCommand } from './commands/monitor.ts';
-import { prepareCommand } from './commands/prepare.ts';
-import { runCommand } from './commands/run.ts';
-import { simulateCommand } from './commands/simulate.ts';
-import { transpileCommand } from './commands/transpile.ts';
-import { vqeCommand } from './commands/vqe.ts';
 import { version } from './version.ts';
 
 const EXAMPLES = `
@@ -28,8 +17,23 @@ Examples:
 Every command has --json (stable keys, nothing else on stdout). Exit codes: 0 ok, 1 failed, 2 bad usage, 130 interrupted.
 `;
 
-/** The whole command line. */
-function createProgram(): Command {
+/** What makes each command, in the order of the help text. A module is loaded when its command is wanted: all of them take half a second. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
+  run: async () => (await import('./commands/run.ts')).runCommand(),
+  compress: async () => (await import('./commands/compress.ts')).compressCommand(),
+  infer: async () => (await import('./commands/infer.ts')).inferCommand(),
+  prepare: async () => (await import('./commands/prepare.ts')).prepareCommand(),
+  vqe: async () => (await import('./commands/vqe.ts')).vqeCommand(),
+  transpile: async () => (await import('./commands/transpile.ts')).transpileCommand(),
+  simulate: async () => (await import('./commands/simulate.ts')).simulateCommand(),
+  circuit: async () => (await import('./commands/circuit.ts')).circuitCommand(),
+  monitor: async () => (await import('./commands/monitor.ts')).monitorCommand(),
+  bench: async () => (await import('./commands/bench.ts')).benchCommand(),
+};
+
+/** The command line: with the one command that is called, or with all where the help text or a wrong name needs them. */
+async function createProgram(called: string | undefined): Promise<Command> {
   const program = new Command('qedge')
     .description(
       'Quantum Edge: makes AI and quantum workloads small, fast and frugal on whatever a device has.',
@@ -38,20 +42,10 @@ function createProgram(): Command {
     .showHelpAfterError('(add --help for the commands)')
     .addHelpText('after', EXAMPLES)
     .exitOverride();
-  const commands = [
-    doctorCommand(),
-    runCommand(),
-    compressCommand(),
-    inferCommand(),
-    prepareCommand(),
-    vqeCommand(),
-    transpileCommand(),
-    simulateCommand(),
-    circuitCommand(),
-    monitorCommand(),
-    benchCommand(),
-  ];
-  for (const command of commands) program.addCommand(command);
+  if (called === '--version' || called === '-V') return program;
+  const isKnown = called !== undefined && Object.hasOwn(COMMANDS, called);
+  const loaders = isKnown ? [COMMANDS[called]!] : Object.values(COMMANDS);
+  for (const command of await Promise.all(loaders.map((load) => load()))) program.addCommand(command);
   return program;
 }
 
@@ -59,7 +53,7 @@ function createProgram(): Command {
 export async function main(argv: readonly string[]): Promise<void> {
   process.stdout.on('error', ignoreClosedPipe);
   try {
-    await createProgram().parseAsync([...argv]);
+    await (await createProgram(argv[2])).parseAsync([...argv]);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;

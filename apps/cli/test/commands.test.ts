@@ -90,7 +90,8 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       const cases: [string[], RegExp][] = [
         [['juggle'], /unknown command 'juggle'/],
         [['simulate'], /missing required argument 'circuit'/],
-        [['simulate', 'bell.qasm', '--shots', '-5'], /Expected an integer in 1\.\.10000000, got "-5"/],
+        [['simulate', 'bell.qasm', '--shots', '-5'], /Expected an integer in 0\.\.10000000, got "-5"/],
+        [['simulate', 'bell.qasm', '--shots', '0'], /Nothing was asked for/],
         [['compress', 'small.qez', '--bits', '-3'], /Expected an integer in 1\.\.8/],
         [['compress', 'small.qez', '--sparsity', '1.5'], /Expected a number in 0\.\.0\.999/],
         [['compress'], /There is nothing to compress/],
@@ -187,6 +188,8 @@ describe.skipIf(!built)('qedge (needs the build)', () => {
       // Single precision rounds at 6e-8.
       expect(report.amplitudes[0].re).toBeCloseTo(Math.cos(Math.PI / 6), 6);
       expect(report.amplitudes[2].im).toBeCloseTo(-0.5, 6);
+      const { counts, amplitudes } = await json('simulate', ...args, '--shots', '0');
+      expect([counts, amplitudes]).toEqual([{}, report.amplitudes]);
       const missing = await qedge('simulate', 'turned.qasm', '--json');
       expect(missing.exitCode).toBe(1);
       expect(JSON.parse(missing.stdout).error.code).toBe('INVALID_ARGUMENT');

@@ -33,7 +33,6 @@ import {
   UsageError,
 } from '../command.ts';
 import { trainDigitsNetwork } from '../compression/digits-network.ts';
-import { drawCompression } from '../compression/draw-compression.ts';
 import { type Layers, modelName, readLayersModel } from '../compression/read-layers-model.ts';
 import { encodeAs, FORMAT_ENDINGS, requireKnownFormat } from '../compression/write-compressed.ts';
 import { type DataInput, readData, readJsonFile } from '../data-input.ts';
@@ -142,7 +141,11 @@ async function runCompress(
     const report = reportCompression(tf, made, start.data.test);
     const file = output.endsWith('.qez') ? made.file : await encodeAs(tf, output, made.stored);
     await saveExport(output, file);
-    if (options.svg) await writeFileAtomic(options.svg, drawCompression([report]));
+    if (options.svg) {
+      // A plotting library of hundreds of modules.
+      const { drawCompression } = await import('../compression/draw-compression.ts');
+      await writeFileAtomic(options.svg, drawCompression([report]));
+    }
     return describe(output, made, report, file);
   } finally {
     start.model.dispose();

@@ -15,6 +15,7 @@ import {
   defineCommand,
   integerOption,
   parameterOption,
+  UsageError,
 } from '../command.ts';
 
 interface SimulateOptions {
@@ -72,7 +73,7 @@ export function simulateCommand(): Command {
     command,
     async (context, path, options): Promise<CommandResult<SimulateReport>> => {
       if (options.shots === 0 && options.amplitudes === 0) {
-        throw new InvalidArgumentError('Nothing was asked for', {
+        throw new UsageError('Nothing was asked for', {
           expected: '--shots of at least 1, or --amplitudes',
           actual: '--shots 0 without --amplitudes',
         });
