@@ -22,6 +22,6 @@ export {
 } from './recipes/estimate-compression.ts';
 export { findRecipe, namedRecipes, type RecipeName } from './recipes/named-recipes.ts';
 export { parseRecipe } from './recipes/parse-recipe.ts';
-export { classifierShape } from './recipes/plan-compression.ts';
+export { classifierShape, rehearseCompression } from './recipes/plan-compression.ts';
 export type { CompressionAttempt } from './recipes/search-sparsity.ts';
 export { type CompressionTargets, recipeForTargets } from './recipes/targets.ts';

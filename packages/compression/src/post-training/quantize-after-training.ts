@@ -105,6 +105,18 @@ export async function quantizeAfterTraining(
   return { ...quantization.result(topology), folding, equalization };
 }
 
+/**
+ * What {@link quantizeAfterTraining} does before it looks at data.
+ * @throws what that throws for the model and the settings.
+ */
+export function checkPostTraining(
+  tf: Tensorflow,
+  topology: ModelTopology,
+  options: PostTrainingOptions,
+): void {
+  resolveOptions(prepareTopology(tf, topology, options).topology, options);
+}
+
 function isTopology(model: LayersModel | ModelTopology): model is ModelTopology {
   return !('predict' in model);
 }

@@ -19,9 +19,9 @@ import { trainDenseControl } from './dense-control.ts';
 import type { RecipeName } from './named-recipes.ts';
 import { planCompression } from './plan-compression.ts';
 import { roundToHalfPrecision } from './round-floats.ts';
-import { type RecipeRun, runRecipe, uncoded } from './run-recipe.ts';
+import { type RecipeRun, runDenseStages, runSparseStages, uncoded } from './run-recipe.ts';
 import { type CompressionAttempt, searchSparsity } from './search-sparsity.ts';
-import type { StageContext } from './stage-context.ts';
+import type { StageContext, StageState } from './stage-context.ts';
 import { type CompressionTargets, withSparsity } from './targets.ts';
 
 /** What {@link compress} learns from. The test data stay with the caller: see {@link reportCompression}. */
@@ -76,6 +76,7 @@ export interface Compression {
   /** Every sparsity that was tried; empty without limits of accuracy and bytes. */
   readonly attempts: readonly CompressionAttempt[];
   readonly history: readonly TrainingHistory[];
+  /** Those of earlier runs that were interrupted included, as far as their checkpoints know. */
   readonly seconds: number;
 }
 
@@ -85,8 +86,9 @@ export interface Compression {
  *
  * @param model a classifier with one input of a fixed size and one output `[classes]`, logits or the probabilities of a softmax. Borrowed.
  * @throws before any work InvalidArgumentError for a recipe, a target or samples that cannot be, UnsupportedError for a model that is no such
- *   classifier, ShapeMismatchError and NonFiniteValueError for samples that do not fit, and what reading the model throws; ConvergenceError when no
- *   sparsity meets the targets, CancelledError, and what the stages throw.
+ *   classifier, ShapeMismatchError and NonFiniteValueError for samples that do not fit, what reading the model throws, and what a stage of the recipe or the
+ *   file cannot hold, such as a shared layer that is to be coded after training; ConvergenceError when no sparsity meets the targets, CancelledError, and
+ *   what training throws.
  * @example
  * const { compressed, file, validation } = await compress(tf, model, { train, validation }, { recipe: 'int4' });
  * await writeFile('small.qez', file.bytes);
@@ -99,14 +101,24 @@ export async function compress(
 ): Promise<Compression> {
   const { targets = {}, denseControl = true, seed = 0, clock = systemClock } = options;
   const startMs = clock.nowMs();
-  const { recipe, ladder, longest, context } = planCompression(tf, model, data, options);
+  let earlierMs = 0;
+  const { recipe, ladder, longest, ...plan } = await planCompression(tf, model, data, options);
+  const context: StageContext = {
+    ...plan.context,
+    onEarlierWork: (milliseconds) => {
+      earlierMs += milliseconds;
+    },
+  };
   const { original } = context;
   const control = denseControl ? await trainDenseControl(named(context, longest), longest) : null;
   const rival = control?.topology ?? original;
   const originalAccuracy = accuracyOf(context, uncoded(original));
   const rivalAccuracy = control ? accuracyOf(context, uncoded(rival)) : originalAccuracy;
+  // Named by what they depend on: the attempts of a search share them.
+  const denseNames = named(context, { ...recipe, pruning: null, quantization: null });
+  const dense = await runDenseStages(denseNames, recipe);
   const attempt = (tried: CompressionRecipe, sparsity: number) =>
-    tryRecipe(named(context, tried), tried, sparsity, rivalAccuracy);
+    tryRecipe(named(context, tried), tried, dense, sparsity, rivalAccuracy);
   const { best, attempts } = ladder
     ? await searchSparsity(targets, (sparsity) => attempt(withSparsity(recipe, sparsity), sparsity), ladder)
     : { best: await attempt(recipe, sparsityOf(recipe)), attempts: [] };
@@ -126,7 +138,7 @@ export async function compress(
     },
     attempts,
     history: [...(control?.history ?? []), ...best.run.history],
-    seconds: (clock.nowMs() - startMs) / 1000,
+    seconds: (clock.nowMs() - startMs + earlierMs) / 1000,
   };
 }
 
@@ -166,10 +178,11 @@ interface Attempt {
 async function tryRecipe(
   context: StageContext,
   recipe: CompressionRecipe,
+  dense: StageState,
   sparsity: number,
   rivalAccuracy: number,
 ): Promise<Attempt> {
-  const run = await runRecipe(context, recipe);
+  const run = await runSparseStages(context, recipe, dense);
   const stored = arrange(run.compressed, recipe.file);
   const file = exportContainer(stored, { coding: recipe.file.entropyCoding ? 'smallest' : 'fast' });
   const accuracy = accuracyOf(context, stored);

@@ -8,9 +8,9 @@ import type { CompressionData, CompressOptions } from './compress.ts';
 import { type CompressionRecipe, recipeEpochs } from './compression-recipe.ts';
 import { trainDenseControl } from './dense-control.ts';
 import { planCompression } from './plan-compression.ts';
-import { runRecipe } from './run-recipe.ts';
+import { runDenseStages, runSparseStages } from './run-recipe.ts';
 import { mostAttempts } from './search-sparsity.ts';
-import type { StageContext } from './stage-context.ts';
+import type { StageContext, StageState } from './stage-context.ts';
 import { withSparsity } from './targets.ts';
 
 /** What one part of a compression takes. Plain, JSON-able data. */
@@ -57,19 +57,28 @@ export async function estimateCompression(
   options: CompressOptions = {},
 ): Promise<CompressionEstimate> {
   const { denseControl = true, clock = systemClock } = options;
-  const { recipe, ladder, longest, context } = planCompression(tf, model, data, options);
+  const { recipe, ladder, longest, context } = await planCompression(tf, model, data, options);
   if (recipeEpochs(longest) === 0) return { stages: [], steps: 0, seconds: 0 };
   const runs = ladder ? mostAttempts(ladder) : 1;
   const control = denseControl
     ? await measureSteps(context, clock, (watched) => trainDenseControl(watched, longest))
     : [];
   const typical = ladder ? withSparsity(recipe, ladder[ladder.length >> 1]!) : recipe;
-  const stages = await measureSteps(context, clock, (watched) => runRecipe(watched, trainedPart(typical)));
+  let state: StageState | null = null;
+  const dense = await measureSteps(context, clock, async (watched) => {
+    state = await runDenseStages(watched, recipe);
+  });
+  const sparse = await measureSteps(context, clock, (watched) =>
+    runSparseStages(watched, trainedPart(typical), state!),
+  );
   const training = [
-    ...control.map((stage) => estimateStage(stage, 1)),
-    ...stages.map((stage) => estimateStage(stage, runs)),
+    ...[...control, ...dense].map((stage) => estimateStage(stage, 1)),
+    ...sparse.map((stage) => estimateStage(stage, runs)),
   ];
-  const passes = recipeEpochs(typical) * runs + (denseControl ? recipeEpochs(longest) : 0);
+  const sparsePasses = recipeEpochs({ ...typical, training: null, structuredPruning: null });
+  const densePasses =
+    recipeEpochs(recipe) - recipeEpochs({ ...recipe, training: null, structuredPruning: null });
+  const passes = densePasses + sparsePasses * runs + (denseControl ? recipeEpochs(longest) : 0);
   const secondsPerStep = measureValidation(context, clock);
   const all = [...training, estimateStage({ stage: 'validation', steps: passes, secondsPerStep }, 1)];
   return {
@@ -108,7 +117,7 @@ async function measureSteps(
     const isLong = known.length >= LEAST_STEPS && nowMs - known[0]! > MEASURED_MS;
     return known.length >= MOST_STEPS || isLong ? 'stop' : undefined;
   };
-  await run({ ...context, checkpoints: undefined, onProgress: undefined, onStep });
+  await run({ ...context, clock: systemClock, checkpoints: undefined, onProgress: undefined, onStep });
   return [...times].map(([stage, ends]) => ({
     stage,
     steps: totals.get(stage)!,

@@ -1,5 +1,6 @@
-import { InvalidArgumentError, UnsupportedError } from '@qedge/core';
+import { InvalidArgumentError, systemClock, throwIfCancelled, UnsupportedError } from '@qedge/core';
 import type { LayersModel } from '@tensorflow/tfjs';
+import type { CompressedModel } from '../model/compressed-model.ts';
 import type { ModelTopology } from '../model/model-topology.ts';
 import { readTopology } from '../model/read-topology.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
@@ -8,6 +9,7 @@ import type { CompressionData, CompressOptions } from './compress.ts';
 import { type CompressionRecipe, recipeEpochs } from './compression-recipe.ts';
 import { findRecipe } from './named-recipes.ts';
 import { parseRecipe } from './parse-recipe.ts';
+import { rehearseRecipe } from './rehearse-recipe.ts';
 import { SPARSITY_LADDER } from './search-sparsity.ts';
 import type { StageContext } from './stage-context.ts';
 import { type CompressionTargets, recipeForTargets, withSparsity } from './targets.ts';
@@ -20,21 +22,25 @@ export interface CompressionPlan {
   /** The attempt that trains for longest: what a dense control is given as well. */
   readonly longest: CompressionRecipe;
   readonly context: StageContext;
+  /** What the longest attempt makes of the untrained model; see {@link rehearseCompression}. */
+  readonly rehearsed: CompressedModel;
 }
 
 /**
- * Chooses the recipe and checks it, the model and the samples, before any work.
+ * Chooses the recipe and checks it, the model and the samples, and goes through all stages on one sample, before any work that takes long.
  *
  * @throws InvalidArgumentError for a recipe, a target or samples that cannot be, UnsupportedError for a model that is no classifier with one input
- *   and one output, ShapeMismatchError and NonFiniteValueError for samples that do not fit, and what reading the model throws.
+ *   and one output, ShapeMismatchError and NonFiniteValueError for samples that do not fit, what reading the model throws, and what a stage or the
+ *   writer of the file would refuse: see `rehearseRecipe`; CancelledError.
  */
-export function planCompression(
+export async function planCompression(
   tf: Tensorflow,
   model: LayersModel,
   { train, validation }: CompressionData,
   options: CompressOptions,
-): CompressionPlan {
-  const { targets = {}, seed = 0, signal, onProgress, checkpoints } = options;
+): Promise<CompressionPlan> {
+  const { targets = {}, seed = 0, clock = systemClock, signal, onProgress, checkpoints } = options;
+  throwIfCancelled(signal, 'Compression');
   const recipe = chooseRecipe(options);
   const ladder = ladderOf(targets);
   const longest = ladder ? parseRecipe(withSparsity(recipe, ladder.at(-1)!)) : recipe;
@@ -46,10 +52,25 @@ export function planCompression(
     requireTrainable(original, longest);
     requireClasses(train);
   }
-  return {
-    ...{ recipe, ladder, longest },
-    context: { tf, train, validation, original, seed, signal, onProgress, checkpoints },
-  };
+  const context = { tf, train, validation, original, seed, clock, signal, onProgress, checkpoints };
+  return { recipe, ladder, longest, context, rehearsed: await rehearseRecipe(context, longest) };
+}
+
+/**
+ * Refuses what `compress` with the same arguments would refuse, and makes the kind of model that it would make, untrained: of the same layers and
+ * codings, of no use but to try whether it can be written in some format. Takes a moment; the model is not changed.
+ *
+ * @throws before any work as `compress`.
+ * @example
+ * exportOnnx(await rehearseCompression(tf, model, { train, validation }, { recipe: 'int8' }));
+ */
+export async function rehearseCompression(
+  tf: Tensorflow,
+  model: LayersModel,
+  data: CompressionData,
+  options: CompressOptions = {},
+): Promise<CompressedModel> {
+  return (await planCompression(tf, model, data, options)).rehearsed;
 }
 
 /**

@@ -1,10 +1,13 @@
-import type { LayersModel } from '@tensorflow/tfjs';
+import { InvalidArgumentError } from '@qedge/core';
+import type { LayersModel, Tensor } from '@tensorflow/tfjs';
 import { buildModel } from '../model/build-model.ts';
+import type { ModelTopology } from '../model/model-topology.ts';
 import { measureInputRms } from '../pruning/measure-input-rms.ts';
 import type { ImportanceCriterion } from '../structured/channel-importance.ts';
 import { pruneChannels } from '../structured/prune-channels.ts';
 import { takeEvenly } from '../training/classification-data.ts';
 import type { StructuredPruningStage } from './compression-recipe.ts';
+import { formatPercent } from './format-percent.ts';
 import { type StageContext, type StageState, trainStage, withModel } from './stage-context.ts';
 
 /** Samples that activations are measured on. */
@@ -19,12 +22,44 @@ export async function pruneStructure(
   state: StageState,
   stage: StructuredPruningStage,
 ): Promise<StageState> {
-  const { target, scope, roundTo, importance, training } = stage;
-  const criterion = criterionOf(context, state, importance);
-  const { topology } = pruneChannels(state.topology, { target, scope, roundTo, criterion });
+  const topology = removeStageChannels(context, state, stage);
   return withModel(context, { ...state, topology }, (model) =>
-    trainStage(context, 'pruning channels', model, training),
+    trainStage(context, 'pruning channels', model, stage.training),
   );
+}
+
+/**
+ * What is left without the channels that matter least.
+ * @throws as `pruneChannels`.
+ */
+export function removeStageChannels(
+  context: StageContext,
+  state: StageState,
+  { target, scope, roundTo, importance }: StructuredPruningStage,
+): ModelTopology {
+  const criterion = criterionOf(context, state, importance);
+  try {
+    return pruneChannels(state.topology, { target, scope, roundTo, criterion }).topology;
+  } catch (error) {
+    throw 'macs' in target ? explainUnreached(error, target.macs) : error;
+  }
+}
+
+/** In shares of the model, as the target was given, what `pruneChannels` says in operations. */
+function explainUnreached(error: unknown, target: number): unknown {
+  const { reached, limit } = (error instanceof InvalidArgumentError ? error.facts : {}) as {
+    readonly reached?: number;
+    readonly limit?: number;
+  };
+  if (reached === undefined || limit === undefined) return error;
+  const least = (reached / limit) * target;
+  return new InvalidArgumentError('Removing channels cannot save so many multiply-accumulates', {
+    expected: `at most ${formatPercent(1 - least)} saved: channels of inputs, outputs and layers that are left alone have to stay`,
+    actual: `${formatPercent(1 - target)} asked for`,
+    remedy: 'Save less, or remove single weights instead.',
+    facts: { most: 1 - least, asked: 1 - target },
+    cause: error,
+  });
 }
 
 function criterionOf(
@@ -42,12 +77,20 @@ function criterionOf(
 }
 
 /** What the kernels of a living model multiply, on an even part of the training data. */
-export function measureRows({ tf, train }: StageContext, model: LayersModel): Map<string, Float32Array> {
+export function measureRows(context: StageContext, model: LayersModel): Map<string, Float32Array> {
+  return withSamples(context, model, (samples) => measureInputRms(context.tf, model, samples));
+}
+
+/** An even part of the training data as input of a model. */
+export function withSamples<Result>(
+  { tf, train }: StageContext,
+  model: LayersModel,
+  work: (samples: Tensor) => Result,
+): Result {
   const { features, count } = takeEvenly(train, MEASURED_SAMPLES);
-  const shape = model.inputs[0]!.shape.slice(1) as number[];
-  const samples = tf.tensor(features, [count, ...shape]);
+  const samples = tf.tensor(features, [count, ...(model.inputs[0]!.shape.slice(1) as number[])]);
   try {
-    return measureInputRms(tf, model, samples);
+    return work(samples);
   } finally {
     samples.dispose();
   }

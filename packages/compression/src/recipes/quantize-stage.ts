@@ -1,13 +1,18 @@
+import type { LayersModel } from '@tensorflow/tfjs';
 import { buildModel } from '../model/build-model.ts';
 import type { CompressedModel } from '../model/compressed-model.ts';
 import { type KernelWeight, listKernels } from '../model/kernel-weight.ts';
-import { quantizeAfterTraining } from '../post-training/quantize-after-training.ts';
+import { isWidenable, widenConvolutions } from '../model/widen-convolutions.ts';
+import type { PostTrainingOptions } from '../post-training/post-training-options.ts';
+import { checkPostTraining, quantizeAfterTraining } from '../post-training/quantize-after-training.ts';
+import { calibrateQuantizationAware } from '../quantization-aware/calibrate-quantization-aware.ts';
 import { convertQuantizationAware } from '../quantization-aware/convert-quantization-aware.ts';
 import { prepareForQuantizationAwareTraining } from '../quantization-aware/prepare-quantization-aware.ts';
 import { kernelKindOf } from '../quantization-aware/tensorflow-layers.ts';
 import { takeEvenly } from '../training/classification-data.ts';
 import type { TrainingHistory } from '../training/training-history.ts';
 import type { QuantizationStage, QuantizationTraining } from './compression-recipe.ts';
+import { withSamples } from './prune-structure-stage.ts';
 import { type StageContext, type StageState, stageSeed, trainStage } from './stage-context.ts';
 
 /** Fraction of the steps after which ranges of inputs stay as they are, so that the weights can settle on them. */
@@ -29,18 +34,58 @@ export async function quantizeAware(
   stage: QuantizationStage,
   training: QuantizationTraining,
 ): Promise<QuantizedState> {
-  const { tf, train } = context;
-  const { weightBits, weightScale, activations } = stage;
+  const prepared = prepareAware(context, state, stage, training);
+  try {
+    const { history } = await trainStage(
+      context,
+      `quantising to ${stage.weightBits} bits`,
+      prepared,
+      training,
+      { masks: state.masks },
+    );
+    return {
+      compressed: convertQuantizationAware(context.tf, prepared),
+      history: [...state.history, history],
+    };
+  } finally {
+    prepared.dispose();
+  }
+}
+
+/** The same without training: ranges of inputs are those of the training samples, of which there should be few. */
+export function codeAware(
+  context: StageContext,
+  state: StageState,
+  stage: QuantizationStage,
+  training: QuantizationTraining,
+): CompressedModel {
+  const prepared = prepareAware(context, state, stage, training);
+  try {
+    withSamples(context, prepared, (samples) => calibrateQuantizationAware(context.tf, prepared, [samples]));
+    return convertQuantizationAware(context.tf, prepared);
+  } finally {
+    prepared.dispose();
+  }
+}
+
+/** @returns owned by the caller, who disposes it. */
+function prepareAware(
+  { tf, train }: StageContext,
+  state: StageState,
+  { weightBits, weightScale, activations }: QuantizationStage,
+  training: QuantizationTraining,
+): LayersModel {
+  const topology = widenConvolutions(tf, state.topology);
   const steps = training.epochs * Math.ceil(train.count / training.batchSize);
   // Pruning reaches kernels that stay float32 too, such as those of recurrent layers.
   const coded = new Set(
-    listKernels(state.topology)
+    listKernels(topology)
       .filter(isCodable)
       .map(({ weight }) => weight.name),
   );
-  const model = buildModel(tf, state.topology);
+  const model = buildModel(tf, topology);
   try {
-    const prepared = prepareForQuantizationAwareTraining(tf, model, {
+    return prepareForQuantizationAwareTraining(tf, model, {
       bits: weightBits,
       granularity: weightScale,
       step: training.scale === 'observed' ? 'range' : 'learned-logarithm',
@@ -49,17 +94,6 @@ export async function quantizeAware(
       freezeAfter: Math.max(1, Math.round(RANGE_FREEZE * steps)),
       masks: new Map([...state.masks].filter(([name]) => coded.has(name))),
     });
-    try {
-      const { history } = await trainStage(context, `quantising to ${weightBits} bits`, prepared, training, {
-        masks: state.masks,
-      });
-      return {
-        compressed: convertQuantizationAware(tf, prepared),
-        history: [...state.history, history],
-      };
-    } finally {
-      prepared.dispose();
-    }
   } finally {
     model.dispose();
   }
@@ -71,28 +105,39 @@ export async function quantizeAware(
  * @throws as `quantizeAfterTraining`.
  */
 export async function quantizeAfter(
-  { tf, train, seed, signal, onProgress }: StageContext,
+  context: StageContext,
   state: StageState,
   stage: QuantizationStage,
 ): Promise<QuantizedState> {
-  const { weightBits, weightScale, weightRange, activations, rounding } = stage;
-  const uncoded = listKernels(state.topology).filter((kernel) => !isCodable(kernel));
-  const { compressed } = await quantizeAfterTraining(
-    tf,
-    state.topology,
-    takeEvenly(train, stage.calibrationSamples),
-    {
-      weights: { bits: weightBits, granularity: weightScale, method: weightRange, rounding },
-      layers: Object.fromEntries(uncoded.map(({ layer }) => [layer.name, null])),
-      activations: activations?.range ?? null,
-      equalization: stage.equalizeLayers ? 'keep-relu6' : 'none',
-      correctsBias: stage.correctBiases,
-      seed: stageSeed(seed, 'quantising'),
-      ...(signal ? { signal } : {}),
-      ...(onProgress ? { onProgress } : {}),
-    },
-  );
+  const { tf, train, signal, onProgress } = context;
+  const samples = takeEvenly(train, stage.calibrationSamples);
+  const { compressed } = await quantizeAfterTraining(tf, state.topology, samples, {
+    ...postTrainingOptions(context, state, stage),
+    ...(signal ? { signal } : {}),
+    ...(onProgress ? { onProgress } : {}),
+  });
   return { compressed, history: state.history };
+}
+
+/** @throws what {@link quantizeAfter} throws for the model and the settings. */
+export function checkQuantization(context: StageContext, state: StageState, stage: QuantizationStage): void {
+  checkPostTraining(context.tf, state.topology, postTrainingOptions(context, state, stage));
+}
+
+function postTrainingOptions(
+  { seed }: StageContext,
+  { topology }: StageState,
+  { weightBits, weightScale, weightRange, activations, rounding, ...stage }: QuantizationStage,
+): PostTrainingOptions {
+  const uncoded = listKernels(topology).filter((kernel) => !isCodable(kernel) && !isWidenable(kernel.layer));
+  return {
+    weights: { bits: weightBits, granularity: weightScale, method: weightRange, rounding },
+    layers: Object.fromEntries(uncoded.map(({ layer }) => [layer.name, null])),
+    activations: activations?.range ?? null,
+    equalization: stage.equalizeLayers ? 'keep-relu6' : 'none',
+    correctsBias: stage.correctBiases,
+    seed: stageSeed(seed, 'quantising'),
+  };
 }
 
 /** Whether a model can be evaluated with codes of this kernel: those of Dense, Conv2D and DepthwiseConv2D. */

@@ -17,15 +17,30 @@ export interface RecipeRun {
 }
 
 /**
- * Runs the stages of a recipe, each on the model that the one before it made. Equal contexts and recipes give equal bits on one backend.
+ * Runs the stages of a recipe that come before weights are removed, each on the model that the one before it made: they are the same whatever the
+ * sparsity. Equal contexts and recipes give equal bits on one backend.
  * @throws what the stages throw; nothing is left behind when one fails or is cancelled, but the checkpoints.
  */
-export async function runRecipe(context: StageContext, recipe: CompressionRecipe): Promise<RecipeRun> {
-  const { training, structuredPruning, pruning, quantization, file } = recipe;
+export async function runDenseStages(
+  context: StageContext,
+  { training, structuredPruning }: CompressionRecipe,
+): Promise<StageState> {
   let state: StageState = { topology: context.original, masks: new Map(), history: [] };
   if (training) state = await train(context, state, training);
   if (structuredPruning) state = await pruneStructure(context, state, structuredPruning);
-  if (pruning) state = await pruneWeights(context, state, pruning);
+  return state;
+}
+
+/**
+ * Runs the other stages on what {@link runDenseStages} made.
+ * @throws as that.
+ */
+export async function runSparseStages(
+  context: StageContext,
+  { pruning, quantization, file }: CompressionRecipe,
+  dense: StageState,
+): Promise<RecipeRun> {
+  const state = pruning ? await pruneWeights(context, dense, pruning) : dense;
   const reference = state.topology;
   const quantized = !quantization
     ? { compressed: uncoded(state.topology), history: state.history }

@@ -1,4 +1,5 @@
 import { ConvergenceError } from '@qedge/core';
+import { formatPercent } from './format-percent.ts';
 import type { CompressionTargets } from './targets.ts';
 
 /** What one sparsity gave. Plain, JSON-able data. */
@@ -59,12 +60,31 @@ export async function searchSparsity<Result extends { readonly attempt: Compress
   const attempts = tried.map(({ attempt }) => attempt);
   if (good.length === 0) {
     throw new ConvergenceError('No sparsity meets the targets', {
-      expected: targets,
-      actual: attempts,
+      expected: describeLimits(targets),
+      actual: attempts.map(describeAttempt).join('; '),
       remedy: 'Allow more bytes or a larger loss of accuracy, or ask for other bits.',
+      facts: { targets, attempts },
     });
   }
   const rank = ({ attempt }: Result) => (byAccuracy ? -attempt.bytes : attempt.accuracy);
   const best = good.reduce((a, b) => (rank(b) > rank(a) ? b : a));
   return { best, attempts };
+}
+
+function describeLimits({ maxAccuracyDrop, maxBytes }: CompressionTargets): string {
+  return [
+    ...(maxBytes === undefined ? [] : [`at most ${maxBytes} bytes`]),
+    ...(maxAccuracyDrop === undefined
+      ? []
+      : [`at most ${points(maxAccuracyDrop)} below the uncompressed model`]),
+  ].join(' and ');
+}
+
+function describeAttempt({ sparsity, bytes, accuracyDrop }: CompressionAttempt): string {
+  const side = accuracyDrop < 0 ? 'above it' : 'below it';
+  return `with ${formatPercent(sparsity)} zeros ${bytes} bytes and ${points(Math.abs(accuracyDrop))} ${side}`;
+}
+
+function points(fraction: number): string {
+  return `${(100 * fraction).toFixed(2)} points`;
 }

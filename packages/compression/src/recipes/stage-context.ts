@@ -1,4 +1,4 @@
-import { type ProgressListener, Random } from '@qedge/core';
+import { type Clock, type ProgressListener, Random } from '@qedge/core';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { buildModel } from '../model/build-model.ts';
 import type { ModelTopology } from '../model/model-topology.ts';
@@ -21,12 +21,15 @@ export interface StageContext {
   /** The model as it was before compression: the teacher of stages that distil. */
   readonly original: ModelTopology;
   readonly seed: number;
+  readonly clock: Clock;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ProgressListener | undefined;
   /** Where the checkpoints of a stage lie; undefined for nowhere. */
   readonly checkpoints: ((stage: string) => CheckpointStore) | undefined;
   /** Called after every step of every stage; `'stop'` ends the stage. */
   readonly onStep?: (stage: string, report: StepReport) => 'stop' | undefined;
+  /** Told of the milliseconds that a stage has trained for in a run that was interrupted. */
+  readonly onEarlierWork?: (milliseconds: number) => void;
 }
 
 /** The model between two stages. */
@@ -59,10 +62,11 @@ export async function trainStage(
   training: RecipeTraining,
   method: StageMethod = {},
 ): Promise<{ readonly history: TrainingHistory; readonly masks: WeightMasks }> {
-  const { tf, train, validation, original, seed, signal, onProgress, checkpoints, onStep } = context;
+  const { tf, train, validation, original, seed, clock, signal, onProgress, checkpoints, onStep } = context;
   const { epochs, batchSize, optimizer, learningRate, weightDecay, maxShiftPixels, distillation } = training;
   const { imageShape } = train;
   const teacher = distillation ? buildModel(tf, original) : null;
+  const startMs = clock.nowMs();
   try {
     const { history, masks } = await trainModel(tf, model, train, {
       phase: stage,
@@ -79,15 +83,27 @@ export async function trainStage(
         : {}),
       validation,
       seed: stageSeed(seed, stage),
+      clock,
       ...(checkpoints ? { checkpoint: { store: checkpoints(stage) } } : {}),
       ...(signal ? { signal } : {}),
       ...(onProgress ? { onProgress } : {}),
       ...(onStep ? { onStep: (report: StepReport) => onStep(stage, report) } : {}),
     });
+    reportEarlierWork(context, history, clock.nowMs() - startMs);
     return { history, masks };
   } finally {
     teacher?.dispose();
   }
+}
+
+/** The durations of epochs are part of checkpoints: what exceeds the time of this run was spent in earlier ones. */
+function reportEarlierWork(
+  { onEarlierWork }: StageContext,
+  { epochs }: TrainingHistory,
+  spentMs: number,
+): void {
+  const trainedMs = epochs.reduce((sum, { durationMs }) => sum + durationMs, 0);
+  if (trainedMs > spentMs) onEarlierWork?.(trainedMs - spentMs);
 }
 
 /** Builds the model of a state, lets `work` change it, and reads it again. */

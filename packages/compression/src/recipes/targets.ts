@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '@qedge/core';
 import type { CompressionRecipe } from './compression-recipe.ts';
+import { formatPercent } from './format-percent.ts';
 import { int4Recipe, smallestRecipe, structuredRecipe } from './named-recipes.ts';
 
 /** What a compressed model is to be like. All that are given hold at the same time. */
@@ -70,14 +71,10 @@ function quantizationTo(recipe: CompressionRecipe, weightBits: number) {
 
 function describeTargets({ bits, sparsity, structured }: CompressionTargets): string[] {
   return [
-    ...(structured === undefined ? [] : [`${percent(structured)} fewer multiply-accumulates`]),
-    ...(sparsity === undefined ? [] : [`${percent(sparsity)} zeros`]),
+    ...(structured === undefined ? [] : [`${formatPercent(structured)} fewer multiply-accumulates`]),
+    ...(sparsity === undefined ? [] : [`${formatPercent(sparsity)} zeros`]),
     ...(bits === undefined ? [] : [`${bits} bits`]),
   ];
-}
-
-function percent(fraction: number): string {
-  return `${Number((100 * fraction).toFixed(2))} %`;
 }
 
 function checkTargets({ maxAccuracyDrop, maxBytes, bits, sparsity, structured }: CompressionTargets): void {

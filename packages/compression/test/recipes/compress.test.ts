@@ -1,4 +1,4 @@
-import { CancelledError, ConvergenceError, InvalidArgumentError } from '@qedge/core';
+import { CancelledError, ConvergenceError, InvalidArgumentError, systemClock } from '@qedge/core';
 import { accelerate } from '@qedge/kernels/node';
 import { afterAll, describe, expect, test } from 'vitest';
 import { compress, reportCompression } from '../../src/recipes/compress.ts';
@@ -105,6 +105,47 @@ test('a run that is cancelled anywhere goes on from its checkpoints to the same 
     'pruning',
     'quantising-to-3-bits',
   ]);
+});
+
+test('a search trains what does not depend on the sparsity once, and resumes with the time that was spent', async () => {
+  const short = shortened(smallestRecipe, 1);
+  const recipe = { ...short, training: { ...short.pruning!.training, epochs: 2 } };
+  const stores = new Map<string, CheckpointStore>();
+  const checkpoints = (name: string) => {
+    const store = stores.get(name) ?? memoryCheckpointStore();
+    stores.set(name, store);
+    return store;
+  };
+  let time = 0;
+  // Each question takes a millisecond.
+  const clock = { ...systemClock, nowMs: () => ++time };
+  const options = { recipe, targets: { maxBytes: 900 }, denseControl: false, clock } as const;
+  const data = { train, validation };
+  const whole = await compress(tf, model, data, options);
+  const controller = new AbortController();
+  const onProgress = ({ phase }: { readonly phase: string }) => {
+    if (phase === 'pruning') controller.abort();
+  };
+  const interrupted = compress(tf, model, data, {
+    ...options,
+    checkpoints,
+    signal: controller.signal,
+    onProgress,
+  });
+  await expect(interrupted).rejects.toThrow(CancelledError);
+  const resumedMs = time;
+  const phases = new Set<string>();
+  const made = await compress(tf, model, data, {
+    ...options,
+    checkpoints,
+    onProgress: ({ phase }) => void phases.add(phase),
+  });
+  expect(made.file.bytes).toEqual(whole.file.bytes);
+  expect(made.attempts.length).toBeGreaterThan(1);
+  expect([...stores.keys()].filter((name) => name.startsWith('training-'))).toHaveLength(1);
+  // 2 epochs of 10 steps were not trained again.
+  expect(made.seconds).toBeGreaterThan((time - resumedMs + 2 * 10) / 1000);
+  expect(made.history[0]!.epochs).toHaveLength(2);
 });
 
 test('a limit of bytes finds the fewest zeros that meet it', async () => {

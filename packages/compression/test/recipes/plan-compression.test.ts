@@ -4,6 +4,8 @@ import { compress, reportCompression } from '../../src/recipes/compress.ts';
 import type { CompressionRecipe } from '../../src/recipes/compression-recipe.ts';
 import { estimateCompression } from '../../src/recipes/estimate-compression.ts';
 import { int4Recipe, int8Recipe } from '../../src/recipes/named-recipes.ts';
+import { rehearseCompression } from '../../src/recipes/plan-compression.ts';
+import type { CompressionTargets } from '../../src/recipes/targets.ts';
 import type { ClassificationData } from '../../src/training/classification-data.ts';
 import { measureModel } from '../../src/training/measure-model.ts';
 import { trainModel } from '../../src/training/train-model.ts';
@@ -98,14 +100,18 @@ test('recurrent layers are pruned and trained, and stay float32 where other kern
 describe.each([
   ['compress', compress],
   ['estimateCompression', estimateCompression],
+  ['rehearseCompression', rehearseCompression],
 ])('%s refuses before any work', (_, run) => {
   const plain = network(dense(3));
   const attempt = (
     model: ReturnType<typeof network>,
     data: Partial<Record<'train' | 'validation', object>>,
+    chosen: CompressionRecipe = recipe,
+    targets: CompressionTargets = {},
   ) =>
-    run(tf, model, { train, validation, ...data } as never, {
-      recipe,
+    run(tf, model as never, { train, validation, ...data } as never, {
+      recipe: chosen,
+      targets,
       onProgress: () => expect.unreachable('work has begun'),
     });
   const without = (count: number): ClassificationData => ({
@@ -156,11 +162,81 @@ describe.each([
     expect((failure as Error).message).toContain(message);
   });
 
+  test('a shared layer that is to be coded after training', async () => {
+    const shared = tf.layers.dense({ units: 64, name: 'twice' });
+    const model = tf.sequential({
+      layers: [tf.layers.inputLayer({ inputShape: [64] }), shared, shared, dense(3)] as never[],
+    });
+    const tensors = tf.memory().numTensors;
+    await expect(attempt(model, {}, int8Recipe)).rejects.toThrow('"twice" is shared');
+    expect(tf.memory().numTensors).toBe(tensors);
+  });
+
+  test('channels first, by the name of the layer', async () => {
+    const image = tf.layers.reshape({ inputShape: [64], targetShape: [1, 8, 8] });
+    const line = { filters: 2, kernelSize: 3, name: 'line', dataFormat: 'channelsFirst' } as const;
+    const make = () =>
+      tf.sequential({ layers: [image, tf.layers.conv2d(line), tf.layers.flatten(), dense(3)] });
+    for (const each of [int8Recipe, recipe]) {
+      await expect(attempt(make(), {}, each)).rejects.toThrow(/"line" cannot be (calibrated|quantised)/);
+    }
+  });
+
+  test('more operations saved than removing channels can, in shares of the model', async () => {
+    const run = attempt(plain, {}, recipe, { structured: 0.99 });
+    await expect(run).rejects.toThrow(/at most 75 % saved.*99 % asked for/);
+  });
+
+  test('adaptive rounding of too many inputs', async () => {
+    const wide = tf.sequential({
+      layers: [tf.layers.dense({ inputShape: [8200], units: 2, name: 'wide' })],
+    });
+    const samples = { features: new Float32Array(2 * 8200), labels: Uint8Array.of(0, 1), count: 2 };
+    const adaptive = {
+      ...int8Recipe,
+      quantization: { ...int8Recipe.quantization!, rounding: 'adaptive', correctBiases: false } as const,
+    };
+    const run = attempt(wide, { train: samples, validation: samples }, adaptive);
+    await expect(run).rejects.toThrow('"wide" has too many inputs');
+  });
+
+  test('a layer that no file can hold', async () => {
+    class Halve extends tf.layers.Layer {
+      static readonly className = 'Halve';
+      override call(inputs: object) {
+        return tf.mul([inputs].flat()[0] as never, 0.5);
+      }
+    }
+    tf.serialization.registerClass(Halve);
+    await expect(attempt(network(new Halve({}) as never, dense(3)), {})).rejects.toThrow(/Halve/);
+  });
+
   test('two outputs', async () => {
     const input = tf.input({ shape: [64] });
     const outputs = [3, 2].map((units) => tf.layers.dense({ units }).apply(input) as never);
     await expect(attempt(tf.model({ inputs: input, outputs }) as never, {})).rejects.toThrow('[3] and [2]');
   });
+});
+
+test('a rehearsal makes a model of the same layers and codings, and leaves no trace', async () => {
+  const model = network(dense(3));
+  const tensors = tf.memory().numTensors;
+  for (const each of [recipe, int8Recipe]) {
+    const { codes, inputs, topology } = await rehearseCompression(
+      tf,
+      model,
+      { train, validation },
+      {
+        recipe: each,
+        onProgress: () => expect.unreachable('progress was reported'),
+      },
+    );
+    expect([...codes.values()].map(({ quantization }) => quantization.bits)).toEqual(
+      Array(2).fill(each.quantization!.weightBits),
+    );
+    expect([...inputs.keys()]).toEqual(topology.layers.slice(1).map(({ name }) => name));
+  }
+  expect(tf.memory().numTensors).toBe(tensors);
 });
 
 test('a last layer of any kind is fine for a recipe that does not train', async () => {
