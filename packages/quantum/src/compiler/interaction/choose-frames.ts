@@ -1,247 +1,294 @@
-import {
-  followedBy,
-  inverseRotation,
-  NO_ROTATION,
-  type Rotation,
-  rotationAbout,
-  wrapAngle,
-} from '../translation/rotation.ts';
-import { type Direction, rotationBetween } from './direction.ts';
+import type { Rotation } from '../translation/rotation.ts';
 import type { GateEvent, Slot } from './entangler-sequence.ts';
-import {
-  type GateAxis,
-  rotationCost,
-  turnsOffBeforeX,
-  turnsOffBetweenX,
-  turnsOffStart,
-  turnsOntoEnd,
-} from './free-turns.ts';
+import { rotationCost, TurnList, turnsOffBeforeX, turnsOffStart, turnsOntoEnd } from './free-turns.ts';
+import { type GateSide, SlotFrames } from './slot-frames.ts';
 
-/** What a gate does along an axis of one of its qubits: it is `exp(i pi/4 axis (x) axis)` between `before` and `after`. */
-export interface GateSide {
-  readonly axis: GateAxis;
-  readonly before: Rotation | null;
-  readonly after: Rotation | null;
-  /** Whether a turn about the axis comes out the other way round. */
-  readonly turnsBack: boolean;
-}
-
-/** A turn about the axis of a slot, on top of the shortest rotation of its direction to the axis, with the best that leads to it. */
-interface Candidate {
-  readonly angle: number;
-  readonly cost: number;
-  /** The gates before the slot. */
-  readonly gates: Rotation;
-  /** What is still to be done after it. */
-  readonly carry: Rotation;
-  readonly previous: Candidate | null;
-}
-
-const DIRECTIONS: Readonly<Record<GateAxis, readonly [Direction, Direction]>> = {
-  x: [
-    [1, 0, 0],
-    [-1, 0, 0],
-  ],
-  z: [
-    [0, 0, 1],
-    [0, 0, -1],
-  ],
-};
-const MOST_CANDIDATES = 6;
+/** How many turns are kept at each slot, and how many are looked at. */
+const MOST_KEPT = 5;
+const MOST_FOUND = 64;
 /** A turn that costs so much more than another one never pays. */
 const WORTHLESS = 3.2;
-const SAME_ANGLE = 1e-8;
+const SAME = 1e-8;
 /** How many slots further a change of an orientation is followed. */
 const LOOK_AHEAD = 2;
-const MOST_SWEEPS = 3;
+const MOST_SWEEPS = 4;
 /** How many slots along one axis wishes for a turn pass. */
 const WISH_DISTANCE = 4;
-const TURN_SIDE: GateSide = { axis: 'z', before: null, after: null, turnsBack: false };
+/**
+ * A turn at a slot, on top of the shortest rotation of its direction to the axis, with the best way to it: the cost, cosine and sine
+ * of half the angle, the rotation that is then still to be done after the slot, and which turn at the slot before it needs.
+ */
+const STRIDE = 8;
 
 /**
  * Chooses how entanglers are written, so that few one-qubit gates are needed: which of its qubits is which position of a gate, the
- * signs of the directions, and the turns about them, which may be done before or after. Search along each qubit for the turns, one
- * entangler after the other for the rest, as long as it gets better. Sets the orientation of the events.
+ * signs of the directions, and the turns about them, which may be done before or after. Dynamic programming along each qubit for
+ * the turns, one entangler after the other for the rest, as long as it gets better. Sets the orientation of the events.
  *
  * @returns for each slot the one-qubit rotation before it.
  */
 export function chooseFrames(
   events: readonly GateEvent[],
   sides: readonly [GateSide, GateSide],
-): ReadonlyMap<Slot, Rotation> {
+): readonly Rotation[] {
   return new FrameChoice(events, sides).gates();
 }
 
 class FrameChoice {
-  readonly #events: readonly GateEvent[];
-  readonly #sides: readonly [GateSide, GateSide];
-  readonly #candidates = new Map<Slot, readonly Candidate[]>();
+  readonly #frames: SlotFrames;
+  readonly #slots: readonly Slot[];
+  /** `[slots, MOST_KEPT, STRIDE]`, the best first. */
+  readonly #kept: Float64Array;
+  readonly #counts: Uint8Array;
+  /** For each slot 1 where something near it has changed since its event was looked at. */
+  readonly #isStale: Uint8Array;
+  readonly #ahead = [new Float64Array(MOST_KEPT * STRIDE), new Float64Array(MOST_KEPT * STRIDE)] as const;
+  /** `[found, 4]`: cost, cosine, sine, which turn before. */
+  readonly #found = new Float64Array(4 * MOST_FOUND);
+  #foundCount = 0;
+  readonly #wishes = new TurnList();
+  readonly #turns = new TurnList();
+  readonly #q = new Float64Array(4);
 
   constructor(events: readonly GateEvent[], sides: readonly [GateSide, GateSide]) {
-    this.#events = events;
-    this.#sides = sides;
-    for (const event of events) this.#settle(event, 0);
-    for (let sweep = 1; sweep <= MOST_SWEEPS; sweep++) {
-      let changed = 0;
-      for (const event of events) if (this.#settle(event, LOOK_AHEAD)) changed++;
-      if (changed === 0) return;
+    this.#slots = events.flatMap(({ slots }) => slots);
+    this.#frames = new SlotFrames(this.#slots, sides);
+    this.#kept = new Float64Array(this.#slots.length * MOST_KEPT * STRIDE);
+    this.#counts = new Uint8Array(this.#slots.length);
+    this.#isStale = new Uint8Array(this.#slots.length).fill(1);
+    for (let sweep = 0; sweep < MOST_SWEEPS; sweep++) {
+      let changed = false;
+      for (const event of events) {
+        if (event.slots.some(({ index }) => this.#isStale[index] === 1)) {
+          changed = this.#reorient(event) || changed;
+        }
+        for (const { index } of event.slots) this.#keep(index, event.orientation);
+      }
+      if (!changed) return;
     }
   }
 
-  /** Chooses the orientation of an event, with what comes before it settled. @returns whether it is another one. */
-  #settle(event: GateEvent, distance: number): boolean {
+  /** Tries other ways to write an event, with what comes before it settled. @returns whether one is better. */
+  #reorient(event: GateEvent): boolean {
+    for (const { index } of event.slots) this.#isStale[index] = 0;
+    const neighbours = this.#frames.neighboursOf(event);
+    if (neighbours.length === 0) return false;
     const before = event.orientation;
-    let best = before;
-    const options = this.#orientationsOf(event);
-    if (options.length > 1) {
-      let least = this.#score(event, before, distance);
-      for (const orientation of options) {
-        if (orientation === before) continue;
-        const score = this.#score(event, orientation, distance);
-        if (score < least - 1e-9) [least, best] = [score, orientation];
+    let least = this.#score(event, before);
+    for (const bit of neighbours) {
+      const score = this.#score(event, before ^ bit);
+      if (score < least - SAME) {
+        least = score;
+        event.orientation = before ^ bit;
       }
     }
-    event.orientation = best;
-    for (const slot of event.slots) {
-      this.#candidates.set(slot, this.#extend(slot, best, this.#before(slot), distance > 0));
+    if (event.orientation === before) return false;
+    for (const { index } of event.slots) this.#markNear(index);
+    return true;
+  }
+
+  #markNear(index: number): void {
+    let [earlier, later] = [index, index];
+    for (let i = 0; i <= LOOK_AHEAD; i++) {
+      this.#isStale[earlier] = 1;
+      this.#isStale[later] = 1;
+      earlier = Math.max(this.#slots[earlier]!.previous, 0);
+      later = Math.max(this.#slots[later]!.next, later);
     }
-    return best !== before;
   }
 
-  #orientationsOf({ kind }: GateEvent): readonly number[] {
-    if (kind === 'turn') return [0, 2];
-    if (kind !== 'entangler') return [0];
-    return this.#sides[0].axis === this.#sides[1].axis ? [0, 2] : [0, 1, 2, 3];
-  }
-
-  #score(event: GateEvent, orientation: number, distance: number): number {
+  #score(event: GateEvent, orientation: number): number {
     let sum = 0;
-    for (const slot of event.slots) {
-      let candidates = this.#extend(slot, orientation, this.#before(slot), distance > 0);
-      let next = slot.next;
-      for (let i = 0; i < distance && next !== null && next.event !== event; i++, next = next.next) {
-        candidates = this.#extend(next, next.event.orientation, candidates, true);
+    for (const { index } of event.slots) {
+      const { previous } = this.#slots[index]!;
+      let from = this.#kept;
+      let at = previous * MOST_KEPT * STRIDE;
+      let count = previous < 0 ? 0 : this.#counts[previous]!;
+      let slot = index;
+      for (let i = 0; slot >= 0 && i <= LOOK_AHEAD; i++) {
+        const next = this.#slots[slot]!;
+        if (i > 0 && next.event === event) break;
+        const to = this.#ahead[(i & 1) as 0 | 1];
+        count = this.#extend(slot, i === 0 ? orientation : next.event.orientation, from, at, count, to, 0);
+        [from, at] = [to, 0];
+        slot = next.next;
       }
-      sum += candidates[0]!.cost;
+      sum += from[at]!;
     }
     return sum;
   }
 
-  #before({ previous }: Slot): readonly (Candidate | null)[] {
-    return previous === null ? [null] : this.#candidates.get(previous)!;
+  #keep(index: number, orientation: number): void {
+    const { previous } = this.#slots[index]!;
+    const count = previous < 0 ? 0 : this.#counts[previous]!;
+    const at = previous * MOST_KEPT * STRIDE;
+    const to = index * MOST_KEPT * STRIDE;
+    this.#counts[index] = this.#extend(index, orientation, this.#kept, at, count, this.#kept, to);
   }
 
-  /** The cheapest turns at a slot, the best one first. */
+  /** The cheapest turns at a slot after those at the one before, the best one first. @returns how many. */
   #extend(
-    slot: Slot,
+    index: number,
     orientation: number,
-    before: readonly (Candidate | null)[],
-    known: boolean,
-  ): readonly Candidate[] {
-    const side = this.#sideOf(slot, orientation);
-    const found: Candidate[] = [];
-    if (side === null) {
-      for (const previous of before) {
-        const gates = previous === null ? slot.rotation : followedBy(previous.carry, slot.rotation);
-        const cost = (previous?.cost ?? 0) + rotationCost(gates);
-        if (found.length === 0 || cost < found[0]!.cost) {
-          found[0] = { angle: 0, cost, gates, carry: NO_ROTATION, previous };
-        }
-      }
-      return found;
+    from: Float64Array,
+    fromAt: number,
+    fromCount: number,
+    to: Float64Array,
+    toAt: number,
+  ): number {
+    const side = this.#frames.sideOf(index, orientation);
+    this.#foundCount = 0;
+    this.#wishes.count = 0;
+    if (side !== null) this.#gatherWishes(index, orientation, side);
+    for (let i = 0; i < Math.max(1, fromCount); i++) {
+      const at = fromAt + i * STRIDE;
+      this.#carry(from, at, fromCount);
+      this.#frames.arrive(index, orientation, side, this.#q);
+      this.#consider(side, fromCount === 0 ? 0 : from[at]!, i);
     }
-    const toAxis = toAxisOf(slot, side, orientation);
-    const base = side.before ? followedBy(toAxis, side.before) : toAxis;
-    const arrival = followedBy(slot.rotation, base);
-    const wishes = this.#wishes(slot, side, toAxis, known ? WISH_DISTANCE : 0);
-    for (const previous of before) {
-      const whole = previous === null ? arrival : followedBy(previous.carry, arrival);
-      for (const angle of turnsOntoEnd(whole, side.axis)) consider(found, angle, whole, previous, side);
-      for (const angle of wishes) consider(found, angle, whole, previous, side);
-    }
-    found.sort((a, b) => a.cost - b.cost);
-    let count = Math.min(found.length, MOST_CANDIDATES);
-    while (found[count - 1]!.cost > found[0]!.cost + WORTHLESS) count--;
-    const back = inverseRotation(toAxis);
-    return found.slice(0, count).map((candidate) => ({
-      ...candidate,
-      carry: followedBy(
-        followedBy(side.after ?? NO_ROTATION, rotationAbout(side.axis, -candidate.angle)),
-        back,
-      ),
-    }));
+    return this.#selectBest(index, orientation, side, to, toAt);
   }
 
-  /** Turns at a slot that make what comes after it cheap. */
-  #wishes(slot: Slot, side: GateSide, toAxis: Rotation, distance: number): number[] {
-    const { next } = slot;
-    if (next === null) return [];
-    const departure = followedBy(side.after ?? NO_ROTATION, inverseRotation(toAxis));
-    const sign = side.turnsBack ? -1 : 1;
-    const wishes: number[] = [];
-    for (const orientation of distance > 0 ? [next.event.orientation] : this.#orientationsOf(next.event)) {
-      const nextSide = this.#sideOf(next, orientation);
-      const between = followedBy(departure, next.rotation);
-      if (nextSide === null) {
-        wishes.push(...turnsOffStart(between, side.axis));
+  /** What is still to be done after a slot, into `#q`. */
+  #carry(from: Float64Array, at: number, count: number): void {
+    const q = this.#q;
+    q[0] = count === 0 ? 1 : from[at + 3]!;
+    q[1] = count === 0 ? 0 : from[at + 4]!;
+    q[2] = count === 0 ? 0 : from[at + 5]!;
+    q[3] = count === 0 ? 0 : from[at + 6]!;
+  }
+
+  /** Turns that make the rotation `#q` before a slot cheap, or what comes after it. */
+  #consider(side: GateSide | null, cost: number, previous: number): void {
+    const [w, x, y, z] = this.#q as unknown as readonly [number, number, number, number];
+    if (side === null) {
+      this.#add(cost + rotationCost(w, x, y, z), 1, 0, previous);
+      return;
+    }
+    const turns = this.#turns;
+    turns.count = 0;
+    turnsOntoEnd(side.axis, w, x, y, z, turns);
+    const isX = side.axis === 'x';
+    for (const { values, count } of [turns, this.#wishes]) {
+      for (let i = 0; i < count; i++) {
+        const c = values[2 * i]!;
+        const s = values[2 * i + 1]!;
+        const own = isX
+          ? rotationCost(c * w - s * x, c * x + s * w, c * y - s * z, c * z + s * y)
+          : rotationCost(c * w - s * z, c * x - s * y, c * y + s * x, c * z + s * w);
+        this.#add(cost + own, c, s, previous);
+      }
+    }
+  }
+
+  /** Adds a turn to what has been found, unless it is there and as cheap. */
+  #add(cost: number, cosine: number, sine: number, previous: number): void {
+    const found = this.#found;
+    let place = 0;
+    const end = 4 * this.#foundCount;
+    for (; place < end; place += 4) {
+      const across = found[place + 1]! * sine - found[place + 2]! * cosine;
+      if (across < SAME && across > -SAME) break;
+    }
+    if (place < end ? cost >= found[place]! - SAME : this.#foundCount === MOST_FOUND) return;
+    if (place === end) this.#foundCount++;
+    found[place] = cost;
+    found[place + 1] = cosine;
+    found[place + 2] = sine;
+    found[place + 3] = previous;
+  }
+
+  #selectBest(
+    index: number,
+    orientation: number,
+    side: GateSide | null,
+    to: Float64Array,
+    toAt: number,
+  ): number {
+    const found = this.#found;
+    let kept = 0;
+    let limit = Number.POSITIVE_INFINITY;
+    while (kept < MOST_KEPT && kept < this.#foundCount) {
+      let best = 0;
+      for (let i = 4; i < 4 * this.#foundCount; i += 4) if (found[i]! < found[best]! - SAME) best = i;
+      const cost = found[best]!;
+      if (cost > limit) break;
+      if (kept === 0) limit = cost + WORTHLESS;
+      const at = toAt + kept * STRIDE;
+      to[at] = cost;
+      to[at + 1] = found[best + 1]!;
+      to[at + 2] = found[best + 2]!;
+      this.#q[0] = 1;
+      this.#q.fill(0, 1);
+      if (side !== null) {
+        this.#frames.depart(index, orientation, side, found[best + 1]!, found[best + 2]!, this.#q);
+      }
+      to.set(this.#q, at + 3);
+      to[at + 7] = found[best + 3]!;
+      found[best] = Number.POSITIVE_INFINITY;
+      kept++;
+    }
+    return kept;
+  }
+
+  /** Turns at a slot that make what comes after it cheap. Through slots along the same axis they pass as they are. */
+  #gatherWishes(index: number, orientation: number, side: GateSide): void {
+    const q = this.#q;
+    const turns = this.#turns;
+    const isX = side.axis === 'x';
+    let [sign, cosine, sine] = [1, 1, 0];
+    let slot = index;
+    let [own, ownOrientation] = [side, orientation];
+    for (let distance = 0; distance < WISH_DISTANCE; distance++) {
+      const { next } = this.#slots[slot]!;
+      if (next < 0) return;
+      const nextOrientation = this.#slots[next]!.event.orientation;
+      const nextSide = this.#frames.sideOf(next, nextOrientation);
+      this.#frames.depart(slot, ownOrientation, own, 1, 0, q);
+      this.#frames.arrive(next, nextOrientation, nextSide, q);
+      if (own.turnsBack) sign = -sign;
+      const [w, x, y, z] = q as unknown as readonly [number, number, number, number];
+      const off = isX ? z : x;
+      if (nextSide?.axis === side.axis && y < SAME && y > -SAME && off < SAME && off > -SAME) {
+        const s = sign * (isX ? x : z);
+        [cosine, sine] = [cosine * w - sine * s, sine * w + cosine * s];
+        [slot, own, ownOrientation] = [next, nextSide, nextOrientation];
         continue;
       }
-      const nextToAxis = toAxisOf(next, nextSide, orientation);
-      const q = followedBy(between, nextSide.before ? followedBy(nextToAxis, nextSide.before) : nextToAxis);
-      if (nextSide.axis === side.axis && isAbout(q, side.axis)) {
-        if (distance <= 1) continue;
-        const angle = 2 * Math.atan2(q[side.axis], q.w);
-        for (const wish of this.#wishes(next, nextSide, nextToAxis, distance - 1)) wishes.push(wish + angle);
-      } else if (nextSide.axis === 'z') wishes.push(...turnsOffStart(q, side.axis));
-      else wishes.push(...(side.axis === 'z' ? turnsOffBeforeX(q) : turnsOffBetweenX(q)));
-    }
-    return sign > 0 ? wishes : wishes.map((angle) => -angle);
-  }
-
-  #sideOf({ event, position }: Slot, orientation: number): GateSide | null {
-    if (event.kind === 'entangler') return this.#sides[position ^ (orientation & 1)]!;
-    return event.kind === 'turn' ? TURN_SIDE : null;
-  }
-
-  gates(): ReadonlyMap<Slot, Rotation> {
-    const gates = new Map<Slot, Rotation>();
-    for (const event of this.#events) {
-      if (event.kind !== 'fence' && event.kind !== 'end') continue;
-      for (const last of event.slots) {
-        let slot: Slot | null = last;
-        let candidate: Candidate | null = this.#candidates.get(last)![0]!;
-        while (slot !== null && candidate !== null && !gates.has(slot)) {
-          gates.set(slot, candidate.gates);
-          slot = slot.previous;
-          candidate = candidate.previous;
-        }
+      turns.count = 0;
+      if (nextSide?.axis === 'x') turnsOffBeforeX(side.axis, w, x, y, z, turns);
+      else turnsOffStart(side.axis, w, x, y, z, turns);
+      for (let i = 0; i < turns.count; i++) {
+        const c = turns.values[2 * i]!;
+        const s = sign * turns.values[2 * i + 1]!;
+        this.#wishes.add(cosine * c - sine * s, sine * c + cosine * s);
       }
+      return;
+    }
+  }
+
+  gates(): readonly Rotation[] {
+    const gates: Rotation[] = new Array(this.#slots.length);
+    const chosen = new Uint8Array(this.#slots.length);
+    for (let index = this.#slots.length - 1; index >= 0; index--) {
+      const { previous, event } = this.#slots[index]!;
+      const at = (index * MOST_KEPT + chosen[index]!) * STRIDE;
+      const before = this.#kept[at + 7]!;
+      if (previous >= 0) chosen[previous] = before;
+      const side = this.#frames.sideOf(index, event.orientation);
+      this.#carry(this.#kept, (previous * MOST_KEPT + before) * STRIDE, previous < 0 ? 0 : 1);
+      this.#frames.arrive(index, event.orientation, side, this.#q);
+      gates[index] = turned(this.#q, side, this.#kept[at + 1]!, this.#kept[at + 2]!);
     }
     return gates;
   }
 }
 
-function toAxisOf({ direction }: Slot, { axis }: GateSide, orientation: number): Rotation {
-  return rotationBetween(direction!, DIRECTIONS[axis][orientation >> 1]!);
-}
-
-function isAbout(q: Rotation, axis: GateAxis): boolean {
-  return Math.abs(q.y) < SAME_ANGLE && Math.abs(axis === 'x' ? q.z : q.x) < SAME_ANGLE;
-}
-
-/** Adds a turn to the list, unless it is there and as cheap. */
-function consider(
-  found: Candidate[],
-  angle: number,
-  whole: Rotation,
-  previous: Candidate | null,
-  { axis }: GateSide,
-): void {
-  const gates = followedBy(whole, rotationAbout(axis, angle));
-  const cost = (previous?.cost ?? 0) + rotationCost(gates);
-  const place = found.findIndex((other) => Math.abs(wrapAngle(other.angle - angle)) < SAME_ANGLE);
-  if (place < 0) found.push({ angle, cost, gates, carry: NO_ROTATION, previous });
-  else if (cost < found[place]!.cost - 1e-9) {
-    found[place] = { angle, cost, gates, carry: NO_ROTATION, previous };
-  }
+/** A rotation with a turn about an axis at its end. */
+function turned(q: Float64Array, side: GateSide | null, c: number, s: number): Rotation {
+  const [w, x, y, z] = q as unknown as readonly [number, number, number, number];
+  if (side === null) return { w, x, y, z };
+  return side.axis === 'x'
+    ? { w: c * w - s * x, x: c * x + s * w, y: c * y - s * z, z: c * z + s * y }
+    : { w: c * w - s * z, x: c * x - s * y, y: c * y + s * x, z: c * z + s * w };
 }

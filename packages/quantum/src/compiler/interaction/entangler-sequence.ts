@@ -5,11 +5,13 @@ import type { Direction } from './direction.ts';
 
 /** Something on one qubit that one-qubit gates come before. */
 export interface Slot {
+  /** Its place in the order of all slots. */
+  readonly index: number;
   readonly place: number;
-  /** What comes before on this qubit; null at the start. */
-  readonly previous: Slot | null;
-  /** What comes next; null at the end. */
-  next: Slot | null;
+  /** What comes before on this qubit, by its index; -1 at the start. */
+  readonly previous: number;
+  /** What comes next; -1 at the end. */
+  next: number;
   readonly event: GateEvent;
   /** Its position among the event's slots. */
   readonly position: number;
@@ -19,12 +21,16 @@ export interface Slot {
   readonly direction: Direction | null;
 }
 
-/** An entangler or a turn by a free angle, whose directions and sign can be chosen; a fence; the end of a qubit. */
+/** An entangler or a turn by a free angle, whose directions and sign can be chosen; a fence; the end of all qubits. */
 export interface GateEvent {
   readonly kind: 'entangler' | 'turn' | 'fence' | 'end';
   readonly slots: Slot[];
+  /** Of the gates that have one. */
   readonly angle: ParameterValue | null;
   readonly instruction: Instruction | null;
-  /** How it is written: bit 0 exchanges the slots, bit 1 turns all directions round. */
+  /**
+   * How it is written: bit 0 exchanges the slots, bit 1 turns all directions round. Bit 2 turns the first one round, for which
+   * half a turn about each axis follows.
+   */
   orientation: number;
 }

@@ -3,10 +3,11 @@ import type { Instruction } from '../../circuit/instruction.ts';
 import { type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
 import { synthesizeRotation } from '../translation/euler-synthesis.ts';
 import { followedBy, NO_ROTATION, type Rotation, rotationAbout } from '../translation/rotation.ts';
-import { chooseFrames, type GateSide } from './choose-frames.ts';
+import { chooseFrames } from './choose-frames.ts';
 import type { Direction } from './direction.ts';
 import type { GateEvent, Slot } from './entangler-sequence.ts';
 import { placeOnWires } from './place-on-wires.ts';
+import type { GateSide } from './slot-frames.ts';
 import type { Entangler } from './two-qubit-class.ts';
 import { WireFrames } from './wire-frames.ts';
 
@@ -41,7 +42,9 @@ export class EntanglerWriter {
   readonly #events: GateEvent[] = [];
   /** What waits on each place since its last slot. */
   readonly #frames: WireFrames;
-  readonly #lastSlots: (Slot | null)[];
+  readonly #slots: Slot[] = [];
+  /** The last slot of each place; -1 before the first. */
+  readonly #lastSlots: Int32Array;
   /** Where each wire is: iswap gates exchange places, an even number of times in each step. */
   readonly #placeOf: Int32Array;
 
@@ -49,7 +52,7 @@ export class EntanglerWriter {
     this.#circuit = emptyCircuit(wireCount, classical);
     this.#entangler = entangler;
     this.#frames = new WireFrames(wireCount);
-    this.#lastSlots = new Array(wireCount).fill(null);
+    this.#lastSlots = new Int32Array(wireCount).fill(-1);
     this.#placeOf = Int32Array.from({ length: wireCount }, (_, wire) => wire);
   }
 
@@ -96,7 +99,7 @@ export class EntanglerWriter {
     this.#record('end', [...this.#placeOf.keys()], null, null);
     const gates = chooseFrames(this.#events, SIDES[this.#entangler]);
     for (const event of this.#events) {
-      for (const slot of event.slots) this.#append(slot.place, gates.get(slot) ?? NO_ROTATION);
+      for (const slot of event.slots) this.#append(slot.place, gates[slot.index]!);
       this.#write(event);
     }
     return this.#circuit;
@@ -115,9 +118,11 @@ export class EntanglerWriter {
       const previous = this.#lastSlots[place]!;
       const rotation = this.#frames.isIdentity(place) ? NO_ROTATION : this.#frames.rotationOf(place);
       const direction = directions?.[position] ?? null;
-      const slot: Slot = { place, previous, next: null, event, position, rotation, direction };
-      if (previous !== null) previous.next = slot;
-      this.#lastSlots[place] = slot;
+      const index = this.#slots.length;
+      const slot: Slot = { index, place, previous, next: -1, event, position, rotation, direction };
+      if (previous >= 0) this.#slots[previous]!.next = index;
+      this.#lastSlots[place] = index;
+      this.#slots.push(slot);
       this.#frames.reset(place);
       event.slots.push(slot);
     });
@@ -128,7 +133,7 @@ export class EntanglerWriter {
     const places = slots.map(({ place }) => place);
     if (kind === 'fence') this.#circuit.append(instruction!);
     else if (kind === 'turn') {
-      this.#circuit.gate('rz', places, [orientation === 2 ? scaleAngle(angle!, -1) : angle!]);
+      this.#circuit.gate('rz', places, [(orientation & 2) !== 0 ? scaleAngle(angle!, -1) : angle!]);
     } else if (kind === 'entangler') {
       if ((orientation & 1) !== 0) places.reverse();
       this.#circuit.gate(this.#entangler, places, angle === null ? [] : [angle]);

@@ -1,14 +1,7 @@
 /**
  * @file What a one-qubit rotation between two entanglers costs in turns about Z and quarter turns, and which turns about the axes of
- * the entanglers, which may wait until after them, make it cheap.
+ * the entanglers, which may wait until after them, make it cheap. Numbers only: it is asked many times for each entangler.
  */
-import {
-  followedBy,
-  inverseRotation,
-  type Rotation,
-  rotateAxis,
-  rotationAbout,
-} from '../translation/rotation.ts';
 
 /** An axis along which an entangler acts on a qubit. */
 export type GateAxis = 'x' | 'z';
@@ -18,13 +11,12 @@ const TOLERANCE = 1e-10;
 /** Turns about Z are often free, pulses are not: they decide between equal numbers of gates. */
 const TURN = 1.01;
 const PULSE = 1.03;
-const HALF_PI = Math.PI / 2;
-const QUARTER_X = rotationAbout('x', HALF_PI);
+const HALF = Math.SQRT1_2;
 
 const isNone = (value: number) => value < TOLERANCE && value > -TOLERANCE;
 
-/** Gates that a rotation takes in the basis rz, sx, x, with small weights beside. */
-export function rotationCost({ w, x, y, z }: Rotation): number {
+/** Gates that the rotation `w - i (x X + y Y + z Z)` takes in the basis rz, sx, x, with small weights beside. */
+export function rotationCost(w: number, x: number, y: number, z: number): number {
   const across = x * x + y * y;
   const along = w * w + z * z;
   if (across < TOLERANCE * TOLERANCE) return isNone(z) ? 0 : TURN;
@@ -36,74 +28,167 @@ export function rotationCost({ w, x, y, z }: Rotation): number {
   }
   // Rz(last) Ry(middle) Rz(first): sines and cosines of the outer angles up to a length.
   const small = TOLERANCE * Math.sqrt(across * along);
-  const first = Math.abs(w * x + z * y) < small ? Math.sign(w * y - z * x) : 0;
-  const last = Math.abs(z * y - w * x) < small ? Math.sign(w * y + z * x) : 0;
+  const first = isBelow(w * x + z * y, small) ? w * y - z * x : 0;
+  const last = isBelow(z * y - w * x, small) ? w * y + z * x : 0;
+  if (first === 0 && last === 0) return 2 * PULSE + 3 * TURN;
   // The middle angle may have either sign: without a gate one outer angle is 0, and the other half a turn.
-  const missing = Math.max(
-    (first > 0 ? 1 : 0) + (last < 0 ? 1 : 0),
-    (first < 0 ? 1 : 0) + (last > 0 ? 1 : 0),
-  );
-  return 2 * PULSE + TURN * (3 - missing);
+  return 2 * PULSE + (first !== 0 && last !== 0 && first > 0 !== last > 0 ? TURN : 2 * TURN);
+}
+
+const isBelow = (value: number, limit: number) => value < limit && value > -limit;
+
+/** A list of turns about one axis, as cosine and sine of half their angle. */
+export class TurnList {
+  readonly values = new Float64Array(64);
+  count = 0;
+
+  add(cosine: number, sine: number): void {
+    const scale = 1 / Math.sqrt(cosine * cosine + sine * sine);
+    this.values[2 * this.count] = cosine * scale;
+    this.values[2 * this.count + 1] = sine * scale;
+    this.count++;
+  }
+
+  /** Adds the turn by the angle of a direction of the plane, and by so many eighths more of a full turn. */
+  addAngleOf(cosine: number, sine: number, eighths: number): void {
+    const length = Math.sqrt(cosine * cosine + sine * sine);
+    // Half the angle, by whichever half does not cancel.
+    const c = cosine >= 0 ? length + cosine : Math.abs(sine);
+    const s = cosine >= 0 ? sine : sine < 0 ? cosine - length : length - cosine;
+    if (eighths === 0) this.add(c, s);
+    else if (eighths === 4) this.add(-s, c);
+    else if (eighths === -2) this.add(HALF * (c + s), HALF * (s - c));
+  }
 }
 
 /** Turns about the axis of the gate before, which may come off a rotation's start so that it needs no rz there, or just rz sx rz. */
-export function turnsOffStart(q: Rotation, axis: GateAxis): number[] {
-  return axis === 'z' ? offStartAboutZ(q) : aboutX(q, 0);
+export function turnsOffStart(
+  axis: GateAxis,
+  w: number,
+  x: number,
+  y: number,
+  z: number,
+  turns: TurnList,
+): void {
+  if (axis === 'x') {
+    turnsAboutX(w, x, y, z, 0, turns);
+    return;
+  }
+  const across = x * x + y * y;
+  const along = w * w + z * z;
+  if (across < TOLERANCE * TOLERANCE) turns.add(w, z);
+  else if (along < TOLERANCE * TOLERANCE) turns.add(x, -y);
+  else {
+    const [cosine, sine] = [w * y - z * x, w * x + z * y];
+    if (isNone(across - along)) turns.addAngleOf(cosine, sine, -2);
+    else {
+      turns.addAngleOf(cosine, sine, 0);
+      turns.addAngleOf(cosine, sine, 4);
+    }
+  }
 }
 
 /** Turns about the axis of the gate after, which a rotation gets at its end to be as cheap. */
-export function turnsOntoEnd(q: Rotation, axis: GateAxis): number[] {
-  return axis === 'z' ? ontoEndAboutZ(q) : aboutX(inverseRotation(q), Math.PI);
-}
-
-/** Turns about X that come off the start where what follows leads to X again, so that a turn about Z is all that is left. */
-export function turnsOffBetweenX(q: Rotation): number[] {
-  const [, y, z] = rotateAxis(q, 'x');
-  if (Math.hypot(y, z) < TOLERANCE) return [];
-  const toPlane = -Math.atan2(z, y);
-  return [toPlane, toPlane + Math.PI].flatMap((angle) => aboutX(followedBy(q, rotationAbout('x', angle)), 0));
-}
-
-/** Turns about Z that come off the start so that what is left, led to X at its end, is sx and a turn about Z. */
-export function turnsOffBeforeX(q: Rotation): number[] {
-  return turnsOntoEnd(q, 'x').flatMap((angle) => offStartAboutZ(followedBy(q, rotationAbout('x', angle))));
-}
-
-function offStartAboutZ({ w, x, y, z }: Rotation): number[] {
+export function turnsOntoEnd(
+  axis: GateAxis,
+  w: number,
+  x: number,
+  y: number,
+  z: number,
+  turns: TurnList,
+): void {
+  if (axis === 'x') {
+    turnsAboutX(w, -x, -y, -z, 1, turns);
+    return;
+  }
   const across = x * x + y * y;
   const along = w * w + z * z;
-  if (across < TOLERANCE * TOLERANCE) return [2 * Math.atan2(z, w)];
-  if (along < TOLERANCE * TOLERANCE) return [2 * Math.atan2(-y, x)];
-  const first = Math.atan2(w * x + z * y, w * y - z * x);
-  return isNone(across - along) ? [first - HALF_PI] : [first, first + Math.PI];
+  if (across < TOLERANCE * TOLERANCE) turns.add(w, -z);
+  else if (along < TOLERANCE * TOLERANCE) turns.add(x, -y);
+  else {
+    const [cosine, sine] = [w * y + z * x, w * x - z * y];
+    if (isNone(across - along)) turns.addAngleOf(cosine, sine, -2);
+    else {
+      turns.addAngleOf(cosine, sine, 0);
+      turns.addAngleOf(cosine, sine, 4);
+    }
+  }
 }
 
-function ontoEndAboutZ({ w, x, y, z }: Rotation): number[] {
-  const across = x * x + y * y;
-  const along = w * w + z * z;
-  if (across < TOLERANCE * TOLERANCE) return [-2 * Math.atan2(z, w)];
-  if (along < TOLERANCE * TOLERANCE) return [-2 * Math.atan2(y, x)];
-  const last = Math.atan2(z * y - w * x, w * y + z * x);
-  return isNone(across - along) ? [-last - HALF_PI] : [-last, Math.PI - last];
+const ends = new TurnList();
+
+/** Turns off the start where the rotation is led to X at its end: what is left is a turn about Z, after sx where the start is Z. */
+export function turnsOffBeforeX(
+  axis: GateAxis,
+  w: number,
+  x: number,
+  y: number,
+  z: number,
+  turns: TurnList,
+): void {
+  ends.count = 0;
+  if (axis === 'z') turnsOntoEnd('x', w, x, y, z, ends);
+  else {
+    const toY = 2 * (x * y + w * z);
+    const toZ = 2 * (x * z - w * y);
+    if (toY * toY + toZ * toZ < TOLERANCE * TOLERANCE) return;
+    ends.addAngleOf(toY, -toZ, 0);
+    ends.addAngleOf(toY, -toZ, 4);
+  }
+  const { values, count } = ends;
+  for (let i = 0; i < count; i++) {
+    const c = values[2 * i]!;
+    const s = values[2 * i + 1]!;
+    turnsOffStart(axis, c * w - s * x, c * x + s * w, c * y - s * z, c * z + s * y, turns);
+  }
 }
 
-/** Angles `t` with `q = Rz(b) sx Rz(c) Rx(t)`, or `Rz(b) Rx(t)` where that is enough; `b` is `free` where it does not matter. */
-function aboutX(q: Rotation, free: number): number[] {
-  const [x, y, z] = rotateAxis(q, 'x');
-  if (Math.abs(z) < TOLERANCE) return [turnAboutX(q, rotationAbout('z', Math.atan2(y, x)))];
-  const longitude = Math.hypot(x, y) < TOLERANCE ? free : Math.atan2(y, x);
-  const latitude = Math.atan2(z, Math.hypot(x, y));
-  const near = followedBy(followedBy(rotationAbout('z', latitude), QUARTER_X), rotationAbout('z', longitude));
-  if (Math.hypot(x, y) < TOLERANCE) return [turnAboutX(q, near)];
-  const far = followedBy(
-    followedBy(rotationAbout('z', Math.PI - latitude), QUARTER_X),
-    rotationAbout('z', longitude + Math.PI),
-  );
-  return [turnAboutX(q, near), turnAboutX(q, far)];
+/**
+ * Turns about X that come off the start so that `Rz(b) sx Rz(c)` is left, or `Rz(b)` where that is enough; `b` is so many half turns
+ * where it does not matter.
+ */
+function turnsAboutX(w: number, x: number, y: number, z: number, halfTurns: 0 | 1, turns: TurnList): void {
+  // Where the rotation takes X.
+  const toX = 1 - 2 * (y * y + z * z);
+  const toY = 2 * (x * y + w * z);
+  const toZ = 2 * (x * z - w * y);
+  const level = Math.sqrt(toX * toX + toY * toY);
+  // Cosines and sines of half the longitude and the latitude.
+  let longC = halfTurns === 0 ? 1 : 0;
+  let longS = halfTurns;
+  if (level >= TOLERANCE) {
+    const c = toX >= 0 ? level + toX : Math.abs(toY);
+    const s = toX >= 0 ? toY : toY < 0 ? toX - level : level - toX;
+    const scale = 1 / Math.sqrt(c * c + s * s);
+    longC = c * scale;
+    longS = s * scale;
+  }
+  if (isNone(toZ)) {
+    turns.add(longC * w + longS * z, longC * x + longS * y);
+    return;
+  }
+  const scale = 1 / Math.sqrt((1 + level) * (1 + level) + toZ * toZ);
+  const latC = (1 + level) * scale;
+  const latS = toZ * scale;
+  addTurnAfter(w, x, y, z, longC, longS, latC, latS, turns);
+  if (level >= TOLERANCE) addTurnAfter(w, x, y, z, -longS, longC, latS, latC, turns);
 }
 
-/** The angle `t` with `q = last Rx(t)`. */
-function turnAboutX(q: Rotation, last: Rotation): number {
-  const { w, x } = followedBy(q, inverseRotation(last));
-  return 2 * Math.atan2(x, w);
+/** Adds the turn about X that is left at the start once `Rz(b) sx Rz(a)` has come off the end. */
+function addTurnAfter(
+  w: number,
+  x: number,
+  y: number,
+  z: number,
+  bC: number,
+  bS: number,
+  aC: number,
+  aS: number,
+  turns: TurnList,
+): void {
+  const nw = bC * aC - bS * aS;
+  const nx = bC * aC + bS * aS;
+  const ny = bS * aC - bC * aS;
+  const nz = bC * aS + bS * aC;
+  turns.add(nw * w + nx * x + ny * y + nz * z, nw * x - nx * w - ny * z + nz * y);
 }
