@@ -345,8 +345,23 @@ describe('a hostile compact file', () => {
     ...{ name: 'halves', dtype: 'float16', shape: [40] },
     data: Uint16Array.from({ length: 40 }, (_, i) => 0x2c00 + 31 * i),
   };
+  const normal = new Random(6);
+  const dense: StoredTensor = {
+    ...{ name: 'dense codes', dtype: 'int8', shape: [30, 50] },
+    data: Int8Array.from({ length: 1500 }, () =>
+      Math.max(-127, Math.min(127, Math.round(40 * normal.normal()))),
+    ),
+    quantization: {
+      ...{ bits: 8, symmetric: true, axis: null },
+      scales: Float32Array.of(0.5),
+      zeroPoints: new Int32Array(1),
+    },
+  };
   const compact = [
-    encodeModel({ graph, tensors: [...tensors, halves], metadata: { note: 'x' } }, { coding: 'smallest' }),
+    encodeModel(
+      { graph, tensors: [...tensors, halves, dense], metadata: { note: 'x' } },
+      { coding: 'smallest' },
+    ),
     encodeModel(
       {
         graph: constantsGraph({ a: 2000, b: 3 }),
@@ -359,6 +374,10 @@ describe('a hostile compact file', () => {
   const compactParts = compact.map(splitCompact);
 
   it('of which nothing was changed is read', () => {
+    using first = LazyModel.fromBytes(compact[0]!);
+    const encodings = new Set(first.residency().map(({ encoding }) => encoding));
+    expect(encodings).toContain('rans');
+    expect(encodings).toContain('arithmetic');
     for (const file of compact) {
       useAll(file);
       // Sections are aligned to the file, so only files without are joined again as they are.

@@ -1,5 +1,4 @@
 import { InvalidArgumentError, type StoredTensor } from '@qedge/core';
-import { arithmeticEncoding, isCodable } from './arithmetic-encoding.ts';
 import {
   type CompactPlaces,
   impliedByteLength,
@@ -11,6 +10,7 @@ import { encodeCompactParameters, scalesAreHalfFloats } from './compact-paramete
 import { compactPrefixByteLength, encodeCompactPrefix } from './compact-prefix.ts';
 import { crc32 } from './crc32.ts';
 import { ENCODINGS, smallestFastEncoding } from './encodings.ts';
+import { entropyCode } from './entropy-coded-payload.ts';
 import { assertLength, type FilePiece, type PlannedFile } from './file-pieces.ts';
 import { graphToJson } from './graph-json.ts';
 import type { TensorEntry } from './header.ts';
@@ -37,7 +37,7 @@ interface MeasuredTensor {
 }
 
 /**
- * Checks a model and lays it out as version 3 of the format: for few bytes. Arithmetic payloads are kept in memory until they are written;
+ * Checks a model and lays it out as version 3 of the format: for few bytes. Entropy-coded payloads are kept in memory until they are written;
  * other large ones are made twice.
  *
  * @throws what `encodeModel` throws.
@@ -115,10 +115,10 @@ function measureTensors(list: TensorList, numbers: 'finite' | 'any'): MeasuredTe
 function measureTensor(tensor: StoredTensor): MeasuredTensor {
   const { name, shape, dtype, quantization } = tensor;
   const fast = smallestFastEncoding(tensor);
-  const coded = isCodable(tensor) ? arithmeticEncoding.encode(tensor) : null;
-  const pays = coded !== null && coded.length < fast.measure(tensor)!;
-  const payload = pays ? coded : fast.encode(tensor);
-  const encoding = pays ? arithmeticEncoding.name : fast.name;
+  const coded = entropyCode(tensor);
+  const pays = coded !== null && coded.bytes.length < fast.measure(tensor)!;
+  const payload = pays ? coded.bytes : fast.encode(tensor);
+  const encoding = pays ? coded.encoding : fast.name;
   const byteLength = payload.length;
   const implied = impliedByteLength(encoding, dtype, shape, quantization?.bits) !== null;
   return {

@@ -2,6 +2,7 @@ import type { StoredTensor } from '@qedge/core';
 import { arithmeticEncoding } from './arithmetic-encoding.ts';
 import { packedCodesEncoding } from './packed-codes-encoding.ts';
 import type { EncodingName, PayloadEncoding } from './payload-encoding.ts';
+import { ransEncoding } from './rans-encoding.ts';
 import { rawEncoding } from './raw-encoding.ts';
 import { sparseCodesEncoding } from './sparse-codes-encoding.ts';
 
@@ -11,6 +12,7 @@ export const ENCODINGS: Readonly<Record<EncodingName, PayloadEncoding>> = {
   'packed-codes': packedCodesEncoding,
   'sparse-codes': sparseCodesEncoding,
   arithmetic: arithmeticEncoding,
+  rans: ransEncoding,
 };
 
 /** The encodings that are read at the speed of memory. */

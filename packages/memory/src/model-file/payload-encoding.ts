@@ -1,7 +1,7 @@
 import type { DType, QuantizationParameters, Shape, StoredTensor, TensorData } from '@qedge/core';
 
 /** The ways in which a tensor's numbers can be written. @see FORMAT.md */
-export type EncodingName = 'raw' | 'packed-codes' | 'sparse-codes' | 'arithmetic';
+export type EncodingName = 'raw' | 'packed-codes' | 'sparse-codes' | 'arithmetic' | 'rans';
 
 /** What a decoder must know besides the payload. */
 export interface PayloadDescription {
