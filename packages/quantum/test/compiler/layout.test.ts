@@ -184,7 +184,7 @@ describe('passes that lay out and route circuits', () => {
     ['basic swap alone', [basicSwap()]],
     ['dense layout and SABRE routing', [denseLayout(), sabreRouting()]],
     ['SABRE layout and basic swap', [sabreLayout(), basicSwap()]],
-    ['SABRE layout and routing', [sabreLayout({ layouts: 2 }), sabreRouting({ routings: 3 })]],
+    ['SABRE layout and routing', [sabreLayout({ layouts: 2 }), sabreRouting({ layouts: 3 })]],
     ['SABRE routing alone', [sabreRouting()]],
     ['VF2 layout, else SABRE', [vf2Layout(), sabreRouting()]],
   ] as const)('keep the effect of circuits: %s', async (_, passes) => {

@@ -288,7 +288,7 @@ describe('laying out and routing', () => {
 
   it('refuses settings that make no sense', async () => {
     const circuit = collectInteractions(new Circuit(2).cx(0, 1));
-    for (const change of [{ layouts: 0 }, { iterations: -1 }, { routings: 1.5 }, { patience: Number.NaN }]) {
+    for (const change of [{ layouts: 0 }, { iterations: -1 }, { finalists: 1.5 }, { patience: Number.NaN }]) {
       await expect(
         layOutAndRoute(circuit, graphOf(2, [[0, 1]]), { ...routingOfLevel(1), ...change }, contextOf(0)),
       ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });

@@ -121,8 +121,8 @@ function stagesOfCircuits(level: 1 | 2 | 3, target: Target, options: PresetOptio
 }
 
 function circuitEffort(level: 1 | 2 | 3, options: PresetOptions): SabreOptions {
-  const { layouts, iterations, routings, patience } = routingOfLevel(level);
-  return { layouts, iterations, routings, patience, ...attemptsOf(level, options) };
+  const { layouts, iterations, patience } = routingOfLevel(level);
+  return { layouts, iterations, patience, ...attemptsOf(level, options) };
 }
 
 function stagesOfInteractions(level: 2 | 3, target: Target, options: PresetOptions): Stages {

@@ -26,10 +26,8 @@ export interface LayoutTrial {
   /** Into `dags`. */
   readonly dag: number;
   readonly heuristic: RoutingHeuristic;
-  /** Rounds of routing forwards and backwards that improve the layout. */
+  /** Rounds of routing forwards and backwards that improve the layout, before it is routed forwards once more. */
   readonly iterations: number;
-  /** Routings from the layout after that. */
-  readonly routings: number;
   /** Routings that cost more are not of interest. */
   readonly costLimit: number;
 }
@@ -65,39 +63,34 @@ export class LayoutTrials {
     this.#forward[trial.dag] ??= new SwapRouter(map, dags[trial.dag]!);
     this.#backward[trial.dag] ??= new SwapRouter(map, reverseRoutingDag(dags[trial.dag]!));
     const [forward, backward] = [this.#forward[trial.dag]!, this.#backward[trial.dag]!];
+    const { heuristic, iterations } = trial;
     const random = new Random(trial.seed);
     const found: RoutingCandidate[] = [];
-    let limit = trial.costLimit;
     let layout =
       typeof trial.start === 'string'
         ? startingLayout(map, this.#problem, regions, trial.start, random)
         : trial.start;
-    const unbounded = {
-      heuristic: trial.heuristic,
-      random,
-      costLimit: Number.POSITIVE_INFINITY,
-    };
-    const keepForward = () => {
-      if (forward.cost > limit) return;
-      insertCandidate(found, keep, {
-        cost: forward.cost,
-        layout: layout.slice(),
-        record: forward.record.slice(0, forward.recordLength),
-      });
-      limit = Math.min(limit, costLimitFor(found[0]!.cost));
-    };
-    for (let iteration = 0; iteration < trial.iterations; iteration++) {
-      if (!(yield* forward.route(layout, unbounded))) return found;
-      keepForward();
-      if (!(yield* backward.route(forward.places, unbounded))) return found;
+    const limit = () =>
+      Math.min(trial.costLimit, found.length === 0 ? UNLIMITED : costLimitFor(found[0]!.cost));
+    for (let iteration = 0; ; iteration++) {
+      // The first layout is a start and no more: what it costs does not tell what becomes of it.
+      const costLimit = iteration === 0 && iterations > 0 ? UNLIMITED : limit();
+      if (!(yield* forward.route(layout, { heuristic, random, costLimit }))) return found;
+      if (forward.cost <= limit()) insertCandidate(found, keep, candidateOf(forward, layout, false));
+      if (iteration === iterations) return found;
+      if (!(yield* backward.route(forward.places, { heuristic, random, costLimit: UNLIMITED }))) return found;
       layout = backward.places.slice();
+      // Read in the other direction, it is a routing of the circuit from where it ended.
+      if (backward.cost <= limit()) insertCandidate(found, keep, candidateOf(backward, layout, true));
     }
-    for (let routing = 0; routing < trial.routings; routing++) {
-      if (yield* forward.route(layout, { ...unbounded, costLimit: limit })) keepForward();
-      else if (yield) return found;
-    }
-    return found;
   }
+}
+
+const UNLIMITED = Number.POSITIVE_INFINITY;
+
+function candidateOf(router: SwapRouter, layout: Int32Array, isBackward: boolean): RoutingCandidate {
+  const record = router.record.slice(0, router.recordLength);
+  return { cost: router.cost, layout: layout.slice(), record: isBackward ? record.reverse() : record };
 }
 
 /** Keeps candidates in order of cost, earlier ones first among equals, and no more than `keep` of them. */

@@ -8,8 +8,6 @@ export interface RoutingSettings {
   readonly layouts: number;
   /** Rounds of routing forwards and backwards that improve each layout; 0 takes it as it is. */
   readonly iterations: number;
-  /** Routings from each layout after that, which differ in how ties are broken. */
-  readonly routings: number;
   /** Ends when the best has not changed for so many layouts. */
   readonly patience: number;
   /** How many of the cheapest routings are merged exactly, which tells the best. */
@@ -29,7 +27,6 @@ const PRESETS: Readonly<Record<1 | 2 | 3, RoutingSettings>> = {
   1: {
     layouts: 3,
     iterations: 1,
-    routings: 1,
     patience: 3,
     finalists: 1,
     commuting: false,
@@ -38,7 +35,6 @@ const PRESETS: Readonly<Record<1 | 2 | 3, RoutingSettings>> = {
   2: {
     layouts: 12,
     iterations: 1,
-    routings: 1,
     patience: 6,
     finalists: 2,
     commuting: true,
@@ -47,7 +43,6 @@ const PRESETS: Readonly<Record<1 | 2 | 3, RoutingSettings>> = {
   3: {
     layouts: 32,
     iterations: 2,
-    routings: 2,
     patience: 8,
     finalists: 4,
     commuting: true,
@@ -57,8 +52,8 @@ const PRESETS: Readonly<Record<1 | 2 | 3, RoutingSettings>> = {
 
 /** @throws InvalidArgumentError naming the first number that makes no sense. */
 export function checkRoutingSettings(settings: RoutingSettings): RoutingSettings {
-  const { layouts, iterations, routings, patience, finalists, embedding } = settings;
-  const counts = { layouts, routings, patience, finalists, ...embedding };
+  const { layouts, iterations, patience, finalists, embedding } = settings;
+  const counts = { layouts, patience, finalists, ...embedding };
   for (const [name, count] of Object.entries({ ...counts, iterations })) {
     const least = name === 'iterations' || name === 'attempts' ? 0 : 1;
     if (Number.isInteger(count) && count >= least) continue;

@@ -4,13 +4,13 @@ import { chosenLayout, placeRouted, searchCircuitRoutings } from './route-circui
 import { checkRoutingSettings, type RoutingSettings, routingOfLevel } from './routing-settings.ts';
 
 /** What of a router's settings matters to passes on circuits. */
-export type SabreOptions = Partial<Pick<RoutingSettings, 'layouts' | 'iterations' | 'routings' | 'patience'>>;
+export type SabreOptions = Partial<Pick<RoutingSettings, 'layouts' | 'iterations' | 'patience'>>;
 
 /**
  * Puts a circuit on physical qubits and inserts swaps until every two-qubit gate is between neighbours (Li, Ding, Xie,
- * arXiv:1809.02573, with a longer look-ahead). Keeps the layout that an earlier pass chose, and then tries `layouts` times
- * `routings` ways to break ties; else looks for one. Bodies of control flow are routed from the layout at which they begin, and
- * back to it.
+ * arXiv:1809.02573, with a longer look-ahead). Keeps the layout that an earlier pass chose, and then tries `layouts` heuristics
+ * and ways to break ties; else looks for one. Bodies of control flow are routed from the layout at which they begin, and back to
+ * it.
  *
  * Throws, when it runs, UnsupportedError for circuits that do not fit or gates on more than two qubits.
  *

@@ -38,24 +38,28 @@ export async function searchRoutings(
   const { random, clock, signal, deadlineMs } = withShareOfTime(context, SEARCH_SHARE);
   const seeds = random.fork('layouts');
   const best: RoutingCandidate[] = [];
+  // The cheapest routing of each view of the circuit.
+  const bestOfViews = problem.dags.map(() => Number.POSITIVE_INFINITY);
   let unchanged = 0;
   for (let start = 0; start < settings.layouts && unchanged < settings.patience; start += TRIALS_PER_ROUND) {
     const costLimit = best.length === 0 ? Number.POSITIVE_INFINITY : costLimitFor(best[0]!.cost);
     const count = Math.min(TRIALS_PER_ROUND, settings.layouts - start);
+    const views = promisingViews(bestOfViews);
     const trials = Array.from(
       { length: count },
       (_, i): LayoutTrial => ({
-        ...planTrial(start + i, problem.dags.length),
+        ...planTrial(start + i, problem.dags.length, views),
         ...(layout && { start: layout }),
         seed: seeds.uint32(),
         iterations: settings.iterations,
-        routings: settings.routings,
         costLimit,
       }),
     );
     const keep = Math.min(CANDIDATES_PER_LAYOUT, settings.finalists);
     const found = await executor.run({ problem, trials, keep, clock, deadlineMs, signal });
-    for (const candidates of found) {
+    for (const [i, candidates] of found.entries()) {
+      const { dag } = trials[i]!;
+      bestOfViews[dag] = Math.min(bestOfViews[dag]!, candidates[0]?.cost ?? Number.POSITIVE_INFINITY);
       unchanged =
         (candidates[0]?.cost ?? Number.POSITIVE_INFINITY) < (best[0]?.cost ?? Number.POSITIVE_INFINITY)
           ? 0
@@ -69,23 +73,31 @@ export async function searchRoutings(
 }
 
 function routeOnce(problem: TrialProblem, seed: number, layout: Int32Array | null): RoutingCandidate {
-  const plan = planTrial(0, problem.dags.length);
-  const trial = { ...plan, ...(layout && { start: layout }), seed, iterations: 0, routings: 1 };
+  const plan = planTrial(0, problem.dags.length, [0]);
+  const trial = { ...plan, ...(layout && { start: layout }), seed, iterations: 0 };
   const unlimited = { ...trial, costLimit: Number.POSITIVE_INFINITY };
   return finishAtOnce(new LayoutTrials(problem).run(unlimited, 1))[0]!;
 }
 
-/** What the trial of a number does: trials differ in everything that makes a difference. */
+/** The views whose best routing is not much dearer than the best of all: all of them before anything was found. */
+function promisingViews(bestOfViews: readonly number[]): number[] {
+  const best = Math.min(...bestOfViews);
+  const views = [...bestOfViews.keys()];
+  return best === Number.POSITIVE_INFINITY
+    ? views
+    : views.filter((view) => bestOfViews[view]! <= best + Math.sqrt(best));
+}
+
+/** What the trial of a number does: trials differ in everything that makes a difference. @param views to choose from. */
 function planTrial(
   index: number,
   dagCount: number,
+  views: readonly number[],
 ): { start: StartingShape; dag: number; heuristic: RoutingHeuristic } {
-  const heuristic = HEURISTICS[Math.floor(index / dagCount) % HEURISTICS.length]!;
-  const isRanked = dagCount > 1 && index % 4 === 0;
-  const frontFading = isRanked ? (index % 8 === 0 ? 0.7 : 0.85) : 1;
-  return {
-    start: SHAPES[index % SHAPES.length]!,
-    dag: index % dagCount,
-    heuristic: { ...heuristic, frontFading },
-  };
+  const dag = views[index % views.length]!;
+  const turn = Math.floor(index / views.length);
+  const heuristic = HEURISTICS[turn % HEURISTICS.length]!;
+  const isRanked = dagCount > 1 && dag === 0 && turn % 2 === 0;
+  const frontFading = isRanked ? (turn % 4 === 0 ? 0.7 : 0.85) : 1;
+  return { start: SHAPES[index % SHAPES.length]!, dag, heuristic: { ...heuristic, frontFading } };
 }
