@@ -89,7 +89,8 @@ export function attachHandler<Arguments extends unknown[]>(
   });
 }
 
-function progressText({ phase, done, total, message }: Progress): string {
+/** What progress says in one line: `training 40 % · loss 0.1`. */
+export function progressText({ phase, done, total, message }: Progress): string {
   const share = total === null || total === 0 ? '' : ` ${Math.floor((100 * done) / total)} %`;
   return `${phase}${share}${message ? ` · ${message}` : ''}`;
 }

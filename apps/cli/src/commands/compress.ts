@@ -3,17 +3,13 @@ import { join } from 'node:path';
 import { type CompressionReport, createCompressionReport, formatCompressionReport } from '@qedge/compression';
 import {
   type Compression,
-  type CompressionEstimate,
-  type CompressionRecipe,
-  type CompressionTargets,
   type CompressOptions as CompressSettings,
   classifierShape,
   compress,
   compressWithoutData,
   estimateCompression,
   namedRecipes,
-  parseRecipe,
-  recipeForTargets,
+  rehearseCompression,
   reportCompression,
 } from '@qedge/compression/compress';
 import type { ModelExport } from '@qedge/compression/export';
@@ -32,26 +28,18 @@ import {
   numberOption,
   UsageError,
 } from '../command.ts';
-import { trainDigitsNetwork } from '../compression/digits-network.ts';
+import { addEstimates, describeEstimate } from '../compression/describe-estimate.ts';
+import {
+  estimateDigitsTraining,
+  makeDigitsNetwork,
+  trainDigitsNetwork,
+} from '../compression/digits-network.ts';
+import { withProgressLines } from '../compression/progress-lines.ts';
 import { type Layers, modelName, readLayersModel } from '../compression/read-layers-model.ts';
+import { type CompressOptions, readSettings } from '../compression/read-settings.ts';
 import { encodeAs, FORMAT_ENDINGS, requireKnownFormat } from '../compression/write-compressed.ts';
-import { type DataInput, readData, readJsonFile } from '../data-input.ts';
+import { type DataInput, readData } from '../data-input.ts';
 import { inspectCommand } from './compress-inspect.ts';
-
-interface CompressOptions {
-  readonly output?: string;
-  readonly data?: string;
-  readonly recipe?: string;
-  readonly maxDrop?: number;
-  readonly maxBytes?: number;
-  readonly bits?: number;
-  readonly sparsity?: number;
-  readonly structured?: number;
-  readonly seed: number;
-  readonly checkpoints?: string;
-  readonly svg?: string;
-  readonly quick?: boolean;
-}
 
 export function compressCommand(): Command {
   const names = Object.keys(namedRecipes).join(', ');
@@ -107,10 +95,11 @@ Examples:
 }
 
 async function runCompress(
-  context: CommandContext,
+  given: CommandContext,
   input: string | undefined,
   options: CompressOptions,
 ): Promise<CommandResult> {
+  const context = withProgressLines(given);
   if (input === undefined && options.data !== 'digits') {
     throw new UsageError('There is nothing to compress', {
       expected: 'a model, or --data digits, which trains one first',
@@ -126,7 +115,7 @@ async function runCompress(
   const { tf } = await loadTensorflow<Tensorflow>();
   using _acceleration = tf.getBackend() === 'wasm' ? await accelerate(tf) : null;
   if (options.data === undefined) return compressAsIs(tf, input!, output, options);
-  const start = await startingPoint(tf, context, input, options.data, options);
+  const start = await startingPoint(tf, context, input, options.data, options.seed);
   try {
     const settings: CompressSettings = {
       ...asked,
@@ -135,8 +124,9 @@ async function runCompress(
       signal: context.signal,
       onProgress: context.onProgress,
     };
-    const estimate = await estimateCompression(tf, start.model, start.data, settings);
-    if (estimate.steps > 0) context.note(describeEstimate(estimate));
+    await rehearse(tf, start, settings, output);
+    await noteEstimate(tf, context, start, settings, options);
+    if (start.isUntrained) await trainFirst(tf, context, start, options);
     const made = await compress(tf, start.model, start.data, settings);
     const report = reportCompression(tf, made, start.data.test);
     const file = output.endsWith('.qez') ? made.file : await encodeAs(tf, output, made.stored);
@@ -152,19 +142,48 @@ async function runCompress(
   }
 }
 
-/** One line: what the stages take, and all of it. */
-function describeEstimate({ stages, seconds }: CompressionEstimate): string {
-  const trained = stages.filter(({ stage }) => stage !== 'validation');
-  const parts = trained.map(
-    ({ stage, steps, runs }) => `${stage} ${runs > 1 ? `${runs} x ` : ''}${steps} steps`,
-  );
-  const isSearch = trained.some(({ runs }) => runs > 1);
-  return `${isSearch ? 'Takes at most' : 'Takes'} about ${describeSeconds(seconds)} from the start: ${parts.join(', ')}`;
+/** What is compressed, and what it learns from. */
+interface StartingPoint {
+  readonly model: Layers;
+  readonly data: DataInput;
+  /** True where no model was named: one is made, and has to be trained first. */
+  readonly isUntrained: boolean;
 }
 
-function describeSeconds(seconds: number): string {
-  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+/** Finds what the format of the output refuses before training; the container is part of what `compress` checks itself. */
+async function rehearse(
+  tf: Tensorflow,
+  { model, data }: StartingPoint,
+  settings: CompressSettings,
+  output: string,
+): Promise<void> {
+  if (output.endsWith('.qez')) return;
+  await encodeAs(tf, output, await rehearseCompression(tf, model, data, settings));
+}
+
+/** Says on stderr what all training will take, the first one of a network that is made here included. */
+async function noteEstimate(
+  tf: Tensorflow,
+  context: CommandContext,
+  { model, data, isUntrained }: StartingPoint,
+  settings: CompressSettings,
+  { quick = false }: CompressOptions,
+): Promise<void> {
+  const compression = await estimateCompression(tf, model, data, settings);
+  const estimate = isUntrained
+    ? addEstimates(await estimateDigitsTraining(tf, model, data, quick), compression)
+    : compression;
+  const line = describeEstimate(estimate);
+  if (line !== null) context.note(line);
+}
+
+function trainFirst(
+  tf: Tensorflow,
+  context: CommandContext,
+  { model, data }: StartingPoint,
+  { seed, quick = false }: CompressOptions,
+): Promise<void> {
+  return trainDigitsNetwork(tf, model, data, { seed, quick, context });
 }
 
 /** @throws UsageError when nothing will be measured, FileAccessError where nothing can be written. */
@@ -176,18 +195,17 @@ async function assertWritablePicture(svg: string, { data }: CompressOptions): Pr
   });
 }
 
-/** The model and its samples; where no model is named, one that is trained now. */
+/** The model and its samples; where no model is named, one that is still to be trained. */
 async function startingPoint(
   tf: Tensorflow,
   context: CommandContext,
   input: string | undefined,
   source: string,
-  { seed, quick = false }: CompressOptions,
-): Promise<{ readonly model: Layers; readonly data: DataInput }> {
+  seed: number,
+): Promise<StartingPoint> {
   if (input === undefined) {
     const data = await readData(source, [784], context.signal);
-    const model = await trainDigitsNetwork(tf, data.train, data.validation, { seed, quick, context });
-    return { model, data };
+    return { model: makeDigitsNetwork(tf, seed), data, isUntrained: true };
   }
   const model = await readLayersModel(tf, input);
   try {
@@ -195,7 +213,7 @@ async function startingPoint(
     const data = await readData(source, [inputSize], context.signal);
     if (data.labelled) {
       requireSplit(data, classes);
-      return { model, data };
+      return { model, data, isUntrained: false };
     }
     throw new UsageError('Training needs labels', {
       expected: '"labels" in the data file',
@@ -242,58 +260,6 @@ function requireSplit({ name, train, validation, test }: DataInput, classes: num
       remedy: 'Shuffle the samples of the file',
     },
   );
-}
-
-/** What {@link compress} is asked for. `--quick` shortens the stages that targets add, too. */
-async function readSettings(options: CompressOptions): Promise<Pick<CompressSettings, 'recipe' | 'targets'>> {
-  const { recipe: named, quick } = options;
-  const targets = targetsOf(options);
-  const recipe = named === undefined ? undefined : await readRecipe(named);
-  if (!quick) return { ...(recipe ? { recipe } : {}), targets };
-  const isFree = Object.keys(targets).length === 0;
-  const whole = isFree ? (recipe ?? namedRecipes.int4) : recipeForTargets(targets, recipe);
-  const { maxAccuracyDrop, maxBytes, sparsity } = targets;
-  const isLimited = maxAccuracyDrop !== undefined || maxBytes !== undefined;
-  return {
-    recipe: shortenRecipe(whole),
-    targets: isLimited ? definedOf({ maxAccuracyDrop, maxBytes, sparsity }) : {},
-  };
-}
-
-async function readRecipe(named: string): Promise<CompressionRecipe> {
-  return Object.hasOwn(namedRecipes, named)
-    ? namedRecipes[named as keyof typeof namedRecipes]
-    : parseRecipe(await readJsonFile(named));
-}
-
-/** A tenth of the epochs of each stage, one at least. */
-function shortenRecipe(recipe: CompressionRecipe): CompressionRecipe {
-  const shortenTraining = <Training extends { readonly epochs: number }>(training: Training) => ({
-    ...training,
-    epochs: Math.ceil(training.epochs / 10),
-  });
-  const shorten = <Stage extends { readonly training: { readonly epochs: number } | null }>(
-    stage: Stage | null,
-  ) => (stage?.training ? { ...stage, training: shortenTraining(stage.training) } : stage);
-  return {
-    ...recipe,
-    name: `${recipe.name}, quick`,
-    training: recipe.training && shortenTraining(recipe.training),
-    structuredPruning: shorten(recipe.structuredPruning),
-    pruning: shorten(recipe.pruning),
-    quantization: shorten(recipe.quantization),
-  };
-}
-
-function targetsOf({ maxDrop, maxBytes, bits, sparsity, structured }: CompressOptions): CompressionTargets {
-  const maxAccuracyDrop = maxDrop === undefined ? undefined : maxDrop / 100;
-  return definedOf({ maxAccuracyDrop, maxBytes, bits, sparsity, structured });
-}
-
-/** Without what was not asked for. */
-function definedOf(targets: { readonly [Name in keyof CompressionTargets]: number | undefined }) {
-  const given = Object.entries(targets).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given) as CompressionTargets;
 }
 
 async function checkpointOption({ checkpoints: folder }: CompressOptions) {

@@ -1,5 +1,9 @@
-import type { ClassificationData } from '@qedge/compression';
-import { makeShiftAugmenter } from '@qedge/compression';
+import { type ClassificationData, makeShiftAugmenter } from '@qedge/compression';
+import {
+  type CompressionEstimate,
+  type CompressionRecipe,
+  estimateCompression,
+} from '@qedge/compression/compress';
 import { createDenseClassifier, trainModel } from '@qedge/compression/tfjs';
 import type { Random } from '@qedge/core';
 import type { Tensorflow } from '@qedge/kernels/tfjs';
@@ -8,6 +12,7 @@ import type { Layers } from './read-layers-model.ts';
 
 /** The guide's network for digits of 28 x 28 pixels: layers, and how it is trained before it is compressed. */
 const NETWORK = { inputSize: 784, hiddenUnits: [256, 128], classes: 10 } as const;
+const MAX_SHIFT_PIXELS = 1;
 const TRAINING = {
   epochs: 25,
   batchSize: 64,
@@ -16,33 +21,67 @@ const TRAINING = {
 } as const;
 /** With `--quick`. */
 const QUICK_EPOCHS = 4;
+const STAGE = 'training the float32 network';
 
-/** Trains the network that is compressed where no model is named. The caller disposes it. */
+/** What the network learns from. */
+interface DigitsData {
+  readonly train: ClassificationData;
+  readonly validation: ClassificationData;
+}
+
+/** The network that is compressed where no model is named, untrained. The caller disposes it. */
+export function makeDigitsNetwork(tf: Tensorflow, seed: number): Layers {
+  return createDenseClassifier(tf, { ...NETWORK, seed });
+}
+
+/** Trains it in place. */
 export async function trainDigitsNetwork(
   tf: Tensorflow,
-  train: ClassificationData,
-  validation: ClassificationData,
+  model: Layers,
+  { train, validation }: DigitsData,
   {
     seed,
     quick,
     context,
   }: { readonly seed: number; readonly quick: boolean; readonly context: CommandContext },
-): Promise<Layers> {
-  const model = createDenseClassifier(tf, { ...NETWORK, seed });
-  try {
-    await trainModel(tf, model, train, {
-      ...TRAINING,
-      ...(quick ? { epochs: QUICK_EPOCHS } : {}),
-      phase: 'training the float32 network',
-      augment: (random: Random) => makeShiftAugmenter([28, 28], 1, random),
-      validation,
-      seed,
-      signal: context.signal,
-      onProgress: context.onProgress,
-    });
-    return model;
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
+): Promise<void> {
+  await trainModel(tf, model, train, {
+    ...trainingOf(quick),
+    phase: STAGE,
+    augment: (random: Random) => makeShiftAugmenter([28, 28], MAX_SHIFT_PIXELS, random),
+    validation,
+    seed,
+    signal: context.signal,
+    onProgress: context.onProgress,
+  });
+}
+
+/** What {@link trainDigitsNetwork} will take, from its first steps on a copy of the network. */
+export async function estimateDigitsTraining(
+  tf: Tensorflow,
+  model: Layers,
+  data: DigitsData,
+  quick: boolean,
+): Promise<CompressionEstimate> {
+  const recipe: CompressionRecipe = {
+    name: STAGE,
+    training: {
+      ...trainingOf(quick),
+      optimizer: { kind: 'adam' },
+      maxShiftPixels: MAX_SHIFT_PIXELS,
+      distillation: null,
+    },
+    ...{ structuredPruning: null, pruning: null, quantization: null },
+    file: { floats: 'float32', entropyCoding: false },
+    denseControl: { weightDecay: 0 },
+  };
+  const estimate = await estimateCompression(tf, model, data, { recipe, denseControl: false });
+  const stages = estimate.stages.map((each) =>
+    each.stage === 'training' ? { ...each, stage: STAGE } : each,
+  );
+  return { ...estimate, stages };
+}
+
+function trainingOf(quick: boolean) {
+  return { ...TRAINING, ...(quick ? { epochs: QUICK_EPOCHS } : {}) };
 }

@@ -50,6 +50,8 @@ export interface CodedLayerReport {
 /** What {@link quantizeAfterTraining} made. */
 export interface PostTrainingResult {
   readonly compressed: CompressedModel;
+  /** The float32 model as its kernels were coded: normalisations folded, ranges equalised. */
+  readonly reference: ModelTopology;
   /** In the order of the data. */
   readonly layers: readonly CodedLayerReport[];
   /** Which normalisations were folded; null when it was not asked for. */
@@ -102,7 +104,7 @@ export async function quantizeAfterTraining(
   } finally {
     pass.dispose();
   }
-  return { ...quantization.result(topology), folding, equalization };
+  return { ...quantization.result(topology), reference: topology, folding, equalization };
 }
 
 /**

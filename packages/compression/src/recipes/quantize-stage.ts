@@ -2,6 +2,7 @@ import type { LayersModel } from '@tensorflow/tfjs';
 import { buildModel } from '../model/build-model.ts';
 import type { CompressedModel } from '../model/compressed-model.ts';
 import { type KernelWeight, listKernels } from '../model/kernel-weight.ts';
+import type { ModelTopology } from '../model/model-topology.ts';
 import { isWidenable, widenConvolutions } from '../model/widen-convolutions.ts';
 import type { PostTrainingOptions } from '../post-training/post-training-options.ts';
 import { checkPostTraining, quantizeAfterTraining } from '../post-training/quantize-after-training.ts';
@@ -21,6 +22,8 @@ const RANGE_FREEZE = 0.5;
 /** Codes, and how the training went that found them. */
 export interface QuantizedState {
   readonly compressed: CompressedModel;
+  /** The float32 model whose kernels were coded. */
+  readonly reference: ModelTopology;
   readonly history: readonly TrainingHistory[];
 }
 
@@ -45,6 +48,7 @@ export async function quantizeAware(
     );
     return {
       compressed: convertQuantizationAware(context.tf, prepared),
+      reference: state.topology,
       history: [...state.history, history],
     };
   } finally {
@@ -111,12 +115,12 @@ export async function quantizeAfter(
 ): Promise<QuantizedState> {
   const { tf, train, signal, onProgress } = context;
   const samples = takeEvenly(train, stage.calibrationSamples);
-  const { compressed } = await quantizeAfterTraining(tf, state.topology, samples, {
+  const { compressed, reference } = await quantizeAfterTraining(tf, state.topology, samples, {
     ...postTrainingOptions(context, state, stage),
     ...(signal ? { signal } : {}),
     ...(onProgress ? { onProgress } : {}),
   });
-  return { compressed, history: state.history };
+  return { compressed, reference, history: state.history };
 }
 
 /** @throws what {@link quantizeAfter} throws for the model and the settings. */

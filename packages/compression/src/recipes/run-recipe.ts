@@ -11,7 +11,7 @@ import { type StageContext, type StageState, trainStage, withModel } from './sta
 /** What the stages of a recipe made. */
 export interface RecipeRun {
   readonly compressed: CompressedModel;
-  /** The float32 weights right before they were coded; for post-training quantisation and for models without codes, the last trained ones. */
+  /** The float32 weights right before they were coded, or before training through the rounding began; for models without codes, the last trained ones. */
   readonly reference: ModelTopology;
   readonly history: readonly TrainingHistory[];
 }
@@ -41,13 +41,12 @@ export async function runSparseStages(
   dense: StageState,
 ): Promise<RecipeRun> {
   const state = pruning ? await pruneWeights(context, dense, pruning) : dense;
-  const reference = state.topology;
   const quantized = !quantization
-    ? { compressed: uncoded(state.topology), history: state.history }
+    ? { compressed: uncoded(state.topology), reference: state.topology, history: state.history }
     : quantization.training
       ? await quantizeAware(context, state, quantization, quantization.training)
       : await quantizeAfter(context, state, quantization);
-  const { compressed, history } = quantized;
+  const { compressed, reference, history } = quantized;
   return {
     compressed: file.floats === 'float16' ? roundToHalfPrecision(compressed) : compressed,
     reference,
