@@ -31,3 +31,11 @@ export function perpendicularTo([x, y, z]: Direction): Direction {
 export function cross(a: Direction, b: Direction): Direction {
   return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 }
+
+/** Where a rotation takes a direction. */
+export function rotateDirection({ w, x, y, z }: Rotation, [a, b, c]: Direction): Direction {
+  const tx = 2 * (y * c - z * b);
+  const ty = 2 * (z * a - x * c);
+  const tz = 2 * (x * b - y * a);
+  return [a + w * tx + y * tz - z * ty, b + w * ty + z * tx - x * tz, c + w * tz + x * ty - y * tx];
+}

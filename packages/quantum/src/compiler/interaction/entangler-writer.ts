@@ -4,10 +4,11 @@ import { type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
 import { synthesizeRotation } from '../translation/euler-synthesis.ts';
 import { followedBy, NO_ROTATION, type Rotation, rotationAbout } from '../translation/rotation.ts';
 import { chooseFrames } from './choose-frames.ts';
-import type { Direction } from './direction.ts';
+import { type Direction, rotateDirection } from './direction.ts';
 import type { GateEvent, Slot } from './entangler-sequence.ts';
 import { placeOnWires } from './place-on-wires.ts';
 import type { GateSide } from './slot-frames.ts';
+import type { WireHistory } from './straighten-frames.ts';
 import type { Entangler } from './two-qubit-class.ts';
 import { WireFrames } from './wire-frames.ts';
 
@@ -31,6 +32,12 @@ const SIDES: Readonly<Record<Entangler, readonly [GateSide, GateSide]>> = {
   iswap: both({ axis: 'z', before: HALF_Z, after: null, turnsBack: false }),
   rzz: both({ axis: 'z', before: null, after: null, turnsBack: false }),
 };
+
+const X: Direction = [1, 0, 0];
+const Z: Direction = [0, 0, 1];
+/** How many slots back an axis is looked for that is not along another one, and what counts as along. */
+const FARTHEST_BACK = 8;
+const PARALLEL = 1e-6;
 
 /**
  * Writes a circuit of one entangler, `u` gates and, where angles are free, `rz`. What is done to it is kept until the end, which
@@ -88,6 +95,29 @@ export class EntanglerWriter {
   /** Exchanges the places of two wires, with what waits there: an iswap has done so, or another one is still to come. */
   exchange(a: number, b: number): void {
     [this.#placeOf[a], this.#placeOf[b]] = [this.#placeOf[b]!, this.#placeOf[a]!];
+  }
+
+  /** What acted on a wire. */
+  historyOf(wire: number): WireHistory {
+    const place = this.#placeOf[wire]!;
+    const last = this.#lastSlots[place]!;
+    const waiting = this.#frames.rotationOf(place);
+    return {
+      lastDirection: (gate) => rotateDirection(followedBy(waiting, gate), this.#slots[last]?.direction ?? Z),
+      azimuth: (gate, axis) => {
+        let rotation = followedBy(waiting, gate);
+        let slot = this.#slots[last];
+        for (let i = 0; i < FARTHEST_BACK && slot?.direction; i++) {
+          const [x, y, z] = rotateDirection(rotation, slot.direction);
+          const [along, across] = axis === 'z' ? [x, y] : [y, z];
+          if (Math.hypot(along, across) > PARALLEL) return Math.atan2(across, along);
+          rotation = followedBy(slot.rotation, rotation);
+          slot = this.#slots[slot.previous];
+        }
+        const [x, y, z] = rotateDirection(rotation, axis === 'z' ? X : Z);
+        return axis === 'z' ? Math.atan2(y, x) : Math.atan2(z, y);
+      },
+    };
   }
 
   /** A fence with the unitaries just before it. */

@@ -89,8 +89,8 @@ export class SlotFrames {
 
 const NOTHING: readonly number[] = [];
 const ONLY_SIGN: readonly number[] = [2];
-const SIGNS: readonly number[] = [2, 4];
-const EVERYTHING: readonly number[] = [1, 2, 4];
+const SIGNS: readonly number[] = [2, 4, 6];
+const EVERYTHING: readonly number[] = [1, 2, 3, 4, 5, 6, 7];
 
 function store(values: Float64Array, at: number, { w, x, y, z }: Rotation): void {
   values[at] = w;

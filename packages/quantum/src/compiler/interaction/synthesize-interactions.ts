@@ -12,6 +12,7 @@ import { EntanglerWriter } from './entangler-writer.ts';
 import { findFreeCoreGroup } from './free-core-group.ts';
 import { type Interaction, type InteractionCircuit, InteractionKind } from './interaction.ts';
 import { exchangeWires, followWithSwap } from './matrix4.ts';
+import { straightenFrames } from './straighten-frames.ts';
 import { coreCost, type Entangler, TwoQubitClass } from './two-qubit-class.ts';
 import { weylDecomposition } from './weyl-decomposition.ts';
 import { rotateAxisBack } from './wire-frames.ts';
@@ -154,8 +155,11 @@ class StepSynthesizer {
 
   /** A unitary by its Weyl decomposition and so many entanglers; for rzz, one for each coordinate. */
   #weyl(a: number, b: number, matrix: Float64Array, count: number): void {
-    const { before, after, coordinates } = weylDecomposition(matrix);
     const writer = this.#writer;
+    const { before, after, coordinates } = straightenFrames(weylDecomposition(matrix), [
+      writer.historyOf(a),
+      writer.historyOf(b),
+    ]);
     writer.rotate(a, before[0]);
     writer.rotate(b, before[1]);
     const [x, y, z] = coordinates;
