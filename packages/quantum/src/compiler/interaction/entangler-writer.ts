@@ -107,10 +107,15 @@ export class EntanglerWriter {
       azimuth: (gate, axis) => {
         let rotation = followedBy(waiting, gate);
         let slot = this.#slots[last];
+        let quarters = 0;
         for (let i = 0; i < FARTHEST_BACK && slot?.direction; i++) {
           const [x, y, z] = rotateDirection(rotation, slot.direction);
           const [along, across] = axis === 'z' ? [x, y] : [y, z];
-          if (Math.hypot(along, across) > PARALLEL) return Math.atan2(across, along);
+          if (Math.hypot(along, across) > PARALLEL) {
+            return Math.atan2(across, along) - (quarters * Math.PI) / 2;
+          }
+          // An entangler leaves a quarter turn about its axis.
+          if (slot.event.kind === 'entangler' && slot.event.angle === null) quarters++;
           rotation = followedBy(slot.rotation, rotation);
           slot = this.#slots[slot.previous];
         }

@@ -32,7 +32,7 @@ export function straightenFrames(
   }
   if (isLevel) {
     const turns = histories.map((history, k) =>
-      rotationAbout('z', k * HALF_PI - history.azimuth(straight.before[k as 0 | 1], 'z')),
+      rotationAbout('z', -k * HALF_PI - history.azimuth(straight.before[k as 0 | 1], 'z')),
     );
     // Only what exchanges the wires lets turns of both of them pass.
     if (HALF_PI - 2 * x > TOLERANCE) return turned(straight, [turns[0]!, turns[0]!]);
