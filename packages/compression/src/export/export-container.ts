@@ -22,8 +22,8 @@ export interface ContainerExportOptions {
 
 /**
  * Writes the packed container (`.qez`): codes with their real width, as a bitmap, or entropy coded, whichever takes the fewest bytes. A chain of
- * dense layers is written as that; any other model as its operator graph, which `loadModel` of `@qedge/kernels/node` runs. Float weights of a
- * chain that half precision holds exactly are written so; those of an operator graph take four bytes.
+ * dense layers is written as that; any other model as its operator graph, which `loadModel` of `@qedge/kernels/node` runs. Float weights,
+ * and the scales of an operator graph, that half precision holds exactly are written so.
  *
  * @throws what {@link toOperatorModel} throws, NonFiniteValueError for weights of a chain that are not finite, VerificationError when what was written does
  *   not come back bit for bit.
@@ -93,9 +93,8 @@ function constantsOf(
     const { dtype, shape } = graph.values[name]!;
     const { data } = weights.load(name);
     const coded = bits.get(name);
-    return coded
-      ? { name, dtype, shape, data, quantization: bareCodes(coded) }
-      : { name, dtype, shape, data };
+    if (coded) return { name, dtype, shape, data, quantization: bareCodes(coded) };
+    return data instanceof Float32Array ? floatTensor(name, shape, data) : { name, dtype, shape, data };
   });
 }
 

@@ -1,7 +1,10 @@
+import { encodeOperatorModelAsOnnx } from '@qedge/kernels/ort';
 import { LazyModel } from '@qedge/memory';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { exportContainer } from '../../src/export/export-container.ts';
+import { toOperatorModel } from '../../src/export/operator-model.ts';
+import { roundToHalfPrecision } from '../../src/recipes/round-floats.ts';
 import { compressForTest, convolutionModel, denseModel } from './models.ts';
 
 beforeAll(async () => {
@@ -61,6 +64,33 @@ describe('exportContainer', () => {
     const name = compressed.topology.layers[1]!.weights[1]!.name;
     expect(file.load(name).dtype).toBe('float16');
     expect(whole.load(name).dtype).toBe('float32');
+    model.dispose();
+  });
+
+  it('writes biases and scales of operator graphs in half precision too, and they compute the same', () => {
+    const model = convolutionModel();
+    const compressed = compressForTest(model, { bits: 4, inputs: true });
+    const whole = exportContainer(compressed).bytes;
+    const halved = roundToHalfPrecision(compressed);
+    const { bytes, report } = exportContainer(halved);
+    using file = LazyModel.fromBytes(bytes);
+    const floats = file.operatorGraph.constants.filter(
+      (name) => file.operatorGraph.values[name]!.dtype === 'float32',
+    );
+    // Factors of a normalisation that was not folded are computed from four weights.
+    const vectors = floats.filter(
+      (name) => file.spec(name).shape.length === 1 && !name.startsWith('batch_normalization'),
+    );
+    expect(vectors.length).toBeGreaterThan(4);
+    for (const name of vectors) expect(file.spec(name).dtype).toBe('float16');
+    const saved = vectors.reduce((sum, name) => sum + 2 * file.spec(name).shape[0]!, 0);
+    expect(whole.length - bytes.length).toBeGreaterThan(saved / 2);
+    expect(report.compared.outputs!.largestDifference).toBe(0);
+    // ONNX Runtime, too, is given float32 numbers.
+    const onnx = encodeOperatorModelAsOnnx({ graph: file.operatorGraph, weights: file });
+    expect(onnx).toEqual(
+      encodeOperatorModelAsOnnx(toOperatorModel(halved, { batch: 1, weightOnly: 'decoded' })),
+    );
     model.dispose();
   });
 });

@@ -1,3 +1,4 @@
+import { bfloat16Value, float16Value } from '@qedge/codegen';
 import {
   elementCount,
   InvalidArgumentError,
@@ -32,12 +33,13 @@ export function constantWeights(constants: ReadonlyMap<string, GraphConstant>): 
 }
 
 /**
- * The numbers of a constant, as many and of the type as its graph says.
+ * The numbers of a constant, as many and of the type as its graph says. Half floats of the source become the float32 numbers that they are.
  *
  * @throws InvalidArgumentError where the source holds others.
  */
 export function loadConstant(weights: WeightSource, name: string, { dtype, shape }: ValueSpec): ValueData {
-  const { data } = weights.load(name);
+  const stored = weights.load(name);
+  const data = dtype === 'float32' ? widenHalfFloats(stored) : stored.data;
   if (data instanceof VALUE_ARRAYS[dtype] && data.length === elementCount(shape)) {
     return { dtype, shape, data };
   }
@@ -45,4 +47,9 @@ export function loadConstant(weights: WeightSource, name: string, { dtype, shape
     expected: `${dtype} [${shape.join(', ')}]`,
     actual: `${data.constructor.name} of ${data.length}`,
   });
+}
+
+function widenHalfFloats({ dtype, data }: StoredTensor): StoredTensor['data'] {
+  if (dtype === 'float16') return Float32Array.from(data, float16Value);
+  return dtype === 'bfloat16' ? Float32Array.from(data, bfloat16Value) : data;
 }

@@ -6,6 +6,7 @@ import {
   UnsupportedError,
   type ValueSpec,
 } from '@qedge/core';
+import { loadConstant } from '../graph/constant-weights.ts';
 import {
   findDecodedKernels,
   writeDequantize,
@@ -53,7 +54,12 @@ export function encodeOperatorModelAsOnnx(
   const read = new Set([...graph.outputs, ...writer.nodes.flatMap(({ inputs }) => inputs)]);
   for (const name of graph.constants.filter((each) => read.has(each) && !writer.moved.has(each))) {
     const { dtype, shape } = graph.values[name]!;
-    writer.tensors.push({ name, type: dtype, shape, data: weights.load(name).data });
+    writer.tensors.push({
+      name,
+      type: dtype,
+      shape,
+      data: loadConstant(weights, name, graph.values[name]!).data,
+    });
   }
   const outer = (name: string) => {
     const { dtype, shape } = graph.values[name]!;
@@ -107,7 +113,8 @@ export class OnnxWriter {
 
   /** The numbers of a constant; null for a value that is computed. */
   constant(value: string): ArrayLike<number> | null {
-    return this.#constants.has(value) ? this.#weights.load(value).data : null;
+    if (!this.#constants.has(value)) return null;
+    return loadConstant(this.#weights, value, this.#values[value]!).data;
   }
 
   /** The codes of a value, which all products that read it share. */

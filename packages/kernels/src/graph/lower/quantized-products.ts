@@ -2,6 +2,7 @@ import { MAX_INTEGER_DEPTH } from '@qedge/codegen';
 import { elementCount, type OperatorGraph, type OperatorModel, type OperatorNode } from '@qedge/core';
 import type { BindingContext, KernelSteps } from '../../engine/binding.ts';
 import { planIntegerGemm } from '../../engine/integer-gemm.ts';
+import { loadConstant } from '../constant-weights.ts';
 import type { ValueData } from '../operators/operator-definition.ts';
 import { evaluateOperator } from '../operators/registry.ts';
 import { findQuantizedProducts, type QuantizedProduct } from '../passes/find-quantized-products.ts';
@@ -77,8 +78,7 @@ function withoutIdleDecoding(model: OperatorModel, nodes: readonly OperatorNode[
 }
 
 function constantOf({ graph, weights }: OperatorModel, name: string): ValueData {
-  const { dtype, shape } = graph.values[name]!;
-  return { dtype, shape, data: weights.load(name).data as ValueData['data'] };
+  return loadConstant(weights, name, graph.values[name]!);
 }
 
 /** The numbers of a product, or null where it is none of single rows, or its weights do not fit signed bytes. */
