@@ -1,4 +1,6 @@
 import type { ColumnStatistics, Neighbours } from './column-statistics.ts';
+import type { LineCounts } from './line-counts.ts';
+import { type LineDensity, SeenDensity, ToldDensity } from './line-density.ts';
 import { STRETCH } from './logistic-tables.ts';
 import { informationOf, learn, makeSteps, probabilityOf, sixteenthOctaves } from './online-logistic.ts';
 import type { RangeCoder } from './range-coder.ts';
@@ -17,8 +19,6 @@ const COLUMN = FAR + 16;
 const SURROUNDINGS_WEIGHT = 4;
 /** Lines that stand for the mean density in that of the surroundings, in units of 1/256. */
 const SURROUNDINGS_PRIOR = 205;
-/** A line's density counts that of the lines before as this many of its codes. */
-const LINES_WEIGHT = 100;
 /** How much of what lies near stays at each step, in units of 1/128. */
 const NEAR_DECAY = 103;
 /** What one value adds to what lies near. */
@@ -28,10 +28,6 @@ const NEAR_PRIOR = 1200;
 const FIRST_DENSITY_WEIGHT = 16_400;
 const FIRST_NEAR_WEIGHT = 2952;
 const WEIGHT_PRIOR = 64 * 256 * 32;
-/** No line of a matrix is expected to be emptier or fuller. */
-const LEAST_EXPECTED = 8;
-const MOST_EXPECTED = 60_000;
-
 /**
  * Codes the lines of a matrix one after the other. For each code it is first said whether it is 0, for which a density is expected: that
  * of the column times that of the line (both as far as they are known), changed by what lies near, on the left and in the lines of an image
@@ -50,19 +46,23 @@ export class LineModel {
   /** Values around each place of the line so far, and how many there would be if each column had the mean density. */
   readonly #near: Int32Array;
   readonly #nearExpected: Int32Array;
-  /** Mean density of the lines so far, the latest most, in 1/65536. */
-  #density: number;
+  readonly #counts: LineCounts | null;
+  readonly #density: SeenDensity | ToldDensity;
   #densityWeight = FIRST_DENSITY_WEIGHT;
   #nearWeight = FIRST_NEAR_WEIGHT;
   #information = WEIGHT_PRIOR;
 
-  /** @param density of the whole matrix, about, in 1/65536. */
+  /**
+   * @param density of the whole matrix, about, in 1/65536.
+   * @param counts tells of each line how many codes are not 0 before the codes follow; null where that is not told.
+   */
   constructor(
     coder: RangeCoder,
     columns: ColumnStatistics,
     neighbours: Neighbours,
     values: ValueModel,
     density: number,
+    counts: LineCounts | null,
   ) {
     const count = columns.empty.length;
     const length = count + 2 * neighbours.margin;
@@ -70,7 +70,8 @@ export class LineModel {
     this.#columns = columns;
     this.#neighbours = neighbours;
     this.#values = values;
-    this.#density = density;
+    this.#counts = counts;
+    this.#density = counts === null ? new SeenDensity(density) : new ToldDensity();
     this.line = new Int16Array(length);
     this.#near = new Int32Array(length);
     this.#nearExpected = new Int32Array(length);
@@ -80,32 +81,52 @@ export class LineModel {
 
   /** Codes {@link line}. */
   codeLine(): void {
-    this.#relateColumns();
-    const found = this.#codeCodes();
-    const columns = this.#columns;
-    columns.add(this.line);
-    const mean = columns.occupied === 0 ? 0 : ((found * 65_536) / columns.occupied) | 0;
-    this.#density = ((mean * 40 + this.#density) / 41) | 0;
+    const density = this.#density;
+    if (density instanceof SeenDensity) {
+      this.#relateColumns();
+      density.begin();
+      density.end(this.#codeCodes(density), this.#columns.occupied);
+    } else {
+      const count = this.#counts!.code(this.#countLine());
+      if (count === 0) {
+        this.line.fill(0);
+        return;
+      }
+      density.begin(count, this.#relateColumns());
+      this.#codeCodes(density);
+    }
+    this.#columns.add(this.line);
   }
 
-  #relateColumns(): void {
-    const { counts, around, totalCount, occupied } = this.#columns;
+  /** Codes of the line other than 0. */
+  #countLine(): number {
+    let count = 0;
+    for (const value of this.line) if (value !== 0) count++;
+    return count;
+  }
+
+  /** @returns the sum of the relative densities of all columns that are not empty. */
+  #relateColumns(): number {
+    const { counts, around, totalCount, occupied, empty } = this.#columns;
     const { lineLength, margin } = this.#neighbours;
     const relative = this.#relative;
     const mean = occupied === 0 ? 0 : ((totalCount * 256) / occupied) | 0;
     const columnsAround = lineLength === 0 ? 2 : 8;
     const meanAround = Math.imul(columnsAround, mean + SURROUNDINGS_PRIOR);
     const divisor = mean + 256 * SURROUNDINGS_WEIGHT;
+    let sum = 0;
     for (let column = 0; column < relative.length; column++) {
       const near = (around[margin + column]! << 8) + SURROUNDINGS_PRIOR * columnsAround;
       const surroundings = lineLength === 0 ? 256 : ((near * 256) / meanAround) | 0;
       relative[column] =
         (((counts[margin + column]! * 256 + SURROUNDINGS_WEIGHT * surroundings) * 1024) / divisor) | 0;
+      if (empty[column] === 0) sum += relative[column]!;
     }
+    return sum;
   }
 
   /** @returns how many codes are not 0. */
-  #codeCodes(): number {
+  #codeCodes(density: LineDensity): number {
     const coder = this.#coder;
     const values = this.#values;
     const line = this.line;
@@ -116,10 +137,8 @@ export class LineModel {
     const { empty } = this.#columns;
     const { lineLength, margin, up } = this.#neighbours;
     const isImage = lineLength > 0;
-    let expected = LINES_WEIGHT << 10;
     let found = 0;
     let magnitudes = 0;
-    let observed = Math.imul(this.#density, LINES_WEIGHT);
     for (let column = 0; column < relative.length; column++) {
       const at = margin + column;
       let around = near[at - 1]!;
@@ -135,11 +154,12 @@ export class LineModel {
         line[at] = 0;
         continue;
       }
-      const lineDensity = (observed / (expected >> 10)) | 0;
-      const product = Math.imul(relative[column]!, lineDensity) >> 10;
-      const density = product < LEAST_EXPECTED ? LEAST_EXPECTED : Math.min(product, MOST_EXPECTED);
-      const logDensity = STRETCH[density >> 4]!;
-      const expectedNear = Math.imul(aroundExpected >> 6, lineDensity) >> 10;
+      if (density.left === 0) {
+        line.fill(0, at);
+        break;
+      }
+      const logDensity = STRETCH[density.ofPlace(relative[column]!) >> 4]!;
+      const expectedNear = Math.imul(aroundExpected >> 6, density.ofLine) >> 10;
       const octaves =
         (sixteenthOctaves((((around + NEAR_PRIOR) << 8) / (expectedNear + NEAR_PRIOR)) | 0) - 128) << 4;
       const left = line[at - 1]!;
@@ -177,14 +197,13 @@ export class LineModel {
       learn(features, f4, error, information, STEPS);
       learn(features, f5, error, information, STEPS);
       this.#learnWeights(error, logDensity, octaves, information);
-      expected += relative[column]!;
+      density.pass(relative[column]!, bit);
       nearExpected[at] = nearExpected[at]! + (relative[column]! << 4);
       if (bit === 1) {
         const value = values.code(line, at, found, magnitudes);
         line[at] = value;
         magnitudes += value < 0 ? -value : value;
         found++;
-        observed += 65_536;
         near[at] = near[at]! + NEAR_UNIT;
       } else line[at] = 0;
     }

@@ -1,6 +1,7 @@
 import { FileFormatError } from '@qedge/core';
 import { adaptSlot, freshSlot } from './adaptive-bit.ts';
 import { ColumnStatistics, type Neighbours, neighboursOf } from './column-statistics.ts';
+import { LineCounts } from './line-counts.ts';
 import { LineModel } from './line-model.ts';
 import {
   assertLineLength,
@@ -16,6 +17,18 @@ import { ValueModel } from './value-model.ts';
 
 const TRANSPOSED = 1;
 const HAS_LINE_LENGTH = 2;
+const HAS_COUNTS = 4;
+
+/** How a matrix is coded. */
+interface MatrixCoding {
+  readonly scan: Scan;
+  /** Whether the codes of each line that are not the center are counted before it. */
+  readonly hasCounts: boolean;
+}
+
+interface CodedScan extends MatrixCoding {
+  readonly bytes: Uint8Array;
+}
 
 /**
  * Codes a row-major matrix. Several scans are tried on (a part of) the matrix and the one that gives the fewest bytes is kept.
@@ -25,18 +38,18 @@ const HAS_LINE_LENGTH = 2;
  */
 export function encodeMatrix(codes: Int8Array | Uint8Array, description: MatrixDescription): Uint8Array {
   if (codes.length === 0) return new Uint8Array();
-  const isWhole = codes.length <= TRIAL_CODES;
-  let best: Uint8Array | null = null;
-  let bestScan: Scan | null = null;
-  for (const scan of listScans(codes, description)) {
+  let best: CodedScan | null = null;
+  const attempt = (scan: Scan, hasCounts: boolean): void => {
     const lines = linesOf(description, scan);
-    const count = isWhole ? lines.count : Math.max(1, Math.floor(TRIAL_CODES / lines.length));
-    const coded = encodeScan(codes, description, scan, { ...lines, count });
-    if (best !== null && coded.length >= best.length) continue;
-    best = coded;
-    bestScan = scan;
-  }
-  return isWhole ? best! : encodeScan(codes, description, bestScan!, linesOf(description, bestScan!));
+    const count =
+      codes.length <= TRIAL_CODES ? lines.count : Math.max(1, Math.floor(TRIAL_CODES / lines.length));
+    const bytes = encodeScan(codes, description, { scan, hasCounts }, { ...lines, count });
+    if (best === null || bytes.length < best.bytes.length) best = { scan, hasCounts, bytes };
+  };
+  for (const scan of listScans(codes, description)) attempt(scan, true);
+  attempt(best!.scan, false);
+  if (codes.length <= TRIAL_CODES) return best!.bytes;
+  return encodeScan(codes, description, best!, linesOf(description, best!.scan));
 }
 
 /**
@@ -55,22 +68,23 @@ export function decodeMatrix(
   const [flags = 0, density = 0, low = 0, high = 0] = payload;
   const hasLineLength = (flags & HAS_LINE_LENGTH) !== 0;
   const scan = { transposed: (flags & TRANSPOSED) !== 0, lineLength: hasLineLength ? low | (high << 8) : 0 };
-  if (flags > 3) {
+  if (flags >= 2 * HAS_COUNTS) {
     throw new FileFormatError('Arithmetic codes name an impossible order', {
-      expected: 'flags 0..3',
+      expected: `flags below ${2 * HAS_COUNTS}`,
       actual: flags,
     });
   }
   const lines = linesOf(description, scan);
   if (hasLineLength) assertLineLength(scan.lineLength, lines.length);
   const coder = RangeCoder.reader(payload.subarray(hasLineLength ? 4 : 2));
-  codeLines(coder, codes, description, lines, scan.lineLength, density);
+  const coding = { scan, hasCounts: (flags & HAS_COUNTS) !== 0 };
+  codeLines(coder, codes, description, coding, lines, density);
 }
 
 function encodeScan(
   codes: Int8Array | Uint8Array,
   description: MatrixDescription,
-  scan: Scan,
+  coding: MatrixCoding,
   lines: Lines,
 ): Uint8Array {
   const coder = RangeCoder.writer();
@@ -78,9 +92,12 @@ function encodeScan(
   let used = 0;
   for (const code of codes) if (code !== center) used++;
   const density = Math.max(1, Math.min(255, Math.round(Math.sqrt((65_536 * used) / codes.length))));
-  codeLines(coder, codes, description, lines, scan.lineLength, density);
-  const { lineLength } = scan;
-  const flags = (scan.transposed ? TRANSPOSED : 0) | (lineLength > 0 ? HAS_LINE_LENGTH : 0);
+  codeLines(coder, codes, description, coding, lines, density);
+  const { lineLength, transposed } = coding.scan;
+  const flags =
+    (transposed ? TRANSPOSED : 0) |
+    (lineLength > 0 ? HAS_LINE_LENGTH : 0) |
+    (coding.hasCounts ? HAS_COUNTS : 0);
   return Uint8Array.from([
     ...[flags, density],
     ...(lineLength > 0 ? [lineLength & 255, lineLength >> 8] : []),
@@ -88,30 +105,34 @@ function encodeScan(
   ]);
 }
 
-/** Codes the lines of a scan: which columns are empty, then each line, or that it is empty. */
+/** Codes the lines of a scan: which columns are empty, then each line after the count of its codes, or after whether it is empty. */
 function codeLines(
   coder: RangeCoder,
   codes: Int8Array | Uint8Array,
   { center, lowest, highest }: MatrixDescription,
+  { scan, hasCounts }: MatrixCoding,
   { count, length, step, lineStep }: Lines,
-  lineLength: number,
   density: number,
 ): void {
-  const neighbours = neighboursOf(lineLength);
+  const neighbours = neighboursOf(scan.lineLength);
   const columns = new ColumnStatistics(length, neighbours);
   const limits = { lowest: lowest - center, highest: highest - center };
   const values = new ValueModel(coder, columns, neighbours, limits);
-  const model = new LineModel(coder, columns, neighbours, values, density * density);
   codeEmptyColumns(coder, columns, neighbours, (column) =>
     isEmpty(codes, column * step, lineStep, count, center),
   );
+  const expected = Math.floor((density * density * columns.occupied) / 65_536);
+  const counts = hasCounts ? new LineCounts(coder, expected, columns.occupied) : null;
+  const model = new LineModel(coder, columns, neighbours, values, density * density, counts);
   const flags = new Int32Array(2).fill(freshSlot(0x1000));
   const { line } = model;
   const { margin } = neighbours;
   let empty = 0;
   for (let number = 0; number < count; number++) {
     const start = number * lineStep;
-    empty = codeFlag(coder, flags, empty, coder.decoding ? 0 : isEmpty(codes, start, step, length, center));
+    if (!hasCounts) {
+      empty = codeFlag(coder, flags, empty, coder.decoding ? 0 : isEmpty(codes, start, step, length, center));
+    }
     if (empty === 1) {
       for (let i = 0; i < length && coder.decoding; i++) codes[start + i * step] = center;
       continue;
