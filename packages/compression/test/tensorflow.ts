@@ -1,5 +1,7 @@
 import { Random } from '@qedge/core';
+import { accelerate } from '@qedge/kernels/node';
 import * as tf from '@tensorflow/tfjs';
+import { afterAll } from 'vitest';
 import type { ClassificationData } from '../src/index.ts';
 import '@tensorflow/tfjs-backend-wasm';
 
@@ -7,6 +9,14 @@ import '@tensorflow/tfjs-backend-wasm';
 export async function loadTensorflow(backend: 'wasm' | 'cpu'): Promise<typeof tf> {
   await tf.setBackend(backend);
   await tf.ready();
+  return tf;
+}
+
+/** tfjs on wasm with our kernels, until the tests of the file are over. */
+export async function loadAcceleratedTensorflow(): Promise<typeof tf> {
+  await loadTensorflow('wasm');
+  const acceleration = await accelerate(tf);
+  afterAll(() => acceleration.dispose());
   return tf;
 }
 

@@ -1,6 +1,6 @@
 import { codeRange } from './code-range.ts';
 import type { CodeFormat, ValueRange } from './range-coding.ts';
-import type { MergeableObserver } from './range-observer.ts';
+import { RecordingObserver } from './recording-observer.ts';
 import { ValueHistogram } from './value-histogram.ts';
 
 /** As in TensorRT: how many bins the magnitudes are counted in. */
@@ -13,27 +13,19 @@ const SMOOTHING = 1e-4;
  * of the codes from that of the values, clipped values counted into the last bin (Migacz 2017, "8-bit inference with TensorRT"; smoothing
  * as `EntropyCalibrater` of ONNX Runtime). Every threshold from one bin per code to the largest magnitude is tried. Meant for activations.
  */
-export class EntropyObserver implements MergeableObserver<EntropyObserver> {
+export class EntropyObserver extends RecordingObserver<ValueHistogram> {
   readonly #format: CodeFormat;
-  readonly #histogram = new ValueHistogram();
 
   /** @throws InvalidArgumentError for an impossible width. */
   constructor(format: CodeFormat) {
+    super(new ValueHistogram());
     codeRange(format.bits, format.symmetric);
     this.#format = format;
   }
 
-  observe(values: Float32Array): void {
-    this.#histogram.observe(values);
-  }
-
-  merge(other: EntropyObserver): void {
-    this.#histogram.merge(other.#histogram);
-  }
-
-  range(): ValueRange {
-    const { extremes } = this.#histogram;
-    const { bins, length, width } = magnitudeBins(this.#histogram);
+  protected override chooseRange(histogram: ValueHistogram): ValueRange {
+    const { extremes } = histogram;
+    const { bins, length, width } = magnitudeBins(histogram);
     if (length === 0) return extremes;
     const isOneSided = extremes.min === 0 || extremes.max === 0;
     const levels = magnitudeLevels(this.#format, isOneSided);

@@ -1,6 +1,6 @@
 import { codeRange } from './code-range.ts';
 import { type CodeFormat, rangeCode, type ValueRange } from './range-coding.ts';
-import type { MergeableObserver } from './range-observer.ts';
+import { RecordingObserver } from './recording-observer.ts';
 import { ValueHistogram } from './value-histogram.ts';
 
 /** Candidates per end and search; a second search refines between the neighbours of the best. */
@@ -12,28 +12,20 @@ const MOST_ROUNDS = 8;
  * each bin, as `HistogramObserver` of PyTorch estimates it. Where that one walks inward from both ends until the error rises, this
  * searches each end in turn among 128 positions and again between the neighbours of the best, until neither end moves.
  */
-export class HistogramObserver implements MergeableObserver<HistogramObserver> {
+export class HistogramObserver extends RecordingObserver<ValueHistogram> {
   readonly #format: CodeFormat;
-  readonly #histogram = new ValueHistogram();
 
   /** @throws InvalidArgumentError for an impossible width. */
   constructor(format: CodeFormat) {
+    super(new ValueHistogram());
     codeRange(format.bits, format.symmetric);
     this.#format = format;
   }
 
-  observe(values: Float32Array): void {
-    this.#histogram.observe(values);
-  }
-
-  merge(other: HistogramObserver): void {
-    this.#histogram.merge(other.#histogram);
-  }
-
-  range(): ValueRange {
-    const { extremes } = this.#histogram;
+  protected override chooseRange(histogram: ValueHistogram): ValueRange {
+    const { extremes } = histogram;
     if (extremes.min === 0 && extremes.max === 0) return extremes;
-    const bins = occupiedBins(this.#histogram);
+    const bins = occupiedBins(histogram);
     const error = (range: ValueRange) => estimateError(bins, range, this.#format);
     if (this.#format.symmetric) {
       const largest = Math.max(-extremes.min, extremes.max);

@@ -1,6 +1,6 @@
 import { codeRange, roundHalfEven } from './code-range.ts';
 import { type AffineCode, type CodeFormat, rangeCode, type ValueRange } from './range-coding.ts';
-import type { MergeableObserver } from './range-observer.ts';
+import { RecordingObserver } from './recording-observer.ts';
 import { RetainedValues } from './retained-values.ts';
 
 const CANDIDATES = 46;
@@ -11,26 +11,18 @@ const SMALLEST_FRACTION = 0.1;
  * the values themselves, of which it keeps copies. At 1 bit the mean magnitude, which is the best scale there (Rastegari et al. 2016,
  * arXiv:1603.05279, eq. 6).
  */
-export class MeanSquaredErrorObserver implements MergeableObserver<MeanSquaredErrorObserver> {
+export class MeanSquaredErrorObserver extends RecordingObserver<RetainedValues> {
   readonly #format: CodeFormat;
-  readonly #values = new RetainedValues();
 
   /** @throws InvalidArgumentError for an impossible width. */
   constructor(format: CodeFormat) {
+    super(new RetainedValues());
     codeRange(format.bits, format.symmetric);
     this.#format = format;
   }
 
-  observe(values: Float32Array): void {
-    this.#values.add(values);
-  }
-
-  merge(other: MeanSquaredErrorObserver): void {
-    this.#values.merge(other.#values);
-  }
-
-  range(): ValueRange {
-    return leastSquaresRange(this.#values.all(), this.#values.extremes, this.#format);
+  protected override chooseRange(values: RetainedValues): ValueRange {
+    return leastSquaresRange(values.all(), values.extremes, this.#format);
   }
 }
 

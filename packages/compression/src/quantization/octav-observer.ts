@@ -1,6 +1,6 @@
 import { codeRange } from './code-range.ts';
 import type { CodeFormat, ValueRange } from './range-coding.ts';
-import type { MergeableObserver } from './range-observer.ts';
+import { RecordingObserver } from './recording-observer.ts';
 import { RetainedValues } from './retained-values.ts';
 
 const MOST_ITERATIONS = 100;
@@ -13,28 +13,20 @@ const TOLERANCE = 1e-9;
  * `step` is that of the codes used here, `magnitude / (2^(bits-1) - 1)` when symmetric; the paper's differs below 4 bits. Keeps copies of
  * the values. At 1 bit the model does not hold: the mean magnitude is taken, the best scale there.
  */
-export class OctavObserver implements MergeableObserver<OctavObserver> {
+export class OctavObserver extends RecordingObserver<RetainedValues> {
   readonly #format: CodeFormat;
-  readonly #values = new RetainedValues();
 
   /** @throws InvalidArgumentError for an impossible width. */
   constructor(format: CodeFormat) {
+    super(new RetainedValues());
     codeRange(format.bits, format.symmetric);
     this.#format = format;
   }
 
-  observe(values: Float32Array): void {
-    this.#values.add(values);
-  }
-
-  merge(other: OctavObserver): void {
-    this.#values.merge(other.#values);
-  }
-
-  range(): ValueRange {
-    const { extremes } = this.#values;
+  protected override chooseRange(retained: RetainedValues): ValueRange {
+    const { extremes } = retained;
     if (extremes.min === 0 && extremes.max === 0) return extremes;
-    const values = this.#values.all();
+    const values = retained.all();
     if (this.#format.bits === 1) {
       const mean = clippedSum(values, 0).sum / values.length;
       return { min: -mean, max: mean };

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '@qedge/core';
 import type { ValueRange } from './range-coding.ts';
-import type { MergeableObserver } from './range-observer.ts';
+import { RecordingObserver } from './recording-observer.ts';
 import { ValueHistogram } from './value-histogram.ts';
 
 /**
@@ -8,13 +8,13 @@ import { ValueHistogram } from './value-histogram.ts';
  * either side, or for symmetric codes `100 - percentile` percent of the magnitudes. Never wider than what was seen. The ends are
  * edges of histogram bins, which lie within 1/2048 of the largest magnitude of the true quantiles.
  */
-export class PercentileObserver implements MergeableObserver<PercentileObserver> {
+export class PercentileObserver extends RecordingObserver<ValueHistogram> {
   readonly percentile: number;
   readonly #symmetric: boolean;
-  readonly #histogram = new ValueHistogram();
 
   /** @param percentile above 0, up to 100. @throws InvalidArgumentError for another. */
   constructor(percentile: number, symmetric: boolean) {
+    super(new ValueHistogram());
     if (!(percentile > 0 && percentile <= 100)) {
       throw new InvalidArgumentError('A percentile is out of range', {
         expected: '0 < percentile <= 100',
@@ -25,22 +25,14 @@ export class PercentileObserver implements MergeableObserver<PercentileObserver>
     this.#symmetric = symmetric;
   }
 
-  observe(values: Float32Array): void {
-    this.#histogram.observe(values);
-  }
-
-  merge(other: PercentileObserver): void {
-    this.#histogram.merge(other.#histogram);
-  }
-
-  range(): ValueRange {
-    return this.#symmetric ? this.#magnitudeRange() : this.#tailRange();
+  protected override chooseRange(histogram: ValueHistogram): ValueRange {
+    return this.#symmetric ? this.#magnitudeRange(histogram) : this.#tailRange(histogram);
   }
 
   /** The smallest edge that at least `percentile` percent of the magnitudes do not exceed. */
-  #magnitudeRange(): ValueRange {
-    const { counts, halfBins, width, zeros, extremes } = this.#histogram;
-    const wanted = (this.percentile / 100) * totalCount(this.#histogram);
+  #magnitudeRange(histogram: ValueHistogram): ValueRange {
+    const { counts, halfBins, width, zeros, extremes } = histogram;
+    const wanted = (this.percentile / 100) * totalCount(histogram);
     let covered = zeros;
     let bins = 0;
     while (covered < wanted && bins < halfBins) {
@@ -52,9 +44,9 @@ export class PercentileObserver implements MergeableObserver<PercentileObserver>
   }
 
   /** The innermost edges with at most half of the excess share beyond each. */
-  #tailRange(): ValueRange {
-    const { counts, halfBins, width, extremes } = this.#histogram;
-    const allowed = ((100 - this.percentile) / 200) * totalCount(this.#histogram);
+  #tailRange(histogram: ValueHistogram): ValueRange {
+    const { counts, halfBins, width, extremes } = histogram;
+    const allowed = ((100 - this.percentile) / 200) * totalCount(histogram);
     let below = 0;
     let first = 0;
     while (first < halfBins && below + counts[first]! <= allowed) below += counts[first++]!;

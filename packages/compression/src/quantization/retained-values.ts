@@ -8,7 +8,7 @@ export class RetainedValues {
   #max = 0;
 
   /** @throws NonFiniteValueError for NaN or infinity. */
-  add(values: Float32Array): void {
+  observe(values: Float32Array): void {
     const { min, max } = findExtremes(values);
     this.#min = Math.min(this.#min, min);
     this.#max = Math.max(this.#max, max);

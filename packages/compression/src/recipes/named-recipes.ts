@@ -9,6 +9,18 @@ const training: Omit<RecipeTraining, 'epochs' | 'learningRate'> = {
   distillation: null,
 };
 
+/** Removes weights of all kernels together, soon many and in the end few at a time (Zhu and Gupta 2017, arXiv:1710.01878). */
+const cubicPruning = { kind: 'polynomial', begin: 0, initial: 0, power: 3 } as const;
+
+/** Codes that training itself finds the ranges of; the other settings have no effect then. */
+const trainedQuantization = {
+  weightRange: 'mse',
+  equalizeLayers: false,
+  rounding: 'nearest',
+  correctBiases: false,
+  calibrationSamples: 1024,
+} as const;
+
 /**
  * The smallest file: nearly all weights removed, the rest in 3 bits with one trained scale per kernel, through the entropy coder. The weights
  * compute in float32 (weight-only). Chosen on the validation digits for the network 784-256-128-10; the package's README has what was tried.
@@ -18,28 +30,16 @@ export const smallestRecipe: CompressionRecipe = {
   training: null,
   structuredPruning: null,
   pruning: {
-    schedule: {
-      kind: 'polynomial',
-      begin: 0,
-      end: 0.8,
-      initial: 0,
-      final: 0.97,
-      power: 3,
-      intervalSteps: 50,
-    },
+    schedule: { ...cubicPruning, end: 0.8, final: 0.97, intervalSteps: 50 },
     scores: 'activation',
     scope: 'global',
     training: { ...training, epochs: 160, learningRate: { initial: 2e-3, final: 3e-4 }, weightDecay: 0.2 },
   },
   quantization: {
+    ...trainedQuantization,
     weightBits: 3,
     weightScale: 'tensor',
-    weightRange: 'mse',
     activations: null,
-    equalizeLayers: false,
-    rounding: 'nearest',
-    correctBiases: false,
-    calibrationSamples: 1024,
     training: {
       ...training,
       epochs: 50,
@@ -80,20 +80,16 @@ export const int4Recipe: CompressionRecipe = {
   training: null,
   structuredPruning: null,
   pruning: {
-    schedule: { kind: 'polynomial', begin: 0, end: 0.7, initial: 0, final: 0.9, power: 3, intervalSteps: 15 },
+    schedule: { ...cubicPruning, end: 0.7, final: 0.9, intervalSteps: 15 },
     scores: 'magnitude',
     scope: 'global',
     training: { ...training, epochs: 14, learningRate: { initial: 2e-3, final: 3e-4 } },
   },
   quantization: {
+    ...trainedQuantization,
     weightBits: 4,
     weightScale: 'channel',
-    weightRange: 'mse',
     activations: { bits: 8, range: 'histogram-l2' },
-    equalizeLayers: false,
-    rounding: 'nearest',
-    correctBiases: false,
-    calibrationSamples: 1024,
     training: {
       ...training,
       epochs: 6,

@@ -1,7 +1,6 @@
 import { CancelledError, InvalidArgumentError } from '@qedge/core';
-import { type Acceleration, accelerate } from '@qedge/kernels/node';
 import type { LayersModel, Tensor, Variable } from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type GradientScores, maskBySparsity, maskSparsity, memoryCheckpointStore } from '../../src/index.ts';
 import {
   gradientScoring,
@@ -10,16 +9,14 @@ import {
   nameWeights,
   readWeights,
   scoreByGradients,
-  type Tensorflow,
   type TrainingMoment,
   type TrainModelOptions,
   trainModel,
   type WeightArrays,
 } from '../../src/tfjs.ts';
-import { loadTensorflow, makeShapes } from '../tensorflow.ts';
+import { loadAcceleratedTensorflow, makeShapes } from '../tensorflow.ts';
 
-let tf: Tensorflow;
-let acceleration: Acceleration;
+const tf = await loadAcceleratedTensorflow();
 const samples = makeShapes(300, 1);
 const options: TrainModelOptions = {
   epochs: 3,
@@ -27,13 +24,6 @@ const options: TrainModelOptions = {
   learningRate: { initial: 5e-3, final: 1e-3 },
   seed: 3,
 };
-
-beforeAll(async () => {
-  tf = await loadTensorflow('wasm');
-  acceleration = await accelerate(tf);
-});
-
-afterAll(() => acceleration.dispose());
 
 /** Dense layers, with normalisation and dropout between them when `noisy`. */
 function makeModel(noisy = false): LayersModel {

@@ -1,7 +1,6 @@
-import { type Acceleration, accelerate } from '@qedge/kernels/node';
 import { LazyModel, SafetensorsFile } from '@qedge/memory';
 import type { LayersModel } from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { exportContainer, exportSafetensors, readCodedTensors } from '../../src/export.ts';
 import {
   createCompressionReport,
@@ -22,15 +21,13 @@ import {
   quantizeAfterTraining,
   readTopology,
   readWeights,
-  type Tensorflow,
   type TrainModelOptions,
   trainModel,
 } from '../../src/tfjs.ts';
-import { loadTensorflow, makeShapes } from '../tensorflow.ts';
+import { loadAcceleratedTensorflow, makeShapes } from '../tensorflow.ts';
 import { everything, perceptron } from '../training/models.ts';
 
-let tf: Tensorflow;
-let acceleration: Acceleration;
+const tf = await loadAcceleratedTensorflow();
 const samples = makeShapes(100, 1);
 const calibration = makeShapes(40, 2);
 const options: TrainModelOptions = {
@@ -40,13 +37,6 @@ const options: TrainModelOptions = {
   weightDecay: 0.01,
   seed: 3,
 };
-
-beforeAll(async () => {
-  tf = await loadTensorflow('wasm');
-  acceleration = await accelerate(tf);
-});
-
-afterAll(() => acceleration.dispose());
 
 /** Trains a model while four fifths of its kernels go. */
 async function prune(model: LayersModel): Promise<PruningMasks> {

@@ -1,6 +1,5 @@
 import { CancelledError, ConvergenceError, InvalidArgumentError, systemClock } from '@qedge/core';
-import { accelerate } from '@qedge/kernels/node';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { compress, reportCompression } from '../../src/recipes/compress.ts';
 import type { CompressionRecipe } from '../../src/recipes/compression-recipe.ts';
 import { int4Recipe, int8Recipe, smallestRecipe, structuredRecipe } from '../../src/recipes/named-recipes.ts';
@@ -9,11 +8,9 @@ import { createDenseClassifier } from '../../src/tfjs/dense-classifier.ts';
 import { readTopology } from '../../src/tfjs.ts';
 import { trainModel } from '../../src/training/train-model.ts';
 import { type CheckpointStore, memoryCheckpointStore } from '../../src/training/training-checkpoint.ts';
-import { loadTensorflow, makeShapes } from '../tensorflow.ts';
+import { loadAcceleratedTensorflow, makeShapes } from '../tensorflow.ts';
 
-const tf = await loadTensorflow('wasm');
-const acceleration = await accelerate(tf);
-afterAll(() => acceleration.dispose());
+const tf = await loadAcceleratedTensorflow();
 
 const train = makeShapes(600, 1);
 const validation = makeShapes(200, 2);
