@@ -2,10 +2,12 @@ import type { Random } from '@qedge/core';
 import type { CouplingMap } from '../target/coupling-graph.ts';
 import type { InteractionGraph } from './interaction-graph.ts';
 import type { MapRegion } from './map-regions.ts';
+import { walkMap } from './walk-map.ts';
 
 /**
  * How a starting layout places wires: `disc`, in a random order around a random place; `grown`, each as near as possible to its
- * partners that are placed; `path`, each as near as possible to the one that is used before it.
+ * partners that are placed; `path`, each as near as possible to the one that is used before it. Chains of wires go along a walk over
+ * the map in the last two.
  */
 export type StartingShape = 'disc' | 'grown' | 'path';
 
@@ -25,6 +27,7 @@ export function startingLayout(
   for (const region of regions) {
     if (region.wires.length === 0) continue;
     if (shape === 'disc') fillDisc(map, region, layout, random);
+    else if (isChain(region, partners)) layAlongWalk(map, region, layout, random);
     else growLayout(map, region, partners, shape, layout, random);
   }
   return fillLayout(map, layout, wireCount);
@@ -50,6 +53,23 @@ export function fillLayout(
   const faulty = [...map.faulty.keys()].filter((place) => map.faulty[place] === 1);
   layout.set([...free.slice(used), ...faulty], wireCount);
   return layout;
+}
+
+/** Whether no wire has more than two partners. */
+function isChain({ wires }: MapRegion, partners: readonly (readonly number[])[]): boolean {
+  return wires.every((wire) => partners[wire]!.length <= 2);
+}
+
+/** Puts a chain of wires along a walk. */
+function layAlongWalk(
+  map: CouplingMap,
+  { places, pathOrder }: MapRegion,
+  layout: Int32Array,
+  random: Random,
+): void {
+  walkMap(map, places, pathOrder.length, random).forEach((place, i) => {
+    layout[pathOrder[i]!] = place;
+  });
 }
 
 /** Places by distance from a random one, in a random order within each distance. */
