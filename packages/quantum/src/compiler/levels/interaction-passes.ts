@@ -1,6 +1,9 @@
 import { InvalidArgumentError } from '@qedge/core';
-import { finishInTurns, withShareOfTime } from '../in-turns.ts';
+import { countStateGates } from '../count-gates.ts';
+import { finishInTurns, isTimeUp, withShareOfTime } from '../in-turns.ts';
 import { collectInteractions } from '../interaction/collect-interactions.ts';
+import { areEqual } from '../interaction/compare-interactions.ts';
+import type { InteractionCircuit } from '../interaction/interaction.ts';
 import { synthesizeInteractions } from '../interaction/synthesize-interactions.ts';
 import type { Entangler } from '../interaction/two-qubit-class.ts';
 import { placeErrorsOf } from '../layout/layout-error.ts';
@@ -8,6 +11,7 @@ import { optimizeInTurns } from '../optimizer/optimize-interactions.ts';
 import type { OptimizerSettings } from '../optimizer/optimizer-settings.ts';
 import { simplifyZeroInputs } from '../optimizer/simplify-zero-inputs.ts';
 import type { CompilationState, Pass } from '../pass.ts';
+import type { RoutedInteractions } from '../routing/emit-interactions.ts';
 import { layOutAndRoute } from '../routing/lay-out-and-route.ts';
 import type { RoutingSettings } from '../routing/routing-settings.ts';
 import type { TrialExecutor } from '../routing/trial-executor.ts';
@@ -38,46 +42,79 @@ export function simplifyFromZero(): Pass {
 /** How much of the time that is left may be spent before routing, which needs the most. */
 const OPTIMIZER_SHARE = 0.4;
 
-/** Fewer interactions for the same circuit. Needs the interaction form. */
-export function optimizeLogically(settings: OptimizerSettings): Pass {
+/**
+ * Fewer interactions for the same circuit. Needs the interaction form.
+ *
+ * @param lesser other settings to try too. Fewer interactions can be harder to route: where the result is another one, the property
+ *   `lesser interactions` keeps it for {@link routeInteractions}.
+ */
+export function optimizeLogically(settings: OptimizerSettings, lesser?: OptimizerSettings): Pass {
   return {
     name: 'optimize interactions',
-    run: async (state, context) => ({
-      ...state,
-      interactions: await finishInTurns(
-        optimizeInTurns(formOf(state), settings),
-        withShareOfTime(context, OPTIMIZER_SHARE),
-        'The optimisation',
-      ),
-    }),
+    async run(state, context) {
+      const optimize = (effort: OptimizerSettings) =>
+        finishInTurns(
+          optimizeInTurns(formOf(state), effort),
+          withShareOfTime(context, OPTIMIZER_SHARE),
+          'The optimisation',
+        );
+      const other = lesser ? await optimize(lesser) : null;
+      const interactions = other && isTimeUp(context) ? other : await optimize(settings);
+      const isOther = other !== null && other !== interactions && !areEqual(other, interactions);
+      const properties = new Map(state.properties).set(LESSER_INTERACTIONS, isOther ? other : null);
+      return { ...state, interactions, properties };
+    },
   };
 }
 
-/** Chooses a layout and inserts swaps, which are merged with what is next to them. Needs the interaction form. */
+const LESSER_INTERACTIONS = 'lesser interactions';
+
+/** How hard a circuit is routed, and with what the bodies of its control flow are optimised. */
+export interface RoutingEffort {
+  readonly routing: RoutingSettings;
+  readonly optimizer: OptimizerSettings;
+}
+
+/**
+ * Chooses a layout and inserts swaps, which are merged with what is next to them. Needs the interaction form.
+ *
+ * @param lesser for what {@link optimizeLogically} kept beside its result; the cheaper routing of both is taken.
+ */
 export function routeInteractions(
-  routing: RoutingSettings,
-  optimizer: OptimizerSettings,
+  effort: RoutingEffort,
   executor?: TrialExecutor | undefined,
+  lesser?: RoutingEffort,
 ): Pass {
   return {
     name: 'lay out and route interactions',
     async run(state, context) {
       const graph = new CouplingGraph(state.target);
-      const bodies = { graph, optimizer, entangler: entanglerOf(state.target) };
-      const routed = await layOutAndRoute(formOf(state), graph, routing, context, {
-        errors: placeErrorsOf(state.target),
-        executor,
-        routeBody: bodyCompiler(bodies, context),
-      });
-      return {
-        ...state,
-        interactions: routed.interactions,
-        initialLayout: routed.initialLayout,
-        finalLayout: routed.finalLayout,
-        properties: new Map(state.properties).set('swapsAdded', routed.swapsAdded),
+      const route = async (form: InteractionCircuit, { routing, optimizer }: RoutingEffort) => {
+        const bodies = { graph, optimizer, entangler: entanglerOf(state.target) };
+        const errors = placeErrorsOf(state.target);
+        const routeBody = bodyCompiler(bodies, context);
+        const options = { errors, executor, routeBody };
+        return placedState(state, await layOutAndRoute(form, graph, routing, context, options));
       };
+      const other = state.properties.get(LESSER_INTERACTIONS) as InteractionCircuit | null | undefined;
+      if (!lesser) return route(formOf(state), effort);
+      if (!other) {
+        return route(formOf(state), { ...effort, routing: { ...effort.routing, lesser: lesser.routing } });
+      }
+      const first = await route(other, lesser);
+      if (isTimeUp(context)) return first;
+      const second = await route(formOf(state), effort);
+      return countStateGates(second).twoQubit < countStateGates(first).twoQubit ? second : first;
     },
   };
+}
+
+function placedState(
+  state: CompilationState,
+  { interactions, initialLayout, finalLayout, swapsAdded }: RoutedInteractions,
+): CompilationState {
+  const properties = new Map(state.properties).set('swapsAdded', swapsAdded);
+  return { ...state, interactions, initialLayout, finalLayout, properties };
 }
 
 /** Leaves the interaction form: every block becomes as few of the target's entangling gates as it takes, with `u` between. */

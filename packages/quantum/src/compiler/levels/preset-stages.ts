@@ -24,6 +24,7 @@ import { translateToBasis } from '../translation/translate-to-basis.ts';
 import {
   collectIntoInteractions,
   optimizeLogically,
+  type RoutingEffort,
   routeInteractions,
   simplifyFromZero,
   synthesizeBlocks,
@@ -126,7 +127,6 @@ function circuitEffort(level: 1 | 2 | 3, options: PresetOptions): SabreOptions {
 }
 
 function stagesOfInteractions(level: 2 | 3, target: Target, options: PresetOptions): Stages {
-  const attempt = (effort: 2 | 3) => optimizeAndRoute(effort, target, options);
   return {
     init: [
       ...simplifications(options),
@@ -135,8 +135,7 @@ function stagesOfInteractions(level: 2 | 3, target: Target, options: PresetOptio
       collectIntoInteractions(),
       ...(options.assumeZeroInputs ? [simplifyFromZero()] : []),
     ],
-    // What the thorough search makes can be harder to route: level 3 tries what level 2 does too, and is never worse.
-    routing: level === 2 ? attempt(2) : [cheapestOf([attempt(2), attempt(3)])],
+    routing: optimizeAndRoute(level, target, options),
     translation: [synthesizeBlocks(), translateToBasis()],
     optimization: [
       commutativeCancellation(),
@@ -152,11 +151,18 @@ function directionsOf({ directed }: Target): Pass[] {
   return directed ? [gateDirection(), optimizeOneQubitGates()] : [];
 }
 
+/** Level 3 does what level 2 does too, and is never worse. */
 function optimizeAndRoute(level: 2 | 3, target: Target, options: PresetOptions): readonly PassStep[] {
-  const preset = level === 2 ? quickOptimizer : thoroughOptimizer;
-  const optimizer = target.couplingEdges === null ? forAllToAll(preset) : preset;
-  const routing = { ...routingOfLevel(level), ...attemptsOf(level, options) };
-  return [optimizeLogically(optimizer), routeInteractions(routing, optimizer, options.executor)];
+  const effortOf = (own: 2 | 3): RoutingEffort => {
+    const preset = own === 2 ? quickOptimizer : thoroughOptimizer;
+    const optimizer = target.couplingEdges === null ? forAllToAll(preset) : preset;
+    return { routing: { ...routingOfLevel(own), ...attemptsOf(own, options) }, optimizer };
+  };
+  const [effort, lesser] = [effortOf(level), level === 3 ? effortOf(2) : undefined];
+  return [
+    optimizeLogically(effort.optimizer, lesser?.optimizer),
+    routeInteractions(effort, options.executor, lesser),
+  ];
 }
 
 /** Where the caller says how many layouts to try, or for how long. */

@@ -12,6 +12,8 @@ export interface RoutingSettings {
   readonly patience: number;
   /** How many of the cheapest routings are merged exactly, which tells the best. */
   readonly finalists: number;
+  /** The first so many layouts have finalists of their own: what a lesser search finds is never missed. Default none. */
+  readonly lesser?: Pick<RoutingSettings, 'layouts' | 'finalists'> | undefined;
   /** Whether steps that commute may change places; doubles what there is to try. */
   readonly commuting: boolean;
   /** The search for a layout that needs no swaps. */
@@ -33,8 +35,8 @@ const PRESETS: Readonly<Record<1 | 2 | 3, RoutingSettings>> = {
     embedding: { stepsPerAttempt: 2000, attempts: 4 },
   },
   2: {
-    layouts: 12,
-    iterations: 1,
+    layouts: 6,
+    iterations: 2,
     patience: 6,
     finalists: 2,
     commuting: true,

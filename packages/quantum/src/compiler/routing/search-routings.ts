@@ -26,7 +26,7 @@ const SHAPES: readonly StartingShape[] = ['grown', 'disc', 'path', 'disc', 'disc
  * Tries layouts in rounds until there is no gain any more.
  *
  * @param layout where to begin, instead of looking for layouts; kept where the settings have no iterations.
- * @returns the cheapest routings, cheapest first, at least one.
+ * @returns the cheapest routings, cheapest first, at least one; then those of the lesser search.
  */
 export async function searchRoutings(
   problem: TrialProblem,
@@ -38,6 +38,7 @@ export async function searchRoutings(
   const { random, clock, signal, deadlineMs } = withShareOfTime(context, SEARCH_SHARE);
   const seeds = random.fork('layouts');
   const best: RoutingCandidate[] = [];
+  const lesser: RoutingCandidate[] = [];
   // The cheapest routing of each view of the circuit.
   const bestOfViews = problem.dags.map(() => Number.POSITIVE_INFINITY);
   let unchanged = 0;
@@ -64,12 +65,17 @@ export async function searchRoutings(
         (candidates[0]?.cost ?? Number.POSITIVE_INFINITY) < (best[0]?.cost ?? Number.POSITIVE_INFINITY)
           ? 0
           : unchanged + 1;
-      for (const candidate of candidates) insertCandidate(best, settings.finalists, candidate);
+      const isLesser = settings.lesser !== undefined && start + i < settings.lesser.layouts;
+      for (const candidate of candidates) {
+        insertCandidate(best, settings.finalists, candidate);
+        if (isLesser) insertCandidate(lesser, settings.lesser!.finalists, candidate);
+      }
     }
     if (isTimeUp({ clock, deadlineMs })) break;
   }
   // The time was up before the first routing was complete: there must be one.
-  return best.length > 0 ? best : [routeOnce(problem, seeds.uint32(), layout)];
+  const others = lesser.filter((candidate) => !best.includes(candidate));
+  return best.length > 0 ? [...best, ...others] : [routeOnce(problem, seeds.uint32(), layout)];
 }
 
 function routeOnce(problem: TrialProblem, seed: number, layout: Int32Array | null): RoutingCandidate {
