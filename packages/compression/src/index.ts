@@ -114,7 +114,7 @@ export {
   type GradualChannelPruningOptions,
   pruneChannelsGradually,
 } from './structured/prune-channels-gradually.ts';
-export { keepAllBut, removeChannels } from './structured/remove-channels.ts';
+export { type ChannelRemoval, keepAllBut, removeChannels } from './structured/remove-channels.ts';
 export type { ChannelSelection, ChannelTarget } from './structured/select-channels.ts';
 export {
   type ClassificationData,

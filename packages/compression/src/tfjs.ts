@@ -62,6 +62,7 @@ export {
   quantizationAwareLayers,
   registerQuantizationAwareLayers,
 } from './quantization-aware/quantization-aware-layers.ts';
+export { type OutputReconstructionOptions, reconstructOutputs } from './structured/reconstruct-outputs.ts';
 export {
   createDenseClassifier,
   type DenseClassifierOptions,

@@ -7,6 +7,7 @@ import {
   type ChannelPruningResult,
   pruneChannels,
 } from './prune-channels.ts';
+import type { ChannelRemoval } from './remove-channels.ts';
 import { type ChannelTarget, validateSelection } from './select-channels.ts';
 
 /** One step of gradual pruning. */
@@ -14,6 +15,9 @@ export interface ChannelPruningStep {
   /** From 1. */
   readonly step: number;
   readonly steps: number;
+  /** The model before this step, and what the step removed from it: with these, `reconstructOutputs` gives a better start than the bare rest. */
+  readonly before: ModelTopology;
+  readonly removal: ChannelRemoval;
   /** What this step removed. */
   readonly report: ChannelPruningReport;
 }
@@ -58,7 +62,7 @@ export interface GradualChannelPruningOptions extends Omit<ChannelPruningOptions
 export async function pruneChannelsGradually(
   topology: ModelTopology,
   options: GradualChannelPruningOptions,
-): Promise<ChannelPruningResult> {
+): Promise<Omit<ChannelPruningResult, 'removal'>> {
   const { steps, measure, fineTune, signal, onProgress, ...pruning } = options;
   validateSelection(pruning);
   if (!Number.isSafeInteger(steps) || steps < 1) {
@@ -73,9 +77,9 @@ export async function pruneChannelsGradually(
     throwIfCancelled(signal, 'Pruning channels');
     const criterion = (await measure?.(current)) ?? { kind: 'l2' };
     const target = targetOfStep(pruning.target, step / steps, reports);
-    const { topology: smaller, report } = pruneChannels(current, { ...pruning, criterion, target });
-    reports.push(report);
-    const trained = await fineTune(smaller, { step, steps, report });
+    const { topology: smaller, ...done } = pruneChannels(current, { ...pruning, criterion, target });
+    reports.push(done.report);
+    const trained = await fineTune(smaller, { step, steps, before: current, ...done });
     assertSameModel(smaller, trained);
     current = trained;
     onProgress?.({ phase: 'pruning channels', done: step, total: steps });

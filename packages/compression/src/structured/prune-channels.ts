@@ -3,7 +3,7 @@ import type { ModelTopology } from '../model/model-topology.ts';
 import { countMacs } from '../report/count-macs.ts';
 import { type ImportanceCriterion, scoreChannels } from './channel-importance.ts';
 import { buildDependencyGraph, type ChannelGroup } from './dependency-graph.ts';
-import { removeChannels } from './remove-channels.ts';
+import { type ChannelRemoval, removeChannels } from './remove-channels.ts';
 import { type ChannelSelection, selectChannels } from './select-channels.ts';
 
 /** What to remove, and by which measure. */
@@ -50,6 +50,8 @@ export interface ChannelPruningReport {
 /** A smaller model, and what was done. */
 export interface ChannelPruningResult {
   readonly topology: ModelTopology;
+  /** What went, for `reconstructOutputs`. */
+  readonly removal: ChannelRemoval;
   readonly report: ChannelPruningReport;
 }
 
@@ -82,7 +84,7 @@ export function pruneChannels(topology: ModelTopology, options: ChannelPruningOp
     groups: groups.map((group) => describeGroup(group, kept)),
     refused,
   };
-  return { topology: smaller, report };
+  return { topology: smaller, removal: { graph, kept }, report };
 }
 
 function costOfModel(topology: ModelTopology): ModelCost {

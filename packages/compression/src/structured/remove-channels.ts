@@ -3,6 +3,13 @@ import type { ModelTopology, TopologyLayer, TopologyWeight } from '../model/mode
 import { type ChannelSlice, tensorKey } from './channel-tracer.ts';
 import type { DependencyGraph } from './dependency-graph.ts';
 
+/** Which channels of a model go. */
+export interface ChannelRemoval {
+  readonly graph: DependencyGraph;
+  /** By channel number of the graph, 0 for channels that go. */
+  readonly kept: Uint8Array;
+}
+
 /** The setting that holds the number of output channels. */
 const WIDTH_SETTINGS: Readonly<Record<string, string>> = {
   Dense: 'units',

@@ -6,6 +6,7 @@ import type { ModelTopology } from '../../src/model/model-topology.ts';
 import { countMacs } from '../../src/report/count-macs.ts';
 import { pruneChannels } from '../../src/structured/prune-channels.ts';
 import { pruneChannelsGradually } from '../../src/structured/prune-channels-gradually.ts';
+import { removeChannels } from '../../src/structured/remove-channels.ts';
 import { buildModel, readTopology } from '../../src/tfjs.ts';
 import { loadTensorflow } from '../tensorflow.ts';
 import { RandomNetwork, randomizeWeights } from './random-network.ts';
@@ -239,8 +240,9 @@ describe('pruning channels gradually', () => {
         measured.push(countMacs(current).total);
         return { kind: 'l1' };
       },
-      fineTune: async (smaller, { step, steps, report: { after } }) => {
+      fineTune: async (smaller, { step, steps, before, removal, report: { after } }) => {
         expect([step, steps]).toEqual([shares.length + 1, 4]);
+        expect(removeChannels(before, removal.graph, removal.kept)).toEqual(smaller);
         shares.push(after.macs! / countMacs(residual).total);
         return negate(smaller);
       },

@@ -1,0 +1,59 @@
+import { assertShape } from '@qedge/core';
+
+/**
+ * Solves `matrix x = right` by Cholesky factorisation, in double precision.
+ *
+ * @param matrix `[n, n]` row-major, symmetric; only its lower half is read.
+ * @param right `[n, columns]` row-major.
+ * @returns `[n, columns]`; null when the matrix is not positive definite in double precision.
+ * @throws ShapeMismatchError when the arrays do not fit.
+ */
+export function solvePositiveDefinite(
+  matrix: Float64Array,
+  right: Float64Array,
+  columns: number,
+): Float64Array | null {
+  const n = Math.sqrt(matrix.length);
+  assertShape([right.length], [n * columns], 'The right side');
+  const factor = factorize(matrix, n);
+  if (factor === null) return null;
+  const solution = right.slice();
+  const rowOf = (row: number) => solution.subarray(row * columns, (row + 1) * columns);
+  // Forward: the columns of a row wait for those above it; backward: for those below it.
+  for (let row = 0; row < n; row++) {
+    for (let above = 0; above < row; above++) {
+      subtract(rowOf(row), rowOf(above), factor[row * n + above]!);
+    }
+    divide(rowOf(row), factor[row * n + row]!);
+  }
+  for (let row = n - 1; row >= 0; row--) {
+    for (let below = row + 1; below < n; below++) {
+      subtract(rowOf(row), rowOf(below), factor[below * n + row]!);
+    }
+    divide(rowOf(row), factor[row * n + row]!);
+  }
+  return solution;
+}
+
+/** The lower triangle `L` of `matrix = L L'`, or null. */
+function factorize(matrix: Float64Array, n: number): Float64Array | null {
+  const lower = new Float64Array(n * n);
+  for (let row = 0; row < n; row++) {
+    for (let column = 0; column <= row; column++) {
+      let sum = matrix[row * n + column]!;
+      for (let k = 0; k < column; k++) sum -= lower[row * n + k]! * lower[column * n + k]!;
+      if (column < row) lower[row * n + column] = sum / lower[column * n + column]!;
+      else if (sum > 0 && sum < Number.POSITIVE_INFINITY) lower[row * n + row] = Math.sqrt(sum);
+      else return null;
+    }
+  }
+  return lower;
+}
+
+function subtract(row: Float64Array, other: Float64Array, factor: number): void {
+  for (let at = 0; at < row.length; at++) row[at]! -= factor * other[at]!;
+}
+
+function divide(row: Float64Array, divisor: number): void {
+  for (let at = 0; at < row.length; at++) row[at]! /= divisor;
+}
