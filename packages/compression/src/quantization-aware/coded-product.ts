@@ -2,9 +2,10 @@ import type { ActivationQuantization, QuantizationParameters } from '@qedge/core
 import type { Tensor } from '@tensorflow/tfjs';
 import { roundHalfEven } from '../quantization/code-range.ts';
 import type { ValueRange } from '../quantization/range-coding.ts';
+import { editTensor, viewTensor } from '../tfjs/tensor-view.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
 import type { KernelProduct } from './kernel-product.ts';
-import { inMatrix, type KernelGradients, scaleTensor } from './kernel-tensors.ts';
+import { type DecodedGradients, inMatrix, type KernelGradients, scaleTensor } from './kernel-tensors.ts';
 import { withLazyGradient } from './lazy-gradient.ts';
 
 /** One product of a layer with codes. */
@@ -23,8 +24,8 @@ export interface CodedCall {
   readonly quantization: QuantizationParameters;
   /** The weight for the step, which receives a gradient too; null for none. */
   readonly step: Tensor | null;
-  /** Turns the gradient with respect to `codes * scale` into those of kernel and step; null passes it on (straight through). */
-  readonly splitGradient: ((gradient: Tensor, kernel: Tensor) => KernelGradients) | null;
+  /** Makes the gradients of kernel and step; null passes that with respect to `codes * scale` on to the kernel (straight through). */
+  readonly splitGradient: ((gradients: DecodedGradients) => KernelGradients) | null;
 }
 
 /**
@@ -41,14 +42,22 @@ export function codedProduct(tf: Tensorflow, call: CodedCall): Tensor {
   const { product, input, inputQuantization, kernel, outputs, quantization, step, splitGradient } = call;
   const { scales } = quantization;
   const inputScale = inputQuantization ? Math.fround(inputQuantization.scale) : 1;
-  const scalesSums = inputQuantization !== null && scales.length <= Math.max(1, outputs);
+  const isPerOutput = scales.length <= Math.max(1, outputs);
+  const scalesSums = inputQuantization !== null && isPerOutput;
   const scaled = (tensor: Tensor) => (inputScale === 1 ? tensor : tf.mul(tensor, inputScale));
-  const decodedGradient = (gradient: Tensor, left: Tensor) =>
-    product.kernelGradient(scaled(gradient), left, kernel.shape);
   const isClipped = inputQuantization !== null && !coversInput(inputQuantization, call.inputRange);
   let stepGradient: Float32Array | null = null;
-  const kernelGradient = (gradient: Tensor, left: Tensor, weights: Tensor) => {
-    const split = splitGradient!(decodedGradient(gradient, left), weights);
+  const kernelGradient = (gradient: Tensor, { left, right, output, weights }: SavedTensors) => {
+    const decodedGradient = product.kernelGradient(scaled(gradient), left, kernel.shape);
+    if (!splitGradient) return decodedGradient;
+    const split = splitGradient({
+      kernel: weights!,
+      outputs,
+      quantization,
+      gradient: decodedGradient,
+      product: { output: output!, gradient },
+      decoded: isPerOutput ? null : right,
+    });
     stepGradient = split.step;
     return split.kernel;
   };
@@ -59,27 +68,47 @@ export function codedProduct(tf: Tensorflow, call: CodedCall): Tensor {
       const left = inputQuantization && isClipped ? clipInput(tf, quotients, inputQuantization) : quotients;
       const codes = call.makeCodes();
       const right = scalesSums ? codes : decode(tf, codes, outputs, quantization);
-      save([left, right, ...(isClipped ? [quotients] : []), ...(splitGradient ? [kernel] : [])]);
       const sums = product.multiply(left, right);
-      if (!scalesSums) return scaled(sums);
-      return tf.mul(sums, tf.tensor1d(scales.map((scale) => inputScale * scale)));
+      const output = scalesSums
+        ? tf.mul(sums, tf.tensor1d(scales.map((scale) => inputScale * scale)))
+        : scaled(sums);
+      save([left, right, quotients, ...(splitGradient ? [output, kernel] : [])]);
+      return output;
     },
-    gradients: (gradient, [left, right, ...others]) => ({
-      input: () => {
-        const weighted = scalesSums ? tf.mul(gradient, tf.tensor1d(scales)) : gradient;
-        const passed = product.inputGradient(weighted, right!, input.shape);
-        return isClipped ? tf.mul(passed, tf.cast(tf.equal(left!, others[0]!), 'float32')) : passed;
-      },
-      kernel: () => {
-        if (!splitGradient) return decodedGradient(gradient, left!);
-        return kernelGradient(gradient, left!, others[others.length - 1]!);
-      },
-      step: () => {
-        // Comes after the kernel, unless that is frozen.
-        if (stepGradient === null) kernelGradient(gradient, left!, others[others.length - 1]!);
-        return tf.tensor(stepGradient!, step!.shape);
-      },
-    }),
+    gradients: (gradient, [left, right, quotients, output, weights]) => {
+      const saved = { left: left!, right: right!, output, weights };
+      return {
+        input: () => {
+          const weighted = scalesSums ? tf.mul(gradient, tf.tensor1d(scales)) : gradient;
+          const passed = product.inputGradient(weighted, right!, input.shape);
+          return isClipped ? stopClipped(tf, passed, left!, quotients!) : passed;
+        },
+        kernel: () => kernelGradient(gradient, saved),
+        step: () => {
+          // Comes after the kernel, unless that is frozen.
+          if (stepGradient === null) kernelGradient(gradient, saved);
+          return tf.tensor(stepGradient!, step!.shape);
+        },
+      };
+    },
+  });
+}
+
+/** What {@link codedProduct} keeps for its gradients. */
+interface SavedTensors {
+  /** What was multiplied. */
+  readonly left: Tensor;
+  readonly right: Tensor;
+  /** Where a step is learned: the product and the real weights. */
+  readonly output: Tensor | undefined;
+  readonly weights: Tensor | undefined;
+}
+
+/** The gradient without that of inputs whose code was clipped. @param gradient nobody else's. */
+function stopClipped(tf: Tensorflow, gradient: Tensor, codes: Tensor, quotients: Tensor): Tensor {
+  return editTensor(tf, gradient, (slopes) => {
+    const [clipped, unclipped] = [viewTensor(tf, codes), viewTensor(tf, quotients)];
+    for (let i = 0; i < slopes.length; i++) if (clipped[i] !== unclipped[i]) slopes[i] = 0;
   });
 }
 

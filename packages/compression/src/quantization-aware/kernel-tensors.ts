@@ -3,11 +3,11 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { codeRange } from '../quantization/code-range.ts';
 import { codeRanges } from '../quantization/range-coding.ts';
 import { scaleLayout } from '../quantization/scale-layout.ts';
+import { editTensor, viewTensor } from '../tfjs/tensor-view.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
 import { kernelGranularity, kernelParameters, matrixShape } from './kernel-codes.ts';
-import { splitStepGradient } from './kernel-step.ts';
+import { splitStepGradient, sumCodesByOutput, sumCodesByWeight } from './kernel-step.ts';
 import type { KernelQuantization } from './layer-quantization.ts';
-import { viewsMemory, viewTensor } from './tensor-view.ts';
 
 /**
  * The parameters that `kernelParameters` gives for a kernel that is a tensor, without reading all of it where only its largest magnitudes are
@@ -83,19 +83,34 @@ export interface KernelGradients {
   readonly step: Float32Array;
 }
 
-/** `splitStepGradient` of tensors. @param gradient nobody else's; it is written to, and may be returned. */
+/** What the gradients of a kernel and of its step come from. */
+export interface DecodedGradients {
+  readonly kernel: Tensor;
+  readonly outputs: number;
+  readonly quantization: QuantizationParameters;
+  /** With respect to `codes * scale`; nobody else's: it is written to, and may be returned. */
+  readonly gradient: Tensor;
+  /** Of the product with `codes * scale`. */
+  readonly product: { readonly output: Tensor; readonly gradient: Tensor };
+  /** `codes * scale`, where scales are shared by groups; else null. */
+  readonly decoded: Tensor | null;
+}
+
+/** `splitStepGradient` of tensors. */
 export function splitTensorGradient(
   tf: Tensorflow,
-  kernel: Tensor,
-  outputs: number,
-  quantization: QuantizationParameters,
-  gradient: Tensor,
+  { kernel, outputs, quantization, gradient, product, decoded }: DecodedGradients,
   settings: KernelQuantization,
 ): KernelGradients {
-  const isInPlace = viewsMemory(tf);
-  const slopes = isInPlace ? viewTensor(tf, gradient) : gradient.dataSync<'float32'>().slice();
-  const step = splitStepGradient(viewTensor(tf, kernel), outputs, quantization, slopes, settings);
-  return { kernel: isInPlace ? gradient : tf.tensor(slopes, gradient.shape), step };
+  const view = (tensor: Tensor) => viewTensor(tf, tensor);
+  let step: Float32Array = EMPTY;
+  const passed = editTensor(tf, gradient, (slopes) => {
+    const codeSums = decoded
+      ? sumCodesByWeight(view(decoded), slopes, outputs, quantization)
+      : sumCodesByOutput(view(product.output), view(product.gradient), outputs, quantization.scales);
+    step = splitStepGradient(view(kernel), outputs, quantization, slopes, codeSums, settings);
+  });
+  return { kernel: passed, step };
 }
 
 /** Works on a kernel as a matrix `[rows, outputs]`. */

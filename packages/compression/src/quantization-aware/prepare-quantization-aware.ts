@@ -25,7 +25,7 @@ export interface LayerQuantizationChoice {
   readonly bits: number;
   /** Default `channel`. */
   readonly granularity?: KernelGranularity;
-  /** Default `range`. */
+  /** Default `learned` at 2 bits, whose three codes the largest magnitude spaces too widely; else `range`. */
   readonly step?: KernelStep;
   /** Weights that are not exactly 0 get a code that is not 0; default false. */
   readonly keepSurvivors?: boolean;
@@ -135,7 +135,7 @@ function layerQuantization(layer: TopologyLayer, config: QuantizationAwareConfig
   const quantization: LayerQuantization = {
     bits: choice.bits,
     granularity: choice.granularity ?? 'channel',
-    step: choice.step ?? 'range',
+    step: choice.step ?? (choice.bits === 2 ? 'learned' : 'range'),
     keepSurvivors: choice.keepSurvivors ?? false,
     activationBits: choice.activationBits === undefined ? 8 : choice.activationBits,
     rangeDecay: config.rangeDecay ?? 0.99,

@@ -3,6 +3,7 @@ import type { KernelKind } from '../model/kernel-weight.ts';
 import { findExtremes } from '../quantization/finite-values.ts';
 import { averageRanges } from '../quantization/moving-average-observer.ts';
 import { activationQuantization } from '../quantization/range-coding.ts';
+import { viewTensor } from '../tfjs/tensor-view.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
 import { codedProduct } from './coded-product.ts';
 import { FoldedNormalization, type NormalizationSettings } from './folded-normalization.ts';
@@ -10,7 +11,6 @@ import { kernelScaleCount } from './kernel-codes.ts';
 import { type KernelProduct, kernelProduct } from './kernel-product.ts';
 import { splitTensorGradient, tensorCodes, tensorParameters } from './kernel-tensors.ts';
 import { type LayerQuantization, validateLayerQuantization } from './layer-quantization.ts';
-import { viewTensor } from './tensor-view.ts';
 import {
   callKernelLayer,
   type KernelLayerConfig,
@@ -185,10 +185,7 @@ function defineLayer(tf: Tensorflow, kind: KernelKind): TensorflowLayerClass {
         makeCodes: () => tensorCodes(tf, masked, outputs, parameters, codeSettings),
         quantization: parameters,
         step,
-        splitGradient: step
-          ? (gradient, weights) =>
-              splitTensorGradient(tf, weights, outputs, parameters, gradient, quantization)
-          : null,
+        splitGradient: step ? (gradients) => splitTensorGradient(tf, gradients, quantization) : null,
       });
     }
 

@@ -1,4 +1,5 @@
 import type { LayersModel, Scalar, Tensor } from '@tensorflow/tfjs';
+import { readTensor } from '../tfjs/tensor-view.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
 import type { Distillation, TeacherTargets } from './distillation.ts';
 import type { TrainedWeight } from './model-weights.ts';
@@ -9,7 +10,7 @@ import { type LossFunction, lossFunction, type TrainingLoss } from './training-l
 export interface BatchGradients {
   /** Mean over the batch, regularisation included. */
   readonly loss: number;
-  /** In the order of the weights; null where the loss does not depend on one. Owned by the receiver. */
+  /** In the order of the weights; null where the loss does not depend on one. Valid until the next batch is computed. */
   readonly gradients: readonly (Float32Array | null)[];
   readonly count: number;
 }
@@ -21,6 +22,8 @@ export class GradientStep {
   readonly #weights: readonly TrainedWeight[];
   readonly #lossOf: LossFunction;
   readonly #distillation: Distillation | null;
+  /** Taken anew for every batch, gradients would be most of the garbage of a training. */
+  readonly #buffers: readonly Float32Array[];
 
   constructor(
     tf: Tensorflow,
@@ -34,6 +37,7 @@ export class GradientStep {
     this.#weights = weights;
     this.#lossOf = lossFunction(tf, loss);
     this.#distillation = distillation;
+    this.#buffers = weights.map(({ values }) => new Float32Array(values.length));
   }
 
   /** @param batch disposed of. */
@@ -46,7 +50,7 @@ export class GradientStep {
       // Asynchronous reads, because some backends have no others.
       const [[loss], ...gradients] = await Promise.all([
         value.data<'float32'>(),
-        ...grads.map(async (gradient) => gradient && (await gradient.data<'float32'>())),
+        ...grads.map((gradient, at) => gradient && readTensor(tf, gradient, this.#buffers[at]!)),
       ]);
       return { loss: loss!, gradients, count: batch.count };
     } finally {

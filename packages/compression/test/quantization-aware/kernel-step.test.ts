@@ -7,7 +7,12 @@ import {
   matrixShape,
   stepScales,
 } from '../../src/quantization-aware/kernel-codes.ts';
-import { initialStep, splitStepGradient } from '../../src/quantization-aware/kernel-step.ts';
+import {
+  initialStep,
+  splitStepGradient,
+  sumCodesByOutput,
+  sumCodesByWeight,
+} from '../../src/quantization-aware/kernel-step.ts';
 import type { KernelQuantization } from '../../src/quantization-aware/layer-quantization.ts';
 
 const learned: KernelQuantization = { bits: 3, granularity: 'tensor', step: 'learned', keepSurvivors: false };
@@ -19,20 +24,21 @@ function randomValues(count: number, seed: number): Float32Array {
 
 function gradientsOf(values: Float32Array, step: number, gradient: Float32Array, kernel: KernelQuantization) {
   const parameters = kernelParameters(values, 1, kernel, Float32Array.of(step));
+  const codes = kernelCodes(values, 1, parameters, kernel.keepSurvivors);
+  const codeSums = Float64Array.of(codes.reduce((sum, code, i) => sum + code * gradient[i]!, 0));
   const passed = gradient.slice();
-  return { step: splitStepGradient(values, 1, parameters, passed, kernel), kernel: passed };
+  return { step: splitStepGradient(values, 1, parameters, passed, codeSums, kernel), kernel: passed };
 }
 
 describe('splitStepGradient', () => {
   it('is the closed form of Esser et al. inside, on the edge and outside of the codes', () => {
-    // Step 0.5, codes -3..3: quotients 0.3, 1.4, -2.6, 3.4, 3.5 (clipped: its rounded quotient is 4) and -9 (clipped).
-    const values = Float32Array.of(0.15, 0.7, -1.3, 1.7, 1.75, -4.5);
+    // Step 0.5, codes -3..3: quotients 0.3, 1.4, -2.6, then clipped ones: 3 (on the edge), 3.4 (which rounds to a code) and -9.
+    const values = Float32Array.of(0.15, 0.7, -1.3, 1.5, 1.7, -4.5);
     const gradient = Float32Array.of(1, 2, -1, 1, 1, 1);
     const { kernel, step } = gradientsOf(values, 0.5, gradient, learned);
-    const terms = [0 - 0.3, 2 * (1 - 1.4), -(-3 + 2.6), 3 - 3.4, 3, -3];
+    const terms = [0 - 0.3, 2 * (1 - 1.4), -(-3 + 2.6), 3, 3, -3];
     expect(step[0]).toBeCloseTo(terms.reduce((sum, term) => sum + term, 0) / Math.sqrt(6 * 3), 6);
-    // A descent step against +1 takes 1.75 back into the range, and -4.5 farther out.
-    expect([...kernel]).toEqual([1, 2, -1, 1, 1, 0]);
+    expect([...kernel]).toEqual([1, 2, -1, 0, 0, 0]);
   });
 
   it('scales the gradient of the logarithm by the step instead', () => {
@@ -54,7 +60,13 @@ describe('splitStepGradient', () => {
       const groups = Math.ceil(rows / size);
       const steps = Float32Array.from({ length: groups * outputs }, (_, i) => 0.2 + 0.05 * i);
       const parameters = kernelParameters(values, outputs, kernel, steps);
-      const step = splitStepGradient(values, outputs, parameters, gradient.slice(), kernel);
+      const decoded = dequantizeTensor(
+        kernelCodes(values, outputs, parameters, false),
+        matrixShape(values.length, outputs),
+        parameters,
+      );
+      const codeSums = sumCodesByWeight(decoded, gradient, outputs, parameters);
+      const step = splitStepGradient(values, outputs, parameters, gradient.slice(), codeSums, kernel);
       for (let scale = 0; scale < steps.length; scale++) {
         const [group, output] = [Math.floor(scale / outputs), scale % outputs];
         const isMember = (_: number, i: number) =>
@@ -86,6 +98,33 @@ describe('splitStepGradient', () => {
     expect(binary.kernel).toEqual(gradient);
     const ternary = gradientsOf(values, 0.5, gradient, { ...learned, bits: 2, keepSurvivors: true });
     expect(ternary.step[0]).toBeCloseTo((1 - 10 + 100 - 1000) / Math.sqrt(4), 3);
+  });
+});
+
+describe('sumCodesByOutput', () => {
+  it('is the sum over weights, for a scale per channel and for a single one', () => {
+    const [batch, rows, outputs] = [7, 10, 3];
+    const [input, slopes] = [randomValues(batch * rows, 5), randomValues(batch * outputs, 6)];
+    const values = randomValues(rows * outputs, 7);
+    for (const scales of [Float32Array.of(0.4, 0.6, 0.9), Float32Array.of(0.7)]) {
+      const granularity = scales.length === 1 ? 'tensor' : 'channel';
+      const parameters = kernelParameters(values, outputs, { ...learned, granularity }, scales);
+      const codes = kernelCodes(values, outputs, parameters, false);
+      const decoded = dequantizeTensor(codes, matrixShape(values.length, outputs), parameters);
+      const product = new Float32Array(batch * outputs);
+      const gradient = new Float32Array(rows * outputs);
+      for (let b = 0; b < batch; b++) {
+        for (let i = 0; i < rows * outputs; i++) {
+          const [row, output] = [Math.floor(i / outputs), i % outputs];
+          product[b * outputs + output]! += input[b * rows + row]! * decoded[i]!;
+          gradient[i]! += input[b * rows + row]! * slopes[b * outputs + output]!;
+        }
+      }
+      const byOutput = sumCodesByOutput(product, slopes, outputs, scales);
+      const byWeight = sumCodesByWeight(decoded, gradient, outputs, parameters);
+      // Sums of about 30 terms in float32.
+      for (let at = 0; at < scales.length; at++) expect(byOutput[at]).toBeCloseTo(byWeight[at]!, 4);
+    }
   });
 });
 
