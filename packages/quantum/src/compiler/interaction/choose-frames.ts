@@ -74,9 +74,13 @@ class FrameChoice {
     const neighbours = this.#frames.neighboursOf(event);
     if (neighbours.length === 0) return false;
     const before = event.orientation;
-    let least = this.#score(event, before);
+    // What it takes up to here, whatever comes.
+    const second = event.slots[1];
+    const bounds = [this.#leastBefore(event.slots[0]!), second ? this.#leastBefore(second) : 0] as const;
+    let least = this.#score(event, before, bounds, Number.POSITIVE_INFINITY);
     for (const bit of neighbours) {
-      const score = this.#score(event, before ^ bit);
+      if (least < bounds[0] + bounds[1] + SAME) break;
+      const score = this.#score(event, before ^ bit, bounds, least);
       if (score < least - SAME) {
         least = score;
         event.orientation = before ^ bit;
@@ -97,9 +101,15 @@ class FrameChoice {
     }
   }
 
-  #score(event: GateEvent, orientation: number): number {
-    let sum = 0;
-    for (const { index } of event.slots) {
+  #leastBefore({ previous }: Slot): number {
+    return previous < 0 ? 0 : this.#kept[previous * MOST_KEPT * STRIDE]!;
+  }
+
+  /** What an orientation takes a few slots on, or something over the limit. */
+  #score(event: GateEvent, orientation: number, bounds: readonly [number, number], limit: number): number {
+    let sum = bounds[0] + bounds[1];
+    for (const { index, position } of event.slots) {
+      if (sum > limit) return sum;
       const { previous } = this.#slots[index]!;
       let from = this.#kept;
       let at = previous * MOST_KEPT * STRIDE;
@@ -113,7 +123,7 @@ class FrameChoice {
         [from, at] = [to, 0];
         slot = next.next;
       }
-      sum += from[at]!;
+      sum += from[at]! - bounds[position as 0 | 1];
     }
     return sum;
   }
@@ -160,7 +170,10 @@ class FrameChoice {
 
   /** Turns that make the rotation `#q` before a slot cheap, or what comes after it. */
   #consider(side: GateSide | null, cost: number, previous: number): void {
-    const [w, x, y, z] = this.#q as unknown as readonly [number, number, number, number];
+    const w = this.#q[0]!;
+    const x = this.#q[1]!;
+    const y = this.#q[2]!;
+    const z = this.#q[3]!;
     if (side === null) {
       this.#add(cost + rotationCost(w, x, y, z), 1, 0, previous);
       return;
@@ -169,15 +182,16 @@ class FrameChoice {
     turns.count = 0;
     turnsOntoEnd(side.axis, w, x, y, z, turns);
     const isX = side.axis === 'x';
-    for (const { values, count } of [turns, this.#wishes]) {
-      for (let i = 0; i < count; i++) {
-        const c = values[2 * i]!;
-        const s = values[2 * i + 1]!;
-        const own = isX
-          ? rotationCost(c * w - s * x, c * x + s * w, c * y - s * z, c * z + s * y)
-          : rotationCost(c * w - s * z, c * x - s * y, c * y + s * x, c * z + s * w);
-        this.#add(cost + own, c, s, previous);
-      }
+    const own = turns.count;
+    for (let i = 0; i < own + this.#wishes.count; i++) {
+      const { values } = i < own ? turns : this.#wishes;
+      const at = i < own ? 2 * i : 2 * (i - own);
+      const c = values[at]!;
+      const s = values[at + 1]!;
+      const gates = isX
+        ? rotationCost(c * w - s * x, c * x + s * w, c * y - s * z, c * z + s * y)
+        : rotationCost(c * w - s * z, c * x - s * y, c * y + s * x, c * z + s * w);
+      this.#add(cost + gates, c, s, previous);
     }
   }
 
@@ -218,12 +232,17 @@ class FrameChoice {
       to[at] = cost;
       to[at + 1] = found[best + 1]!;
       to[at + 2] = found[best + 2]!;
-      this.#q[0] = 1;
-      this.#q.fill(0, 1);
-      if (side !== null) {
-        this.#frames.depart(index, orientation, side, found[best + 1]!, found[best + 2]!, this.#q);
-      }
-      to.set(this.#q, at + 3);
+      const q = this.#q;
+      if (side === null) {
+        q[0] = 1;
+        q[1] = 0;
+        q[2] = 0;
+        q[3] = 0;
+      } else this.#frames.depart(index, orientation, side, found[best + 1]!, found[best + 2]!, q);
+      to[at + 3] = q[0]!;
+      to[at + 4] = q[1]!;
+      to[at + 5] = q[2]!;
+      to[at + 6] = q[3]!;
       to[at + 7] = found[best + 3]!;
       found[best] = Number.POSITIVE_INFINITY;
       kept++;
@@ -247,7 +266,10 @@ class FrameChoice {
       this.#frames.depart(slot, ownOrientation, own, 1, 0, q);
       this.#frames.arrive(next, nextOrientation, nextSide, q);
       if (own.turnsBack) sign = -sign;
-      const [w, x, y, z] = q as unknown as readonly [number, number, number, number];
+      const w = q[0]!;
+      const x = q[1]!;
+      const y = q[2]!;
+      const z = q[3]!;
       const off = isX ? z : x;
       if (nextSide?.axis === side.axis && y < SAME && y > -SAME && off < SAME && off > -SAME) {
         const s = sign * (isX ? x : z);
