@@ -35,7 +35,9 @@ export function openFaceFeatures(tf, folder, size) {
 
 function pointwise(tf, x, weights, name, settings) {
   const filters = weights.spec(`MobilenetV1/${name}/weights`).shape[3];
-  const layer = tf.layers.conv2d({ name, filters, padding: 'same', ...settings });
+  // The weights are set below: random ones would be drawn in vain.
+  const zeros = { kernelInitializer: 'zeros' };
+  const layer = tf.layers.conv2d({ name, filters, padding: 'same', ...zeros, ...settings });
   const y = layer.apply(x);
   setWeights(tf, layer, weights, [`${name}/weights`, `${name}/convolution_bn_offset`]);
   return tf.layers.reLU({ maxValue: 6, name: `${name}_relu6` }).apply(y);

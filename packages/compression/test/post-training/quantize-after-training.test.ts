@@ -46,10 +46,11 @@ function calibrationOf(model: LayersModel, count: number) {
   return { features, count };
 }
 
-const quick: PostTrainingOptions = { iterations: 60, activations: 'min-max', batchSize: 16 };
+const SAMPLES = 20;
+const quick: PostTrainingOptions = { iterations: 60, activations: 'min-max', batchSize: 8 };
 
 async function quantize(model: LayersModel, options: PostTrainingOptions) {
-  return quantizeAfterTraining(tf, model, calibrationOf(model, 40), { ...quick, ...options });
+  return quantizeAfterTraining(tf, model, calibrationOf(model, SAMPLES), { ...quick, ...options });
 }
 
 describe('quantizeAfterTraining', () => {
@@ -96,9 +97,9 @@ describe('quantizeAfterTraining', () => {
 
   it('says of the outputs what the compressed model really puts out', async () => {
     const model = makeNetwork();
-    const calibration = calibrationOf(model, 40);
+    const calibration = calibrationOf(model, SAMPLES);
     const { compressed, layers } = await quantize(model, { weights: { bits: 3 } });
-    const input = [tf.tensor(calibration.features, [40, 6, 6, 2])];
+    const input = [tf.tensor(calibration.features, [SAMPLES, 6, 6, 2])];
     const built = buildCompressedModel(tf, compressed);
     const [real, coded] = [model, built].map((each) => outputsOf(tf, each, input));
     const power = real.reduce((sum, value) => sum + value ** 2, 0);
@@ -111,7 +112,7 @@ describe('quantizeAfterTraining', () => {
 
   it('makes the mean outputs on the calibration data those of the float32 model', async () => {
     const model = makeNetwork();
-    const input = [tf.tensor(calibrationOf(model, 40).features, [40, 6, 6, 2])];
+    const input = [tf.tensor(calibrationOf(model, SAMPLES).features, [SAMPLES, 6, 6, 2])];
     const means = (values: Float32Array) =>
       Float32Array.from({ length: 4 }, (_, unit) => {
         const own = values.filter((_, at) => at % 4 === unit);
@@ -236,7 +237,7 @@ describe('quantizeAfterTraining', () => {
 
   it('leaves no tensor when a layer fails in the middle, in the float32 model or in the coded one', async () => {
     const model = makeNetwork();
-    const calibration = calibrationOf(model, 40);
+    const calibration = calibrationOf(model, SAMPLES);
     const tensors = tf.memory().numTensors;
     const apply = tf.layers.Layer.prototype.apply;
     // Symbolic calls build the model; of the others, each of three batches makes two calls of a coded layer.
@@ -266,7 +267,7 @@ describe('quantizeAfterTraining', () => {
     const pooled = globalAveragePooling1d({}).apply(first) as SymbolicTensor;
     const logits = dense({ name: 'logits', units: 2 }).apply(flatten().apply(second)) as SymbolicTensor;
     const model = randomizeWeights(tf, tf.model({ inputs: input, outputs: [logits, pooled] }), 4);
-    const inputs = randomInputs(tf, model, 40, 7);
+    const inputs = randomInputs(tf, model, SAMPLES, 7);
     const widened = widenConvolutions(tf, readTopology(model));
     expect(relativeDifference(outputsOf(tf, widened, inputs), outputsOf(tf, model, inputs))).toBeLessThan(
       1e-6,

@@ -296,34 +296,42 @@ describe('OctavObserver', () => {
 });
 
 /** The divergence of TensorRT's description, bin by bin. */
-function divergenceOf(counts: readonly number[], kept: number, levels: number): number {
+function divergenceOf(counts: Float64Array, kept: number, levels: number): number {
   const p = counts.slice(0, kept);
-  p[kept - 1]! += counts.slice(kept).reduce((sum, count) => sum + count, 0);
-  const q = new Array<number>(kept).fill(0);
+  for (let i = kept; i < counts.length; i++) p[kept - 1]! += counts[i]!;
+  const q = new Float64Array(kept);
   for (let level = 0; level < levels; level++) {
-    const from = Math.floor((level * kept) / levels);
-    const bins = Array.from({ length: Math.floor(((level + 1) * kept) / levels) - from }, (_, i) => from + i);
-    const total = bins.reduce((sum, i) => sum + counts[i]!, 0);
-    const occupied = bins.filter((i) => p[i]! > 0);
-    for (const i of occupied) q[i] = total / occupied.length;
+    const [from, to] = [level, level + 1].map((edge) => Math.floor((edge * kept) / levels)) as [
+      number,
+      number,
+    ];
+    let [total, occupied] = [0, 0];
+    for (let i = from; i < to; i++) {
+      total += counts[i]!;
+      if (p[i]! > 0) occupied++;
+    }
+    for (let i = from; i < to; i++) if (p[i]! > 0) q[i] = total / occupied;
   }
-  const smooth = (values: number[]) => {
-    const empty = values.filter((value) => value === 0).length;
-    const taken = (1e-4 * empty) / (values.length - empty);
-    return values.length === empty || taken >= 1
-      ? null
-      : values.map((value) => (value === 0 ? 1e-4 : value - taken));
-  };
-  const [a, b] = [smooth(p), smooth(q)];
-  if (!a || !b) return Number.POSITIVE_INFINITY;
-  const [sumA, sumB] = [a, b].map((values) => values.reduce((sum, value) => sum + value, 0)) as [
+  if (!smooth(p) || !smooth(q)) return Number.POSITIVE_INFINITY;
+  const [sumP, sumQ] = [p, q].map((values) => values.reduce((sum, value) => sum + value, 0)) as [
     number,
     number,
   ];
-  return a.reduce((sum, value, i) => {
-    const [pi, qi] = [value / sumA, b[i]! / sumB];
-    return pi > 0 && qi > 0 ? sum + pi * Math.log(pi / qi) : sum;
-  }, 0);
+  let divergence = 0;
+  for (let i = 0; i < kept; i++) {
+    const [pi, qi] = [p[i]! / sumP, q[i]! / sumQ];
+    if (pi > 0 && qi > 0) divergence += pi * Math.log(pi / qi);
+  }
+  return divergence;
+}
+
+/** Gives empty bins a little from the others. @returns false where those have too little. */
+function smooth(values: Float64Array): boolean {
+  const empty = values.reduce((count, value) => count + (value === 0 ? 1 : 0), 0);
+  const taken = (1e-4 * empty) / (values.length - empty);
+  if (values.length === empty || taken >= 1) return false;
+  for (let i = 0; i < values.length; i++) values[i] = values[i] === 0 ? 1e-4 : values[i]! - taken;
+  return true;
 }
 
 describe('EntropyObserver', () => {
@@ -336,13 +344,13 @@ describe('EntropyObserver', () => {
     // Bins are powers of two wide, at most 2048 of them.
     let width = 2 ** Math.floor(Math.log2(largest / 2048));
     while (Math.floor(largest / width) >= 2048) width *= 2;
-    const counts = new Array<number>(Math.floor(largest / width) + 1).fill(0);
+    const counts = new Float64Array(Math.floor(largest / width) + 1);
     for (const value of values) {
       // Bins hold their lower edge on the positive side and their upper edge on the negative one.
       if (value !== 0) counts[value > 0 ? Math.floor(value / width) : Math.ceil(-value / width) - 1]! += 1;
     }
     const end = Math.max(...Object.values(observed(new EntropyObserver(format), values)).map(Math.abs));
-    const divergences = counts.map((_, i) =>
+    const divergences = Array.from(counts, (_, i) =>
       i + 1 < levels ? Number.POSITIVE_INFINITY : divergenceOf(counts, i + 1, levels),
     );
     const best = divergences.indexOf(Math.min(...divergences)) + 1;
