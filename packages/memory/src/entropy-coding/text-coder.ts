@@ -12,12 +12,30 @@ const SHORTEST_MATCH = 5;
 const MATCH_LENGTHS = 16;
 const LIMIT = 255;
 
+/** What mixing the contexts of a text has taught: weights of the inputs by the length of the match, and how often matches were right. */
+export interface TextMixture {
+  readonly weights: readonly number[];
+  readonly matchSlots: readonly number[];
+}
+
+/** Text that writer and reader know. */
+export interface KnownText {
+  readonly bytes: Uint8Array;
+  /** {@link mixtureOf} the bytes, where it is at hand: most of the time that learning takes is the mixture's. */
+  readonly mixture?: TextMixture;
+}
+
+/** Learns what a text teaches about mixing. */
+export function mixtureOf(bytes: Uint8Array): TextMixture {
+  return new TextModel({ bytes }, 0).mixture;
+}
+
 /**
  * Codes text byte by byte, after a text that writer and reader both know and that teaches the model what to expect.
  *
  * @param preset the known text.
  */
-export function encodeText(text: Uint8Array, preset: Uint8Array): Uint8Array {
+export function encodeText(text: Uint8Array, preset: KnownText): Uint8Array {
   const coder = RangeCoder.writer();
   const model = new TextModel(preset, text.length);
   for (const byte of text) model.code(coder, byte);
@@ -29,7 +47,7 @@ export function encodeText(text: Uint8Array, preset: Uint8Array): Uint8Array {
  *
  * @returns a new array.
  */
-export function decodeText(coded: Uint8Array, byteLength: number, preset: Uint8Array): Uint8Array {
+export function decodeText(coded: Uint8Array, byteLength: number, preset: KnownText): Uint8Array {
   const coder = RangeCoder.reader(coded);
   const model = new TextModel(preset, byteLength);
   const text = new Uint8Array(byteLength);
@@ -54,14 +72,37 @@ class TextModel {
   #match = 0;
   #matchLength = 0;
 
-  constructor(preset: Uint8Array, byteLength: number) {
-    this.#history = new Uint8Array(preset.length + byteLength);
-    const learner = RangeCoder.writer();
-    for (const byte of preset) this.code(learner, byte);
+  constructor({ bytes, mixture }: KnownText, byteLength: number) {
+    this.#history = new Uint8Array(bytes.length + byteLength);
+    if (mixture === undefined) for (const byte of bytes) this.code(null, byte);
+    else {
+      for (const byte of bytes) this.#learnContexts(byte);
+      this.#weights.set(mixture.weights);
+      this.#matchSlots.set(mixture.matchSlots);
+    }
   }
 
-  /** Codes one byte. @returns it. */
-  code(coder: RangeCoder, byte: number): number {
+  get mixture(): TextMixture {
+    return { weights: [...this.#weights], matchSlots: [...this.#matchSlots] };
+  }
+
+  /** Learns a byte in its contexts, but not how they are mixed. */
+  #learnContexts(byte: number): void {
+    const slots = this.#slots;
+    for (let order = 0; order < INPUTS - 1; order++) {
+      const first = order << TABLE_BITS;
+      const ofContext = this.#hashes[order]!;
+      for (let shift = 7; shift >= 0; shift--) {
+        const at = first | placeOf(ofContext, (byte | 256) >> (shift + 1));
+        if (slots[at] === 0) slots[at] = freshSlot(0x8000);
+        adaptSlot(slots, at, (byte >> shift) & 1, LIMIT);
+      }
+    }
+    this.#append(byte);
+  }
+
+  /** Codes one byte, or learns it where there is no coder. @returns it. */
+  code(coder: RangeCoder | null, byte: number): number {
     let node = 1;
     for (let shift = 7; shift >= 0; shift--) {
       node = (node << 1) | this.#codeBit(coder, (byte >> shift) & 1, node);
@@ -71,26 +112,51 @@ class TextModel {
     return coded;
   }
 
-  #codeBit(coder: RangeCoder, bit: number, node: number): number {
+  #codeBit(coder: RangeCoder | null, bit: number, node: number): number {
     const inputs = this.#inputs;
     const used = this.#used;
-    for (let order = 0; order < ORDERS.length; order++) {
-      const hash = Math.imul(this.#hashes[order]! + Math.imul(node, 0x2f0b4c47), 0x9e3779b1 | 0);
-      const at = (order << TABLE_BITS) | (hash >>> (32 - TABLE_BITS));
-      used[order] = at;
-      const slot = this.#slots[at]!;
-      inputs[order] = slot === 0 ? 0 : STRETCH[slot >>> 20]!;
-    }
+    const slots = this.#slots;
+    const weights = this.#weights;
+    const hashes = this.#hashes;
     const expected = this.#expectedBit(node);
     const length = expected < 0 ? 0 : Math.min(MATCH_LENGTHS - 1, this.#matchLength);
     const matchAt = 2 * length + Math.max(0, expected);
-    inputs[INPUTS - 1] = expected < 0 ? 0 : STRETCH[this.#matchSlots[matchAt]! >>> 20]!;
     const first = INPUTS * length;
-    const probability = this.#mix(first);
-    const coded = coder.code(bit, probability);
+    let sum = 0;
+    for (let order = 0; order < INPUTS - 1; order++) {
+      const at = (order << TABLE_BITS) | placeOf(hashes[order]!, node);
+      const slot = slots[at]!;
+      const input = slot === 0 ? 0 : STRETCH[slot >>> 20]!;
+      used[order] = at;
+      inputs[order] = input;
+      sum = (sum + Math.imul(input, weights[first + order]!)) | 0;
+    }
+    const match = expected < 0 ? 0 : STRETCH[this.#matchSlots[matchAt]! >>> 20]!;
+    inputs[INPUTS - 1] = match;
+    sum = (sum + Math.imul(match, weights[first + INPUTS - 1]!)) | 0;
+    const x = Math.max(-LARGEST_STRETCH, Math.min(LARGEST_STRETCH, sum >> WEIGHT_SHIFT));
+    const probability = Math.max(16, Math.min(65_520, SQUASH[x + 2048]!));
+    const coded = coder === null ? bit : coder.code(bit, probability);
     this.#learn(first, coded, probability);
     if (expected >= 0) adaptSlot(this.#matchSlots, matchAt, coded, LIMIT);
     return coded;
+  }
+
+  #learn(first: number, bit: number, probability: number): void {
+    const inputs = this.#inputs;
+    const used = this.#used;
+    const slots = this.#slots;
+    const weights = this.#weights;
+    const error = Math.imul((bit << 16) - probability, LEARNING_RATE) >> 4;
+    for (let i = 0; i < INPUTS; i++) {
+      const at = first + i;
+      weights[at] = weights[at]! + ((Math.imul(inputs[i]!, error) + 0x8000) >> 16);
+    }
+    for (let order = 0; order < INPUTS - 1; order++) {
+      const at = used[order]!;
+      if (slots[at] === 0) slots[at] = freshSlot(0x8000);
+      adaptSlot(slots, at, bit, LIMIT);
+    }
   }
 
   /** The bit that follows where the match points, or -1 without a match or once it has failed within this byte. */
@@ -99,26 +165,6 @@ class TextModel {
     const expected = this.#history[this.#match]! | 256;
     const known = 31 - Math.clz32(node);
     return expected >> (8 - known) === node ? (expected >> (7 - known)) & 1 : -1;
-  }
-
-  #mix(first: number): number {
-    let sum = 0;
-    for (let i = 0; i < INPUTS; i++) sum = (sum + Math.imul(this.#inputs[i]!, this.#weights[first + i]!)) | 0;
-    const x = Math.max(-LARGEST_STRETCH, Math.min(LARGEST_STRETCH, sum >> WEIGHT_SHIFT));
-    return Math.max(16, Math.min(65_520, SQUASH[x + 2048]!));
-  }
-
-  #learn(first: number, bit: number, probability: number): void {
-    const error = Math.imul((bit << 16) - probability, LEARNING_RATE) >> 4;
-    for (let i = 0; i < INPUTS; i++) {
-      const at = first + i;
-      this.#weights[at] = this.#weights[at]! + ((Math.imul(this.#inputs[i]!, error) + 0x8000) >> 16);
-    }
-    for (let order = 0; order < ORDERS.length; order++) {
-      const at = this.#used[order]!;
-      if (this.#slots[at] === 0) this.#slots[at] = freshSlot(0x8000);
-      adaptSlot(this.#slots, at, bit, LIMIT);
-    }
   }
 
   #append(byte: number): void {
@@ -168,3 +214,8 @@ class TextModel {
 const WEIGHT_SHIFT = 14;
 const WEIGHT_ONE = 1 << WEIGHT_SHIFT;
 const LEARNING_RATE = 12;
+
+/** Where, in its order's table, a context has what it knows about a bit. @param node the bits of the byte before it, with a leading 1. */
+function placeOf(context: number, node: number): number {
+  return Math.imul(context + Math.imul(node, 0x2f0b4c47), 0x9e3779b1 | 0) >>> (32 - TABLE_BITS);
+}
