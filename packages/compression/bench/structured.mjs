@@ -14,22 +14,26 @@ const { values: options, positionals } = parseArgs({
     network: { type: 'string', default: 'perceptron' },
     seeds: { type: 'string', default: '0,1,2' },
     macs: { type: 'string', default: '0.5' },
-    criterion: { type: 'string', default: 'l2' },
+    criterion: { type: 'string', default: 'activation' },
+    start: { type: 'string' },
     scope: { type: 'string', default: 'global' },
-    steps: { type: 'string' },
-    epochs: { type: 'string' },
-    extra: { type: 'string' },
-    rates: { type: 'string' },
+    steps: { type: 'string', default: '1' },
+    epochs: { type: 'string', default: '20' },
+    extra: { type: 'string', default: '10' },
+    rate: { type: 'string' },
     test: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
 
-/** Builders, epochs before and from pruning on, the learning rates that these begin with, and the steps of pruning. */
+/**
+ * Builders, the learning rate that training begins with, at first and again after channels are removed, and whether the latter starts from
+ * reconstructed outputs; chosen on the validation digits.
+ */
 const NETWORKS = {
-  perceptron: { build: denseNetwork, epochs: 15, extra: 9, rates: [2e-3, 1e-3], steps: 1 },
-  depthwise: { build: depthwiseDigitsNetwork, epochs: 6, extra: 6, rates: [1e-2, 5e-3], steps: 2 },
-  residual: { build: residualDigitsNetwork, epochs: 6, extra: 6, rates: [1e-2, 5e-3], steps: 2 },
+  perceptron: { build: denseNetwork, rate: 2e-3, start: 'removed' },
+  depthwise: { build: depthwiseDigitsNetwork, rate: 2e-2, start: 'removed' },
+  residual: { build: residualDigitsNetwork, rate: 2e-2, start: 'reconstructed' },
 };
 
 function denseNetwork(_, seed) {
@@ -84,35 +88,68 @@ async function score(topology) {
   return result;
 }
 
-async function runSeed(network, seed) {
-  const epochs = Number(options.epochs ?? network.epochs);
-  const extra = Number(options.extra ?? network.extra);
-  const [firstRate, nextRate] = options.rates?.split(',').map(Number) ?? network.rates;
-  const steps = Number(options.steps ?? network.steps);
-  const model = network.build(tf, seed);
-  const first = compression.readTopology(model);
+/** What the kernels of a model multiply, on 512 digits. */
+function measureActivations(topology) {
+  const model = compression.buildModel(tf, topology);
+  const shape = model.inputs[0].shape.slice(1);
+  const samples = tf.tensor(data.train.features.subarray(0, 512 * 784), [512, ...shape]);
+  const inputRms = compression.measureInputRms(tf, model, samples);
+  samples.dispose();
   model.dispose();
-  const original = await train(first, epochs, seed, firstRate);
+  return { kind: 'activation', inputRms };
+}
+
+function reconstruct({ before, removal }) {
+  const samples = { features: data.train.features.subarray(0, 512 * 784), count: 512 };
+  return compression.reconstructOutputs(tf, before, removal, samples);
+}
+
+async function prune(original, seed, { extra, rate, start }) {
+  const steps = Number(options.steps);
   // The last step gets at least half of the epochs.
   const early = steps > 1 ? Math.floor(extra / 2 / (steps - 1)) : 0;
+  const untrained = {};
   const pruned = await pruneChannelsGradually(original, {
     target: { macs: Number(options.macs) },
     scope: options.scope,
-    measure: () => ({ kind: options.criterion }),
+    measure: (topology) =>
+      options.criterion === 'activation' ? measureActivations(topology) : { kind: options.criterion },
     steps,
-    fineTune: (smaller, { step }) =>
-      train(smaller, step < steps ? early : extra - (steps - 1) * early, seed + 100 * step, nextRate),
+    fineTune: async (smaller, step) => {
+      const reconstructed = await reconstruct(step);
+      if (step.step === 1) {
+        untrained.removed = await score(smaller);
+        untrained.reconstructed = await score(reconstructed);
+      }
+      const epochs = step.step < steps ? early : extra - (steps - 1) * early;
+      const first = start === 'reconstructed' ? reconstructed : smaller;
+      return train(first, epochs, seed + 100 * step.step, rate);
+    },
   });
-  const control = await train(original, extra, seed + 100, nextRate);
-  const scratch = await train(initialize(pruned.topology, seed), epochs + extra, seed, firstRate);
-  const { before, after, groups } = pruned.report;
+  return { ...pruned, untrained };
+}
+
+async function runSeed(network, seed) {
+  const epochs = Number(options.epochs);
+  const extra = Number(options.extra);
+  const rate = Number(options.rate ?? network.rate);
+  const start = options.start ?? network.start;
+  const model = network.build(tf, seed);
+  const first = compression.readTopology(model);
+  model.dispose();
+  const original = await train(first, epochs, seed, rate);
+  const { topology, report, untrained } = await prune(original, seed, { extra, rate, start });
+  const control = await train(original, extra, seed + 100, rate);
+  const scratch = await train(initialize(topology, seed), epochs + extra, seed, rate);
+  const { before, after, groups } = report;
   return {
     network: options.network,
     seed,
     epochs: [epochs, extra],
     original: await score(original),
     control: await score(control),
-    pruned: await score(pruned.topology),
+    untrained,
+    pruned: await score(topology),
     scratch: await score(scratch),
     macs: [before.macs, after.macs],
     parameters: [before.parameters, after.parameters],
