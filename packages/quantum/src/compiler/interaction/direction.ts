@@ -39,3 +39,21 @@ export function rotateDirection({ w, x, y, z }: Rotation, [a, b, c]: Direction):
   const tz = 2 * (x * b - y * a);
   return [a + w * tx + y * tz - z * ty, b + w * ty + z * tx - x * tz, c + w * tz + x * ty - y * tx];
 }
+
+const PARALLEL = 1e-6;
+
+/** The direction perpendicular to an axis that is nearest to a direction; null where that is along the axis. */
+export function rejection(direction: Direction, axis: Direction): Direction | null {
+  const along = direction[0] * axis[0] + direction[1] * axis[1] + direction[2] * axis[2];
+  const x = direction[0] - along * axis[0];
+  const y = direction[1] - along * axis[1];
+  const z = direction[2] - along * axis[2];
+  const length = Math.hypot(x, y, z);
+  return length < PARALLEL ? null : [x / length, y / length, z / length];
+}
+
+/** A direction perpendicular to an axis, turned about it by so many right angles. */
+export function turnedBy(direction: Direction, axis: Direction, quarters: number): Direction {
+  const [x, y, z] = (quarters & 1) === 0 ? direction : cross(axis, direction);
+  return (quarters & 2) === 0 ? [x, y, z] : [-x, -y, -z];
+}

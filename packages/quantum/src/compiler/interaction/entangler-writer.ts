@@ -4,7 +4,7 @@ import { type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
 import { synthesizeRotation } from '../translation/euler-synthesis.ts';
 import { followedBy, NO_ROTATION, type Rotation, rotationAbout } from '../translation/rotation.ts';
 import { chooseFrames } from './choose-frames.ts';
-import { type Direction, rotateDirection } from './direction.ts';
+import { type Direction, rejection, rotateDirection, turnedBy } from './direction.ts';
 import type { GateEvent, Slot } from './entangler-sequence.ts';
 import { placeOnWires } from './place-on-wires.ts';
 import type { GateSide } from './slot-frames.ts';
@@ -35,9 +35,8 @@ const SIDES: Readonly<Record<Entangler, readonly [GateSide, GateSide]>> = {
 
 const X: Direction = [1, 0, 0];
 const Z: Direction = [0, 0, 1];
-/** How many slots back an axis is looked for that is not along another one, and what counts as along. */
+/** How many slots back an axis is looked for that is not along another one. */
 const FARTHEST_BACK = 8;
-const PARALLEL = 1e-6;
 
 /**
  * Writes a circuit of one entangler, `u` gates and, where angles are free, `rz`. What is done to it is kept until the end, which
@@ -104,23 +103,21 @@ export class EntanglerWriter {
     const waiting = this.#frames.rotationOf(place);
     return {
       lastDirection: (gate) => rotateDirection(followedBy(waiting, gate), this.#slots[last]?.direction ?? Z),
-      azimuth: (gate, axis) => {
+      perpendicular: (gate, axis) => {
         let rotation = followedBy(waiting, gate);
         let slot = this.#slots[last];
         let quarters = 0;
         for (let i = 0; i < FARTHEST_BACK && slot?.direction; i++) {
-          const [x, y, z] = rotateDirection(rotation, slot.direction);
-          const [along, across] = axis === 'z' ? [x, y] : [y, z];
-          if (Math.hypot(along, across) > PARALLEL) {
-            return Math.atan2(across, along) - (quarters * Math.PI) / 2;
-          }
+          const across = rejection(rotateDirection(rotation, slot.direction), axis);
+          if (across !== null) return turnedBy(across, axis, -quarters);
           // An entangler leaves a quarter turn about its axis.
           if (slot.event.kind === 'entangler' && slot.event.angle === null) quarters++;
           rotation = followedBy(slot.rotation, rotation);
           slot = this.#slots[slot.previous];
         }
-        const [x, y, z] = rotateDirection(rotation, axis === 'z' ? X : Z);
-        return axis === 'z' ? Math.atan2(y, x) : Math.atan2(z, y);
+        return (
+          rejection(rotateDirection(rotation, X), axis) ?? rejection(rotateDirection(rotation, Z), axis)!
+        );
       },
     };
   }

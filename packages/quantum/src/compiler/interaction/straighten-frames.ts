@@ -5,14 +5,18 @@ import type { WeylDecomposition } from './weyl-decomposition.ts';
 /** Coordinates nearer than this are equal. */
 const TOLERANCE = 1e-9;
 const HALF_PI = Math.PI / 2;
+const X: Direction = [1, 0, 0];
 const Z: Direction = [0, 0, 1];
 
 /** Where directions that matter to a wire before a gate come out after some gate more. */
 export interface WireHistory {
   /** The axis of what acted last. */
   lastDirection(gate: Rotation): Direction;
-  /** The angle about Z or X of the last one that is not along it, the first of the other axes being 0. */
-  azimuth(gate: Rotation, axis: 'x' | 'z'): number;
+  /**
+   * A direction perpendicular to an axis: where the last one comes out that is not along the axis, so that what is perpendicular to
+   * both needs no turn about the axis in between.
+   */
+  perpendicular(gate: Rotation, axis: Direction): Direction;
 }
 
 /**
@@ -25,30 +29,33 @@ export function straightenFrames(
 ): WeylDecomposition {
   const [x, y, z] = decomposition.coordinates;
   const isLevel = x - y < TOLERANCE;
+  // Only what exchanges the wires lets different turns of them pass.
+  const exchanges = isLevel && HALF_PI - 2 * x < TOLERANCE;
   let straight = decomposition;
   if (isLevel && y - z < TOLERANCE) {
-    const turn = rotationBetween(histories[0].lastDirection(straight.before[0]), Z);
-    straight = turned(straight, [turn, turn]);
+    const [first, second] = straight.before.map((gate, k) =>
+      rotationBetween(histories[k as 0 | 1].lastDirection(gate), Z),
+    );
+    straight = turned(straight, [first!, exchanges ? second! : first!], exchanges);
   }
   if (isLevel) {
-    const turns = histories.map((history, k) =>
-      rotationAbout('z', -k * HALF_PI - history.azimuth(straight.before[k as 0 | 1], 'z')),
-    );
-    // Only what exchanges the wires lets turns of both of them pass.
-    if (HALF_PI - 2 * x > TOLERANCE) return turned(straight, [turns[0]!, turns[0]!]);
-    return turned(straight, [turns[0]!, turns[1]!], true);
+    const [first, second] = straight.before.map((gate, k) => {
+      const [along, across] = histories[k as 0 | 1].perpendicular(gate, Z);
+      return rotationAbout('z', -k * HALF_PI - Math.atan2(across, along));
+    });
+    return turned(straight, [first!, exchanges ? second! : first!], exchanges);
   }
   if (y - Math.abs(z) > TOLERANCE || y < TOLERANCE) return decomposition;
-  const sign = z > 0 ? 1 : -1;
-  const angle = histories[0].azimuth(straight.before[0], 'x');
-  return turned(straight, [rotationAbout('x', -angle), rotationAbout('x', -sign * angle)]);
+  const [, along, across] = histories[0].perpendicular(straight.before[0], X);
+  const angle = Math.atan2(across, along);
+  return turned(straight, [rotationAbout('x', -angle), rotationAbout('x', z > 0 ? -angle : angle)]);
 }
 
 /** Turns frames before and back after, there of the wires exchanged where the gate exchanges them. */
 function turned(
   { coordinates, before, after }: WeylDecomposition,
   turns: readonly [Rotation, Rotation],
-  exchanged = false,
+  exchanged: boolean = false,
 ): WeylDecomposition {
   const back = turns.map(inverseRotation);
   if (exchanged) back.reverse();

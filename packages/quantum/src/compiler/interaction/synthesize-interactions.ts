@@ -3,11 +3,12 @@ import { type ParameterValue, scaleAngle, shiftAngle } from '../../circuit/param
 import {
   followedBy,
   inverseRotation,
+  NO_ROTATION,
   type Rotation,
   rotationAbout,
   rotationOfMatrix,
 } from '../translation/rotation.ts';
-import { cross, type Direction, perpendicularTo, rotationBetween } from './direction.ts';
+import { cross, type Direction, rotationBetween } from './direction.ts';
 import { EntanglerWriter } from './entangler-writer.ts';
 import { findFreeCoreGroup } from './free-core-group.ts';
 import { type Interaction, type InteractionCircuit, InteractionKind } from './interaction.ts';
@@ -130,7 +131,7 @@ class StepSynthesizer {
       writer.entangle(a, b, n, m, angle > 0 ? 1 : -1);
     } else {
       // With p, q, n right-handed: exp(-i pi/4 p (x) m) q exp(i pi/4 p (x) m) = n (x) m.
-      const p = perpendicularTo(n);
+      const p = writer.historyOf(a).perpendicular(NO_ROTATION, n);
       writer.entangle(a, b, p, m);
       writer.turn(a, cross(n, p), angle);
       writer.entangle(a, b, p, m, -1);
