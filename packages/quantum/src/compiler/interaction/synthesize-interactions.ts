@@ -132,9 +132,9 @@ class StepSynthesizer {
     } else {
       // With p, q, n right-handed: exp(-i pi/4 p (x) m) q exp(i pi/4 p (x) m) = n (x) m.
       const p = writer.historyOf(a).perpendicular(NO_ROTATION, n);
-      writer.entangle(a, b, p, m);
+      writer.entangle(b, a, m, p);
       writer.turn(a, cross(n, p), angle);
-      writer.entangle(a, b, p, m, -1);
+      writer.entangle(b, a, m, p, -1);
     }
   }
 
