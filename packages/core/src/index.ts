@@ -23,6 +23,7 @@ export {
   UseAfterReleaseError,
   VerificationError,
 } from './errors.ts';
+export { halfFloatToNumber, numberToHalfFloat } from './half-float.ts';
 export type { MetricKind, MetricSample, MetricSink, Span } from './metric.ts';
 export {
   type Activation,

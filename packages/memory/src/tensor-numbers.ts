@@ -1,5 +1,4 @@
-import { elementCount, type StoredTensor, UnsupportedError } from '@qedge/core';
-import { halfFloatToNumber } from './half-floats.ts';
+import { elementCount, halfFloatToNumber, type StoredTensor, UnsupportedError } from '@qedge/core';
 
 /**
  * The real numbers of a tensor: half floats widened, codes multiplied by their scales, integers and floats as they are, rounded to float32.

@@ -1,7 +1,8 @@
+import { halfFloatToNumber, numberToHalfFloat } from '@qedge/core';
 import type { CodedWeight, CompressedModel } from '../model/compressed-model.ts';
 import { type KernelWeight, listKernels } from '../model/kernel-weight.ts';
 import type { TopologyWeight } from '../model/model-topology.ts';
-import { halfBits, halfValue, roundToHalf, toHalfBits } from '../quantization/half-precision.ts';
+import { roundToHalf, toHalfBits } from '../quantization/half-precision.ts';
 import { compareCodes, compareNumbers, measureChange } from './compare-weights.ts';
 import type { ChangedWeight, ModelExport } from './export-report.ts';
 import { BLOCK_LENGTH, decodeBlocks, encodeBlocks, F16, F32, Q4_0, Q8_0 } from './gguf/block-types.ts';
@@ -113,11 +114,12 @@ function blockTensor(kernel: KernelWeight, { codes, quantization }: CodedWeight)
       if (code < lowest || code > highest) return null;
       const at = output * rows + row;
       centred[at] = code;
-      halves[Math.floor(at / BLOCK_LENGTH)] = halfBits(scales[channel]!);
+      halves[Math.floor(at / BLOCK_LENGTH)] = numberToHalfFloat(scales[channel]!);
     }
   }
   // A scale that half precision makes 0 or infinite would lose the weights.
-  if (halves.some((half) => !(halfValue(half) > 0 && Number.isFinite(halfValue(half))))) return null;
+  if (halves.some((half) => !(halfFloatToNumber(half) > 0 && Number.isFinite(halfFloatToNumber(half)))))
+    return null;
   const bytes = encodeBlocks(type, centred, halves);
   return { codes: centred, tensor: { name: weight.name, dimensions: [rows, outputs], type, bytes } };
 }
@@ -151,7 +153,7 @@ function reasonOf({ type }: GgufTensor): string {
 function numbersOf({ type, bytes }: GgufEntry): Float32Array {
   const own = bytes.slice().buffer;
   if (type === F32) return new Float32Array(own);
-  if (type === F16) return Float32Array.from(new Uint16Array(own), halfValue);
+  if (type === F16) return Float32Array.from(new Uint16Array(own), halfFloatToNumber);
   const { codes, scales } = decodeBlocks(type!, bytes);
   return Float32Array.from(codes, (code, i) => code * scales[Math.floor(i / BLOCK_LENGTH)]!);
 }

@@ -1,5 +1,4 @@
-import type { QuantizationParameters } from '@qedge/core';
-import { halfFloatToNumber, numberToHalfFloat } from '../half-floats.ts';
+import { halfFloatToNumber, numberToHalfFloat, type QuantizationParameters } from '@qedge/core';
 import { encodeVarint, zigzag } from './varint.ts';
 
 /** Whether all scales are half floats, so that two bytes hold each exactly. */

@@ -1,5 +1,4 @@
-import { FileFormatError, type QuantizationParameters } from '@qedge/core';
-import { halfFloatToNumber } from '../half-floats.ts';
+import { FileFormatError, halfFloatToNumber, type QuantizationParameters } from '@qedge/core';
 import type { Refusal, TensorEntry } from './header.ts';
 import { scaleCount } from './scale-count.ts';
 import { findQuantizationProblem } from './tensor-validation.ts';

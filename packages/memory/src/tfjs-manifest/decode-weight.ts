@@ -1,5 +1,4 @@
-import type { DType, TensorData } from '@qedge/core';
-import { halfFloatToNumber } from '../half-floats.ts';
+import { type DType, halfFloatToNumber, type TensorData } from '@qedge/core';
 import { dataConstructor } from '../model-file/raw-encoding.ts';
 import type { TfjsQuantization, TfjsWeightEntry } from './manifest.ts';
 

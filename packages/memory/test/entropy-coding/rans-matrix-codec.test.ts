@@ -53,7 +53,7 @@ describe('the quick coder of code matrices', () => {
       fc.property(anyMatrix, ({ codes, description }) => {
         roundTrip(codes, description);
       }),
-      { seed: 3, numRuns: 150 },
+      { seed: 3, numRuns: 60 },
     );
   });
 
@@ -80,7 +80,7 @@ describe('the quick coder of code matrices', () => {
 
   it('takes what the arithmetic coder takes for dense codes, 0.5 % above their entropy, and finds what lines and columns tell', () => {
     for (const bits of [8, 4]) {
-      const description = symmetric(256, 120, bits);
+      const description = symmetric(256, 60, bits);
       const codes = denseCodes(description, bits);
       const { length } = roundTrip(codes, description);
       expect(length).toBeLessThan(1.005 * entropyBytes(codes));
@@ -93,13 +93,13 @@ describe('the quick coder of code matrices', () => {
 
   it('writes the same bytes on every machine', () => {
     const hash = createHash('sha256');
-    for (const bits of [2, 3, 4, 8]) {
+    for (const bits of [2, 4, 8]) {
       const description = symmetric(100, 49, bits);
       for (const density of [0.01, 0.3])
         hash.update(roundTrip(prunedCodes(description, density, bits), description));
       hash.update(roundTrip(denseCodes(description, bits), description));
     }
-    expect(hash.digest('hex')).toBe('92c17166d6d9a176769ee788af08ae8620b606985f59a4aa8f89c3f7af74587e');
+    expect(hash.digest('hex')).toBe('d46b4e56ca9dbc9a64f6db81f6e1ee81a854d9c437c43245c4116a0c9fc124db');
   });
 
   it('refuses what is cut, longer or changed, or reads other codes with no more work', () => {
@@ -112,7 +112,7 @@ describe('the quick coder of code matrices', () => {
     }
     expect(() => decodeRansMatrix(Uint8Array.of(...good, 0, 0), description, codes)).toThrow(FileFormatError);
     let refused = 0;
-    for (let round = 0; round < 1000; round++) {
+    for (let round = 0; round < 400; round++) {
       const bytes = good.slice();
       const front = round % 2 === 0 ? 12 : bytes.length;
       for (let flips = random.integer(3); flips >= 0; flips--)
@@ -124,7 +124,7 @@ describe('the quick coder of code matrices', () => {
         refused++;
       }
     }
-    expect(refused).toBeGreaterThan(900);
+    expect(refused).toBeGreaterThan(360);
   });
 });
 

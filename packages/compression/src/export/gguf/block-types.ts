@@ -1,4 +1,4 @@
-import { halfValue } from '../../quantization/half-precision.ts';
+import { halfFloatToNumber } from '@qedge/core';
 
 /** Numbers in a block of the quantised types. */
 export const BLOCK_LENGTH = 32;
@@ -45,7 +45,7 @@ export function decodeBlocks({ code, blockBytes }: BlockType, bytes: Uint8Array)
   const scales = new Float32Array(blocks);
   for (let block = 0; block < blocks; block++) {
     const at = block * blockBytes;
-    scales[block] = halfValue(bytes[at]! | (bytes[at + 1]! << 8));
+    scales[block] = halfFloatToNumber(bytes[at]! | (bytes[at + 1]! << 8));
     for (let i = 0; i < BLOCK_LENGTH; i++) {
       codes[block * BLOCK_LENGTH + i] =
         code === Q8_0.code ? bytes[at + 2 + i]! : ((bytes[at + 2 + (i % 16)]! >> (i < 16 ? 0 : 4)) & 15) - 8;
