@@ -2,6 +2,7 @@ import type { OperatorModel, QuantizationParameters, StoredTensor } from '@qedge
 import { graphOfLayers } from '@qedge/kernels/graph';
 import { encodeModel, LazyModel, type ModelFileOptions } from '@qedge/memory';
 import type { CompressedModel } from '../model/compressed-model.ts';
+import { codesOfVector } from '../quantization/coded-vector.ts';
 import { isHalfPrecision, toHalfBits } from '../quantization/half-precision.ts';
 import { compareOutputs } from './compare-outputs.ts';
 import { compareCodes, compareNumbers } from './compare-weights.ts';
@@ -23,7 +24,8 @@ export interface ContainerExportOptions {
 /**
  * Writes the packed container (`.qez`): codes with their real width, as a bitmap, or entropy coded, whichever takes the fewest bytes. A chain of
  * dense layers is written as that; any other model as its operator graph, which `loadModel` of `@qedge/kernels/node` runs. Float weights,
- * and the scales of an operator graph, that half precision holds exactly are written so.
+ * and the scales of an operator graph, that half precision holds exactly are written so; biases
+ * of a chain that 8-bit codes with one half-float scale hold, as such codes.
  *
  * @throws what {@link toOperatorModel} throws, NonFiniteValueError for weights of a chain that are not finite, VerificationError when what was written does
  *   not come back bit for bit.
@@ -67,13 +69,25 @@ function storable(quantization: QuantizationParameters): QuantizationParameters 
 /** The weights of a chain under their own names. */
 function weightsOf({ topology, codes }: CompressedModel): readonly StoredTensor[] {
   return topology.layers.flatMap(({ weights }) =>
-    weights.map(({ name, shape, data }): StoredTensor => {
+    weights.map(({ name, role, shape, data }): StoredTensor => {
       const coded = codes.get(name);
-      if (!coded) return floatTensor(name, shape, data);
+      if (!coded) return role === 'bias' ? biasTensor(name, shape, data) : floatTensor(name, shape, data);
       const quantization = storable(alongLastAxis(coded.quantization, shape.length));
       return { name, dtype: 'int8', shape, data: coded.codes, quantization };
     }),
   );
+}
+
+/** A bias of a chain: a vector of 8-bit codes with one scale where such codes hold it. */
+function biasTensor(name: string, shape: readonly number[], data: Float32Array): StoredTensor {
+  const coded = codesOfVector(data);
+  if (!coded) return floatTensor(name, shape, data);
+  const quantization: QuantizationParameters = {
+    ...{ bits: 8, symmetric: true, axis: null },
+    scales: Float32Array.of(coded.scale),
+    zeroPoints: Int32Array.of(0),
+  };
+  return { name, dtype: 'int8', shape, data: coded.codes, quantization };
 }
 
 function floatTensor(name: string, shape: readonly number[], data: Float32Array): StoredTensor {

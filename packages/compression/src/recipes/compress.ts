@@ -18,7 +18,7 @@ import type { CompressionRecipe, FileSettings } from './compression-recipe.ts';
 import { trainDenseControl } from './dense-control.ts';
 import type { RecipeName } from './named-recipes.ts';
 import { planCompression } from './plan-compression.ts';
-import { roundToHalfPrecision } from './round-floats.ts';
+import { roundFloats } from './round-floats.ts';
 import { type RecipeRun, runDenseStages, runSparseStages, uncoded } from './run-recipe.ts';
 import { type CompressionAttempt, searchSparsity } from './search-sparsity.ts';
 import type { StageContext, StageState } from './stage-context.ts';
@@ -191,11 +191,11 @@ async function tryRecipe(
   return { recipe, run, stored, file, attempt };
 }
 
-function arrange(compressed: CompressedModel, { floats, entropyCoding }: FileSettings): CompressedModel {
-  if (!entropyCoding) return compressed;
+function arrange(compressed: CompressedModel, settings: FileSettings): CompressedModel {
+  if (!settings.entropyCoding) return compressed;
   const sorted = sortHiddenUnits(removeDeadHiddenUnits(compressed).model);
   // What dead units added to biases may need rounding again.
-  return floats === 'float16' ? roundToHalfPrecision(sorted) : sorted;
+  return roundFloats(sorted, settings);
 }
 
 function sparsityOf({ pruning }: CompressionRecipe): number {

@@ -82,7 +82,7 @@ const checkRecipe = record({
       ),
     }),
   ),
-  file: record({ floats: oneOf('float32', 'float16'), entropyCoding: oneOf(true, false) }),
+  file: record({ floats: oneOf('float32', 'float16', 'float16-int8'), entropyCoding: oneOf(true, false) }),
   denseControl: record({ weightDecay: number(0) }),
 });
 

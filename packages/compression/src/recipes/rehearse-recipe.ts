@@ -5,7 +5,7 @@ import type { ClassificationData } from '../training/classification-data.ts';
 import type { CompressionRecipe, PruningStage, QuantizationStage } from './compression-recipe.ts';
 import { measureRows, removeStageChannels } from './prune-structure-stage.ts';
 import { checkQuantization, codeAware, quantizeAfter } from './quantize-stage.ts';
-import { roundToHalfPrecision } from './round-floats.ts';
+import { roundFloats } from './round-floats.ts';
 import { uncoded } from './run-recipe.ts';
 import type { StageContext, StageState } from './stage-context.ts';
 
@@ -33,7 +33,7 @@ export async function rehearseRecipe(
   const coded = quantization
     ? await rehearseQuantization(quiet, state, quantization)
     : uncoded(state.topology);
-  const compressed = file.floats === 'float16' ? roundToHalfPrecision(coded) : coded;
+  const compressed = roundFloats(coded, file);
   toOperatorModel(compressed, { batch: 1, weightOnly: 'decoded' });
   return compressed;
 }

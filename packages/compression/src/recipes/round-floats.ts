@@ -2,14 +2,36 @@ import { NonFiniteValueError } from '@qedge/core';
 import type { CodedWeight, CompressedModel } from '../model/compressed-model.ts';
 import { kernelOf } from '../model/kernel-weight.ts';
 import type { TopologyLayer, TopologyWeight } from '../model/model-topology.ts';
+import { codesOfVector, roundToCodedVector } from '../quantization/coded-vector.ts';
 import { roundToHalf } from '../quantization/half-precision.ts';
 import { dequantizeTensor } from '../quantization/quantize-tensor.ts';
+import type { FileSettings } from './compression-recipe.ts';
 
 /** The least scale that half precision holds: scales are never 0. */
 const LEAST_HALF = 2 ** -24;
 
 /**
- * Rounds everything that has no codes to half precision: scales, biases, factors of normalisations, kernels without codes. The codes stay, and
+ * The model as a file with these settings holds it.
+ * @throws NonFiniteValueError for a number beyond half precision (65,504).
+ */
+export function roundFloats(model: CompressedModel, { floats }: FileSettings): CompressedModel {
+  if (floats === 'float32') return model;
+  return roundToHalfPrecision(floats === 'float16' ? model : roundBiases(model));
+}
+
+function roundBiases(model: CompressedModel): CompressedModel {
+  const layers = model.topology.layers.map((layer) => ({
+    ...layer,
+    weights: layer.weights.map((weight) =>
+      weight.role === 'bias' ? { ...weight, data: roundToCodedVector(weight.data) } : weight,
+    ),
+  }));
+  return { ...model, topology: { ...model.topology, layers } };
+}
+
+/**
+ * Rounds everything that has no codes to half precision: scales, biases (but those that 8-bit codes hold already), factors of normalisations, kernels
+ * without codes. The codes stay, and
  * coded kernels hold what they stand for with the rounded scales, so that the model computes with what a small file stores.
  *
  * @throws NonFiniteValueError for a number beyond half precision (65,504).
@@ -32,7 +54,10 @@ function roundWeight(
   weight: TopologyWeight,
   coded: CodedWeight | undefined,
 ): TopologyWeight {
-  if (!coded) return { ...weight, data: roundAll(weight.name, weight.data) };
+  if (!coded) {
+    const isHeld = weight.role === 'bias' && codesOfVector(weight.data) !== null;
+    return isHeld ? weight : { ...weight, data: roundAll(weight.name, weight.data) };
+  }
   const { rows, outputs } = kernelOf(layer)!;
   return { ...weight, data: dequantizeTensor(coded.codes, [rows, outputs], coded.quantization) };
 }

@@ -5,7 +5,7 @@ import type { CompressionRecipe, RecipeTraining } from './compression-recipe.ts'
 import { pruneStructure } from './prune-structure-stage.ts';
 import { pruneWeights } from './prune-weights-stage.ts';
 import { quantizeAfter, quantizeAware } from './quantize-stage.ts';
-import { roundToHalfPrecision } from './round-floats.ts';
+import { roundFloats } from './round-floats.ts';
 import { type StageContext, type StageState, trainStage, withModel } from './stage-context.ts';
 
 /** What the stages of a recipe made. */
@@ -48,7 +48,7 @@ export async function runSparseStages(
       : await quantizeAfter(context, state, quantization);
   const { compressed, reference, history } = quantized;
   return {
-    compressed: file.floats === 'float16' ? roundToHalfPrecision(compressed) : compressed,
+    compressed: roundFloats(compressed, file),
     reference,
     history,
   };

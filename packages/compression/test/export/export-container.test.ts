@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { exportContainer } from '../../src/export/export-container.ts';
 import { toOperatorModel } from '../../src/export/operator-model.ts';
-import { roundToHalfPrecision } from '../../src/recipes/round-floats.ts';
+import { roundFloats, roundToHalfPrecision } from '../../src/recipes/round-floats.ts';
 import { compressForTest, convolutionModel, denseModel } from './models.ts';
 
 beforeAll(async () => {
@@ -64,6 +64,23 @@ describe('exportContainer', () => {
     const name = compressed.topology.layers[1]!.weights[1]!.name;
     expect(file.load(name).dtype).toBe('float16');
     expect(whole.load(name).dtype).toBe('float32');
+    model.dispose();
+  });
+
+  it('writes biases that 8-bit codes hold as such codes, which run', () => {
+    const model = denseModel([16, 40, 5]);
+    const compressed = compressForTest(model, { bits: 4 });
+    const [half, coded] = (['float16', 'float16-int8'] as const).map((floats) =>
+      roundFloats(compressed, { floats, entropyCoding: true }),
+    );
+    const { bytes, report } = exportContainer(coded!);
+    expect(bytes.length).toBeLessThan(exportContainer(half!).bytes.length);
+    expect(report.compared.outputs!.largestDifference).toBe(0);
+    using file = LazyModel.fromBytes(bytes);
+    const [first, second] = coded!.topology.layers.slice(1).map(({ weights }) => weights[1]!);
+    const { data, quantization } = file.load(first!.name);
+    expect(Float32Array.from(data, (code) => code * quantization!.scales[0]!)).toEqual(first!.data);
+    expect(file.spec(second!.name).dtype).toBe('float16');
     model.dispose();
   });
 
