@@ -17,8 +17,6 @@ export interface CliffordGate {
 
 const WIDTH = MOST_CLIFFORD_WIRES;
 const LOW = (1 << WIDTH) - 1;
-/** A move may make the tableau worse by so much. */
-const MOST_RISE = 1.2;
 const CODES: readonly PauliCode[] = [1, 2, 3];
 
 const PARITY = Uint8Array.from({ length: 1 << WIDTH }, (_, mask) => bitCount(mask) & 1);
@@ -29,7 +27,11 @@ const SPREAD = Int32Array.from({ length: 1 << WIDTH }, (_, mask) => {
   for (let w = 0; w < WIDTH; w++) if ((mask >> w) & 1) spread |= 1 << (4 * w);
   return spread;
 });
-const LOGARITHM = Float64Array.from({ length: 16 }, (_, weight) => (weight < 2 ? 0 : Math.log2(weight)));
+/** Distances are whole multiples of this share of 1, so that their sums are exact in any order. */
+const GRAIN = 2 ** 16;
+const LOGARITHM = Int32Array.from({ length: 16 }, (_, weight) =>
+  weight < 2 ? 0 : Math.round(GRAIN * Math.log2(weight)),
+);
 
 function bitCount(mask: number): number {
   let count = 0;
@@ -61,41 +63,13 @@ function tableauOf(wireCount: number, gates: readonly CliffordGate[]): Int32Arra
   return rows;
 }
 
-function conjugate(rows: Int32Array, from: number, to: number, mask: number): boolean {
-  let changed = false;
-  for (let i = from; i < to; i++) {
-    if (anticommutes(rows[i]!, mask) === 0) continue;
-    rows[i]! ^= mask;
-    changed = true;
-  }
-  return changed;
+function conjugate(rows: Int32Array, from: number, to: number, mask: number): void {
+  for (let i = from; i < to; i++) if (anticommutes(rows[i]!, mask) === 1) rows[i]! ^= mask;
 }
 
-/** 0 for a permutation of wires with one-qubit gates; else how far the tableau is from one. */
-function distance(rows: Int32Array, from: number, wireCount: number): number {
-  let total = 0;
-  let columns = 0;
-  for (let q = 0; q < wireCount; q++) {
-    const both = rows[from + 2 * q]! | rows[from + 2 * q + 1]!;
-    const support = (both | (both >> WIDTH)) & LOW;
-    total += LOGARITHM[WEIGHT[support]!]!;
-    columns += SPREAD[support]!;
-  }
-  for (let w = 0; w < wireCount; w++) total += LOGARITHM[(columns >> (4 * w)) & 15]!;
-  return total;
-}
-
-interface Node {
-  readonly rows: Int32Array;
-  readonly distance: number;
-  readonly move: CliffordGate | null;
-  readonly parent: Node | null;
-}
-
-interface Candidate {
-  readonly parent: Node;
-  readonly move: number;
-  readonly distance: number;
+/** Where wire `w` is counted in a sum of {@link SPREAD}. */
+function countOn(columns: number, wire: number): number {
+  return (columns >> (4 * wire)) & 15;
 }
 
 /**
@@ -110,27 +84,13 @@ export function searchCliffordGates(
   gates: readonly CliffordGate[],
   { limit, beamWidth }: { readonly limit: number; readonly beamWidth: number },
 ): CliffordGate[] | null {
-  const rows = tableauOf(wireCount, gates);
-  const moves = allMoves(wireCount);
-  const masks = moves.map(gateMask);
-  let beam: Node[] = [{ rows, distance: distance(rows, 0, wireCount), move: null, parent: null }];
-  if (beam[0]!.distance === 0) return [];
-  const seen = new Set<string>([rows.join()]);
-  for (let depth = 0; depth < limit && beam.length > 0; depth++) {
-    const candidates = expandBeam(beam, masks, wireCount);
-    candidates.sort((a, b) => a.distance - b.distance);
-    if (candidates[0]?.distance === 0) return pathOf(descend(candidates[0], moves, masks));
-    beam = [];
-    for (const candidate of candidates) {
-      if (beam.length >= beamWidth) break;
-      const node = descend(candidate, moves, masks);
-      const key = node.rows.join();
-      if (seen.has(key)) continue;
-      seen.add(key);
-      beam.push(node);
-    }
-  }
-  return null;
+  return new BeamSearch(wireCount, beamWidth).run(tableauOf(wireCount, gates), limit);
+}
+
+/** A move that led to a tableau, and the moves before it. */
+interface Path {
+  readonly move: CliffordGate;
+  readonly before: Path | null;
 }
 
 function allMoves(wireCount: number): CliffordGate[] {
@@ -145,35 +105,139 @@ function allMoves(wireCount: number): CliffordGate[] {
   return moves;
 }
 
-function expandBeam(beam: readonly Node[], masks: readonly number[], wireCount: number): Candidate[] {
-  const candidates: Candidate[] = [];
-  const scratch = new Int32Array(2 * wireCount);
-  for (const parent of beam) {
-    for (let move = 0; move < masks.length; move++) {
-      scratch.set(parent.rows);
-      if (!conjugate(scratch, 0, scratch.length, masks[move]!)) continue;
-      const reached = distance(scratch, 0, wireCount);
-      if (reached < parent.distance + MOST_RISE) candidates.push({ parent, move, distance: reached });
-    }
+/** A move may make the tableau worse by so much. */
+const MOST_RISE = 1.2 * GRAIN;
+
+/** One search. Tableaus and candidates are in arrays that are made once. */
+class BeamSearch {
+  readonly #wireCount: number;
+  readonly #width: number;
+  readonly #moves: readonly CliffordGate[];
+  readonly #masks: Int32Array;
+  /** `[width, 2 wireCount]` the tableaus that are kept, and those that come next. */
+  #rows: Int32Array;
+  #nextRows: Int32Array;
+  #distances: Int32Array;
+  #nextDistances: Int32Array;
+  #paths: (Path | null)[] = [null];
+  #size = 1;
+  /** Distance and number of each candidate, in one: sorted as plain numbers. */
+  readonly #candidates: Float64Array;
+  readonly #seen = new Set<string>();
+
+  constructor(wireCount: number, width: number) {
+    this.#wireCount = wireCount;
+    this.#width = width;
+    this.#moves = allMoves(wireCount);
+    this.#masks = Int32Array.from(this.#moves, gateMask);
+    this.#rows = new Int32Array(2 * wireCount * width);
+    this.#nextRows = new Int32Array(2 * wireCount * width);
+    this.#distances = new Int32Array(width);
+    this.#nextDistances = new Int32Array(width);
+    this.#candidates = new Float64Array(width * this.#moves.length);
   }
-  return candidates;
+
+  run(start: Int32Array, limit: number): CliffordGate[] | null {
+    this.#rows.set(start);
+    this.#distances[0] = this.#distanceFrom(0);
+    if (this.#distances[0] === 0) return [];
+    this.#seen.add(String.fromCharCode(...start));
+    for (let depth = 0; depth < limit && this.#size > 0; depth++) {
+      const count = this.#expand();
+      const sorted = this.#candidates.subarray(0, count).sort();
+      if (count > 0 && sorted[0]! < this.#candidates.length) return this.#gatesOf(sorted[0]!);
+      this.#descend(sorted);
+    }
+    return null;
+  }
+
+  #distanceFrom(at: number): number {
+    let total = 0;
+    let columns = 0;
+    for (let q = 0; q < this.#wireCount; q++) {
+      const support = supportOf(this.#rows[at + 2 * q]! | this.#rows[at + 2 * q + 1]!);
+      total += LOGARITHM[WEIGHT[support]!]!;
+      columns += SPREAD[support]!;
+    }
+    for (let wire = 0; wire < this.#wireCount; wire++) total += LOGARITHM[countOn(columns, wire)]!;
+    return total;
+  }
+
+  /** Tries all moves from all tableaus. @returns how many candidates there are. */
+  #expand(): number {
+    let count = 0;
+    for (let parent = 0; parent < this.#size; parent++) {
+      const distance = this.#distances[parent]!;
+      const worst = distance + MOST_RISE;
+      for (let move = 0; move < this.#moves.length; move++) {
+        const reached = this.#distanceAfter(2 * this.#wireCount * parent, this.#masks[move]!);
+        if (reached < 0 || reached >= worst) continue;
+        const number = parent * this.#moves.length + move;
+        this.#candidates[count++] = reached * this.#candidates.length + number;
+      }
+    }
+    return count;
+  }
+
+  /** How far a move leaves a tableau: 0 for a permutation of wires with one-qubit gates; -1 where it changes nothing. */
+  #distanceAfter(at: number, mask: number): number {
+    const rows = this.#rows;
+    let total = 0;
+    let columns = 0;
+    let changes = 0;
+    const high = mask >> WIDTH;
+    for (let i = at; i < at + 2 * this.#wireCount; i += 2) {
+      let z = rows[i]!;
+      let x = rows[i + 1]!;
+      const turnsZ = PARITY[((z & high) ^ ((z >> WIDTH) & mask)) & LOW]!;
+      const turnsX = PARITY[((x & high) ^ ((x >> WIDTH) & mask)) & LOW]!;
+      z ^= -turnsZ & mask;
+      x ^= -turnsX & mask;
+      changes |= turnsZ | turnsX;
+      const support = supportOf(z | x);
+      total += LOGARITHM[WEIGHT[support]!]!;
+      columns += SPREAD[support]!;
+    }
+    if (changes === 0) return -1;
+    for (let wire = 0; wire < this.#wireCount; wire++) total += LOGARITHM[countOn(columns, wire)]!;
+    return total;
+  }
+
+  /** Keeps the nearest of the candidates that were not met before. */
+  #descend(sorted: Float64Array): void {
+    const size = 2 * this.#wireCount;
+    const paths: (Path | null)[] = [];
+    for (let i = 0; i < sorted.length && paths.length < this.#width; i++) {
+      const number = sorted[i]! % this.#candidates.length;
+      const parent = Math.floor(number / this.#moves.length);
+      const move = number % this.#moves.length;
+      const to = size * paths.length;
+      this.#nextRows.set(this.#rows.subarray(size * parent, size * (parent + 1)), to);
+      conjugate(this.#nextRows, to, to + size, this.#masks[move]!);
+      const key = String.fromCharCode(...this.#nextRows.subarray(to, to + size));
+      if (this.#seen.has(key)) continue;
+      this.#seen.add(key);
+      this.#nextDistances[paths.length] = Math.floor(sorted[i]! / this.#candidates.length);
+      paths.push({ move: this.#moves[move]!, before: this.#paths[parent]! });
+    }
+    [this.#rows, this.#nextRows] = [this.#nextRows, this.#rows];
+    [this.#distances, this.#nextDistances] = [this.#nextDistances, this.#distances];
+    this.#paths = paths;
+    this.#size = paths.length;
+  }
+
+  #gatesOf(candidate: number): CliffordGate[] {
+    const number = candidate % this.#candidates.length;
+    const gates = [this.#moves[number % this.#moves.length]!];
+    const parent = Math.floor(number / this.#moves.length);
+    for (let path = this.#paths[parent] ?? null; path !== null; path = path.before) gates.push(path.move);
+    return gates.reverse();
+  }
 }
 
-function descend(candidate: Candidate, moves: readonly CliffordGate[], masks: readonly number[]): Node {
-  const rows = candidate.parent.rows.slice();
-  conjugate(rows, 0, rows.length, masks[candidate.move]!);
-  return {
-    rows,
-    distance: candidate.distance,
-    move: moves[candidate.move]!,
-    parent: candidate.parent,
-  };
-}
-
-function pathOf(node: Node): CliffordGate[] {
-  const path: CliffordGate[] = [];
-  for (let at: Node | null = node; at?.move; at = at.parent) path.push(at.move);
-  return path.reverse();
+/** The wires on which a Pauli is not the identity. */
+function supportOf(pauli: number): number {
+  return (pauli | (pauli >> WIDTH)) & LOW;
 }
 
 /** A Pauli string with its sign. */
