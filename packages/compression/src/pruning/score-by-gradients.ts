@@ -1,5 +1,6 @@
 import { Random, throwIfCancelled } from '@qedge/core';
 import type { LayersModel } from '@tensorflow/tfjs';
+import { WorkTurns } from '../post-training/work-turns.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
 import { BatchNormalizationInTraining } from '../training/batch-normalization.ts';
 import { GradientStep } from '../training/gradient-step.ts';
@@ -43,10 +44,9 @@ export async function scoreByGradients(
   const noise = new LayerNoise(model);
   const weights = new ModelWeights(tf, model);
   const step = new GradientStep(tf, model, weights.trained, loss, null);
-  const kernels = weights.trained.filter(({ role }) => isKernelRole(role));
-  const values = new Map(kernels.map((kernel) => [kernel.name, kernel.values]));
   const scores = new GradientScores();
   const original = weights.save();
+  const turns = new WorkTurns('Scoring', signal);
   const normalizations = new BatchNormalizationInTraining(tf, model);
   try {
     const cursor = await source.open(0, 0);
@@ -54,13 +54,8 @@ export async function scoreByGradients(
       throwIfCancelled(signal, 'Scoring');
       noise.seedStep(random, batch);
       const { gradients } = await step.compute(await cursor.next());
-      const byName = new Map(
-        weights.trained.map(({ name, values: { length } }, at) => [
-          name,
-          gradients[at] ?? new Float32Array(length),
-        ]),
-      );
-      scores.add(values, byName);
+      addGradients(scores, weights, gradients);
+      if (turns.isOver) await turns.next();
     }
     return scores;
   } finally {
@@ -68,4 +63,17 @@ export async function scoreByGradients(
     noise.restore();
     weights.restore(original);
   }
+}
+
+function addGradients(
+  scores: GradientScores,
+  { trained }: ModelWeights,
+  gradients: readonly (Float32Array | null)[],
+): void {
+  const kernels = trained.filter(({ role }) => isKernelRole(role));
+  const values = new Map(kernels.map((kernel) => [kernel.name, kernel.values]));
+  const byName = new Map(
+    trained.map(({ name, values: { length } }, at) => [name, gradients[at] ?? new Float32Array(length)]),
+  );
+  scores.add(values, byName);
 }
