@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { exportContainer } from '../../src/export/export-container.ts';
 import { toOperatorModel } from '../../src/export/operator-model.ts';
 import { saveExport } from '../../src/export/save-export.ts';
-import { roundToHalfPrecision } from '../../src/recipes/round-floats.ts';
+import { roundFloats } from '../../src/recipes/round-floats.ts';
 import { compressForTest, convolutionModel, denseModel, randomInput } from './models.ts';
 
 beforeAll(async () => {
@@ -28,8 +28,9 @@ describe('a compressed model in a file', () => {
     ['a convolutional network', () => convolutionModel(), 0.5],
   ] as const)('is loaded and run by its codes: %s', async (_, makeModel, zeros) => {
     const model = makeModel();
-    // Scales and biases are stored as half floats.
-    const compressed = roundToHalfPrecision(compressForTest(model, { bits: 4, zeros }));
+    // Scales are stored as half floats, biases of chains as codes.
+    const settings = { floats: 'float16-int8', entropyCoding: true } as const;
+    const compressed = roundFloats(compressForTest(model, { bits: 4, zeros }), settings);
     const operators = toOperatorModel(compressed, { batch: 1 });
     const [input] = operators.graph.inputs;
     const { shape } = operators.graph.values[input!]!;
