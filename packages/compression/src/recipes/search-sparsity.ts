@@ -72,19 +72,18 @@ export async function searchSparsity<Result extends { readonly attempt: Compress
 }
 
 function describeLimits({ maxAccuracyDrop, maxBytes }: CompressionTargets): string {
-  return [
-    ...(maxBytes === undefined ? [] : [`at most ${maxBytes} bytes`]),
-    ...(maxAccuracyDrop === undefined
-      ? []
-      : [`at most ${points(maxAccuracyDrop)} below the uncompressed model`]),
-  ].join(' and ');
+  const limits = [
+    ...(maxBytes === undefined ? [] : [`${maxBytes} bytes`]),
+    ...(maxAccuracyDrop === undefined ? [] : [describeLoss(maxAccuracyDrop)]),
+  ];
+  return `at most ${limits.join(' and ')}`;
 }
 
 function describeAttempt({ sparsity, bytes, accuracyDrop }: CompressionAttempt): string {
-  const side = accuracyDrop < 0 ? 'above it' : 'below it';
-  return `with ${formatPercent(sparsity)} zeros ${bytes} bytes and ${points(Math.abs(accuracyDrop))} ${side}`;
+  return `${bytes} bytes and ${describeLoss(accuracyDrop)} with ${formatPercent(sparsity)} zeros`;
 }
 
-function points(fraction: number): string {
-  return `${(100 * fraction).toFixed(2)} points`;
+function describeLoss(accuracyDrop: number): string {
+  const points = (100 * Math.abs(accuracyDrop)).toFixed(2);
+  return `${points} points of accuracy ${accuracyDrop < 0 ? 'gained' : 'lost'}`;
 }

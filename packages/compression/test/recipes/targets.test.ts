@@ -99,8 +99,8 @@ describe('a search for a sparsity', () => {
     const targets = { maxBytes: 500, maxAccuracyDrop: 0.002 };
     const failure = await searchSparsity(targets, run, [0.96]).catch((error: unknown) => error);
     expect((failure as Error).message).toBe(
-      'No sparsity meets the targets: expected at most 500 bytes and at most 0.20 points below the uncompressed model, ' +
-        'got with 96 % zeros 600 bytes and 29.39 points below it. ' +
+      'No sparsity meets the targets: expected at most 500 bytes and 0.20 points of accuracy lost, ' +
+        'got 600 bytes and 29.39 points of accuracy lost with 96 % zeros. ' +
         'Allow more bytes or a larger loss of accuracy, or ask for other bits.',
     );
     expect((failure as ConvergenceError).facts).toMatchObject({ targets, attempts: [{ sparsity: 0.96 }] });
