@@ -50,125 +50,36 @@ function survivorScales(values: Float32Array, outputs: number, kernel: KernelQua
   });
 }
 
+/** Sums over the weights of each scale that make up the gradient of its step. */
+export interface StepSums {
+  /** Over `gradient * code`. */
+  readonly codes: Float64Array;
+  /** Over `gradient * weight` of the weights that are not clipped; null where weights have no finer code (1 bit; ternary survivors). */
+  readonly weights: Float64Array | null;
+}
+
 /**
- * Turns the gradient with respect to `codes * scale` into those of the kernel and of its learned step: Esser et al. 2020, eq. 3 and 5.
+ * The gradient of a kernel's learned step, one number per scale: Esser et al. 2020, eq. 3. With `u = weight / scale`, the scale gets the sum over
+ * `gradient * (code - u)`, and `gradient * code` where weights are clipped or have no finer code. For `learned` it is multiplied by
+ * `1 / sqrt(weights * largest code)` (section 2.2 there), for `learned-logarithm` by the scale, which makes it the gradient of the logarithm.
  *
- * With `u = weight / scale` and the largest code `Q`, a weight with `|u| >= Q` is clipped, before it would be rounded. It gets no gradient, others get
- * all of it. The scale gets the sum over `gradient * (code - u)`, and `gradient * code` where weights are clipped or have no finer code (1 bit;
- * ternary survivors). For `learned` it is multiplied by `1 / sqrt(weights * Q)` (section 2.2 there), for `learned-logarithm` by the scale, which
- * makes it the gradient of the logarithm.
- *
- * @param gradient becomes the gradient of the kernel: that of clipped weights is set to 0.
- * @param codeSums the sums over `gradient * code`, one per scale; written to.
- * @returns the gradient of the step, one number per scale.
+ * @param size weights of the kernel.
  */
-export function splitStepGradient(
-  values: Float32Array,
+export function stepGradient(
+  { codes, weights }: StepSums,
+  size: number,
   outputs: number,
   quantization: QuantizationParameters,
-  gradient: Float32Array,
-  codeSums: Float64Array,
-  kernel: KernelQuantization,
+  { step }: Pick<KernelQuantization, 'step'>,
 ): Float32Array {
   const { scales, bits } = quantization;
-  const layout = scaleLayout(values.length, matrixShape(values.length, outputs), quantization);
+  const layout = scaleLayout(size, matrixShape(size, outputs), quantization);
   const { high } = codeRange(bits, true);
-  if (bits > 1) {
-    const limits = scales.map((scale) => scale * high);
-    const weightSums = clipGradient(values, layout, gradient, limits);
-    const onlySigns = kernel.keepSurvivors && high === 1;
-    if (!onlySigns) {
-      for (let index = 0; index < codeSums.length; index++)
-        codeSums[index]! -= weightSums[index]! / scales[index]!;
-    }
-  }
-  return Float32Array.from(codeSums, (sum, index) => {
-    if (kernel.step === 'learned-logarithm') return sum * scales[index]!;
+  return Float32Array.from(codes, (codeSum, index) => {
+    const sum = codeSum - (weights ? weights[index]! / scales[index]! : 0);
+    if (step === 'learned-logarithm') return sum * scales[index]!;
     return sum / Math.sqrt(Math.max(1, weightsPerScale(layout, index)) * high);
   });
-}
-
-/** Sets the gradient of clipped weights to 0. @returns the sums over `gradient * weight` of the others, one per scale. */
-function clipGradient(
-  values: Float32Array,
-  layout: ScaleLayout,
-  gradient: Float32Array,
-  limits: Float32Array,
-): Float64Array {
-  const { outer, channels, stride, groupSize } = layout;
-  const sums = new Float64Array(layout.scaleCount);
-  if (stride === 1) {
-    for (let row = 0; row < outer; row += groupSize) {
-      const first = (row / groupSize) * channels;
-      const place = {
-        from: row * channels,
-        to: Math.min(outer, row + groupSize) * channels,
-        channels,
-        first,
-      };
-      clipColumns(values, gradient, limits, sums, place);
-    }
-    return sums;
-  }
-  forEachScaleRun(layout, (index, from, to) => {
-    sums[index]! += clipColumn(values, gradient, limits[index]!, { from, to, channels: 1 });
-  });
-  return sums;
-}
-
-/** Elements `from, from + channels, ...` below `to`. */
-interface Column {
-  readonly from: number;
-  readonly to: number;
-  readonly channels: number;
-}
-
-const COLUMNS_AT_ONCE = 4;
-
-/** {@link clipGradient} of rows whose columns have the scales from number `first` on. Four columns at a time, whose sums stay in registers. */
-function clipColumns(
-  values: Float32Array,
-  gradient: Float32Array,
-  limits: Float32Array,
-  sums: Float64Array,
-  { from, to, channels, first }: Column & { readonly first: number },
-): void {
-  let channel = 0;
-  for (; channel + COLUMNS_AT_ONCE <= channels; channel += COLUMNS_AT_ONCE) {
-    const at = first + channel;
-    const [limit0, limit1, limit2, limit3] = [limits[at]!, limits[at + 1]!, limits[at + 2]!, limits[at + 3]!];
-    let [sum0, sum1, sum2, sum3] = [0, 0, 0, 0];
-    for (let i = from + channel; i < to; i += channels) {
-      if (Math.abs(values[i]!) < limit0) sum0 += gradient[i]! * values[i]!;
-      else gradient[i] = 0;
-      if (Math.abs(values[i + 1]!) < limit1) sum1 += gradient[i + 1]! * values[i + 1]!;
-      else gradient[i + 1] = 0;
-      if (Math.abs(values[i + 2]!) < limit2) sum2 += gradient[i + 2]! * values[i + 2]!;
-      else gradient[i + 2] = 0;
-      if (Math.abs(values[i + 3]!) < limit3) sum3 += gradient[i + 3]! * values[i + 3]!;
-      else gradient[i + 3] = 0;
-    }
-    sums.set([sum0, sum1, sum2, sum3], at);
-  }
-  for (; channel < channels; channel++) {
-    const at = first + channel;
-    sums[at] = clipColumn(values, gradient, limits[at]!, { from: from + channel, to, channels });
-  }
-}
-
-/** Sets the gradient of clipped weights of a column to 0. @returns the sum over `gradient * weight` of the others. */
-function clipColumn(
-  values: Float32Array,
-  gradient: Float32Array,
-  limit: number,
-  { from, to, channels }: Column,
-): number {
-  let sum = 0;
-  for (let i = from; i < to; i += channels) {
-    if (Math.abs(values[i]!) < limit) sum += gradient[i]! * values[i]!;
-    else gradient[i] = 0;
-  }
-  return sum;
 }
 
 /**
@@ -193,22 +104,18 @@ export function sumCodesByOutput(
   return Float64Array.of(sums.reduce((all, sum) => all + sum, 0) / scales[0]!);
 }
 
-/** As {@link sumCodesByOutput} for any scales, from the decoded kernel and the gradient with respect to it. */
-export function sumCodesByWeight(
-  decoded: Float32Array,
-  gradient: Float32Array,
+/** Sums of a kernel's numbers, one per scale. */
+export function sumPerScale(
+  values: Float32Array,
   outputs: number,
   quantization: QuantizationParameters,
 ): Float64Array {
-  const { scales } = quantization;
-  const sums = new Float64Array(scales.length);
-  forEachScaleRun(
-    scaleLayout(decoded.length, matrixShape(decoded.length, outputs), quantization),
-    (index, from, to) => {
-      for (let i = from; i < to; i++) sums[index]! += decoded[i]! * gradient[i]!;
-    },
-  );
-  return sums.map((sum, index) => sum / scales[index]!);
+  const sums = new Float64Array(quantization.scales.length);
+  const layout = scaleLayout(values.length, matrixShape(values.length, outputs), quantization);
+  forEachScaleRun(layout, (index, from, to) => {
+    for (let i = from; i < to; i++) sums[index]! += values[i]!;
+  });
+  return sums;
 }
 
 function weightsPerScale({ outer, channels, stride, groupSize }: ScaleLayout, index: number): number {

@@ -3,10 +3,10 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { codeRange } from '../quantization/code-range.ts';
 import { codeRanges } from '../quantization/range-coding.ts';
 import { scaleLayout } from '../quantization/scale-layout.ts';
-import { editTensor, viewTensor } from '../tfjs/tensor-view.ts';
+import { viewTensor } from '../tfjs/tensor-view.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
 import { kernelGranularity, kernelParameters, matrixShape } from './kernel-codes.ts';
-import { splitStepGradient, sumCodesByOutput, sumCodesByWeight } from './kernel-step.ts';
+import { stepGradient, sumCodesByOutput, sumPerScale } from './kernel-step.ts';
 import type { KernelQuantization } from './layer-quantization.ts';
 
 /**
@@ -88,7 +88,7 @@ export interface DecodedGradients {
   readonly kernel: Tensor;
   readonly outputs: number;
   readonly quantization: QuantizationParameters;
-  /** With respect to `codes * scale`; nobody else's: it is written to, and may be returned. */
+  /** With respect to `codes * scale`. */
   readonly gradient: Tensor;
   /** Of the product with `codes * scale`. */
   readonly product: { readonly output: Tensor; readonly gradient: Tensor };
@@ -96,21 +96,58 @@ export interface DecodedGradients {
   readonly decoded: Tensor | null;
 }
 
-/** `splitStepGradient` of tensors. */
+/**
+ * Turns the gradient with respect to `codes * scale` into those of the kernel and of its learned step, see {@link stepGradient}. A weight of
+ * the largest code or more is clipped before it would be rounded and gets no gradient, others get all of it: Esser et al. 2020, eq. 5.
+ */
 export function splitTensorGradient(
   tf: Tensorflow,
-  { kernel, outputs, quantization, gradient, product, decoded }: DecodedGradients,
-  settings: KernelQuantization,
+  gradients: DecodedGradients,
+  { keepSurvivors, step }: KernelQuantization,
 ): KernelGradients {
-  const view = (tensor: Tensor) => viewTensor(tf, tensor);
-  let step: Float32Array = EMPTY;
-  const passed = editTensor(tf, gradient, (slopes) => {
-    const codeSums = decoded
-      ? sumCodesByWeight(view(decoded), slopes, outputs, quantization)
-      : sumCodesByOutput(view(product.output), view(product.gradient), outputs, quantization.scales);
-    step = splitStepGradient(view(kernel), outputs, quantization, slopes, codeSums, settings);
-  });
-  return { kernel: passed, step };
+  const { kernel, outputs, quantization, gradient, product, decoded } = gradients;
+  const { high } = codeRange(quantization.bits, true);
+  const [view, sum] = [
+    (tensor: Tensor) => viewTensor(tf, tensor),
+    (tensor: Tensor) => sumTensorPerScale(tf, tensor, outputs, quantization),
+  ];
+  const codes = decoded
+    ? sum(tf.mul(decoded, gradient)).map((total, index) => total / quantization.scales[index]!)
+    : sumCodesByOutput(view(product.output), view(product.gradient), outputs, quantization.scales);
+  const passed = quantization.bits === 1 ? gradient : dropClipped(tf, gradients, high);
+  const hasSigns = quantization.bits === 1 || (keepSurvivors && high === 1);
+  const weights = hasSigns ? null : sum(tf.mul(passed, kernel));
+  return {
+    kernel: passed,
+    step: stepGradient({ codes, weights }, kernel.size, outputs, quantization, { step }),
+  };
+}
+
+/** The gradient where weights are less than the largest code, and 0 elsewhere. */
+function dropClipped(
+  tf: Tensorflow,
+  { kernel, outputs, quantization, gradient }: DecodedGradients,
+  high: number,
+): Tensor {
+  const limits = { ...quantization, scales: quantization.scales.map((scale) => scale * high) };
+  const isPassed = inMatrix(tf, kernel, outputs, (matrix) =>
+    tf.step(tf.sub(scaleTensor(tf, matrix.shape as [number, number], limits), tf.abs(matrix))),
+  );
+  return tf.mul(gradient, isPassed);
+}
+
+function sumTensorPerScale(
+  tf: Tensorflow,
+  tensor: Tensor,
+  outputs: number,
+  quantization: QuantizationParameters,
+): Float64Array {
+  const { scales } = quantization;
+  if (scales.length > Math.max(1, outputs)) return sumPerScale(viewTensor(tf, tensor), outputs, quantization);
+  const channels = tf.sum(tf.reshape(tensor, matrixShape(tensor.size, outputs)), 0).dataSync<'float32'>();
+  return scales.length === 1
+    ? Float64Array.of(channels.reduce((all, sum) => all + sum, 0))
+    : Float64Array.from(channels);
 }
 
 /** Works on a kernel as a matrix `[rows, outputs]`. */

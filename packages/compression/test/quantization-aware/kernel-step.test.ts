@@ -1,5 +1,6 @@
 import { NonFiniteValueError, Random } from '@qedge/core';
-import { describe, expect, it } from 'vitest';
+import type * as tfjs from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { dequantizeTensor } from '../../src/index.ts';
 import {
   kernelCodes,
@@ -7,13 +8,16 @@ import {
   matrixShape,
   stepScales,
 } from '../../src/quantization-aware/kernel-codes.ts';
-import {
-  initialStep,
-  splitStepGradient,
-  sumCodesByOutput,
-  sumCodesByWeight,
-} from '../../src/quantization-aware/kernel-step.ts';
+import { initialStep, sumCodesByOutput } from '../../src/quantization-aware/kernel-step.ts';
+import { splitTensorGradient } from '../../src/quantization-aware/kernel-tensors.ts';
 import type { KernelQuantization } from '../../src/quantization-aware/layer-quantization.ts';
+import { loadTensorflow } from '../tensorflow.ts';
+
+let tf: typeof tfjs;
+
+beforeAll(async () => {
+  tf = await loadTensorflow('cpu');
+});
 
 const learned: KernelQuantization = { bits: 3, granularity: 'tensor', step: 'learned', keepSurvivors: false };
 
@@ -22,20 +26,44 @@ function randomValues(count: number, seed: number): Float32Array {
   return Float32Array.from({ length: count }, () => random.normal());
 }
 
-function gradientsOf(values: Float32Array, step: number, gradient: Float32Array, kernel: KernelQuantization) {
-  const parameters = kernelParameters(values, 1, kernel, Float32Array.of(step));
-  const codes = kernelCodes(values, 1, parameters, kernel.keepSurvivors);
-  const codeSums = Float64Array.of(codes.reduce((sum, code, i) => sum + code * gradient[i]!, 0));
-  const passed = gradient.slice();
-  return { step: splitStepGradient(values, 1, parameters, passed, codeSums, kernel), kernel: passed };
+/** The gradients of kernel `[rows, outputs]` and step, from those with respect to `codes * scale`. */
+function gradientsOf(
+  values: Float32Array,
+  steps: Float32Array,
+  gradient: Float32Array,
+  kernel: KernelQuantization,
+  outputs = 1,
+) {
+  const shape = matrixShape(values.length, outputs);
+  const quantization = kernelParameters(values, outputs, kernel, steps);
+  const codes = kernelCodes(values, outputs, quantization, kernel.keepSurvivors);
+  return tf.tidy(() => {
+    const decoded = tf.tensor(dequantizeTensor(codes, shape, quantization), shape);
+    const slopes = tf.tensor(gradient, shape);
+    const isGrouped = typeof kernel.granularity === 'object';
+    const split = splitTensorGradient(
+      tf,
+      {
+        kernel: tf.tensor(values, shape),
+        outputs,
+        quantization,
+        gradient: slopes,
+        // The product with the unit matrix, whose output is the decoded kernel.
+        product: { output: decoded, gradient: slopes },
+        decoded: isGrouped ? decoded : null,
+      },
+      kernel,
+    );
+    return { step: split.step, kernel: split.kernel.dataSync<'float32'>() };
+  });
 }
 
-describe('splitStepGradient', () => {
+describe('splitTensorGradient', () => {
   it('is the closed form of Esser et al. inside, on the edge and outside of the codes', () => {
     // Step 0.5, codes -3..3: quotients 0.3, 1.4, -2.6, then clipped ones: 3 (on the edge), 3.4 (which rounds to a code) and -9.
     const values = Float32Array.of(0.15, 0.7, -1.3, 1.5, 1.7, -4.5);
     const gradient = Float32Array.of(1, 2, -1, 1, 1, 1);
-    const { kernel, step } = gradientsOf(values, 0.5, gradient, learned);
+    const { kernel, step } = gradientsOf(values, Float32Array.of(0.5), gradient, learned);
     const terms = [0 - 0.3, 2 * (1 - 1.4), -(-3 + 2.6), 3, 3, -3];
     expect(step[0]).toBeCloseTo(terms.reduce((sum, term) => sum + term, 0) / Math.sqrt(6 * 3), 6);
     expect([...kernel]).toEqual([1, 2, -1, 0, 0, 0]);
@@ -44,8 +72,11 @@ describe('splitStepGradient', () => {
   it('scales the gradient of the logarithm by the step instead', () => {
     const values = randomValues(64, 1);
     const gradient = randomValues(64, 2);
-    const additive = gradientsOf(values, 0.4, gradient, learned);
-    const logarithm = gradientsOf(values, Math.log(0.4), gradient, { ...learned, step: 'learned-logarithm' });
+    const additive = gradientsOf(values, Float32Array.of(0.4), gradient, learned);
+    const logarithm = gradientsOf(values, Float32Array.of(Math.log(0.4)), gradient, {
+      ...learned,
+      step: 'learned-logarithm',
+    });
     expect(logarithm.step[0]).toBeCloseTo(additive.step[0]! * Math.sqrt(64 * 3) * 0.4, 4);
     expect(logarithm.kernel).toEqual(additive.kernel);
   });
@@ -59,19 +90,13 @@ describe('splitStepGradient', () => {
       const size = granularity === 'channel' ? rows : groupSize;
       const groups = Math.ceil(rows / size);
       const steps = Float32Array.from({ length: groups * outputs }, (_, i) => 0.2 + 0.05 * i);
-      const parameters = kernelParameters(values, outputs, kernel, steps);
-      const decoded = dequantizeTensor(
-        kernelCodes(values, outputs, parameters, false),
-        matrixShape(values.length, outputs),
-        parameters,
-      );
-      const codeSums = sumCodesByWeight(decoded, gradient, outputs, parameters);
-      const step = splitStepGradient(values, outputs, parameters, gradient.slice(), codeSums, kernel);
+      const { step } = gradientsOf(values, steps, gradient, kernel, outputs);
       for (let scale = 0; scale < steps.length; scale++) {
         const [group, output] = [Math.floor(scale / outputs), scale % outputs];
         const isMember = (_: number, i: number) =>
           Math.floor(i / outputs / size) === group && i % outputs === output;
-        const alone = gradientsOf(values.filter(isMember), steps[scale]!, gradient.filter(isMember), learned);
+        const [members, slopes] = [values.filter(isMember), gradient.filter(isMember)];
+        const alone = gradientsOf(members, steps.subarray(scale, scale + 1), slopes, learned);
         expect(step[scale]).toBeCloseTo(alone.step[0]!, 5);
       }
     }
@@ -87,22 +112,28 @@ describe('splitStepGradient', () => {
       return codes.reduce((sum, code, i) => sum + gradient[i]! * code * scale, 0);
     };
     const slope = (loss(0.51) - loss(0.49)) / 0.02;
-    expect(gradientsOf(values, 0.5, gradient, learned).step[0]! * Math.sqrt(4 * 3)).toBeCloseTo(slope, 4);
+    expect(
+      gradientsOf(values, Float32Array.of(0.5), gradient, learned).step[0]! * Math.sqrt(4 * 3),
+    ).toBeCloseTo(slope, 4);
   });
 
   it('gives signs the gradient of their magnitude: 1 bit, and ternary survivors', () => {
     const values = Float32Array.of(0.1, -0.2, 3, -0.001);
     const gradient = Float32Array.of(1, 10, 100, 1000);
-    const binary = gradientsOf(values, 0.5, gradient, { ...learned, bits: 1 });
+    const binary = gradientsOf(values, Float32Array.of(0.5), gradient, { ...learned, bits: 1 });
     expect(binary.step[0]).toBeCloseTo((1 - 10 + 100 - 1000) / Math.sqrt(4), 3);
     expect(binary.kernel).toEqual(gradient);
-    const ternary = gradientsOf(values, 0.5, gradient, { ...learned, bits: 2, keepSurvivors: true });
+    const ternary = gradientsOf(values, Float32Array.of(0.5), gradient, {
+      ...learned,
+      bits: 2,
+      keepSurvivors: true,
+    });
     expect(ternary.step[0]).toBeCloseTo((1 - 10 + 100 - 1000) / Math.sqrt(4), 3);
   });
 });
 
 describe('sumCodesByOutput', () => {
-  it('is the sum over weights, for a scale per channel and for a single one', () => {
+  it('is the sum over weights of gradient times code, for a scale per channel and for a single one', () => {
     const [batch, rows, outputs] = [7, 10, 3];
     const [input, slopes] = [randomValues(batch * rows, 5), randomValues(batch * outputs, 6)];
     const values = randomValues(rows * outputs, 7);
@@ -110,20 +141,20 @@ describe('sumCodesByOutput', () => {
       const granularity = scales.length === 1 ? 'tensor' : 'channel';
       const parameters = kernelParameters(values, outputs, { ...learned, granularity }, scales);
       const codes = kernelCodes(values, outputs, parameters, false);
-      const decoded = dequantizeTensor(codes, matrixShape(values.length, outputs), parameters);
       const product = new Float32Array(batch * outputs);
-      const gradient = new Float32Array(rows * outputs);
+      const expected = new Float64Array(scales.length);
       for (let b = 0; b < batch; b++) {
         for (let i = 0; i < rows * outputs; i++) {
           const [row, output] = [Math.floor(i / outputs), i % outputs];
-          product[b * outputs + output]! += input[b * rows + row]! * decoded[i]!;
-          gradient[i]! += input[b * rows + row]! * slopes[b * outputs + output]!;
+          const scale = output % scales.length;
+          const term = input[b * rows + row]! * codes[i]!;
+          product[b * outputs + output]! += term * scales[scale]!;
+          expected[scale]! += term * slopes[b * outputs + output]!;
         }
       }
-      const byOutput = sumCodesByOutput(product, slopes, outputs, scales);
-      const byWeight = sumCodesByWeight(decoded, gradient, outputs, parameters);
-      // Sums of about 30 terms in float32.
-      for (let at = 0; at < scales.length; at++) expect(byOutput[at]).toBeCloseTo(byWeight[at]!, 4);
+      const sums = sumCodesByOutput(product, slopes, outputs, scales);
+      // Products of float32, sums of 210 terms up to 10.
+      for (let at = 0; at < scales.length; at++) expect(sums[at]).toBeCloseTo(expected[at]!, 3);
     }
   });
 });
