@@ -41,6 +41,7 @@ describe('a compilation', () => {
       [1, 'vf2 layout'],
       [2, 'collect interactions'],
       [2, 'optimize interactions'],
+      [2, 'lay out and route interactions'],
     ];
     for (const [level, before] of longPasses) {
       const stop = new AbortController();

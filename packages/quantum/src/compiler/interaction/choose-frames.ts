@@ -1,3 +1,4 @@
+import type { Work } from '../in-turns.ts';
 import type { Rotation } from '../translation/rotation.ts';
 import type { GateEvent, Slot } from './entangler-sequence.ts';
 import { rotationCost, TurnList, turnsOffBeforeX, turnsOffStart, turnsOntoEnd } from './free-turns.ts';
@@ -27,14 +28,20 @@ const STRIDE = 8;
  *
  * @returns for each slot the one-qubit rotation before it.
  */
-export function chooseFrames(
+export function* chooseFrames(
   events: readonly GateEvent[],
   sides: readonly [GateSide, GateSide],
-): readonly Rotation[] {
-  return new FrameChoice(events, sides).gates();
+): Work<readonly Rotation[]> {
+  const choice = new FrameChoice(events, sides);
+  yield* choice.improve();
+  return choice.gates();
 }
 
+/** How often the choice pauses, in events. */
+const EVENTS_BETWEEN_PAUSES = 32;
+
 class FrameChoice {
+  readonly #events: readonly GateEvent[];
   readonly #frames: SlotFrames;
   readonly #slots: readonly Slot[];
   /** `[slots, MOST_KEPT, STRIDE]`, the best first. */
@@ -51,15 +58,22 @@ class FrameChoice {
   readonly #q = new Float64Array(4);
 
   constructor(events: readonly GateEvent[], sides: readonly [GateSide, GateSide]) {
+    this.#events = events;
     this.#slots = events.flatMap(({ slots }) => slots);
     this.#frames = new SlotFrames(this.#slots, sides);
     this.#kept = new Float64Array(this.#slots.length * MOST_KEPT * STRIDE);
     this.#counts = new Uint8Array(this.#slots.length);
     this.#isStale = new Uint8Array(this.#slots.length).fill(1);
-    for (let sweep = 0; sweep < MOST_SWEEPS; sweep++) {
+  }
+
+  /** Goes over all events as long as it gets better. Told to settle, it leaves the orientation of those to come as it is. */
+  *improve(): Work<void> {
+    let settles = false;
+    for (let sweep = 0; sweep < MOST_SWEEPS && !settles; sweep++) {
       let changed = false;
-      for (const event of events) {
-        if (event.slots.some(({ index }) => this.#isStale[index] === 1)) {
+      for (const [i, event] of this.#events.entries()) {
+        if (!settles && i % EVENTS_BETWEEN_PAUSES === 0) settles = yield;
+        if (!settles && event.slots.some(({ index }) => this.#isStale[index] === 1)) {
           changed = this.#reorient(event) || changed;
         }
         for (const { index } of event.slots) this.#keep(index, event.orientation);

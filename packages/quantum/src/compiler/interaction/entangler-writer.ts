@@ -1,6 +1,7 @@
 import { Circuit } from '../../circuit/circuit.ts';
 import type { Instruction } from '../../circuit/instruction.ts';
 import { type ParameterValue, scaleAngle } from '../../circuit/parameter.ts';
+import type { Work } from '../in-turns.ts';
 import { synthesizeRotation } from '../translation/euler-synthesis.ts';
 import { followedBy, NO_ROTATION, type Rotation, rotationAbout } from '../translation/rotation.ts';
 import { chooseFrames } from './choose-frames.ts';
@@ -115,9 +116,8 @@ export class EntanglerWriter {
           rotation = followedBy(slot.rotation, rotation);
           slot = this.#slots[slot.previous];
         }
-        return (
-          rejection(rotateDirection(rotation, X), axis) ?? rejection(rotateDirection(rotation, Z), axis)!
-        );
+        const across = rejection(rotateDirection(rotation, X), axis);
+        return turnedBy(across ?? rejection(rotateDirection(rotation, Z), axis)!, axis, -quarters);
       },
     };
   }
@@ -127,9 +127,10 @@ export class EntanglerWriter {
     this.#record('fence', wires, null, null, placeOnWires(instruction, this.#placeOf));
   }
 
-  finish(): Circuit {
+  /** What was written. */
+  *finish(): Work<Circuit> {
     this.#record('end', [...this.#placeOf.keys()], null, null);
-    const gates = chooseFrames(this.#events, SIDES[this.#entangler]);
+    const gates = yield* chooseFrames(this.#events, SIDES[this.#entangler]);
     for (const event of this.#events) {
       for (const slot of event.slots) this.#append(slot.place, gates[slot.index]!);
       this.#write(event);

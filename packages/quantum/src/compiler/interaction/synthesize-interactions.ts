@@ -1,5 +1,6 @@
 import type { Circuit } from '../../circuit/circuit.ts';
 import { type ParameterValue, scaleAngle, shiftAngle } from '../../circuit/parameter.ts';
+import { finishAtOnce, type Work } from '../in-turns.ts';
 import {
   followedBy,
   inverseRotation,
@@ -44,25 +45,34 @@ export interface SynthesisOptions {
  * The qubits of the result are the wires. It is equal to the circuit that was collected up to a global phase, once qubit `q` is
  * looked for on wire `wireOfQubit[q]` at the end.
  */
-export function synthesizeInteractions(
+export function synthesizeInteractions(circuit: InteractionCircuit, options: SynthesisOptions): Circuit {
+  return finishAtOnce(synthesizeInTurns(circuit, options));
+}
+
+/** How often {@link synthesizeInTurns} pauses, in steps. */
+const STEPS_BETWEEN_PAUSES = 64;
+
+/** {@link synthesizeInteractions} with pauses. Told to settle, it spends little on one-qubit gates. */
+export function* synthesizeInTurns(
   circuit: InteractionCircuit,
   { entangler }: SynthesisOptions,
-): Circuit {
+): Work<Circuit> {
   const writer = new EntanglerWriter(circuit.wireCount, entangler, circuit.classical);
   const synthesizer = new StepSynthesizer(writer, entangler);
   const { interactions } = circuit;
   const written = new Uint8Array(interactions.length);
-  interactions.forEach((step, i) => {
-    if (written[i] === 1) return;
+  for (const [i, step] of interactions.entries()) {
+    if (i % STEPS_BETWEEN_PAUSES === 0) yield;
+    if (written[i] === 1) continue;
     const group = findFreeCoreGroup(interactions, i);
     for (const member of group) written[member] = 1;
     if (group.length === 1) synthesizer.write(step);
     else synthesizer.writeGroup(group.map((member) => interactions[member]!));
-  });
+  }
   circuit.frames.forEach((frame, wire) => {
     writer.rotate(wire, rotationOfMatrix(frame));
   });
-  return writer.finish();
+  return yield* writer.finish();
 }
 
 class StepSynthesizer {
@@ -134,8 +144,15 @@ class StepSynthesizer {
       const p = writer.historyOf(a).perpendicular(NO_ROTATION, n);
       writer.entangle(b, a, m, p);
       writer.turn(a, cross(n, p), angle);
-      writer.entangle(b, a, m, p, -1);
+      this.#entangleBack(b, a, m, p);
     }
+  }
+
+  /** `exp(-i pi/4 n.sigma (x) m.sigma)`, written like the one before it with half turns after: both wires need no more between. */
+  #entangleBack(a: number, b: number, n: Direction, m: Direction): void {
+    this.#writer.entangle(a, b, n, m);
+    this.#writer.turn(a, n, HALF_PI);
+    this.#writer.turn(b, m, HALF_PI);
   }
 
   #block(a: number, b: number, matrix: Float64Array): void {
@@ -179,7 +196,7 @@ class StepSynthesizer {
     this.#writer.entangle(a, b, Y, X);
     this.#writer.turn(a, Z, x);
     this.#writer.turn(b, Z, scaleAngle(y, -1));
-    this.#writer.entangle(a, b, Y, X, -1);
+    this.#entangleBack(a, b, Y, X);
   }
 
   /** `exp(i (x XX + y YY + z ZZ))` by three (Vatan, Williams, Phys. Rev. A 69 (2004) 032315). */

@@ -4,7 +4,7 @@ import { finishInTurns, isTimeUp, withShareOfTime } from '../in-turns.ts';
 import { collectInteractions } from '../interaction/collect-interactions.ts';
 import { areEqual } from '../interaction/compare-interactions.ts';
 import type { InteractionCircuit } from '../interaction/interaction.ts';
-import { synthesizeInteractions } from '../interaction/synthesize-interactions.ts';
+import { synthesizeInTurns } from '../interaction/synthesize-interactions.ts';
 import type { Entangler } from '../interaction/two-qubit-class.ts';
 import { placeErrorsOf } from '../layout/layout-error.ts';
 import { optimizeInTurns } from '../optimizer/optimize-interactions.ts';
@@ -121,11 +121,10 @@ function placedState(
 export function synthesizeBlocks(): Pass {
   return {
     name: 'synthesize interactions',
-    run: (state) => ({
-      ...state,
-      circuit: synthesizeInteractions(formOf(state), { entangler: entanglerOf(state.target) }),
-      interactions: null,
-    }),
+    async run(state, context) {
+      const work = synthesizeInTurns(formOf(state), { entangler: entanglerOf(state.target) });
+      return { ...state, circuit: await finishInTurns(work, context, 'Synthesis'), interactions: null };
+    },
   };
 }
 
