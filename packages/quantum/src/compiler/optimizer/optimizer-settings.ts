@@ -21,6 +21,14 @@ const WEIGHTINGS: readonly ParityWeights[] = [
   { power: 0.2, bonus: 4, outputShare: 0.1, pairWorth: 0.5 },
   { power: 0.35, bonus: 4, outputShare: 0.1, pairWorth: 0.5 },
   { power: 0.2, bonus: 0, outputShare: 0.1, pairWorth: 0.5 },
+  { power: 0.5, bonus: 2, outputShare: 0.1, pairWorth: 0.5 },
+  { power: 0.2, bonus: 2, outputShare: 0.3, pairWorth: 0.5 },
+  { power: 0.35, bonus: 1, outputShare: 0.05, pairWorth: 0.3 },
+  { power: 0.1, bonus: 1, outputShare: 0.1, pairWorth: 0.8 },
+  { power: 0.2, bonus: 4, outputShare: 0.3, pairWorth: 0.8 },
+  { power: 0.35, bonus: 2, outputShare: 0.2, pairWorth: 0.2 },
+  { power: 0.7, bonus: 4, outputShare: 0.1, pairWorth: 0.5 },
+  { power: 0.1, bonus: 6, outputShare: 0.02, pairWorth: 0.5 },
 ];
 
 /** For little time: level 2. */
@@ -45,5 +53,7 @@ export const thoroughOptimizer: OptimizerSettings = {
 
 /** Settings for machines that couple every pair of qubits, where networks on many wires cost no routing. */
 export function forAllToAll(settings: OptimizerSettings): OptimizerSettings {
-  return { ...settings, parityWires: MOST_NETWORK_WIRES, parityWeightings: WEIGHTINGS };
+  const isQuick = settings.regionRounds === quickOptimizer.regionRounds;
+  const parityWeightings = isQuick ? WEIGHTINGS.slice(0, 4) : WEIGHTINGS;
+  return { ...settings, parityWires: MOST_NETWORK_WIRES, parityWeightings };
 }

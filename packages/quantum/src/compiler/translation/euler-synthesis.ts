@@ -185,8 +185,12 @@ export function quarterTurns(rotation: Rotation, { phase, quarter, offset, half 
     return [...z(lambda - Math.PI / 2 + offset), on(quarter), ...z(phi + Math.PI / 2 + offset)];
   }
   if (isClose(theta, Math.PI) && half) return [on(half), ...z(phi - lambda + Math.PI)];
-  return [
-    ...[...z(lambda + offset), on(quarter)],
-    ...[...z(theta + Math.PI + 2 * offset), on(quarter), ...z(phi + Math.PI + offset)],
+  const about = (first: number, middle: number, last: number) => [
+    ...[...z(first + offset), on(quarter)],
+    ...[...z(middle + Math.PI + 2 * offset), on(quarter), ...z(last + Math.PI + offset)],
   ];
+  const steps = about(lambda, theta, phi);
+  // The middle rotation the other way round, between half turns.
+  const turned = about(lambda - Math.PI, -theta, phi + Math.PI);
+  return turned.length < steps.length ? turned : steps;
 }
