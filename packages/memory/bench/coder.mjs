@@ -1,5 +1,5 @@
 /**
- * @file Bytes and speed of the arithmetic coder against packed codes, a bitmap, the entropy of the codes and Fraunhofer's NNC coder.
+ * @file Bytes and speed of the entropy coders against packed codes, a bitmap, the entropy of the codes and Fraunhofer's NNC coder.
  *
  * npx tsup && node bench/coder.mjs [--python <python with tooling/peers/coders/requirements.txt>] [--json] [model.qez ...]
  *
@@ -60,13 +60,14 @@ async function* listTensors() {
     yield codesTensor(`dense, ${bits} bits`, 512, 512, bits, denseMatrix(512, 512, bits, bits));
   }
   for (const file of files) {
-    using model = LazyModel.fromBytes(await readFile(file));
+    const model = LazyModel.fromBytes(await readFile(file));
     for (const name of model.names()) {
       const tensor = model.load(name);
       if (tensor.quantization && tensor.data instanceof Int8Array && tensor.shape.length > 1) {
         yield { ...tensor, name: `${file}: ${name}` };
       }
     }
+    model.dispose();
   }
 }
 
@@ -82,8 +83,9 @@ function fileAround(tensor, coding) {
 }
 
 function payloadBytes(file) {
-  using model = LazyModel.fromBytes(file);
+  const model = LazyModel.fromBytes(file);
   const [{ encoding, fileBytes }] = model.residency();
+  model.dispose();
   return { encoding, fileBytes };
 }
 
@@ -115,11 +117,12 @@ function measure(tensor) {
   const fast = payloadBytes(fileAround(tensor, 'fast'));
   const file = fileAround(tensor, 'smallest');
   const smallest = payloadBytes(file);
-  using model = LazyModel.fromBytes(file);
+  const model = LazyModel.fromBytes(file);
   const decodeMs = bestMs(7, () => {
     model.load(name);
     model.evict(name);
   });
+  model.dispose();
   const encodeMs = bestMs(2, () => fileAround(tensor, 'smallest'));
   return {
     name,

@@ -1,6 +1,6 @@
 import type { ColumnStatistics, Neighbours } from './column-statistics.ts';
 import type { LineCounts } from './line-counts.ts';
-import { type LineDensity, SeenDensity, ToldDensity } from './line-density.ts';
+import { LineDensity } from './line-density.ts';
 import { STRETCH } from './logistic-tables.ts';
 import { informationOf, learn, makeSteps, probabilityOf, sixteenthOctaves } from './online-logistic.ts';
 import type { RangeCoder } from './range-coder.ts';
@@ -47,7 +47,7 @@ export class LineModel {
   readonly #near: Int32Array;
   readonly #nearExpected: Int32Array;
   readonly #counts: LineCounts | null;
-  readonly #density: SeenDensity | ToldDensity;
+  readonly #density: LineDensity;
   #densityWeight = FIRST_DENSITY_WEIGHT;
   #nearWeight = FIRST_NEAR_WEIGHT;
   #information = WEIGHT_PRIOR;
@@ -71,7 +71,7 @@ export class LineModel {
     this.#neighbours = neighbours;
     this.#values = values;
     this.#counts = counts;
-    this.#density = counts === null ? new SeenDensity(density) : new ToldDensity();
+    this.#density = new LineDensity(density);
     this.line = new Int16Array(length);
     this.#near = new Int32Array(length);
     this.#nearExpected = new Int32Array(length);
@@ -82,18 +82,18 @@ export class LineModel {
   /** Codes {@link line}. */
   codeLine(): void {
     const density = this.#density;
-    if (density instanceof SeenDensity) {
+    if (this.#counts === null) {
       this.#relateColumns();
-      density.begin();
-      density.end(this.#codeCodes(density), this.#columns.occupied);
+      density.beginSeen();
+      density.endSeen(this.#codeCodes(), this.#columns.occupied);
     } else {
-      const count = this.#counts!.code(this.#countLine());
+      const count = this.#counts.code(this.#countLine());
       if (count === 0) {
         this.line.fill(0);
         return;
       }
-      density.begin(count, this.#relateColumns());
-      this.#codeCodes(density);
+      density.beginTold(count, this.#relateColumns());
+      this.#codeCodes();
     }
     this.#columns.add(this.line);
   }
@@ -126,7 +126,8 @@ export class LineModel {
   }
 
   /** @returns how many codes are not 0. */
-  #codeCodes(density: LineDensity): number {
+  #codeCodes(): number {
+    const density = this.#density;
     const coder = this.#coder;
     const values = this.#values;
     const line = this.line;
