@@ -54,6 +54,6 @@ export const thoroughOptimizer: OptimizerSettings = {
 /** Settings for machines that couple every pair of qubits, where networks on many wires cost no routing. */
 export function forAllToAll(settings: OptimizerSettings): OptimizerSettings {
   const isQuick = settings.regionRounds === quickOptimizer.regionRounds;
-  const parityWeightings = isQuick ? WEIGHTINGS.slice(0, 4) : WEIGHTINGS;
-  return { ...settings, parityWires: MOST_NETWORK_WIRES, parityWeightings };
+  const [parityWeightings, regionRounds] = isQuick ? [WEIGHTINGS.slice(0, 4), 1] : [WEIGHTINGS, 5];
+  return { ...settings, parityWires: MOST_NETWORK_WIRES, parityWeightings, regionRounds };
 }
