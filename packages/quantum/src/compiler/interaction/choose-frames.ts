@@ -11,7 +11,7 @@ const MOST_FOUND = 64;
 const WORTHLESS = 3.2;
 const SAME = 1e-8;
 /** How many slots further a change of an orientation is followed. */
-const LOOK_AHEAD = 2;
+const LOOK_AHEAD = 1;
 const MOST_SWEEPS = 4;
 /** How many slots along one axis wishes for a turn pass. */
 const WISH_DISTANCE = 4;
