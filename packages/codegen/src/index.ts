@@ -203,6 +203,9 @@ export {
   encodedCodeBytes,
   encodedGroupCodeBytes,
   encodeRowZeroPoint,
+  type IntegerArithmetic,
+  integerArithmetic,
+  prefersNibbles,
   readsUint8InPlace,
 } from './kernels/integer/code-form.ts';
 export {

@@ -20,7 +20,7 @@ import {
   setFloatArgument,
   type TargetTraits,
 } from '../src/index.ts';
-import { paddedCodeDepth } from '../src/kernels/integer/code-form.ts';
+import { leastCodeRowStride, paddedCodeDepth } from '../src/kernels/integer/code-form.ts';
 
 // An operand that ends where the memory ends must not be read or written beyond: the interpreter throws a RangeError there.
 
@@ -31,7 +31,7 @@ const FORMS: readonly TargetTraits[] = [
   {
     ...createInterpreterHost({ lanes: 8, dot: 'words' }).traits,
     id: 'multiplying-bytes',
-    multiplyBytes: true,
+    multiplyBytes: 8,
   },
 ];
 const ADDRESS = 64;
@@ -75,7 +75,7 @@ describe.each(FORMS)('on $id, no kernel touches a byte beyond its operands', (tr
       for (const size of SIZES) {
         const epilogue = { bias: true, activation: 'relu', softmax: false } as const;
         const shape = { rows: 3, columns: size, depth: 65 - size, weights, epilogue };
-        const aRowStride = Math.ceil(shape.depth / 4) * 4;
+        const aRowStride = leastCodeRowStride(weights, shape.depth, traits);
         const blocking = defaultIntegerBlocking(shape, traits);
         const options = { output: 'float32', rowScales: true, rowZeroPoints: true } as const;
         const description = {
@@ -88,7 +88,7 @@ describe.each(FORMS)('on $id, no kernel touches a byte beyond its operands', (tr
         } as const;
         const fields = INTEGER_GEMM_ARGUMENTS;
         const operands: Operands = [
-          [fields.a, 3 * aRowStride * encodedCodeBytes(traits)],
+          [fields.a, 3 * aRowStride * encodedCodeBytes(weights, traits)],
           [fields.b, integerPanelLayout(description, traits).byteLength],
           [fields.c, 3 * size * 4],
           [fields.rowParameters, 3 * ROW_PARAMETER_BYTES],
@@ -128,19 +128,23 @@ describe.each(FORMS)('on $id, no kernel touches a byte beyond its operands', (tr
     ];
     for (const mode of modes) {
       for (const depth of SIZES) {
-        const padded = paddedCodeDepth(mode, depth);
+        const groups = mode === 'group-symmetric';
+        const stride = groups ? paddedCodeDepth(mode, depth) : leastCodeRowStride('int4', depth, traits);
         const description = {
           kind: 'quantize-rows',
           mode,
+          weights: 'int4',
           depth,
           sourceRowStride: depth,
-          codeRowStride: padded,
+          codeRowStride: stride,
         } as const;
         const fields = QUANTIZE_ROWS_ARGUMENTS;
-        const groups = mode === 'group-symmetric';
         const operands: Operands = [
           [fields.source, 2 * depth * (mode === 'uint8' || mode === 'int8' ? 1 : 4)],
-          [fields.codes, 2 * padded * (groups ? encodedGroupCodeBytes(traits) : encodedCodeBytes(traits))],
+          [
+            fields.codes,
+            2 * stride * (groups ? encodedGroupCodeBytes(traits) : encodedCodeBytes('int4', traits)),
+          ],
           [fields.parameters, 2 * (groups ? Math.ceil(depth / 32) : 1) * 8],
         ];
         expect(() => runAtEnd(traits, description, operands, fields.rows), `${mode} ${depth}`).not.toThrow();
@@ -153,6 +157,7 @@ describe.each(FORMS)('on $id, no kernel touches a byte beyond its operands', (tr
     const description = {
       kind: 'quantize-rows',
       mode: 'row-symmetric',
+      weights: 'int8',
       depth,
       sourceRowStride: depth,
       codeRowStride: 40,
@@ -160,7 +165,7 @@ describe.each(FORMS)('on $id, no kernel touches a byte beyond its operands', (tr
     const { source, codes, parameters, rows } = QUANTIZE_ROWS_ARGUMENTS;
     const operands: Operands = [
       [source, 2 * depth * 4],
-      [codes, 2 * 40 * encodedCodeBytes(traits)],
+      [codes, 2 * 40 * encodedCodeBytes('int8', traits)],
       [parameters, 2 * ROW_PARAMETER_BYTES],
     ];
     for (const short of operands) {

@@ -96,8 +96,13 @@ describe('packed integer weights', () => {
     }
   });
 
-  it('are the same from row-major and from column-major codes, in both forms', () => {
-    for (const dot of ['bytes', 'words'] as const) {
+  it('are the same from row-major and from column-major codes, in every form', () => {
+    const forms = [
+      { lanes: 4, dot: 'bytes', multiplyBytes: 0 },
+      { lanes: 4, dot: 'words', multiplyBytes: 0 },
+      { lanes: 4, dot: 'words', multiplyBytes: 7 },
+    ] as const;
+    for (const form of forms) {
       for (const weights of WEIGHTS) {
         const description = product([1, 11, 13], traits, { weights });
         const rowMajor = Int8Array.from({ length: 143 }, (_, i) => ((i * 7) % 16) - 8);
@@ -106,9 +111,9 @@ describe('packed integer weights', () => {
           (_, i) => rowMajor[(i % 13) * 11 + Math.floor(i / 13)]!,
         );
         const pack = (codes: Int8Array, rowStride: number, columnStride: number) => {
-          const target = new Uint8Array(integerPanelLayout(description, { lanes: 4, dot }).byteLength);
+          const target = new Uint8Array(integerPanelLayout(description, form).byteLength);
           const source = { codes, rowStride, columnStride, zeroPoint: 3, scales: null, bias: null };
-          packIntegerPanels(description, { lanes: 4, dot }, source, target);
+          packIntegerPanels(description, form, source, target);
           return target;
         };
         expect(pack(columnMajor, 1, 13)).toEqual(pack(rowMajor, 11, 1));

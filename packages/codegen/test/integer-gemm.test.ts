@@ -181,8 +181,8 @@ describe.each(WEIGHTS)('integer products with %s weights equal the reference on 
       findErrors(7, (traits) =>
         fast(traits)
           ? [
-              product([2, traits.lanes + 1, deepest], traits, { weights }),
-              product([2, traits.lanes + 1, withRows], traits, { weights, rowZeroPoints: true }),
+              product([3, traits.lanes + 1, deepest], traits, { weights }),
+              product([3, traits.lanes + 1, withRows], traits, { weights, rowZeroPoints: true }),
             ]
           : [],
       ),
@@ -251,7 +251,7 @@ describe('a product of int8 with int8', () => {
         panels,
       );
       const rowParameters = new Int32Array(2 * rows).fill(encodeRowZeroPoint(128));
-      expect(encodedCodeBytes(host.traits)).toBe(2);
+      expect(encodedCodeBytes('int8', host.traits)).toBe(2);
       const c = new Uint8Array(rows * columns * 4);
       const results = runKernel(host, description, [
         new Uint8Array(codes.buffer),

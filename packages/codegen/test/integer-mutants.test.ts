@@ -21,7 +21,7 @@ const BYTES = createInterpreterHost({ lanes: 8, dot: 'bytes' }).traits;
 const WORDS = createInterpreterHost({ lanes: 4, dot: 'words' }).traits;
 const PAIRS: TargetTraits = {
   ...createInterpreterHost({ lanes: 8, dot: 'words' }).traits,
-  multiplyBytes: true,
+  multiplyBytes: 8,
 };
 
 function integers(
@@ -61,7 +61,7 @@ function nibbles(traits: TargetTraits, zeroPoints: 'eight' | 'given'): KernelDes
 }
 
 function quantization(mode: QuantizationMode): KernelDescription {
-  return { kind: 'quantize-rows', mode, depth: 37, sourceRowStride: 40, codeRowStride: 68 };
+  return { kind: 'quantize-rows', mode, weights: 'int4', depth: 37, sourceRowStride: 40, codeRowStride: 68 };
 }
 
 type Emitter = Target<InterpretedKernel>;
@@ -134,6 +134,30 @@ const MUTANTS: readonly [
     BYTES,
     integers(BYTES, 'int4', 'int32'),
     (t) => ({ integer: (o, d, a, b) => (o === 'and' ? t.copy(d, a) : t.integer(o, d, a, b)) }),
+  ],
+  [
+    'int4 by bytes: nibbles are not separated',
+    PAIRS,
+    integers(PAIRS, 'int4', 'int32'),
+    (t) => ({ integer: (o, d, a, b) => (o === 'and' ? t.copy(d, a) : t.integer(o, d, a, b)) }),
+  ],
+  [
+    'int4 by bytes: the operands of a product are swapped',
+    PAIRS,
+    integers(PAIRS, 'int4', 'int32'),
+    (t) => ({ multiplyBytes: (d, a, b) => t.multiplyBytes(d, b, a) }),
+  ],
+  [
+    'int4 by bytes: a pair of int16 sums counts half',
+    PAIRS,
+    integers(PAIRS, 'int4', 'float32'),
+    (t) => ({ multiplyWords: (d, a) => t.shift('right-signed', 32, d, a, 16) }),
+  ],
+  [
+    'int4 by bytes: sums start at the codes of the row',
+    PAIRS,
+    integers(PAIRS, 'int4', 'int32'),
+    (t) => ({ splat: (d, { base, offset }) => t.splat(d, { base, offset: offset % 24 }) }),
   ],
   [
     'zero points of rows are added',
@@ -233,6 +257,18 @@ const MUTANTS: readonly [
     BYTES,
     quantization('int8'),
     (t) => ({ integer: (o, d, a, b) => (o === 'xor' ? t.copy(d, a) : t.integer(o, d, a, b)) }),
+  ],
+  [
+    'encoding: the start value has the wrong sign',
+    PAIRS,
+    quantization('static'),
+    (t) => ({ integer: (o, d, a, b) => t.integer(o === 'subtract' ? 'add' : o, d, a, b) }),
+  ],
+  [
+    'encoding: the start value lacks the last codes',
+    PAIRS,
+    quantization('int8'),
+    (t) => ({ load: (d, m, n = 8) => t.load(d, m, n < 8 ? n - 1 || 1 : n) }),
   ],
   [
     'encoding: tails are stored whole',

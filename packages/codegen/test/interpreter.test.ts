@@ -171,6 +171,7 @@ describe('the interpreter', () => {
       a: number,
       b: number,
       c = 0,
+      multiplyBytes: 7 | 8 = 8,
     ) => {
       const view = run(
         (target) => {
@@ -182,7 +183,7 @@ describe('the interpreter', () => {
           target.store(z, { base: target.block, offset: 32 });
         },
         256,
-        { ...WASM_TRAITS.strict, dot: 'bytes', multiplyBytes: true },
+        { ...WASM_TRAITS.strict, dot: 'bytes', multiplyBytes },
       );
       return view.getInt32(32 + 8, true);
     };
@@ -193,6 +194,11 @@ describe('the interpreter', () => {
     expect(lanes((t, a, b, c) => t.multiplyBytes(c, a, b), hex('ffffffff'), hex('80807f7f'))).toBe(
       hex('80007fff'),
     );
+    // Where the unsigned bytes may have 7 bits, an eighth is refused.
+    expect(lanes((t, a, b, c) => t.multiplyBytes(c, a, b), hex('7f7f017f'), hex('80807f7f'), 0, 7)).toBe(
+      hex('81003f80'),
+    );
+    expect(() => lanes((t, a, b, c) => t.multiplyBytes(c, a, b), 128, 1, 0, 7)).toThrow(RangeError);
     // -32768 * -32768 twice is 2^31, which wraps.
     expect(lanes((t, a, b, c) => t.multiplyWords(c, a, b), hex('80008000'), hex('80008000'))).toBe(
       -(2 ** 31),

@@ -25,8 +25,15 @@ export interface OperationCase {
   readonly name: string;
   readonly program: Program;
   readonly output: OutputFormat;
-  /** What lies in the three source areas; `numbers` are float32 that int32 can hold, `ordinary` are halves from a normal distribution, `doubles` float64. */
-  readonly data: 'floats' | 'integers' | 'numbers' | 'ordinary' | 'doubles' | 'ordinary doubles';
+  /** What lies in the three source areas; `seven bits` are integers, in the first area without the highest bit of each byte, `numbers` float32 that int32 can hold, `ordinary` are halves from a normal distribution, `doubles` float64. */
+  readonly data:
+    | 'floats'
+    | 'integers'
+    | 'seven bits'
+    | 'numbers'
+    | 'ordinary'
+    | 'doubles'
+    | 'ordinary doubles';
   /** The largest allowed difference of a result, for operands of magnitude near 1; 0 (the default) for exact operations. */
   readonly tolerance?: number;
   /** Whether results may take up to 700 KiB instead of 120. */
@@ -89,6 +96,9 @@ const NUMBERS = [
 
 /** The words of source area `area` (0, 1, 2): every pair of special values meets in the first two; the rest is random. */
 export function areaWords(data: OperationCase['data'], area: number, seed: number): Uint32Array {
+  if (data === 'seven bits') {
+    return areaWords('integers', area, seed).map((word) => (area === 0 ? word & 0x7f7f7f7f : word));
+  }
   const random = new Random(seed * 3 + area);
   if (data === 'ordinary') return ordinaryWords(random, area);
   if (data === 'doubles' || data === 'ordinary doubles') return doubleWords(random, area, data === 'doubles');
@@ -298,6 +308,7 @@ function partialProduct(lanes: number): OperationCase[] {
 function arithmeticCases(traits: TargetTraits): OperationCase[] {
   const floats: readonly FloatOperation[] = ['add', 'subtract', 'multiply', 'divide', 'min', 'max'];
   const integers: readonly IntegerOperation[] = ['add', 'subtract', 'and', 'or', 'xor', 'andNot'];
+  const bytes = traits.multiplyBytes === 7 ? 'seven bits' : 'integers';
   return [
     ...floats.flatMap((o) => binary(`float ${o}`, 'float32', 'floats', (t, d, a, b) => t.float(o, d, a, b))),
     ...integers.flatMap((o) =>
@@ -306,7 +317,7 @@ function arithmeticCases(traits: TargetTraits): OperationCase[] {
     ...binary('addition of words', 'bits', 'integers', (t, d, a, b) => t.addWords(d, a, b)),
     ...binary('multiplication of words', 'bits', 'integers', (t, d, a, b) => t.multiplyWords(d, a, b)),
     ...(traits.multiplyBytes
-      ? binary('multiplication of bytes', 'bits', 'integers', (t, d, a, b) => t.multiplyBytes(d, a, b))
+      ? binary('multiplication of bytes', 'bits', bytes, (t, d, a, b) => t.multiplyBytes(d, a, b))
       : []),
     ...(['equal', 'less', 'less-or-equal'] as const).flatMap((comparison) =>
       binary(`comparison ${comparison}`, 'bits', 'floats', (t, d, a, b) => t.compare(comparison, d, a, b)),

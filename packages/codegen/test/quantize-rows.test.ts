@@ -6,13 +6,15 @@ import {
   defaultCodeRowStride,
   encodedCodeBytes,
   encodedGroupCodeBytes,
+  type IntegerWeights,
   kernelKey,
   kernelTrial,
+  prefersNibbles,
   type QuantizationMode,
   type QuantizeRowsDescription,
   readsUint8InPlace,
 } from '../src/index.ts';
-import { paddedCodeDepth } from '../src/kernels/integer/code-form.ts';
+import { leastCodeRowStride, paddedCodeDepth } from '../src/kernels/integer/code-form.ts';
 import {
   referenceQuantize,
   referenceQuantizeAsymmetric,
@@ -41,9 +43,14 @@ const MODES: readonly QuantizationMode[] = [
   'int8',
 ];
 
-function quantization(mode: QuantizationMode, depth: number, gap = 1): QuantizeRowsDescription {
-  const codeRowStride = paddedCodeDepth(mode, depth) + 4 * gap;
-  return { kind: 'quantize-rows', mode, depth, sourceRowStride: depth + gap, codeRowStride };
+function quantization(
+  mode: QuantizationMode,
+  depth: number,
+  { gap = 1, weights = 'int4' }: { readonly gap?: number; readonly weights?: IntegerWeights } = {},
+): QuantizeRowsDescription {
+  // Some targets write four bytes behind the codes for int4 weights.
+  const codeRowStride = paddedCodeDepth(mode, depth) + (weights === 'int4' ? 4 : 0) + 4 * gap;
+  return { kind: 'quantize-rows', mode, weights, depth, sourceRowStride: depth + gap, codeRowStride };
 }
 
 describe.each(MODES)('quantising rows in mode %s', (mode) => {
@@ -51,7 +58,7 @@ describe.each(MODES)('quantising rows in mode %s', (mode) => {
     const errors: string[] = [];
     for (const host of hosts) {
       for (const depth of TAIL_SIZES) {
-        const error = findIntegerError(host, quantization(mode, depth, depth % 3), depth);
+        const error = findIntegerError(host, quantization(mode, depth, { gap: depth % 3 }), depth);
         if (error !== null) errors.push(error);
       }
     }
@@ -60,7 +67,10 @@ describe.each(MODES)('quantising rows in mode %s', (mode) => {
 
   it('equals the reference at larger depths and other seeds', () => {
     const property = fc.property(fc.integer({ min: 81, max: 700 }), fc.nat(1e6), (depth, seed) => {
-      const errors = hosts.map((host) => findIntegerError(host, quantization(mode, depth), seed));
+      const weights = mode === 'group-symmetric' ? 'int4' : 'int8';
+      const errors = hosts.map((host) =>
+        findIntegerError(host, quantization(mode, depth, { weights }), seed),
+      );
       expect(errors.filter((error) => error !== null)).toEqual([]);
     });
     fc.assert(property, { seed: 20_261_122, numRuns: 4 });
@@ -163,9 +173,19 @@ describe('quantize-rows descriptions', () => {
     }
     const bytes = createInterpreterHost({ dot: 'bytes' }).traits;
     const words = createInterpreterHost({ dot: 'words' }).traits;
-    expect([encodedCodeBytes(bytes), encodedCodeBytes(words)]).toEqual([1, 2]);
+    expect([encodedCodeBytes('int4', bytes), encodedCodeBytes('int4', words)]).toEqual([1, 2]);
     expect([encodedGroupCodeBytes(bytes), encodedGroupCodeBytes(words)]).toEqual([1, 2]);
-    expect(encodedGroupCodeBytes({ ...words, multiplyBytes: true })).toBe(1);
+    const pairs = { ...words, multiplyBytes: 7 } as const;
+    expect([
+      encodedGroupCodeBytes(pairs),
+      encodedCodeBytes('int4', pairs),
+      encodedCodeBytes('int8', pairs),
+    ]).toEqual([1, 1, 2]);
+    for (const depth of [1, 28, 29, 60, 61, 64, 4096]) {
+      expect(defaultCodeRowStride(depth)).toBeGreaterThanOrEqual(leastCodeRowStride('int4', depth, pairs));
+    }
+    expect([prefersNibbles(64, pairs), prefersNibbles(1, words)]).toEqual([true, false]);
+    expect([prefersNibbles(8, bytes), prefersNibbles(9, bytes)]).toEqual([true, false]);
     expect([readsUint8InPlace(bytes, 8), readsUint8InPlace(bytes, 7), readsUint8InPlace(words, 8)]).toEqual([
       true,
       false,

@@ -35,9 +35,10 @@ export const SAMPLE_KERNELS = {
   quantisation: {
     kind: 'quantize-rows',
     mode: 'row-asymmetric',
+    weights: 'int4',
     depth: 21,
     sourceRowStride: 23,
-    codeRowStride: 24,
+    codeRowStride: 28,
   },
   pooling: {
     kind: 'pooling',

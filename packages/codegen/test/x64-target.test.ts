@@ -141,7 +141,7 @@ describe('the x86-64 targets', () => {
         fmaRounding: name.endsWith('strict') ? 'twice' : 'once',
         dot: name.includes('vnni') ? 'bytes' : 'words',
         dotBfloat16: name.includes('bf16'),
-        multiplyBytes: true,
+        multiplyBytes: 8,
         pointers: 13,
       });
     }

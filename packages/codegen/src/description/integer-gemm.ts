@@ -17,8 +17,8 @@ export interface IntegerGemmBlocking {
  * `C = (A - zero point) * B` on uint8 codes A `[rows, depth]` and int8 or int4 codes B `[depth, columns]`, summed exactly in int32; one
  * call per product.
  *
- * A is always a matrix of uint8 codes. Where the target's dot product takes words, each code lies in an int16
- * (`encodedCodeBytes`); the `quantize-rows` kernel writes what the target needs. B lies in panels of `packIntegerPanels`, and with it
+ * A is always a matrix of uint8 codes. What lies in memory for each is what the target multiplies (`IntegerArithmetic`): a uint8, an
+ * int8 less by 128 or an int16; the `quantize-rows` kernel writes it. B lies in panels of `packIntegerPanels`, and with it
  * everything that belongs to a column: the start value `-zeroPoint * columnSum`, the scale and the bias.
  *
  * With `f` for rounding to float32, ties to even, a float32 output is
@@ -32,7 +32,10 @@ export interface IntegerGemmDescription {
   /** At most {@link MAX_INTEGER_DEPTH}; with `rowZeroPoints` at most {@link MAX_ROW_ZERO_POINT_DEPTH}. */
   readonly depth: number;
   readonly weights: IntegerWeights;
-  /** Codes from one row of A to the next; at least the depth, rounded up to a multiple of 4. What lies in the padding has no effect. */
+  /**
+   * Codes from one row of A to the next; at least the depth, rounded up to a multiple of 4, and 4 more where `multiply-bytes` keeps a start
+   * value there; `defaultCodeRowStride` has room for it. What lies in the padding has no effect.
+   */
   readonly aRowStride: number;
   /** Elements from one row of C to the next. */
   readonly cRowStride: number;

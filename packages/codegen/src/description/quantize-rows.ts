@@ -1,3 +1,5 @@
+import type { IntegerWeights } from './integer-gemm.ts';
+
 /**
  * How codes come from a row of numbers:
  * - `static`: float32 with the scale and zero point of the argument block, to uint8 codes;
@@ -29,6 +31,8 @@ export type QuantizationMode =
 export interface QuantizeRowsDescription {
   readonly kind: 'quantize-rows';
   readonly mode: QuantizationMode;
+  /** Those of the product that reads the codes, which decide their form (`IntegerArithmetic`); `int4` for groups. */
+  readonly weights: IntegerWeights;
   /** Numbers per row, positive. */
   readonly depth: number;
   /** Numbers from one row of the source to the next. */

@@ -46,7 +46,7 @@ export function createInterpreterHost(options: InterpreterHostOptions = {}): Ker
     temporaries: { fma: 0, dot: 0, half: 0 },
     fmaRounding: 'twice',
     dot,
-    multiplyBytes: false,
+    multiplyBytes: 0,
     dotBfloat16: false,
     hoistsLoads: false,
     unroll: 1,

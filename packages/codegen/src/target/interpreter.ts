@@ -33,7 +33,7 @@ type View = 'bits' | 'floats';
 /**
  * A target that runs kernels step by step on plain memory: the reference for every encoder. What is undefined is made visible:
  * vectors start as NaN and pointers as no address, both again after a call of a routine. An access outside the memory throws a
- * RangeError; so does a conversion to int32 of a NaN or a number outside int32.
+ * RangeError; so does a conversion to int32 of a NaN or a number outside int32, and an unsigned byte with more bits than the target takes.
  */
 export class InterpreterTarget extends InterpreterFrame implements Target<InterpretedKernel> {
   load(destination: Vector, operand: MemoryOperand, lanes = this.traits.lanes): void {
@@ -264,7 +264,8 @@ export class InterpreterTarget extends InterpreterFrame implements Target<Interp
 
   multiplyBytes(destination: Vector, a: Vector, b: Vector): void {
     this.checks.optional('multiplyBytes');
-    this.#combine('bits', destination, a, b, multiplyBytes);
+    const unsignedBits = this.traits.multiplyBytes;
+    this.#combine('bits', destination, a, b, (left, right) => multiplyBytes(left, right, unsignedBits));
   }
 
   dotBfloat16(accumulator: Vector, a: Vector, b: Vector): void {

@@ -58,8 +58,17 @@ export function addWords(a: number, b: number): number {
   return ((a + b) & 0xffff) | (((a >>> 16) + (b >>> 16)) << 16);
 }
 
-/** Sums of neighbouring products of the bytes of `a`, unsigned, and of `b`, signed; saturated to 16 bits. */
-export function multiplyBytes(a: number, b: number): number {
+const SIGN_BITS = 0x80808080;
+
+/**
+ * Sums of neighbouring products of the bytes of `a`, unsigned, and of `b`, signed; saturated to 16 bits.
+ *
+ * @throws RangeError where a byte of `a` has more than `unsignedBits` bits.
+ */
+export function multiplyBytes(a: number, b: number, unsignedBits: number): number {
+  if (unsignedBits < 8 && (a & SIGN_BITS) !== 0) {
+    throw new RangeError(`A kernel multiplies a byte of ${a} that needs more than ${unsignedBits} bits.`);
+  }
   const low = clamp(sumOfProducts.bytes(a & 0xffff, b), -32768, 32767);
   const high = clamp(sumOfProducts.bytes(a >>> 16, b >> 16), -32768, 32767);
   return (low & 0xffff) | (high << 16);

@@ -56,8 +56,11 @@ export interface TargetTraits {
    */
   readonly fmaRounding: 'once' | 'twice' | 'host';
   readonly dot: DotForm;
-  /** True where {@link Target.multiplyBytes} exists (`vpmaddubsw`). */
-  readonly multiplyBytes: boolean;
+  /**
+   * Bits that the unsigned operand of {@link Target.multiplyBytes} may have: 8 where a processor takes whole bytes (`vpmaddubsw`), 7 in
+   * relaxed WebAssembly (`i16x8.relaxed_dot_i8x16_i7x16_s`, whose engines may read the eighth bit as a sign), 0 where there is none.
+   */
+  readonly multiplyBytes: 0 | 7 | 8;
   /** True where {@link Target.dotBfloat16} exists (`vdpbf16ps`). */
   readonly dotBfloat16: boolean;
   /**
@@ -229,7 +232,10 @@ export interface Target<Code> {
   dot(accumulator: Vector, a: Vector, b: Vector): void;
   /** `destination = a.low * b.low + a.high * b.high` per lane: int16 pairs into int32, exact. On every target. */
   multiplyWords(destination: Vector, a: Vector, b: Vector): void;
-  /** `destination = ` sums of neighbouring products of uint8 `a` and int8 `b`, as int16, saturated. */
+  /**
+   * `destination = ` sums of neighbouring products of unsigned bytes `a` and signed bytes `b`, as int16. Exact while no byte of `a` is
+   * above 127, on every target; where {@link TargetTraits.multiplyBytes} is 8, larger ones may be, and sums saturate.
+   */
   multiplyBytes(destination: Vector, a: Vector, b: Vector): void;
   /** `accumulator += a.low * b.low + a.high * b.high` on bfloat16 pairs, into float32; subnormals may count as 0. */
   dotBfloat16(accumulator: Vector, a: Vector, b: Vector): void;

@@ -8,7 +8,7 @@ import { webAssembly } from './web-assembly.ts';
 export interface WasmFeatures {
   /** 128-bit SIMD (WebAssembly 2.0). */
   readonly simd: boolean;
-  /** Relaxed SIMD: multiply-add that may be fused. */
+  /** Relaxed SIMD: multiply-add that may be fused, and products of bytes. */
   readonly relaxedSimd: boolean;
   /** Whether the optimiser moves the loads of a loop turn to its start, as V8 does in Node 20 and 22. */
   readonly hoistsLoads: boolean;
@@ -25,13 +25,14 @@ export function detectWasmFeatures(): WasmFeatures {
   return { simd: accepts('strict'), relaxedSimd: accepts('relaxed'), hoistsLoads: isOld };
 }
 
-/** `vector += vector * vector` at address 0: the smallest kernel that differs between the dialects. */
+/** `vector += vector * vector` at address 0, and every operation that only the dialect has: the smallest kernel that tells them apart. */
 function probeModule(dialect: WasmDialect): Uint8Array {
   const target = new WasmTarget(dialect);
   const memory = { base: target.block, offset: 0 };
   const [vector] = target.vectors('probe', 1) as [Vector];
   target.load(vector, memory);
   target.fma(vector, vector, vector);
+  if (target.traits.multiplyBytes > 0) target.multiplyBytes(vector, vector, vector);
   target.store(vector, memory);
   return encodeModule([{ name: 'probe', kernel: target.finish() }], { shared: false });
 }

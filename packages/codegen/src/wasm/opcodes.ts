@@ -109,10 +109,12 @@ export const SIMD = {
   f64x2PseudoMax: 0xf7,
   i32x4TruncateSaturateF32x4Signed: 0xf8,
   f32x4ConvertI32x4Signed: 0xfa,
+  i32x4RelaxedTruncateF32x4Signed: 0x101,
   f32x4RelaxedMultiplyAdd: 0x105,
   f32x4RelaxedNegativeMultiplyAdd: 0x106,
   f64x2RelaxedMultiplyAdd: 0x107,
   f64x2RelaxedNegativeMultiplyAdd: 0x108,
+  i16x8RelaxedDotI8x16I7x16Signed: 0x112,
 } as const;
 
 /** The instruction of each operation on floating-point lanes; the fused ones are relaxed SIMD. */

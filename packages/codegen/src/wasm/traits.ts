@@ -3,7 +3,7 @@ import type { FloatElement, TargetTraits } from '../target/target.ts';
 /**
  * How kernels are encoded:
  * - `strict`: 128-bit SIMD of WebAssembly 2.0, the same bits on every host;
- * - `relaxed`: with the host's multiply-add, fused or not;
+ * - `relaxed`: with the host's multiply-add, fused or not, and with products of bytes;
  * - `relaxed-pairs`: like `relaxed`, in pairs of vectors that V8 can pack to 256 bits. Right without that, but then slower than `relaxed`,
  *   because each pair takes two of the registers.
  */
@@ -14,7 +14,6 @@ const TRAITS = {
   vectors: 15,
   pointers: 16,
   dot: 'words',
-  multiplyBytes: false,
   dotBfloat16: false,
   hoistsLoads: false,
   unroll: 1,
@@ -29,6 +28,7 @@ export const WASM_TRAITS: Readonly<Record<WasmDialect, TargetTraits>> = {
     ...TRAITS,
     id: 'wasm-strict',
     lanes: 4,
+    multiplyBytes: 0,
     temporaries: { fma: 1, dot: 1, half: 3 },
     fmaRounding: 'twice',
   },
@@ -36,6 +36,7 @@ export const WASM_TRAITS: Readonly<Record<WasmDialect, TargetTraits>> = {
     ...TRAITS,
     id: 'wasm',
     lanes: 4,
+    multiplyBytes: 7,
     temporaries: { fma: 0, dot: 1, half: 3 },
     fmaRounding: 'host',
   },
@@ -43,6 +44,7 @@ export const WASM_TRAITS: Readonly<Record<WasmDialect, TargetTraits>> = {
     ...TRAITS,
     id: 'wasm-256',
     lanes: 8,
+    multiplyBytes: 7,
     temporaries: { fma: 0, dot: 1, half: 3 },
     fmaRounding: 'host',
   },

@@ -53,7 +53,7 @@ export class Avx2Target extends X64Target {
       temporaries: { fma: 0, dot: 0, half: 1 },
       fmaRounding: strict ? 'twice' : 'once',
       dot: features.avxVnni ? 'bytes' : 'words',
-      multiplyBytes: true,
+      multiplyBytes: 8,
       dotBfloat16: false,
       hoistsLoads: false,
       unroll: 4,

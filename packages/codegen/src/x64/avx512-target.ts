@@ -87,7 +87,7 @@ export class Avx512Target extends X64Target {
       temporaries: { fma: 0, dot: 0, half: 0 },
       fmaRounding: strict ? 'twice' : 'once',
       dot: features.avx512Vnni ? 'bytes' : 'words',
-      multiplyBytes: true,
+      multiplyBytes: 8,
       dotBfloat16: features.avx512Bf16,
       hoistsLoads: false,
       unroll: 4,

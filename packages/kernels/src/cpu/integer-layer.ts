@@ -54,7 +54,7 @@ export function integerLayer(
   return {
     step,
     weightBytes: layout.byteLength,
-    codeBytes: codeRowStride * encodedCodeBytes(traits),
+    codeBytes: codeRowStride * encodedCodeBytes(weights, traits),
     pack(target) {
       const columns = { codes, rowStride: units, columnStride: 1, scales: outputScales, bias };
       packIntegerPanels(whole, traits, { ...columns, zeroPoint: input.zeroPoint }, target);
@@ -62,7 +62,7 @@ export function integerLayer(
     steps(places, threads) {
       const sections = divide(units, threads, layout.panelColumns);
       return [
-        [quantization(step, codeRowStride, places)],
+        [quantization(step, weights, codeRowStride, places)],
         sections.map((section) => placeProduct(places, section)),
       ];
     },
@@ -72,12 +72,14 @@ export function integerLayer(
 /** The conversion of a layer's input into codes; the number of rows is an argument. */
 function quantization(
   { inputSize, input }: IntegerDenseStep,
+  weights: IntegerWeights,
   codeRowStride: number,
   places: LayerPlaces,
 ): ModelKernel {
   const description: QuantizeRowsDescription = {
     kind: 'quantize-rows',
     mode: 'static',
+    weights,
     depth: inputSize,
     sourceRowStride: inputSize,
     codeRowStride,

@@ -4,6 +4,8 @@ import {
   encodedCodeBytes,
   INTEGER_GEMM_ARGUMENTS,
   type IntegerGemmDescription,
+  type IntegerWeights,
+  integerArithmetic,
   integerPanelLayout,
   packIntegerPanels,
   QUANTIZE_ROWS_ARGUMENTS,
@@ -104,7 +106,7 @@ function planProduct(context: BindingContext, options: IntegerGemmRequest): Kern
   const whole = describe(context, options, left, aRowStride);
   const codes = inPlace
     ? addresses.a
-    : arena.temporary(m * aRowStride * encodedCodeBytes(host.traits), 'codes').address;
+    : arena.temporary(m * aRowStride * encodedCodeBytes(whole.weights, host.traits), 'codes').address;
   const parameters = left.perRow ? arena.temporary(m * ROW_PARAMETER_BYTES, 'row parameters').address : 0;
   const panels = packWeights(context, options, left, whole);
   const threads = worthwhileThreads(context, 2 * m * n * k);
@@ -114,7 +116,7 @@ function planProduct(context: BindingContext, options: IntegerGemmRequest): Kern
   const quantization = quantizeParts(
     context,
     left,
-    { ...places, source: addresses.a, m, k, aRowStride },
+    { ...places, source: addresses.a, m, k, aRowStride, weights: whole.weights },
     threads,
   );
   return [quantization, product];
@@ -257,7 +259,7 @@ function packWeights(
   const { traits } = context.host;
   const { byteLength, panelColumns } = integerPanelLayout(whole, traits);
   const layout = [
-    `integers ${k}x${n} ${transposeB} ${whole.weights} ${panelColumns} ${traits.lanes} ${traits.dot}`,
+    `integers ${k}x${n} ${transposeB} ${whole.weights} ${panelColumns} ${traits.lanes} ${integerArithmetic(whole.weights, traits)}`,
     `${result} ${bias === undefined ? 'plain' : 'bias'} ${scale} ${zeroPoint} ${rowZeroPoints}`,
   ].join(' ');
   return placePacked(context, { name: nameOf(weights), layout, byteLength }, (target) => {
@@ -292,10 +294,11 @@ function partsOfProduct(
   const { panelColumns, panelByteLength } = integerPanelLayout(whole, host.traits);
   const { rows, columns, aRowStride, cRowStride, blocking } = whole;
   const cut = { batch: 1, rows, columns, tileRows: blocking.tileRows, panelColumns, wholeRows: false };
+  const aRowBytes = aRowStride * encodedCodeBytes(whole.weights, host.traits);
   return splitProduct(cut, threads).map((part) => {
     const description = { ...whole, rows: part.rows.count, columns: part.columns.count };
     const fields = blockFields(Object.keys(INTEGER_GEMM_ARGUMENTS).length, {
-      [INTEGER_GEMM_ARGUMENTS.a]: places.codes + part.rows.from * aRowStride * encodedCodeBytes(host.traits),
+      [INTEGER_GEMM_ARGUMENTS.a]: places.codes + part.rows.from * aRowBytes,
       [INTEGER_GEMM_ARGUMENTS.b]: places.panels + (part.columns.from / panelColumns) * panelByteLength,
       [INTEGER_GEMM_ARGUMENTS.c]: places.c + (part.rows.from * cRowStride + part.columns.from) * 4,
       [INTEGER_GEMM_ARGUMENTS.rowParameters]: places.parameters + part.rows.from * ROW_PARAMETER_BYTES,
@@ -307,13 +310,15 @@ function partsOfProduct(
 function quantizeParts(
   { host }: BindingContext,
   { mode, scale, zeroPoint, type }: LeftOperand,
-  places: Places & Readonly<Record<'source' | 'm' | 'k' | 'aRowStride', number>>,
+  places: Places &
+    Readonly<Record<'source' | 'm' | 'k' | 'aRowStride', number>> & { readonly weights: IntegerWeights },
   threads: number,
 ): KernelPart[] {
-  const { source, m, k, aRowStride } = places;
+  const { source, m, k, aRowStride, weights } = places;
   const description = {
     kind: 'quantize-rows',
     mode,
+    weights,
     depth: k,
     sourceRowStride: k,
     codeRowStride: aRowStride,
@@ -322,7 +327,8 @@ function quantizeParts(
     description,
     fields: blockFields(Object.keys(QUANTIZE_ROWS_ARGUMENTS).length, {
       [QUANTIZE_ROWS_ARGUMENTS.source]: source + from * k * (type === 'Float32Array' ? 4 : 1),
-      [QUANTIZE_ROWS_ARGUMENTS.codes]: places.codes + from * aRowStride * encodedCodeBytes(host.traits),
+      [QUANTIZE_ROWS_ARGUMENTS.codes]:
+        places.codes + from * aRowStride * encodedCodeBytes(weights, host.traits),
       [QUANTIZE_ROWS_ARGUMENTS.rows]: count,
       [QUANTIZE_ROWS_ARGUMENTS.parameters]: places.parameters + from * ROW_PARAMETER_BYTES,
       [QUANTIZE_ROWS_ARGUMENTS.scale]: { float32: scale },

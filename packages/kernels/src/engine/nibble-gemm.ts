@@ -161,6 +161,7 @@ function quantizeParts(
   const description = {
     kind: 'quantize-rows',
     mode: 'group-symmetric',
+    weights: 'int4',
     depth,
     sourceRowStride: depth,
     codeRowStride: aRowStride,

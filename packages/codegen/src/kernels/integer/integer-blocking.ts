@@ -1,7 +1,7 @@
 import type { IntegerGemmBlocking, IntegerGemmDescription } from '../../description/integer-gemm.ts';
 import type { TargetTraits } from '../../target/target.ts';
 import { needsActivationPass } from '../activation/emit-stored-activation.ts';
-import { encodedCodeBytes } from './code-form.ts';
+import { encodedCodeBytes, integerArithmetic } from './code-form.ts';
 
 /** What of a product a blocking is chosen for. */
 export type IntegerProductShape = Pick<
@@ -18,10 +18,14 @@ export type IntegerTile = Pick<IntegerGemmBlocking, 'tileRows' | 'tileVectors'>;
 /** Vector registers of a tile, by role. */
 export interface IntegerTileRegisters {
   readonly accumulators: number;
+  /** Sums in int16 that go into the accumulators before they can overflow. */
+  readonly words: number;
   /** The vectors of B of one step, or one that they pass through while the values of A are held. */
   readonly b: number;
   /** Values of A, each in every lane: those of all rows, or one that they pass through. */
   readonly splats: number;
+  /** A product that does not go straight into a sum. */
+  readonly products: number;
   /** The mask that separates the nibbles of a byte. */
   readonly masks: number;
   /** What the target claims for `dot`, and for `fma` where the activation uses it. */
@@ -32,15 +36,21 @@ export interface IntegerTileRegisters {
 export function integerTileRegisters(
   { weights, epilogue }: IntegerTileOperands,
   { tileRows, tileVectors }: IntegerTile,
-  { hoistsLoads, dot, temporaries }: TargetTraits,
+  traits: TargetTraits,
 ): IntegerTileRegisters {
+  const { hoistsLoads, temporaries } = traits;
+  const arithmetic = integerArithmetic(weights, traits);
+  const inWords = arithmetic === 'multiply-bytes';
   const holdsRows = tileRows < tileVectors;
   return {
     accumulators: tileRows * tileVectors,
-    b: hoistsLoads ? tileVectors * (weights === 'int4' ? 2 : 1) : holdsRows ? 1 : tileVectors,
+    words: inWords ? tileRows * tileVectors : 0,
+    b: hoistsLoads ? tileVectors * (weights === 'int4' && !inWords ? 2 : 1) : holdsRows ? 1 : tileVectors,
     splats: hoistsLoads || holdsRows ? tileRows : 1,
-    masks: weights === 'int4' && dot === 'bytes' ? 1 : 0,
-    temporaries: temporaries.dot + (needsActivationPass(epilogue.activation) ? temporaries.fma : 0),
+    products: inWords ? 1 : 0,
+    masks: weights === 'int4' && arithmetic !== 'dot-words' ? 1 : 0,
+    temporaries:
+      (inWords ? 0 : temporaries.dot) + (needsActivationPass(epilogue.activation) ? temporaries.fma : 0),
   };
 }
 
@@ -108,7 +118,7 @@ function widthCandidate(
   let most = 1;
   while (most < rows && freeRegisters(shape, { tileRows: most + 1, tileVectors }, traits) >= 0) most++;
   const tileRows = Math.ceil(rows / Math.ceil(rows / most));
-  const rowBytes = depth * encodedCodeBytes(traits);
+  const rowBytes = depth * encodedCodeBytes(shape.weights, traits);
   const rowBlock = Math.max(1, Math.floor(ROW_BLOCK_BYTES / rowBytes / tileRows)) * tileRows;
   return { tileRows, tileVectors, rowBlock: Math.min(rowBlock, rows) };
 }
@@ -120,11 +130,13 @@ function widthCandidate(
 function overheadPerDot(
   { rows, columns, weights }: IntegerProductShape,
   { tileRows, tileVectors }: IntegerGemmBlocking,
-  { lanes, dot }: TargetTraits,
+  traits: TargetTraits,
 ): number {
+  const { lanes } = traits;
+  const arithmetic = integerArithmetic(weights, traits);
   const height = rows / Math.ceil(rows / tileRows);
   const vectors = Math.ceil(columns / lanes);
   const panels = Math.ceil(vectors / tileVectors);
-  const perVector = weights === 'int4' ? 3 : dot === 'words' ? 2 : 1;
+  const perVector = weights === 'int4' ? 3 : arithmetic === 'dot-words' ? 2 : 1;
   return (perVector * vectors + height * panels) / (height * vectors);
 }

@@ -10,7 +10,7 @@ import { referenceIntegerSum, referenceScaledSum } from '../../reference/integer
 import type { TargetTraits } from '../../target/target.ts';
 import type { KernelTrial } from '../kernel-family.ts';
 import { findActivatedError } from './activated-error.ts';
-import { encodedCodeBytes, encodeRowZeroPoint } from './code-form.ts';
+import { encodedCodeBytes, encodeRowZeroPoint, integerArithmetic, paddedCodeDepth } from './code-form.ts';
 import {
   type IntegerPanel,
   type IntegerPanelLayout,
@@ -27,6 +27,9 @@ const SAMPLED_PANELS = 3;
 /** Of all panels but the first, whose sums are as large as sums can be. */
 const TRIAL_ZERO_POINT = 131;
 
+/** Of a byte: 128 is added, or taken away, by changing it. */
+const SIGN_BIT = 0x80;
+
 type Operand = keyof typeof INTEGER_GEMM_ARGUMENTS;
 
 /** The weights of one panel that a trial looks at. */
@@ -37,8 +40,8 @@ interface PanelWeights extends IntegerWeightColumns {
 }
 
 /**
- * A run of an integer product. Row 0 of A is all 255 and column 0 of each panel all -128 (or -8): the largest sum that can be. With
- * `sample`, only some panels have weights of their own; the others repeat the first.
+ * A run of an integer product. Row 0 of A is all 255, and row 1 of several all 0; column 0 of each panel is all -128 (or -8), and column 1
+ * of several all 127 (or 7): the largest sums that can be, in every arithmetic. With `sample`, only some panels have weights of their own; the others repeat the first.
  */
 export function integerGemmTrial(
   description: IntegerGemmDescription,
@@ -74,7 +77,7 @@ class IntegerGemmTrial implements KernelTrial {
     const { rows, columns, aRowStride, cRowStride } = description;
     this.#block = this.#regions.place('the argument block', ARGUMENT_BYTES * 4);
     this.#operands = {
-      a: this.#regions.place('A', rows * aRowStride * encodedCodeBytes(traits)),
+      a: this.#regions.place('A', rows * aRowStride * encodedCodeBytes(description.weights, traits)),
       b: this.#regions.place('B', this.#layout.byteLength),
       rowParameters: this.#regions.place('the row parameters', rows * ROW_PARAMETER_BYTES),
       c: this.#regions.place('C', ((rows - 1) * cRowStride + columns) * 4),
@@ -96,6 +99,8 @@ class IntegerGemmTrial implements KernelTrial {
     const a = this.#codes(memory);
     fillPeriodic(a, drawCodes(random, 0, 255));
     a.fill(255, 0, aRowStride);
+    if (rows > 2) a.fill(0, aRowStride, 2 * aRowStride);
+    if (this.#inSignedBytes) this.#signCodes(memory);
     this.#packWeights(this.#regions.bytes(memory, this.#operands.b));
     const parameters = this.#regions.view(memory, this.#operands.rowParameters);
     for (let row = 0; row < rows; row++) {
@@ -130,7 +135,8 @@ class IntegerGemmTrial implements KernelTrial {
   /** What is wrong in one row of C, in the columns of one panel. */
   #findRowError(memory: KernelMemory, row: number, weights: PanelWeights, random: Random): string | null {
     const { depth, output, aRowStride, cRowStride, rowScales, rowZeroPoints, epilogue } = this.#description;
-    const codes = this.#codes(memory).subarray(row * aRowStride, row * aRowStride + depth);
+    const stored = this.#codes(memory).subarray(row * aRowStride, row * aRowStride + depth);
+    const codes = this.#inSignedBytes ? stored.map((code) => code ^ SIGN_BIT) : stored;
     const parameters = this.#regions.view(memory, this.#operands.rowParameters);
     const rowScale = rowScales ? parameters.getFloat32(row * ROW_PARAMETER_BYTES, true) : null;
     const rowZeroPoint = rowZeroPoints ? parameters.getInt32(row * ROW_PARAMETER_BYTES + 4, true) & 255 : 0;
@@ -155,9 +161,28 @@ class IntegerGemmTrial implements KernelTrial {
     return null;
   }
 
+  /** Takes 128 from all codes of A, and writes the start value behind each row. */
+  #signCodes(memory: KernelMemory): void {
+    const { rows, depth, aRowStride } = this.#description;
+    const codes = this.#regions.bytes(memory, this.#operands.a);
+    for (let i = 0; i < codes.length; i++) codes[i]! ^= SIGN_BIT;
+    const view = this.#regions.view(memory, this.#operands.a);
+    for (let row = 0; row < rows; row++) {
+      let sum = 0;
+      for (let k = 0; k < depth; k++) sum += view.getInt8(row * aRowStride + k);
+      view.setInt32(row * aRowStride + paddedCodeDepth('static', depth), -8 * sum, true);
+    }
+  }
+
+  /** Whether codes of A lie less 128 in memory. */
+  get #inSignedBytes(): boolean {
+    return integerArithmetic(this.#description.weights, this.#traits) === 'multiply-bytes';
+  }
+
   #codes(memory: KernelMemory): Uint8Array | Uint16Array {
     const { a } = this.#operands;
-    if (encodedCodeBytes(this.#traits) === 1) return this.#regions.bytes(memory, a);
+    if (encodedCodeBytes(this.#description.weights, this.#traits) === 1)
+      return this.#regions.bytes(memory, a);
     return new Uint16Array(memory.buffer, memory.byteOffset + a.offset, a.byteLength / 2);
   }
 
@@ -188,6 +213,7 @@ function drawWeights(
   const [low, high] = weights === 'int8' ? [-128, 127] : [-8, 7];
   fillPeriodic(codes, drawCodes(random, low, high));
   codes.fill(low, 0, depth);
+  if (panel.columns > 2) codes.fill(high, depth, 2 * depth);
   return {
     panel,
     codes,

@@ -3,16 +3,19 @@ import {
   type IntegerGemmDescription,
   ROW_PARAMETER_BYTES,
 } from '../../description/integer-gemm.ts';
+import { requireInteger } from '../../description/require-integer.ts';
 import type { Target } from '../../target/target.ts';
 import { activationPassVectors } from '../activation/emit-stored-activation.ts';
 import { cutRows, type RowBlocks } from '../gemm/gemm-plan.ts';
 import { emitActivationPass } from './activation-pass.ts';
-import { encodedCodeBytes } from './code-form.ts';
+import { emitByteSums } from './byte-sums.ts';
+import { encodedCodeBytes, integerArithmetic, leastCodeRowStride } from './code-form.ts';
 import { accumulatorCopies, freeRegisters, integerTileRegisters } from './integer-blocking.ts';
 import { type IntegerPanel, type IntegerPanelLayout, integerPanelLayout } from './integer-panels.ts';
 import { emitIntegerResult } from './integer-result.ts';
-import { claimIntegerTile, emitIntegerSums, type IntegerTileVectors } from './integer-tile.ts';
+import { emitIntegerSums } from './integer-tile.ts';
 import { emitProductLoops, type ProductPositions } from './product-loops.ts';
+import { claimIntegerTile, type IntegerTileVectors } from './tile-updates.ts';
 
 /** Everything that is fixed while one kernel is emitted. */
 interface Emission {
@@ -22,9 +25,15 @@ interface Emission {
   readonly registers: IntegerTileVectors;
 }
 
-/** Emits a whole product on integers. @throws RegisterBudgetError when the tile does not fit. */
+/**
+ * Emits a whole product on integers.
+ *
+ * @throws RegisterBudgetError when the tile does not fit; InvalidArgumentError for rows of A too close to each other for the target.
+ */
 export function emitIntegerGemm(target: Target<unknown>, description: IntegerGemmDescription): void {
   const { rows, columns, aRowStride, cRowStride, blocking, epilogue, rowScales, rowZeroPoints } = description;
+  const leastStride = leastCodeRowStride(description.weights, description.depth, target.traits);
+  requireInteger('row stride of A, in codes,', aRowStride, leastStride);
   const blocks = cutRows(rows, blocking.tileRows, blocking.rowBlock);
   const layout = integerPanelLayout(description, target.traits);
   const registers = claimRegisters(target, description, layout, blocks);
@@ -35,7 +44,7 @@ export function emitIntegerGemm(target: Target<unknown>, description: IntegerGem
     panelByteLength: layout.panelByteLength,
     arguments: { ...fields, rows: rowScales || rowZeroPoints ? fields.rowParameters : null },
     rowBytes: {
-      a: aRowStride * encodedCodeBytes(target.traits),
+      a: aRowStride * encodedCodeBytes(description.weights, target.traits),
       c: cRowStride * 4,
       rows: ROW_PARAMETER_BYTES,
     },
@@ -50,6 +59,10 @@ export function emitIntegerGemm(target: Target<unknown>, description: IntegerGem
   emitActivationPass(target, epilogue.activation, vectors, matrix);
 }
 
+function multipliesBytes({ weights }: IntegerGemmDescription, { traits }: Target<unknown>): boolean {
+  return integerArithmetic(weights, traits) === 'multiply-bytes';
+}
+
 /** Tiles of every size take turns in one set of registers. */
 function claimRegisters(
   target: Target<unknown>,
@@ -62,12 +75,13 @@ function claimRegisters(
   const tallest = { tileRows: Math.max(...heights), tileVectors: layout.panels[0]!.vectors };
   const ofTallest = tallest.tileRows * tallest.tileVectors;
   const available = ofTallest + Math.max(0, freeRegisters(description, tallest, traits));
+  const inBytes = multipliesBytes(description, target);
   const { b, splats } = integerTileRegisters(description, tallest, traits);
   const ofPass = activationPassVectors(description.epilogue.activation, 0);
   let accumulators = Math.max(ofTallest, ofPass - b - splats);
   for (const tileRows of heights) {
     for (const { vectors: tileVectors } of [layout.panels[0]!, layout.panels.at(-1)!]) {
-      const copies = accumulatorCopies({ tileRows, tileVectors }, available);
+      const copies = inBytes ? 1 : accumulatorCopies({ tileRows, tileVectors }, available);
       accumulators = Math.max(accumulators, tileRows * tileVectors * copies);
     }
   }
@@ -81,12 +95,13 @@ function emitTile(emission: Emission, tile: ProductPositions, rows: number, pane
     vectors: panel.vectors,
     weights: description.weights,
     depth: description.depth,
-    aRowBytes: description.aRowStride * encodedCodeBytes(target.traits),
+    aRowBytes: description.aRowStride * encodedCodeBytes(description.weights, target.traits),
     bVectorBytes: layout.vectorBytes,
     copies: accumulatorCopies({ tileRows: rows, tileVectors: panel.vectors }, registers.accumulators.length),
   };
   emitPrefetch(emission, tile, rows, panel);
-  const sums = emitIntegerSums(target, shape, registers, tile);
+  const emitSums = multipliesBytes(description, target) ? emitByteSums : emitIntegerSums;
+  const sums = emitSums(target, shape, registers, tile);
   const place = {
     b: tile.b,
     codeBytes: layout.stepCount * panel.vectors * layout.vectorBytes,

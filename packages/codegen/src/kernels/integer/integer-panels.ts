@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '@qedge/core';
 import type { IntegerGemmDescription } from '../../description/integer-gemm.ts';
 import type { TargetTraits } from '../../target/target.ts';
-import { roundUp } from './code-form.ts';
+import { type IntegerArithmetic, integerArithmetic, roundUp } from './code-form.ts';
 
 /** What of a description decides how its weights are packed. */
 export type IntegerPanelDescription = Pick<
@@ -10,7 +10,7 @@ export type IntegerPanelDescription = Pick<
 >;
 
 /** What of a target decides how weights are packed for it. */
-export type PanelTraits = Pick<TargetTraits, 'lanes' | 'dot'>;
+export type PanelTraits = Pick<TargetTraits, 'lanes' | 'dot' | 'multiplyBytes'>;
 
 /** Where the numbers of each column lie behind the codes of a panel: bytes from the panel's start; -1 for those that are not stored. */
 export interface ColumnParameterOffsets {
@@ -39,8 +39,9 @@ export interface IntegerPanel {
  * The layout of packed weights. A panel holds `stepCount` steps of the depth; in each, one vector of codes after the other:
  * - int8 where the dot product takes bytes: four codes of neighbouring depth per column;
  * - int8 where it takes words: two codes of neighbouring depth per column, widened when they are loaded;
- * - int4: eight codes per column. For bytes, byte t holds depth t in its low half and 4 + t in its high half; for words, the
- *   16-bit number w (0 or 1) holds, from the low nibble up, depths w, w + 2, w + 4, w + 6.
+ * - int4: eight codes per column. Where bytes are multiplied, byte t holds depth t in its low half and 4 + t in its high half (for
+ *   `multiply-bytes` each code plus 8, and nothing in the padding); for words, the 16-bit number w (0 or 1) holds, from the low nibble
+ *   up, depths w, w + 2, w + 4, w + 6.
  */
 export interface IntegerPanelLayout {
   /** Depth per step: 2, 4 or 8. */
@@ -61,8 +62,9 @@ export interface IntegerPanelLayout {
 /** Lays out the weights of a product for a target. */
 export function integerPanelLayout(
   description: IntegerPanelDescription,
-  { lanes, dot }: PanelTraits,
+  traits: PanelTraits,
 ): IntegerPanelLayout {
+  const { lanes, dot } = traits;
   const { columns, depth, weights, blocking } = description;
   const stepDepth = weights === 'int4' ? 8 : dot === 'bytes' ? 4 : 2;
   const stepCount = Math.ceil(depth / stepDepth);
@@ -144,29 +146,45 @@ export function packIntegerPanels(
   const layout = integerPanelLayout(description, traits);
   checkSource(description, layout, source, target);
   target.fill(0);
-  const places = codePlaces(description.weights, traits.dot);
+  const arithmetic = integerArithmetic(description.weights, traits);
+  const places = codePlaces(description.weights, arithmetic);
+  const startPerWeight = (arithmetic === 'multiply-bytes' ? SIGNED_CODE_OFFSET : 0) - source.zeroPoint;
   for (const panel of layout.panels) {
     const sums = packPanelCodes(description, layout, panel, places, source, target);
     const view = new DataView(target.buffer, target.byteOffset + panel.byteOffset, panel.byteLength);
-    for (let c = 0; c < panel.columns; c++) writeParameters(panel, c, sums[c]!, source, view);
+    for (let c = 0; c < panel.columns; c++) writeParameters(panel, c, sums[c]!, startPerWeight, source, view);
   }
 }
 
-/** Where the codes of one step lie within the bytes of a column: which byte, and how far the code is shifted in it. */
+/** What `multiply-bytes` takes from the codes of A: with c - 128 for each code c, a sum lacks 128 times the sum of the weights. */
+const SIGNED_CODE_OFFSET = 128;
+/** What `multiply-bytes` adds to the codes of int4 weights. */
+const NIBBLE_OFFSET = 8;
+
+/** Where the codes of one step lie within the bytes of a column: which byte, how far a code is shifted in it, and what is added. */
 interface CodePlaces {
   readonly bytesPerColumn: number;
   readonly byteOf: readonly number[];
   readonly shiftOf: readonly number[];
+  readonly offset: number;
 }
 
-function codePlaces(weights: IntegerGemmDescription['weights'], dot: TargetTraits['dot']): CodePlaces {
+function codePlaces(weights: IntegerGemmDescription['weights'], arithmetic: IntegerArithmetic): CodePlaces {
   if (weights === 'int8') {
-    const byteOf = dot === 'bytes' ? [0, 1, 2, 3] : [0, 1];
-    return { bytesPerColumn: byteOf.length, byteOf, shiftOf: byteOf.map(() => 0) };
+    const byteOf = arithmetic === 'dot-bytes' ? [0, 1, 2, 3] : [0, 1];
+    return { bytesPerColumn: byteOf.length, byteOf, shiftOf: byteOf.map(() => 0), offset: 0 };
   }
-  return dot === 'bytes'
-    ? { bytesPerColumn: 4, byteOf: [0, 1, 2, 3, 0, 1, 2, 3], shiftOf: [0, 0, 0, 0, 4, 4, 4, 4] }
-    : { bytesPerColumn: 4, byteOf: [0, 2, 0, 2, 1, 3, 1, 3], shiftOf: [0, 0, 4, 4, 0, 0, 4, 4] };
+  const [byteOf, shiftOf] =
+    arithmetic === 'dot-words'
+      ? [
+          [0, 2, 0, 2, 1, 3, 1, 3],
+          [0, 0, 4, 4, 0, 0, 4, 4],
+        ]
+      : [
+          [0, 1, 2, 3, 0, 1, 2, 3],
+          [0, 0, 0, 0, 4, 4, 4, 4],
+        ];
+  return { bytesPerColumn: 4, byteOf, shiftOf, offset: arithmetic === 'multiply-bytes' ? NIBBLE_OFFSET : 0 };
 }
 
 /** Packs the codes of one panel and returns the sums of its columns. */
@@ -174,7 +192,7 @@ function packPanelCodes(
   { depth, weights }: IntegerPanelDescription,
   { stepDepth, vectorBytes }: IntegerPanelLayout,
   { byteOffset, vectors, firstColumn, columns }: IntegerPanel,
-  { bytesPerColumn, byteOf, shiftOf }: CodePlaces,
+  { bytesPerColumn, byteOf, shiftOf, offset }: CodePlaces,
   { codes, rowStride, columnStride }: IntegerWeightColumns,
   target: Uint8Array,
 ): Int32Array {
@@ -188,7 +206,7 @@ function packPanelCodes(
     for (let c = 0; c < columns; c++) {
       const code = codes[from]!;
       sums[c]! += code;
-      target[to]! |= (code & mask) << shift;
+      target[to]! |= ((code + offset) & mask) << shift;
       from += columnStride;
       to += bytesPerColumn;
     }
@@ -200,10 +218,11 @@ function writeParameters(
   { parameters, firstColumn }: IntegerPanel,
   c: number,
   sum: number,
-  { zeroPoint, scales, bias }: IntegerWeightColumns,
+  startPerWeight: number,
+  { scales, bias }: IntegerWeightColumns,
   view: DataView,
 ): void {
-  view.setInt32(parameters.starts + c * 4, -zeroPoint * sum, true);
+  view.setInt32(parameters.starts + c * 4, startPerWeight * sum, true);
   if (parameters.columnSums >= 0) {
     view.setInt16(parameters.columnSums + c * 4, sum & 127, true);
     view.setInt16(parameters.columnSums + c * 4 + 2, sum >> 7, true);

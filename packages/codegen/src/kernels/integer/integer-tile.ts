@@ -1,47 +1,6 @@
 import type { IntegerWeights } from '../../description/integer-gemm.ts';
 import type { Pointer, Target, TargetTraits, Vector } from '../../target/target.ts';
-import { type IntegerTile, type IntegerTileOperands, integerTileRegisters } from './integer-blocking.ts';
-
-/** The registers of a tile; smaller tiles of the same kernel use some of them. */
-export interface IntegerTileVectors {
-  readonly accumulators: readonly Vector[];
-  readonly b: readonly Vector[];
-  readonly splats: readonly Vector[];
-  readonly masks: readonly Vector[];
-}
-
-/**
- * @param accumulators at least those of the tile; more where sets of them take turns.
- * @throws RegisterBudgetError when the tile does not fit.
- */
-export function claimIntegerTile(
-  target: Target<unknown>,
-  operands: IntegerTileOperands,
-  tile: IntegerTile,
-  accumulators: number,
-): IntegerTileVectors {
-  const registers = integerTileRegisters(operands, tile, target.traits);
-  return {
-    accumulators: target.vectors('sums', accumulators),
-    b: target.vectors('b', registers.b),
-    splats: target.vectors('values of a', registers.splats),
-    masks: target.vectors('masks', registers.masks),
-  };
-}
-
-/** What a tile computes: sums over the depth, of `rows` rows and `vectors` vectors of columns. */
-export interface IntegerTileShape {
-  readonly rows: number;
-  readonly vectors: number;
-  readonly weights: IntegerWeights;
-  readonly depth: number;
-  /** Bytes from one row of A to the next. */
-  readonly aRowBytes: number;
-  /** Bytes of one vector of one step of packed weights. */
-  readonly bVectorBytes: number;
-  /** Sets of accumulators that take turns. */
-  readonly copies: number;
-}
+import { emitUpdates, type IntegerTileShape, type IntegerTileVectors } from './tile-updates.ts';
 
 /**
  * A step of the depth is what one load of weights covers. It has one part for int8, and for int4 one for each dot product: the codes of
@@ -147,13 +106,9 @@ function emitStep(
       } else if (target.traits.dot === 'bytes') target.load(destination, memory);
       else target.loadPairs('int8', destination, memory);
     };
-    emitUpdates(
-      target,
-      shape,
-      registers,
-      sums,
-      { base: place.a, offset: place.aOffset + part * PART_BYTES },
-      provide,
+    const a = { base: place.a, offset: place.aOffset + part * PART_BYTES };
+    emitUpdates(target, shape, registers, a, provide, (row, v, value, vector) =>
+      target.dot(sums[row]![v]!, value, vector),
     );
   }
 }
@@ -170,32 +125,4 @@ function emitNibbles(target: Target<unknown>, vector: Vector, part: number, mask
   }
   if (part < 3) target.shift('left', 16, vector, vector, 12 - 4 * part);
   target.shift('right-signed', 16, vector, vector, 12);
-}
-
-/** The update of all sums by one part: each row's value of A, in every lane, times the vectors of B. */
-function emitUpdates(
-  target: Target<unknown>,
-  { rows, vectors, aRowBytes }: IntegerTileShape,
-  { b, splats }: IntegerTileVectors,
-  sums: readonly (readonly Vector[])[],
-  a: { readonly base: Pointer; readonly offset: number },
-  provide: (destination: Vector, v: number) => void,
-): void {
-  const splat = (row: number) => splats[row % splats.length]!;
-  const loadValue = (row: number) =>
-    target.splat(splat(row), { base: a.base, offset: a.offset + row * aRowBytes });
-  if (splats.length >= rows) {
-    for (let row = 0; row < rows; row++) loadValue(row);
-    for (let v = 0; v < vectors; v++) {
-      const vector = b[v % b.length]!;
-      provide(vector, v);
-      for (let row = 0; row < rows; row++) target.dot(sums[row]![v]!, splat(row), vector);
-    }
-    return;
-  }
-  for (let v = 0; v < vectors; v++) provide(b[v]!, v);
-  for (let row = 0; row < rows; row++) {
-    loadValue(row);
-    for (let v = 0; v < vectors; v++) target.dot(sums[row]![v]!, splat(row), b[v]!);
-  }
 }

@@ -1,45 +1,50 @@
 import type { Target, Vector } from '../../target/target.ts';
-import type { RowPositions } from './quantize-rows.ts';
+import type { CodeFormat, RowPositions } from './quantize-rows.ts';
 
-/** Adds 128 to every int8, as a byte. */
+/** Adds 128 to every byte, or takes it away, which is the same. */
 const FLIP_SIGNS = 0x80808080;
 /** 128 in both 16-bit halves. */
 const WORD_OFFSETS = 0x00800080;
 const CODE_OFFSET = 128;
 
 /** Rows of uint8 or int8 to rows of codes. Constants are emitted at once; the result emits one row. */
-export function emitByteRow(target: Target<unknown>, format: 'uint8' | 'int8'): (row: RowPositions) => void {
+export function emitByteRow(
+  target: Target<unknown>,
+  source: 'uint8' | 'int8',
+  format: CodeFormat,
+): (row: RowPositions) => void {
   const [value, wide, single] = target.vectors('bytes', 3) as [Vector, Vector, Vector];
-  const { lanes, dot } = target.traits;
-  const signed = format === 'int8';
-  target.integerConstant(wide, dot === 'bytes' ? FLIP_SIGNS : WORD_OFFSETS);
-  target.integerConstant(single, CODE_OFFSET);
+  const { lanes } = target.traits;
+  const asBytes = format !== 'int16';
+  const moves = asBytes ? source !== format : source === 'int8';
+  target.integerConstant(wide, asBytes ? FLIP_SIGNS : WORD_OFFSETS);
+  target.integerConstant(single, format === 'int8' ? -CODE_OFFSET : CODE_OFFSET);
   const copyBytes = (row: RowPositions, words: number) => {
     target.load(value, { base: row.source, offset: 0 }, words);
-    if (signed) target.integer('xor', value, value, wide);
+    if (moves) target.integer('xor', value, value, wide);
     target.store(value, { base: row.codes, offset: 0 }, words);
     advance(target, row, words * 4);
   };
   const widenBytes = (row: RowPositions) => {
-    target.loadPairs(format, value, { base: row.source, offset: 0 });
-    if (signed) target.addWords(value, value, wide);
+    target.loadPairs(source, value, { base: row.source, offset: 0 });
+    if (moves) target.addWords(value, value, wide);
     target.store(value, { base: row.codes, offset: 0 });
     advance(target, row, lanes * 2);
   };
   const convertEach = (row: RowPositions, count: number) => {
-    target.loadNarrow(format, value, { base: row.source, offset: 0 }, count);
-    if (signed) target.integer('add', value, value, single);
-    target.storeNarrow(dot === 'bytes' ? 'uint8' : 'int16', value, { base: row.codes, offset: 0 }, count);
+    target.loadNarrow(source, value, { base: row.source, offset: 0 }, count);
+    if (moves) target.integer('add', value, value, single);
+    target.storeNarrow(format, value, { base: row.codes, offset: 0 }, count);
     advance(target, row, count);
   };
   return (row) => {
-    const chunk = lanes * (dot === 'bytes' ? 4 : 2);
+    const chunk = lanes * (asBytes ? 4 : 2);
     target.loop(Math.floor(row.depth / chunk), () => {
-      if (dot === 'bytes') copyBytes(row, lanes);
+      if (asBytes) copyBytes(row, lanes);
       else widenBytes(row);
     });
     let left = row.depth % chunk;
-    if (dot === 'bytes' && left >= 4) {
+    if (asBytes && left >= 4) {
       copyBytes(row, Math.floor(left / 4));
       left %= 4;
     }

@@ -5,10 +5,11 @@ import {
   QUANTIZE_ROWS_ARGUMENTS,
 } from '../../description/quantize-rows.ts';
 import { ARGUMENT_BYTES } from '../../host/argument-block.ts';
-import type { NarrowFormat, Target, Vector } from '../../target/target.ts';
+import type { Target, Vector } from '../../target/target.ts';
 import { encodeRowZeroPoint } from './code-form.ts';
+import { emitLaneReduction } from './lane-reduction.ts';
 import { emitPadding } from './quantize-bytes.ts';
-import type { RowPositions } from './quantize-rows.ts';
+import type { CodeFormat, RowPositions } from './quantize-rows.ts';
 
 const MAGNITUDE_BITS = 0x7fffffff;
 const LARGEST_FLOAT32 = (2 - 2 ** -23) * 2 ** 127;
@@ -29,8 +30,19 @@ interface CodeScale {
   readonly value: Vector;
 }
 
-/** The scale and zero point of the argument block, for uint8 codes. */
-export function emitStaticScale(target: Target<unknown>): CodeScale {
+/** Moves the codes of a scale from 0..255 to where their format has them. */
+function emitFormatOffset(
+  target: Target<unknown>,
+  { offset, value }: { readonly offset: Vector; readonly value: Vector },
+  format: CodeFormat,
+): void {
+  if (format !== 'int8') return;
+  target.integerConstant(value, -CODE_OFFSET);
+  target.integer('add', offset, offset, value);
+}
+
+/** The scale and zero point of the argument block. */
+export function emitStaticScale(target: Target<unknown>, format: CodeFormat): CodeScale {
   const [scale, low, high, offset, value] = target.vectors('scale', 5) as [
     Vector,
     Vector,
@@ -42,6 +54,7 @@ export function emitStaticScale(target: Target<unknown>): CodeScale {
   target.splat(scale, field(QUANTIZE_ROWS_ARGUMENTS.scale));
   target.splat(value, field(QUANTIZE_ROWS_ARGUMENTS.zeroPoint));
   emitRange(target, { low, high, offset }, value);
+  emitFormatOffset(target, { offset, value }, format);
   return { scale, low, high, offset, value };
 }
 
@@ -74,14 +87,8 @@ function emitCodeVector(
   if (offset !== null) target.integer('add', value, value, offset);
 }
 
-function storeCodes(
-  target: Target<unknown>,
-  row: RowPositions,
-  format: NarrowFormat,
-  value: Vector,
-  count: number,
-): void {
-  target.storeNarrow(format, value, { base: row.codes, offset: 0 }, count);
+function storeCodes(target: Target<unknown>, row: RowPositions, value: Vector, count: number): void {
+  target.storeNarrow(row.format, value, { base: row.codes, offset: 0 }, count);
   target.advance(row.source, count * 4);
   target.advance(row.codes, count * row.codeBytes);
 }
@@ -93,27 +100,13 @@ function eachVector(target: Target<unknown>, depth: number, emit: (count: number
   if (depth % lanes > 0) emit(depth % lanes);
 }
 
-/** Converts a row of numbers to uint8 codes, padding included. */
+/** Converts a row of numbers to codes, padding included. */
 export function emitCodes(target: Target<unknown>, row: RowPositions, scale: CodeScale): void {
-  const format = row.codeBytes === 1 ? 'uint8' : 'int16';
   eachVector(target, row.depth, (count) => {
     emitCodeVector(target, row, scale, count);
-    storeCodes(target, row, format, scale.value, count);
+    storeCodes(target, row, scale.value, count);
   });
   emitPadding(target, row, scale.value);
-}
-
-/** Combines all lanes, so that each holds the result. The operation must not depend on the order. */
-function emitReduction(
-  target: Target<unknown>,
-  combine: (other: Vector) => void,
-  vector: Vector,
-  other: Vector,
-): void {
-  for (let mask = 1; mask < target.traits.lanes; mask *= 2) {
-    target.exchange(other, vector, mask);
-    combine(other);
-  }
 }
 
 /** `scale = max(min(largest magnitude, largest float32) / 127, smallest normal)` over `depth` numbers; the source stays where it is. */
@@ -132,7 +125,7 @@ function emitSymmetricScale(
     target.advance(source, count * 4);
   });
   target.advance(source, -depth * 4);
-  emitReduction(target, (other) => target.float('max', scale, scale, other), scale, value);
+  emitLaneReduction(target, (other) => target.float('max', scale, scale, other), scale, value);
   emitBound(target, 'min', scale, LARGEST_FLOAT32, value);
   target.constant(value, LARGEST_SIGNED_CODE);
   target.float('divide', scale, scale, value);
@@ -171,8 +164,8 @@ function claimSymmetric(
 }
 
 /** Rows with a scale each, to codes around 128. */
-export function emitSymmetricRow(target: Target<unknown>): (row: RowPositions) => void {
-  const registers = claimSymmetric(target, CODE_OFFSET);
+export function emitSymmetricRow(target: Target<unknown>, format: CodeFormat): (row: RowPositions) => void {
+  const registers = claimSymmetric(target, format === 'int8' ? 0 : CODE_OFFSET);
   const { scale, value } = registers;
   return (row) => {
     emitSymmetricScale(target, row, row.depth, registers);
@@ -185,7 +178,7 @@ export function emitSymmetricRow(target: Target<unknown>): (row: RowPositions) =
 }
 
 /** Rows with a scale and zero point each. */
-export function emitAsymmetricRow(target: Target<unknown>): (row: RowPositions) => void {
+export function emitAsymmetricRow(target: Target<unknown>, format: CodeFormat): (row: RowPositions) => void {
   const [scale, low, high, offset, value] = target.vectors('scale', 5) as [
     Vector,
     Vector,
@@ -201,6 +194,7 @@ export function emitAsymmetricRow(target: Target<unknown>): (row: RowPositions) 
     target.integer('add', value, value, offset);
     target.store(value, { base: row.parameters, offset: 4 }, 1);
     target.advance(row.parameters, ROW_PARAMETER_BYTES);
+    emitFormatOffset(target, registers, format);
     emitCodes(target, row, registers);
   };
 }
@@ -219,8 +213,8 @@ function emitAsymmetricScale(
     target.advance(source, count * 4);
   });
   target.advance(source, -depth * 4);
-  emitReduction(target, (other) => target.float('min', low, low, other), low, value);
-  emitReduction(target, (other) => target.float('max', high, high, other), high, value);
+  emitLaneReduction(target, (other) => target.float('min', low, low, other), low, value);
+  emitLaneReduction(target, (other) => target.float('max', high, high, other), high, value);
   emitBound(target, 'max', low, -LARGEST_ASYMMETRIC, value);
   emitBound(target, 'min', high, LARGEST_ASYMMETRIC, value);
   target.float('subtract', scale, high, low);
@@ -248,9 +242,9 @@ export function emitGroupRow(target: Target<unknown>): (row: RowPositions) => vo
     eachVector(target, depth, (count) => {
       emitCodeVector(target, row, registers, count);
       target.integer('add', sum, sum, value);
-      storeCodes(target, row, row.codeBytes === 1 ? 'int8' : 'int16', value, count);
+      storeCodes(target, row, value, count);
     });
-    emitReduction(target, (other) => target.integer('add', sum, sum, other), sum, value);
+    emitLaneReduction(target, (other) => target.integer('add', sum, sum, other), sum, value);
     target.shift('left', 32, sum, sum, 3);
     target.zero(value);
     target.integer('subtract', value, value, sum);

@@ -12,16 +12,21 @@ const MODES = ['static', 'row-symmetric', 'row-asymmetric', 'group-symmetric', '
 /** {@link QuantizeRowsDescription}. */
 export const QUANTIZE_ROWS: KernelFamily<QuantizeRowsDescription> = {
   kind: 'quantize-rows',
-  validate({ mode, depth, sourceRowStride, codeRowStride }) {
+  validate({ mode, weights, depth, sourceRowStride, codeRowStride }) {
     requireKnown('mode of quantisation', mode, MODES);
+    requireKnown(
+      'weights that codes are for',
+      weights,
+      mode === 'group-symmetric' ? ['int4'] : ['int8', 'int4'],
+    );
     requireInteger('depth of quantised rows', depth, 1);
     requireInteger('row stride of the source', sourceRowStride, depth);
     requireInteger('row stride of the codes', codeRowStride, paddedCodeDepth(mode, depth));
     requireSpan('a row of the source', sourceRowStride * 4);
     requireSpan('a row of codes', codeRowStride * 2);
   },
-  key({ mode, depth, sourceRowStride, codeRowStride }) {
-    return `quantize-rows-${mode}-${depth}-${sourceRowStride}-${codeRowStride}`;
+  key({ mode, weights, depth, sourceRowStride, codeRowStride }) {
+    return `quantize-rows-${mode}-${weights}-${depth}-${sourceRowStride}-${codeRowStride}`;
   },
   emit: emitQuantizeRows,
   trial: quantizeRowsTrial,

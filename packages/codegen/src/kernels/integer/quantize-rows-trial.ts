@@ -15,7 +15,13 @@ import {
 } from '../../reference/quantize.ts';
 import type { TargetTraits } from '../../target/target.ts';
 import type { KernelTrial } from '../kernel-family.ts';
-import { encodedCodeBytes, encodedGroupCodeBytes, encodeRowZeroPoint, paddedCodeDepth } from './code-form.ts';
+import {
+  encodedCodeBytes,
+  encodedGroupCodeBytes,
+  encodeRowZeroPoint,
+  integerArithmetic,
+  paddedCodeDepth,
+} from './code-form.ts';
 import { type TrialRegion, TrialRegions } from './trial-regions.ts';
 
 /** Rows of a trial: ordinary numbers, zeros, special numbers, NaN among ordinary ones, ties, the largest and the smallest numbers. */
@@ -51,6 +57,10 @@ export function quantizeRowsTrial(
 class QuantizeRowsTrial implements KernelTrial {
   readonly #description: QuantizeRowsDescription;
   readonly #codeBytes: 1 | 2;
+  /** What is added to codes where they are stored. */
+  readonly #offset: -128 | 0;
+  /** Codes that are written for a row, the start value that may follow counted as four. */
+  readonly #rowCodes: number;
   readonly #random: Random;
   readonly #zeroPoint: number;
   readonly #regions = new TrialRegions();
@@ -63,11 +73,14 @@ class QuantizeRowsTrial implements KernelTrial {
     this.#description = description;
     this.#random = new Random(seed);
     this.#zeroPoint = this.#random.integer(256);
-    const { mode, depth, sourceRowStride, codeRowStride } = description;
-    this.#codeBytes = mode === 'group-symmetric' ? encodedGroupCodeBytes(traits) : encodedCodeBytes(traits);
+    const { mode, weights, depth, sourceRowStride, codeRowStride } = description;
+    const groups = mode === 'group-symmetric';
+    this.#codeBytes = groups ? encodedGroupCodeBytes(traits) : encodedCodeBytes(weights, traits);
+    this.#offset = !groups && integerArithmetic(weights, traits) === 'multiply-bytes' ? -128 : 0;
+    this.#rowCodes = paddedCodeDepth(mode, depth) + (this.#offset === 0 ? 0 : 4);
     const last = ROW_DRAWS.length - 1;
     const sourceElements = last * sourceRowStride + depth;
-    const codeElements = last * codeRowStride + paddedCodeDepth(mode, depth);
+    const codeElements = last * codeRowStride + this.#rowCodes;
     this.#block = this.#regions.place('the argument block', ARGUMENT_BYTES * 6);
     this.#source = this.#regions.place('the source', sourceElements * (this.#isBytes() ? 1 : 4));
     this.#codes = this.#regions.place('the codes', codeElements * this.#codeBytes);
@@ -115,9 +128,14 @@ class QuantizeRowsTrial implements KernelTrial {
     const expected = this.#expectedRow(memory, row);
     const codes = this.#readCodes(memory);
     for (let k = 0; k < paddedCodeDepth(mode, depth); k++) {
-      const [code, actual] = [k < depth ? expected.codes[k]! : 0, codes[row * codeRowStride + k]!];
+      const [code, actual] = [
+        k < depth ? expected.codes[k]! + this.#offset : 0,
+        codes[row * codeRowStride + k]!,
+      ];
       if (actual !== code) return `code ${k}: expected ${code}, got ${actual}`;
     }
+    const start = this.#offset === 0 ? null : this.#findStartError(memory, row, expected.codes);
+    if (start !== null) return start;
     const parameters = this.#regions.view(memory, this.#parameters);
     const first = row * expected.parameters.length * 8;
     for (const [i, [scale, word]] of expected.parameters.entries()) {
@@ -129,8 +147,18 @@ class QuantizeRowsTrial implements KernelTrial {
         return `parameters ${i}: expected ${scale}, ${word}, got ${actual}`;
     }
     if (row === ROW_DRAWS.length - 1) return null;
-    const [start, end] = [row * codeRowStride + paddedCodeDepth(mode, depth), (row + 1) * codeRowStride];
-    return this.#regions.findGapError(memory, this.#codes, start * this.#codeBytes, end * this.#codeBytes);
+    const [from, end] = [row * codeRowStride + this.#rowCodes, (row + 1) * codeRowStride];
+    return this.#regions.findGapError(memory, this.#codes, from * this.#codeBytes, end * this.#codeBytes);
+  }
+
+  /** What is wrong with the start value behind the codes of a row. */
+  #findStartError(memory: KernelMemory, row: number, codes: ArrayLike<number>): string | null {
+    const { mode, depth, codeRowStride } = this.#description;
+    let sum = 0;
+    for (let k = 0; k < depth; k++) sum += codes[k]! + this.#offset;
+    const at = row * codeRowStride + paddedCodeDepth(mode, depth);
+    const actual = this.#regions.view(memory, this.#codes).getInt32(at, true);
+    return actual === -8 * sum + 0 ? null : `start value: expected ${-8 * sum}, got ${actual}`;
   }
 
   #expectedRow(memory: KernelMemory, row: number): ExpectedRow {
@@ -165,7 +193,7 @@ class QuantizeRowsTrial implements KernelTrial {
   #readCodes(memory: KernelMemory): Int8Array | Uint8Array | Int16Array {
     const bytes = this.#regions.bytes(memory, this.#codes);
     if (this.#codeBytes === 2) return new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
-    return this.#description.mode === 'group-symmetric'
+    return this.#description.mode === 'group-symmetric' || this.#offset !== 0
       ? new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length)
       : bytes;
   }

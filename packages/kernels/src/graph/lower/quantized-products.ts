@@ -1,4 +1,4 @@
-import { MAX_INTEGER_DEPTH } from '@qedge/codegen';
+import { MAX_INTEGER_DEPTH, prefersNibbles } from '@qedge/codegen';
 import { elementCount, type OperatorGraph, type OperatorModel, type OperatorNode } from '@qedge/core';
 import type { BindingContext, KernelSteps } from '../../engine/binding.ts';
 import { planIntegerGemm } from '../../engine/integer-gemm.ts';
@@ -132,6 +132,10 @@ function layoutOf(graph: OperatorGraph, { product, weights }: QuantizedProduct) 
   return { depth: shape[2]!, columns: shape[3]!, transposed: false };
 }
 
+function fitsNibbles(codes: Int8Array): boolean {
+  return codes.every((code) => code >= -8 && code <= 7);
+}
+
 /** The kernels of a product on codes. */
 export function integerProductSteps(
   context: BindingContext,
@@ -143,10 +147,12 @@ export function integerProductSteps(
 ): KernelSteps {
   const { depth: k, columns: n, transposed, scale, zeroPoint, codes, scales, bias } = product;
   const activation = planActivation('activation' in operator ? (operator.activation ?? null) : null);
+  const m = output.length / n;
   const steps = planIntegerGemm(context, {
-    ...{ m: output.length / n, n, k, transposeB: transposed, activation: activation.fused },
+    ...{ m, n, k, transposeB: transposed, activation: activation.fused },
     a: input.data as Int8Array | Uint8Array,
     aQuantization: { scale, zeroPoint },
+    bBits: fitsNibbles(codes) && prefersNibbles(m, context.host.traits) ? 4 : 8,
     // The panels hold the bias too, which belongs to the node.
     weights: { name: `${weights.name} of ${name}`, load: () => ({ codes, scales }) },
     c: output.floats,
