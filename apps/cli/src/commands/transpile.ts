@@ -282,7 +282,8 @@ function describe(
 
 function describeVerification(report: EquivalenceReport | null): string {
   if (report === null) return '';
-  const { equivalent, method, reason } = report;
+  const { equivalent, method, isExact, reason } = report;
   if (equivalent === null) return `not verified: ${reason}`;
-  return equivalent ? `verified by ${method}: both circuits do the same` : `NOT EQUIVALENT: ${reason}`;
+  if (!equivalent) return `NOT EQUIVALENT: ${reason}`;
+  return `both circuits do the same, by ${method} (${isExact ? 'exact' : 'random inputs'}): ${reason}`;
 }

@@ -55,3 +55,20 @@ function tensorProduct(locals: readonly LocalUnitary[]): Float64Array {
   }
   return product;
 }
+
+/** A matrix with its wires in another order: wire `i` is what was wire `order[i]`. */
+export function permuteWires(matrix: Float64Array, order: readonly number[]): Float64Array {
+  if (order.every((from, to) => from === to)) return matrix;
+  const size = 2 ** order.length;
+  const place = (index: number) =>
+    order.reduce((moved, from, to) => moved | (((index >> to) & 1) << from), 0);
+  const permuted = new Float64Array(matrix.length);
+  for (let row = 0; row < size; row++) {
+    for (let column = 0; column < size; column++) {
+      const [at, from] = [2 * (row * size + column), 2 * (place(row) * size + place(column))];
+      permuted[at] = matrix[from]!;
+      permuted[at + 1] = matrix[from + 1]!;
+    }
+  }
+  return permuted;
+}

@@ -1,5 +1,6 @@
 import { Random } from '@qedge/core';
 import type { Circuit } from '../../circuit/circuit.ts';
+import { encodeRecord } from '../../circuit/circuit-data.ts';
 import { adjoint, applyToColumns, identityMatrix, multiplyMatrices } from '../../circuit/complex-matrix.ts';
 import { expandInstruction } from '../../circuit/expand-instruction.ts';
 import {
@@ -12,6 +13,7 @@ import {
 } from '../../circuit/instruction.ts';
 import { instructionMatrix } from '../../circuit/instruction-matrix.ts';
 import { bindInstruction } from '../../circuit/place-instruction.ts';
+import { gatherPairs } from './gather-pairs.ts';
 import { expandMatrix, type PauliExpansion } from './pauli-expansion.ts';
 
 /** A unitary on one or more lines. */
@@ -63,10 +65,11 @@ export function readOperations(circuit: Circuit, options: ReadOptions): readonly
       raw.push(fence);
     }
   }
-  if (!options.reversed) return mergeGates(raw);
-  return mergeGates(
+  if (!options.reversed) return gatherPairs(mergeGates(raw));
+  const backwards = mergeGates(
     raw.reverse().map((item) => (item.kind === 'gate' ? { ...item, matrix: adjoint(item.matrix) } : item)),
   );
+  return gatherPairs(backwards);
 }
 
 /** Free names are classical variables: any number stands for the value that they have between two classical steps. */
@@ -183,7 +186,7 @@ function joinGates(
 }
 
 /** The gate on the lines that it does something to, with its axes; nothing for the identity. */
-function withAxes({ lines, matrix }: GateOperation): GateOperation[] {
+export function withAxes({ lines, matrix }: GateOperation): GateOperation[] {
   const expansion = expandMatrix(matrix, lines);
   const axes = lines.map((_, bit) => axisOf(expansion, bit));
   const idle = axes.map((axis) => axis === 'every');
@@ -277,4 +280,23 @@ function realDirection(vector: Float64Array): Float64Array | null {
   }
   const length = Math.hypot(...direction);
   return direction.map((value) => value / length);
+}
+
+/** Everything about an instruction but its qubits and bodies, as text. */
+export function describeFence({ instruction }: FenceOperation): string {
+  const { qubits: _, ...rest } = encodeRecord(instruction) as Record<string, unknown>;
+  const strip = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(strip);
+    if (typeof value !== 'object' || value === null) return value;
+    if ((value as { format?: unknown }).format === 'qedge-circuit') return 'body';
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, strip(inner)]));
+  };
+  return JSON.stringify(strip(rest));
+}
+
+/** For each operation the share of gates on several lines that come before it. */
+export function sharesOf(operations: readonly Operation[]): Float64Array {
+  const total = operations.reduce((count, { lines }) => count + Number(lines.length > 1), 0);
+  let before = 0;
+  return Float64Array.from(operations, ({ lines }) => (lines.length > 1 ? before++ : before) / total);
 }

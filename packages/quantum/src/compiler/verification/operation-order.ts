@@ -62,7 +62,7 @@ interface CommutingGroup {
 }
 
 /** By the cross product: a scalar product near 1 would let angles of 1e-4 pass. */
-function areParallel(a: Float64Array, b: Float64Array): boolean {
+export function areParallel(a: Float64Array, b: Float64Array): boolean {
   const [x, y, z] = [
     a[1]! * b[2]! - a[2]! * b[1]!,
     a[2]! * b[0]! - a[0]! * b[2]!,

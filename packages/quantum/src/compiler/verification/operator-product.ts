@@ -1,10 +1,17 @@
 import { throwIfCancelled } from '@qedge/core';
 import type { Circuit } from '../../circuit/circuit.ts';
-import { encodeRecord } from '../../circuit/circuit-data.ts';
 import { multiplyMatrices } from '../../circuit/complex-matrix.ts';
 import { gateMatrix } from '../../circuit/gate-matrix.ts';
 import { bodiesOf, isControlFlow } from '../../circuit/instruction.ts';
-import { type FenceOperation, type GateOperation, hasJump, readOperations } from './operation-list.ts';
+import { permuteWires } from './local-unitary.ts';
+import {
+  describeFence,
+  type FenceOperation,
+  type GateOperation,
+  hasJump,
+  readOperations,
+  sharesOf,
+} from './operation-list.ts';
 import { OperationOrder } from './operation-order.ts';
 import { OperatorState, type ProductChange, type ProductSide } from './operator-state.ts';
 
@@ -48,11 +55,21 @@ interface Side {
   readonly loopLabels: Int32Array | null;
   /** What was worked out for operations at the front, with the sum of the versions of their labels. */
   readonly known: Map<number, { readonly stamp: number; readonly candidate: Candidate | null }>;
+  /** For each operation the share of gates on several lines that come before it. */
+  readonly shares: Float64Array;
 }
 
 interface Candidate extends ProductChange {
   readonly index: number;
   readonly isSwapped: boolean;
+}
+
+/** Gates that are taken together, one of either circuit or of both. */
+interface Choice {
+  readonly change: ProductChange;
+  readonly taken: readonly (readonly [side: Side, index: number])[];
+  /** The side whose labels are exchanged. */
+  readonly swapped: Side | null;
 }
 
 const SWAP = gateMatrix('swap');
@@ -69,6 +86,8 @@ export class OperatorProduct {
   readonly #left: Side;
   readonly #right: Side;
   readonly #path: string;
+  /** Pairs of gates that do not cancel, with the sum of the versions of their labels. */
+  readonly #failed = new Map<number, number>();
   #work = 0;
 
   private constructor(left: Side, right: Side, settings: ProductSettings, path: string) {
@@ -95,6 +114,7 @@ export class OperatorProduct {
         labels: labels.slice(),
         loopLabels,
         known: new Map(),
+        shares: sharesOf(operations),
       };
     };
     const [left, right] = [prepare('left', compiled), prepare('right', original)];
@@ -107,12 +127,12 @@ export class OperatorProduct {
       if (steps % 64 === 0) throwIfCancelled(this.#settings.signal, 'The verification');
       this.#takeLocals();
       if (this.#passFence()) continue;
-      const best = this.#chooseNext();
-      if (best === 'too large') {
+      const next = this.#findMatch() ?? this.#chooseNext();
+      if (next === 'too large') {
         return `the product has more than ${this.#settings.mostTerms} terms, or takes too long`;
       }
-      if (best === null) break;
-      this.#takeCandidate(best.side, best.candidate);
+      if (next === null) break;
+      this.#takeChoice(next);
     }
     if (this.#left.order.isDone && this.#right.order.isDone) return null;
     const name = (side: Side) =>
@@ -134,7 +154,7 @@ export class OperatorProduct {
       if (found === expected) continue;
       const change = this.#state.peek('left', [found, expected], SWAP, this.#settings.mostTerms);
       if (change === null) return { infidelity: null, reason: 'the product has too many terms' };
-      this.#state.apply('left', change);
+      this.#state.apply(change);
       this.#exchangeLabels(this.#left, found, expected);
     }
     const infidelity = this.#state.infidelity(isZero, 4 * this.#settings.mostTerms);
@@ -162,8 +182,61 @@ export class OperatorProduct {
     }
   }
 
+  /** A gate of each circuit on the same wires that cancel, up to gates on single wires and an exchange of wires. */
+  #findMatch(): Choice | null {
+    const { front, operations } = this.#right.order;
+    if (front.size === 0) return null;
+    const partners = new Map<number, number>();
+    for (const index of front) {
+      const operation = operations[index]!;
+      if (operation.kind === 'gate') partners.set(this.#placeKey(this.#right, operation.lines), index);
+    }
+    for (const index of this.#left.order.front) {
+      const operation = this.#left.order.operations[index]!;
+      if (operation.kind === 'fence') continue;
+      const partner = partners.get(this.#placeKey(this.#left, operation.lines));
+      const match = partner === undefined ? null : this.#matchOf(index, operation, partner);
+      if (match !== null) return match;
+    }
+    return null;
+  }
+
+  /** A number for the set of wires on some lines. */
+  #placeKey({ labels }: Side, lines: readonly number[]): number {
+    const places = lines.map((line) => labels[line]!).sort((a, b) => a - b);
+    return places.reduce((key, label) => (key * (labels.length + 1) + label + 1) % 9007199254740881, 0);
+  }
+
+  #matchOf(index: number, { lines, matrix }: GateOperation, partner: number): Choice | null {
+    const labels = lines.map((line) => this.#left.labels[line]!);
+    const stamp = labels.reduce((sum, label) => sum + this.#state.versions[label]!, 0);
+    const key = index * this.#right.order.operations.length + partner;
+    if (this.#failed.get(key) === stamp) return null;
+    const other = this.#right.order.operations[partner] as GateOperation;
+    const order = labels.map((label) => other.lines.findIndex((line) => this.#right.labels[line] === label));
+    if (order.includes(-1)) return null;
+    const expected = permuteWires(other.matrix, order);
+    const { mostTerms } = this.#settings;
+    for (const isSwapped of lines.length === 2 ? [false, true] : [false]) {
+      const found = isSwapped ? multiplyMatrices(SWAP, matrix) : matrix;
+      const change = this.#state.peekBoth(labels, found, expected, mostTerms);
+      this.#work += change === null ? 64 * mostTerms : 64 * change.termsBefore;
+      if (change === null || change.termsAfter > change.termsBefore) continue;
+      return {
+        change,
+        taken: [
+          [this.#left, index],
+          [this.#right, partner],
+        ],
+        swapped: isSwapped ? this.#left : null,
+      };
+    }
+    this.#failed.set(key, stamp);
+    return null;
+  }
+
   /** What shrinks the product most; where nothing does, what the settings choose. */
-  #chooseNext(): { side: Side; candidate: Candidate } | 'too large' | null {
+  #chooseNext(): Choice | 'too large' | null {
     let best: { side: Side; candidate: Candidate; rank: number } | null = null;
     let isEmpty = true;
     for (const side of [this.#left, this.#right]) {
@@ -173,14 +246,24 @@ export class OperatorProduct {
         isEmpty = false;
         const candidate = this.#candidate(side, index, operation);
         if (candidate === null) continue;
-        const growth = candidate.termsAfter / candidate.termsBefore;
-        const isShrinking = growth < 1 || this.#settings.choice === 'growth';
-        const rank = isShrinking ? growth : 1 + index / side.order.operations.length;
+        const rank = this.#rank(side, candidate);
         if (best === null || rank < best.rank) best = { side, candidate, rank };
       }
     }
     if (best === null) return isEmpty ? null : 'too large';
-    return this.#work > MOST_WORK ? 'too large' : best;
+    if (this.#work > MOST_WORK) return 'too large';
+    const { side, candidate } = best;
+    return {
+      change: candidate,
+      taken: [[side, candidate.index]],
+      swapped: candidate.isSwapped ? side : null,
+    };
+  }
+
+  #rank({ shares }: Side, { index, termsBefore, termsAfter }: Candidate): number {
+    const growth = termsAfter / termsBefore;
+    const share = shares[index]!;
+    return growth <= 1 || this.#settings.choice === 'growth' ? growth : 1 + share;
   }
 
   #candidate(side: Side, index: number, { lines, matrix, axes }: GateOperation): Candidate | null {
@@ -203,12 +286,14 @@ export class OperatorProduct {
     return candidate;
   }
 
-  #takeCandidate(side: Side, candidate: Candidate): void {
-    side.order.take(candidate.index);
-    side.known.delete(candidate.index);
-    this.#state.apply(side.side, candidate);
-    const [a, b] = candidate.labels;
-    if (candidate.isSwapped) this.#exchangeLabels(side, a!, b!);
+  #takeChoice({ change, taken, swapped }: Choice): void {
+    for (const [side, index] of taken) {
+      side.order.take(index);
+      side.known.delete(index);
+    }
+    this.#state.apply(change);
+    const [a, b] = change.labels;
+    if (swapped !== null) this.#exchangeLabels(swapped, a!, b!);
   }
 
   #exchangeLabels(side: Side, a: number, b: number): void {
@@ -236,7 +321,7 @@ export class OperatorProduct {
   }
 
   #canPass(found: FenceOperation, expected: FenceOperation): boolean {
-    if (found.step !== expected.step || describe(found) !== describe(expected)) return false;
+    if (found.step !== expected.step || describeFence(found) !== describeFence(expected)) return false;
     const labels = found.lines.map((line) => this.#left.labels[line]!);
     const others = expected.lines.map((line) => this.#right.labels[line]!);
     const { instruction } = found;
@@ -304,16 +389,4 @@ export class OperatorProduct {
   #body(circuit: Circuit, { labels, loopLabels }: Side, isLoop: boolean): ProductCircuit {
     return { circuit, labels, loopLabels: isLoop ? labels.slice() : loopLabels };
   }
-}
-
-/** Everything about an instruction but its qubits and bodies, as text. */
-function describe({ instruction }: FenceOperation): string {
-  const { qubits: _, ...rest } = encodeRecord(instruction) as Record<string, unknown>;
-  const strip = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(strip);
-    if (typeof value !== 'object' || value === null) return value;
-    if ((value as { format?: unknown }).format === 'qedge-circuit') return 'body';
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, strip(inner)]));
-  };
-  return JSON.stringify(strip(rest));
 }

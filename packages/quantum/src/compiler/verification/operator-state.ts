@@ -21,8 +21,10 @@ export type ProductSide = 'left' | 'right';
 /** What the product becomes with one more gate. */
 export interface ProductChange {
   readonly labels: readonly number[];
+  /** Which circuits it takes a gate of. */
+  readonly sides: { readonly left: boolean; readonly right: boolean };
   readonly product: PauliExpansion;
-  /** Terms of the factors that take part, multiplied, before and after. */
+  /** Terms of the factors on several wires that take part, multiplied, before and after: 1 where there are none. */
   readonly termsBefore: number;
   readonly termsAfter: number;
 }
@@ -61,27 +63,47 @@ export class OperatorState {
     matrix: Float64Array,
     mostTerms: number,
   ): ProductChange | null {
-    const gate =
-      side === 'left'
-        ? afterLocals(matrix, this.#take(this.#left, labels))
-        : beforeLocals(adjoint(matrix), this.#take(this.#right, labels));
+    return side === 'left'
+      ? this.peekBoth(labels, matrix, null, mostTerms)
+      : this.peekBoth(labels, null, matrix, mostTerms);
+  }
+
+  /** The same for a gate of each circuit on the same labels at once. */
+  peekBoth(
+    labels: readonly number[],
+    left: Float64Array | null,
+    right: Float64Array | null,
+    mostTerms: number,
+  ): ProductChange | null {
     const factors = this.#factorsOf(labels);
-    let product: PauliExpansion | null = expandMatrix(gate, labels);
+    let product: PauliExpansion | null =
+      left && expandMatrix(afterLocals(left, this.#take(this.#left, labels)), labels);
     for (const factor of factors) {
-      product =
-        side === 'left'
-          ? multiplyExpansions(product, factor, mostTerms)
-          : multiplyExpansions(factor, product, mostTerms);
+      product = product === null ? factor : multiplyExpansions(product, factor, mostTerms);
+      if (product === null) return null;
+    }
+    if (right !== null) {
+      const last = expandMatrix(beforeLocals(adjoint(right), this.#take(this.#right, labels)), labels);
+      product = product === null ? last : multiplyExpansions(product, last, mostTerms);
       if (product === null) return null;
     }
     const termsBefore = factors.reduce((terms, { x }) => terms * x.length, 1);
-    return { labels, product, termsBefore, termsAfter: product.x.length };
+    const whole = product!;
+    return {
+      labels,
+      sides: { left: left !== null, right: right !== null },
+      product: whole,
+      termsBefore,
+      termsAfter: entangledTerms(whole),
+    };
   }
 
   /** Makes it so. */
-  apply(side: ProductSide, { labels, product }: ProductChange): void {
-    const locals = side === 'left' ? this.#left : this.#right;
-    for (const label of labels) locals[label] = IDENTITY;
+  apply({ labels, sides, product }: ProductChange): void {
+    for (const label of labels) {
+      if (sides.left) this.#left[label] = IDENTITY;
+      if (sides.right) this.#right[label] = IDENTITY;
+    }
     for (const label of product.wires) this.#factors[label] = null;
     for (const factor of factorExpansion(product)) {
       if (factor.wires.length > 1) for (const label of factor.wires) this.#factors[label] = factor;
@@ -226,4 +248,15 @@ function matrixOf({ x, z, re, im }: PauliExpansion): LocalUnitary {
     }
   }
   return matrix;
+}
+
+/** Products with more terms are not taken apart to be judged. */
+const MOST_JUDGED_TERMS = 1024;
+
+function entangledTerms(product: PauliExpansion): number {
+  if (product.x.length > MOST_JUDGED_TERMS) return product.x.length;
+  return factorExpansion(product).reduce(
+    (terms, { wires, x }) => (wires.length > 1 ? terms * x.length : terms),
+    1,
+  );
 }

@@ -1,9 +1,9 @@
 import { isUnitaryKind } from '../../circuit/instruction.ts';
 import type { AlignedCircuits } from './aligned-circuits.ts';
 import type { ComparisonSettings, EquivalenceReport } from './equivalence-report.ts';
-import { OperatorProduct } from './operator-product.ts';
+import { OperatorProduct, type ProductSettings } from './operator-product.ts';
 
-type Verdict = Omit<EquivalenceReport, 'method'>;
+type Verdict = Omit<EquivalenceReport, 'method' | 'isExact'>;
 
 /**
  * Compares by the operator product. Backwards, so that what the circuits do to inputs that cannot occur does not count; forwards where
@@ -29,7 +29,7 @@ function compareInDirection(
   pair: AlignedCircuits,
   settings: ComparisonSettings,
   reversed: boolean,
-  choice: 'pace' | 'growth',
+  choice: ProductSettings['choice'],
 ): Verdict {
   const { qubitCount, wireCount, endWires, original, compiled } = pair;
   const { tolerance, seed, signal, maxTerms, inputs, compare } = settings;

@@ -7,7 +7,7 @@ import { CliffordRecognizer, type CliffordStep, cliffordTable } from './clifford
 import type { ComparisonSettings, EquivalenceReport } from './equivalence-report.ts';
 import { StabilizerGroup } from './stabilizer-group.ts';
 
-type Verdict = Omit<EquivalenceReport, 'method'>;
+type Verdict = Omit<EquivalenceReport, 'method' | 'isExact'>;
 
 /** What happens in a Clifford circuit. */
 type CliffordEvent =

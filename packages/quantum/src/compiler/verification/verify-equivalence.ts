@@ -10,6 +10,7 @@ import type {
   EquivalenceReport,
 } from './equivalence-report.ts';
 import { compareByProduct } from './product-comparison.ts';
+import { compareByRotations } from './rotation-comparison.ts';
 import { compareBySimulation } from './simulated-comparison.ts';
 import { compareStabilizers } from './stabilizer-comparison.ts';
 import { findTargetViolation } from './target-violation.ts';
@@ -17,15 +18,18 @@ import { findTargetViolation } from './target-violation.ts';
 /** State vectors beyond this take gigabytes for a few branches. */
 const MOST_SIMULATED_QUBITS = 24;
 const MOST_TERMS = 2 ** 22;
+/** Up to here states are quicker than anything else. */
+const QUICK_QUBITS = 12;
 
 /**
  * Checks that a compiled circuit does what the original one does under its layouts, up to a global phase; with a target, that it
  * can run there. Spare qubits must start and end in |0>. Free parameters get random values; an angle that is wrong for a random
  * value is found, since all results are analytic in it.
  *
- * Circuits of up to `maxSimulatedQubits` qubits (in use, spare ones included) are simulated. Larger ones are compared as stabilizer groups
- * when both are Clifford, by parts when they fall into small ones, else by the operator product; every one of these is exact. What none of
- * them can decide is reported as `equivalent: null` with the reason; there is no guess.
+ * Up to 12 qubits (in use, spare ones included) circuits are simulated. Larger ones are compared as stabilizer groups when both are Clifford,
+ * else as rotations about Pauli strings, by states of up to `maxSimulatedQubits` qubits (part by part where they fall into parts), and by the
+ * operator product. All but the states are exact; `isExact` says which it was. What none of them can decide is reported as `equivalent: null`
+ * with the reason; there is no guess.
  *
  * Where only results of measurements count (`compare: 'measurements'`), what stays in the qubits is free.
  *
@@ -53,18 +57,25 @@ export async function verifyEquivalence(
   const attempts = [
     ['state-vector', () => compareBySimulation(pair, settings)],
     ['stabilizers', () => compareStabilizers(pair, settings)],
+    ['pauli-rotations', () => compareByRotations(pair, settings)],
     ['operator-product', () => compareByProduct(pair, settings)],
   ] as const;
   const reasons: string[] = [];
-  const isLarge = pair.wireCount > settings.maxSimulatedQubits;
-  for (const at of isLarge ? [1, 0, 2] : [0, 1, 2]) {
+  const isLarge = pair.wireCount > QUICK_QUBITS;
+  for (const at of isLarge ? [1, 2, 0, 3] : [0, 1, 2, 3]) {
     const [method, attempt] = attempts[at]!;
     const verdict = await attempt();
     if (verdict === null) continue;
-    if (verdict.equivalent !== null) return { ...verdict, method };
+    if (verdict.equivalent !== null) return { ...verdict, method, isExact: method !== 'state-vector' };
     reasons.push(`${method}: ${verdict.reason}`);
   }
-  const none = { method: 'none', worstInfidelity: null, trials: 0, simulatedQubits: 0 } as const;
+  const none = {
+    method: 'none',
+    isExact: false,
+    worstInfidelity: null,
+    trials: 0,
+    simulatedQubits: 0,
+  } as const;
   return { ...none, equivalent: null, reason: reasons.join('; ') };
 }
 
@@ -73,17 +84,17 @@ function refused(
   reason: string,
   counterexample?: Readonly<Record<string, unknown>>,
 ): EquivalenceReport {
-  const nothing = { worstInfidelity: null, trials: 0, simulatedQubits: 0 };
+  const nothing = { isExact: true, worstInfidelity: null, trials: 0, simulatedQubits: 0 };
   return { ...nothing, equivalent: false, method, reason, ...(counterexample ? { counterexample } : {}) };
 }
 
 function checkOptions(options: EquivalenceOptions): ComparisonSettings {
   const { inputs = 'any', compare = 'state', seed = 0, tolerance = 1e-9 } = options;
-  const { maxSimulatedQubits = 14, maxTerms = 2 ** 14, simulator, signal } = options;
-  const { trials = inputs === 'zero' ? 1 : 3 } = options;
+  const { maxSimulatedQubits = 20, maxTerms = 2 ** 14, simulator, signal } = options;
+  const { trials } = options;
   const isCount = (value: number, most: number) => Number.isInteger(value) && value >= 1 && value <= most;
   const isPossible =
-    isCount(trials, 2 ** 20) &&
+    isCount(trials ?? 1, 2 ** 20) &&
     isCount(maxSimulatedQubits, MOST_SIMULATED_QUBITS) &&
     isCount(maxTerms, MOST_TERMS) &&
     tolerance >= 0 &&
