@@ -49,7 +49,7 @@ export const smallestRecipe: CompressionRecipe = {
       keptWeightsMayBeZero: false,
     },
   },
-  file: { floats: 'float16', entropyCoding: true },
+  file: { floats: 'float16-int8', entropyCoding: true },
   denseControl: { weightDecay: training.weightDecay },
 };
 

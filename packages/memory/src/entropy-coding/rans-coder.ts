@@ -46,7 +46,9 @@ export class SymbolTables {
 /** Writes symbols and bits, the last one first. */
 export class RansWriter {
   #state = LEAST_STATE;
-  readonly #words: number[] = [];
+  /** Filled from its end. */
+  #words = new Uint16Array(1 << 10);
+  #first = this.#words.length;
 
   /** A symbol of a frequency above 0. */
   writeSymbol(tables: SymbolTables, context: number, symbol: number): void {
@@ -65,14 +67,28 @@ export class RansWriter {
 
   /** The bytes that {@link RansReader} reads. To be called once. */
   finish(): Uint8Array {
-    const words = [this.#state & 0xffff, this.#state >>> 16, ...this.#words.reverse()];
-    return Uint8Array.from(words.flatMap((word) => [word & 255, word >> 8]));
+    this.#push(this.#state >>> 16);
+    this.#push(this.#state & 0xffff);
+    const words = this.#words.subarray(this.#first);
+    const bytes = new DataView(new ArrayBuffer(2 * words.length));
+    for (const [i, word] of words.entries()) bytes.setUint16(2 * i, word, true);
+    return new Uint8Array(bytes.buffer);
   }
 
   #makeRoom(limit: number): void {
     if (this.#state < limit) return;
-    this.#words.push(this.#state & 0xffff);
+    this.#push(this.#state & 0xffff);
     this.#state >>>= 16;
+  }
+
+  #push(word: number): void {
+    if (this.#first === 0) {
+      const larger = new Uint16Array(2 * this.#words.length);
+      this.#first = this.#words.length;
+      larger.set(this.#words, this.#first);
+      this.#words = larger;
+    }
+    this.#words[--this.#first] = word;
   }
 }
 

@@ -165,7 +165,11 @@ function joinPayload(choice: ContextChoice, tables: Uint8Array, codes: Uint8Arra
   const numbers = [...(scan.lineLength > 0 ? [scan.lineLength] : []), ...[mean, tables.length, ...steps]];
   const header = [flags | (thresholds.length << 4), weights[0] | (weights[1] << 2) | (weights[2] << 4)];
   for (const number of numbers) header.push(number & 255, number >> 8);
-  return Uint8Array.from([...header, ...tables, ...codes]);
+  const payload = new Uint8Array(header.length + tables.length + codes.length);
+  payload.set(header);
+  payload.set(tables, header.length);
+  payload.set(codes, header.length + tables.length);
+  return payload;
 }
 
 /** @throws FileFormatError for a payload that is too short or names what no writer names. */
