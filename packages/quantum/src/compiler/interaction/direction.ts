@@ -19,7 +19,7 @@ export function rotationBetween(from: Direction, to: Direction): Rotation {
 }
 
 /** A unit vector perpendicular to a direction. */
-export function perpendicularTo([x, y, z]: Direction): Direction {
+function perpendicularTo([x, y, z]: Direction): Direction {
   if (Math.abs(x) < 0.9) {
     const length = Math.hypot(y, z);
     return [0, z / length, -y / length];
