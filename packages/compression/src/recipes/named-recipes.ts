@@ -112,7 +112,7 @@ export const structuredRecipe: CompressionRecipe = {
     scope: 'global',
     roundTo: 4,
     importance: 'activation',
-    training: { ...training, epochs: 20, learningRate: { initial: 1e-3, final: 1e-5 } },
+    training: { ...training, epochs: 20, learningRate: { initial: 5e-3, final: 5e-5 } },
   },
   pruning: null,
   quantization: null,

@@ -4,7 +4,8 @@ import { buildModel } from '../model/build-model.ts';
 import type { ModelTopology } from '../model/model-topology.ts';
 import { measureInputRms } from '../pruning/measure-input-rms.ts';
 import type { ImportanceCriterion } from '../structured/channel-importance.ts';
-import { pruneChannels } from '../structured/prune-channels.ts';
+import { type ChannelPruningResult, pruneChannels } from '../structured/prune-channels.ts';
+import { reconstructOutputs } from '../structured/reconstruct-outputs.ts';
 import { takeEvenly } from '../training/classification-data.ts';
 import type { StructuredPruningStage } from './compression-recipe.ts';
 import { formatPercent } from './format-percent.ts';
@@ -14,7 +15,7 @@ import { type StageContext, type StageState, trainStage, withModel } from './sta
 const MEASURED_SAMPLES = 512;
 
 /**
- * Removes channels, then trains what is left. Comes before single weights are removed: their masks would no longer fit.
+ * Removes channels, then trains what is left; without any training, kernels make up for what they no longer read instead. Comes before single weights are removed: their masks would no longer fit.
  * @throws as `pruneChannels` and `trainModel`.
  */
 export async function pruneStructure(
@@ -22,10 +23,22 @@ export async function pruneStructure(
   state: StageState,
   stage: StructuredPruningStage,
 ): Promise<StageState> {
-  const topology = removeStageChannels(context, state, stage);
+  const removal = removeStageChannels(context, state, stage);
+  const topology = stage.training.epochs > 0 ? removal.topology : await makeUp(context, state, removal);
   return withModel(context, { ...state, topology }, (model) =>
     trainStage(context, 'pruning channels', model, stage.training),
   );
+}
+
+/** Training makes it needless: see the measurements in the README. */
+function makeUp(
+  { tf, train, signal }: StageContext,
+  { topology }: StageState,
+  { removal }: ChannelPruningResult,
+): Promise<ModelTopology> {
+  return reconstructOutputs(tf, topology, removal, takeEvenly(train, MEASURED_SAMPLES), {
+    ...(signal ? { signal } : {}),
+  });
 }
 
 /**
@@ -36,10 +49,10 @@ export function removeStageChannels(
   context: StageContext,
   state: StageState,
   { target, scope, roundTo, importance }: StructuredPruningStage,
-): ModelTopology {
+): ChannelPruningResult {
   const criterion = criterionOf(context, state, importance);
   try {
-    return pruneChannels(state.topology, { target, scope, roundTo, criterion }).topology;
+    return pruneChannels(state.topology, { target, scope, roundTo, criterion });
   } catch (error) {
     throw 'macs' in target ? explainUnreached(error, target.macs) : error;
   }

@@ -28,7 +28,9 @@ export async function rehearseRecipe(
     checkpoints: undefined,
   };
   let state: StageState = { topology: context.original, masks: new Map(), history: [] };
-  if (structuredPruning) state = { ...state, topology: removeStageChannels(quiet, state, structuredPruning) };
+  if (structuredPruning) {
+    state = { ...state, topology: removeStageChannels(quiet, state, structuredPruning).topology };
+  }
   if (pruning) rehearsePruning(quiet, state, pruning);
   const coded = quantization
     ? await rehearseQuantization(quiet, state, quantization)

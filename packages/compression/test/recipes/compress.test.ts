@@ -55,6 +55,13 @@ describe.each([smallestRecipe, int4Recipe, int8Recipe, structuredRecipe])('the r
   });
 });
 
+test('channels that are removed without training are made up for', async () => {
+  const recipe = shortened(structuredRecipe, 0);
+  const made = await compress(tf, model, { train, validation }, { recipe, denseControl: false });
+  const { original, compressed } = reportCompression(tf, made, testing).accuracy!;
+  expect(compressed.accuracy).toBeGreaterThan(original.accuracy - 0.05);
+});
+
 test('the given model is not changed, and equal seeds make equal files', async () => {
   const before = readTopology(model);
   const recipe = shortened(int4Recipe, 2);
