@@ -171,7 +171,7 @@ async function noteEstimate(
 ): Promise<void> {
   const compression = await estimateCompression(tf, model, data, settings);
   const estimate = isUntrained
-    ? addEstimates(await estimateDigitsTraining(tf, model, data, quick), compression)
+    ? addEstimates(await estimateDigitsTraining(tf, model, data, quick, context), compression)
     : compression;
   const line = describeEstimate(estimate);
   if (line !== null) context.note(line);

@@ -62,6 +62,7 @@ export async function estimateDigitsTraining(
   model: Layers,
   data: DigitsData,
   quick: boolean,
+  { signal }: CommandContext,
 ): Promise<CompressionEstimate> {
   const recipe: CompressionRecipe = {
     name: STAGE,
@@ -75,7 +76,7 @@ export async function estimateDigitsTraining(
     file: { floats: 'float32', entropyCoding: false },
     denseControl: { weightDecay: 0 },
   };
-  const estimate = await estimateCompression(tf, model, data, { recipe, denseControl: false });
+  const estimate = await estimateCompression(tf, model, data, { recipe, denseControl: false, signal });
   const stages = estimate.stages.map((each) =>
     each.stage === 'training' ? { ...each, stage: STAGE } : each,
   );

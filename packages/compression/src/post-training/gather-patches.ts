@@ -20,10 +20,10 @@ export interface WindowPlaces {
 }
 
 /**
- * The window of a Conv2D or DepthwiseConv2D.
+ * The window of a Conv1D (as images of height 1), Conv2D or DepthwiseConv2D.
  * @throws UnsupportedError for channels first and causal padding.
  */
-export function windowOf({ name, config }: TopologyLayer): ConvolutionWindow {
+export function windowOf({ name, className, config }: TopologyLayer): ConvolutionWindow {
   const { padding, dataFormat } = config;
   if (dataFormat === 'channelsFirst' || (padding !== 'same' && padding !== 'valid')) {
     throw new UnsupportedError(`The layer "${name}" cannot be calibrated`, {
@@ -34,6 +34,7 @@ export function windowOf({ name, config }: TopologyLayer): ConvolutionWindow {
   }
   const pair = (value: unknown): readonly [number, number] => {
     const list = (Array.isArray(value) ? value : [value ?? 1]) as number[];
+    if (className === 'Conv1D') return [1, list[0]];
     return [list[0], list[1] ?? list[0]];
   };
   return {

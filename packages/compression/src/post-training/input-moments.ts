@@ -145,7 +145,9 @@ export class InputMoments {
       const places = drawPlaces(coded.length / channels, most, random);
       return [coded, real].map((values) => selectRows(values, channels, places));
     }
-    const image = shape as unknown as ImageShape;
+    // A Conv1D sees images of height 1.
+    const image: ImageShape =
+      shape.length === 3 ? [shape[0], 1, shape[1], channels] : (shape as unknown as ImageShape);
     const { height, width } = placesOf(window, image);
     const places = drawPlaces(shape[0] * height * width, most, random);
     const taps = window.taps[0] * window.taps[1];

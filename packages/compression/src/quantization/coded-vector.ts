@@ -10,15 +10,17 @@ export interface CodedVector {
 const LARGEST_CODE = 127;
 /** Below this length a scale and what describes it take more bytes than codes save. */
 const LEAST_LENGTH = 32;
+/** Smaller half floats are so far apart that the scale nearest to a 127th of the largest magnitude would clip it. */
+const LEAST_SCALE = 2 ** -17;
 
 /**
  * The nearest numbers that 8-bit codes with a half-float scale stand for, their largest magnitude at the last code: within half a 127th of that of
- * the values. Short vectors, and those of zeros, stay as they are.
+ * the values. Short vectors, and those of zeros, of numbers below 0.001 and of numbers beyond 8 million, stay as they are.
  */
 export function roundToCodedVector(values: Float32Array): Float32Array {
   const largest = largestMagnitude(values);
   const scale = roundToHalf(largest / LARGEST_CODE);
-  if (values.length < LEAST_LENGTH || !(scale > 0 && Number.isFinite(scale))) return values;
+  if (values.length < LEAST_LENGTH || !(scale >= LEAST_SCALE && Number.isFinite(scale))) return values;
   return values.map((value) => {
     const code = Math.round(value / scale);
     // No -0, which has no code.

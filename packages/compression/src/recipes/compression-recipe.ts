@@ -79,8 +79,8 @@ export interface QuantizationTraining extends RecipeTraining {
 /** How the compressed file is written. */
 export interface FileSettings {
   /**
-   * Precision of scales and of what has no codes: biases, factors of normalisations. `float16-int8`: half floats, but the biases of layers of 32 units
-   * and more as 8-bit codes with a half-float scale each. The compressed model computes with the stored values.
+   * Precision of scales and of what has no codes: biases, factors of normalisations. `float16-int8`: half floats, but in chains of dense layers the
+   * biases of layers of 32 units and more as 8-bit codes with a half-float scale each. The compressed model computes with the stored values.
    */
   readonly floats: 'float32' | 'float16' | 'float16-int8';
   /** Whether codes go through the entropy coder; if not they are packed to their bits. */

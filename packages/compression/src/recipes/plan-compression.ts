@@ -42,7 +42,7 @@ export async function planCompression(
   const { targets = {}, seed = 0, clock = systemClock, signal, onProgress, checkpoints } = options;
   throwIfCancelled(signal, 'Compression');
   const recipe = chooseRecipe(options);
-  const ladder = ladderOf(targets);
+  const ladder = ladderOf(targets, recipe);
   const longest = ladder ? parseRecipe(withSparsity(recipe, ladder.at(-1)!)) : recipe;
   const original = readTopology(model);
   const { inputSize, classes } = classifierShape(original);
@@ -114,10 +114,14 @@ function chooseRecipe({ recipe, targets }: CompressOptions): CompressionRecipe {
   return base ?? findRecipe('int4');
 }
 
-/** A sparsity that is given is the only one that is tried. */
-function ladderOf({ maxAccuracyDrop, maxBytes, sparsity }: CompressionTargets): readonly number[] | null {
+/** A sparsity that is given is the only one that is tried; so is 0 at 1 bit, which has no code for removed weights. */
+function ladderOf(
+  { maxAccuracyDrop, maxBytes, sparsity }: CompressionTargets,
+  { quantization }: CompressionRecipe,
+): readonly number[] | null {
   if (maxAccuracyDrop === undefined && maxBytes === undefined) return null;
-  return sparsity === undefined ? SPARSITY_LADDER : [sparsity];
+  if (sparsity !== undefined) return [sparsity];
+  return quantization?.weightBits === 1 ? [0] : SPARSITY_LADDER;
 }
 
 /** Layers that are nothing but an activation that neither logits nor probabilities come out of. */

@@ -1,4 +1,5 @@
 import { NonFiniteValueError } from '@qedge/core';
+import { asLayerChain } from '../export/layer-chain.ts';
 import type { CodedWeight, CompressedModel } from '../model/compressed-model.ts';
 import { kernelOf } from '../model/kernel-weight.ts';
 import type { TopologyLayer, TopologyWeight } from '../model/model-topology.ts';
@@ -16,7 +17,9 @@ const LEAST_HALF = 2 ** -24;
  */
 export function roundFloats(model: CompressedModel, { floats }: FileSettings): CompressedModel {
   if (floats === 'float32') return model;
-  return roundToHalfPrecision(floats === 'float16' ? model : roundBiases(model));
+  // Operator graphs hold no codes of biases, and what was rounded to codes is no half float.
+  const hasCodedBiases = floats === 'float16-int8' && asLayerChain(model) !== null;
+  return roundToHalfPrecision(hasCodedBiases ? roundBiases(model) : model);
 }
 
 function roundBiases(model: CompressedModel): CompressedModel {

@@ -31,13 +31,16 @@ export function reconstructKernel(
     const [row, column] = [Math.floor(at / keptRows.length), at % keptRows.length];
     return second[keptRows[row]! * rows + keptRows[column]!]!;
   });
-  const right = Float64Array.from({ length: keptRows.length * outputs }, (_, at) => {
-    const [row, output] = [keptRows[Math.floor(at / outputs)]!, at % outputs];
-    const lost = removedRows.reduce(
-      (sum, removed) => sum + second[row * rows + removed]! * weight.data[removed * outputs + output]!,
-      0,
-    );
-    return lost - drift[row * outputs + output]!;
+  const right = new Float64Array(keptRows.length * outputs);
+  keptRows.forEach((row, position) => {
+    const first = position * outputs;
+    for (let output = 0; output < outputs; output++) right[first + output] = -drift[row * outputs + output]!;
+    for (const removed of removedRows) {
+      const moment = second[row * rows + removed]!;
+      for (let output = 0; output < outputs; output++) {
+        right[first + output]! += moment * weight.data[removed * outputs + output]!;
+      }
+    }
   });
   const change = solveDamped(matrix, right, outputs);
   const kernel = new Float32Array(weight.data.length);

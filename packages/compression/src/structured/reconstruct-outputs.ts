@@ -17,6 +17,8 @@ const SAMPLES_AT_ONCE = 64;
 /** Places of a layer's output that are studied: so many, and so many per row of the kernel. */
 const LEAST_PLACES = 8192;
 const PLACES_PER_ROW = 4;
+/** Least squares over more rows take minutes. */
+const MOST_ROWS = 4096;
 
 /** How to reconstruct. */
 export interface OutputReconstructionOptions {
@@ -28,8 +30,8 @@ export interface OutputReconstructionOptions {
  * kernel that reads removed channels, or channels that have changed, gets the weights with which its layer gives most nearly the sums it gave before (least
  * squares, with the bias where there is one; He, Zhang and Sun 2017, arXiv:1707.06168), for the inputs that the layers before it now give.
  *
- * Dense, Conv1D and Conv2D kernels that are used once are solved for. Others just lose what reads removed channels; so do depthwise kernels, which mix no
- * channels. Moving statistics of batch normalisations stay as they are. Equal arguments give equal weights.
+ * Dense, Conv1D and Conv2D kernels that are used once and have up to 4,096 weights per output are solved for. Others just lose what reads removed
+ * channels; so do depthwise kernels, which mix no channels. Moving statistics of batch normalisations stay as they are. Equal arguments give equal weights.
  *
  * @param topology before the channels are removed.
  * @param removal of this topology, as `pruneChannels` gives it.
@@ -138,10 +140,11 @@ class OutputReconstruction {
   }
 }
 
-/** The kernel of a layer when its weights may follow from the inputs of one call, over windows that are known; null otherwise. */
+/** The kernel of a layer when its weights may follow from the inputs of one call, over windows that are known, in bearable time; null otherwise. */
 function solvableKernel(layer: TopologyLayer): KernelWeight | null {
   const kernel = kernelOf(layer);
   if (!kernel || kernel.kind === 'depthwise' || layer.calls.length !== 1) return null;
+  if (kernel.rows > MOST_ROWS) return null;
   const { padding, dataFormat } = layer.config;
   const hasKnownWindow = (padding === 'same' || padding === 'valid') && dataFormat !== 'channelsFirst';
   return kernel.kind === 'dense' || hasKnownWindow ? kernel : null;

@@ -18,19 +18,18 @@ export function solvePositiveDefinite(
   const factor = factorize(matrix, n);
   if (factor === null) return null;
   const solution = right.slice();
-  const rowOf = (row: number) => solution.subarray(row * columns, (row + 1) * columns);
   // Forward: the columns of a row wait for those above it; backward: for those below it.
   for (let row = 0; row < n; row++) {
     for (let above = 0; above < row; above++) {
-      subtract(rowOf(row), rowOf(above), factor[row * n + above]!);
+      subtractRow(solution, columns, row, above, factor[row * n + above]!);
     }
-    divide(rowOf(row), factor[row * n + row]!);
+    divideRow(solution, columns, row, factor[row * n + row]!);
   }
   for (let row = n - 1; row >= 0; row--) {
     for (let below = row + 1; below < n; below++) {
-      subtract(rowOf(row), rowOf(below), factor[below * n + row]!);
+      subtractRow(solution, columns, row, below, factor[below * n + row]!);
     }
-    divide(rowOf(row), factor[row * n + row]!);
+    divideRow(solution, columns, row, factor[row * n + row]!);
   }
   return solution;
 }
@@ -50,10 +49,17 @@ function factorize(matrix: Float64Array, n: number): Float64Array | null {
   return lower;
 }
 
-function subtract(row: Float64Array, other: Float64Array, factor: number): void {
-  for (let at = 0; at < row.length; at++) row[at]! -= factor * other[at]!;
+function subtractRow(
+  matrix: Float64Array,
+  columns: number,
+  row: number,
+  other: number,
+  factor: number,
+): void {
+  const [to, from] = [row * columns, other * columns];
+  for (let at = 0; at < columns; at++) matrix[to + at]! -= factor * matrix[from + at]!;
 }
 
-function divide(row: Float64Array, divisor: number): void {
-  for (let at = 0; at < row.length; at++) row[at]! /= divisor;
+function divideRow(matrix: Float64Array, columns: number, row: number, divisor: number): void {
+  for (let at = row * columns; at < (row + 1) * columns; at++) matrix[at]! /= divisor;
 }

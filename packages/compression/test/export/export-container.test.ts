@@ -84,6 +84,18 @@ describe('exportContainer', () => {
     model.dispose();
   });
 
+  it('rounds biases of operator graphs to half floats, which take fewer bytes there than what codes stand for', () => {
+    const input = tf.input({ shape: [16] });
+    const hidden = tf.layers.dense({ units: 40 }).apply(input) as tf.SymbolicTensor;
+    const model = tf.model({ inputs: input, outputs: tf.layers.add().apply([hidden, hidden]) as never });
+    const compressed = compressForTest(model, { bits: 4 });
+    const [half, coded] = (['float16', 'float16-int8'] as const).map(
+      (floats) => exportContainer(roundFloats(compressed, { floats, entropyCoding: true })).bytes,
+    );
+    expect(coded).toEqual(half);
+    model.dispose();
+  });
+
   it('writes biases and scales of operator graphs in half precision too, and they compute the same', () => {
     const model = convolutionModel();
     const compressed = compressForTest(model, { bits: 4, inputs: true });

@@ -29,6 +29,9 @@ for (const padding of ['same', 'valid'] as const) {
   add(`a convolution with dilation, ${padding}`, [9, 8, 2], convolution({ padding, dilationRate: 2 }));
   add(`a depthwise convolution, ${padding}`, [6, 6, 3], depthwise({ padding, depthMultiplier: 2 }));
   add(`a depthwise convolution with strides, ${padding}`, [7, 7, 3], depthwise({ padding, strides: 2 }));
+  add(`a convolution along a line, ${padding}`, [9, 2], () =>
+    tf.layers.conv1d({ filters: 3, kernelSize: 4, strides: 2, padding, useBias: false }),
+  );
 }
 add('a dense layer', [7], () => tf.layers.dense({ units: 3, useBias: false }));
 add('a dense layer over a sequence', [4, 5], () => tf.layers.dense({ units: 3, useBias: false }));

@@ -240,6 +240,12 @@ test('a rehearsal makes a model of the same layers and codings, and leaves no tr
   expect(tf.memory().numTensors).toBe(tensors);
 });
 
+test('limits at 1 bit, which has no code for removed weights, are met without zeros or not at all', async () => {
+  const tried = { targets: { bits: 1, maxAccuracyDrop: 0.9, maxBytes: 1e6 }, recipe: int8Recipe };
+  const { attempts } = await compress(tf, network(dense(3)), { train, validation }, tried);
+  expect(attempts.map(({ sparsity }) => sparsity)).toEqual([0]);
+});
+
 test('a last layer of any kind is fine for a recipe that does not train', async () => {
   const made = await compress(
     tf,

@@ -135,6 +135,30 @@ describe('reconstructing outputs', () => {
     }
   });
 
+  test('makes up for channels that one-dimensional convolutions read, whatever their windows', async () => {
+    const { conv1d, flatten } = tf.layers;
+    for (const window of [{ strides: 2, padding: 'same' }, { dilationRate: 2 }] as const) {
+      const first = { name: 'first', inputShape: [16, 4], filters: 8, kernelSize: 3 };
+      const model = tf.sequential({
+        layers: [
+          conv1d({ ...first, activation: 'relu' }) as never,
+          conv1d({ name: 'second', filters: 6, kernelSize: 3, ...window }) as never,
+          flatten() as never,
+        ],
+      });
+      const topology = randomizeWeights(readTopology(model), 2);
+      model.dispose();
+      const samples = drawSamples(60, 64, 3);
+      const graph = buildDependencyGraph(topology);
+      const kept = keepAllBut(graph, new Map([['first', [1, 4]]]));
+      const expected = predict(topology, samples);
+      const plain = squaredError(predict(removeChannels(topology, graph, kept), samples), expected);
+      const smaller = await reconstructOutputs(tf, topology, { graph, kept }, samples);
+      // Least squares over the very samples: no other weights of the layer do better, and those of a wrong window do far worse.
+      expect(squaredError(predict(smaller, samples), expected)).toBeLessThan(0.7 * plain);
+    }
+  });
+
   test('gives the shapes of plain removal on random networks, finite outputs, and leaves no tensor', async () => {
     const property = async (choices: readonly number[], sparsity: number) => {
       const model = new RandomNetwork(tf, choices).build();
