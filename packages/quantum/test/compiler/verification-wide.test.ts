@@ -161,6 +161,32 @@ describe('rotations about Pauli strings', () => {
     );
   });
 
+  it('become a single turn where nothing else is left of them', () => {
+    // X and Z of four wires as bits, and angles. All together are Z on the first wire.
+    const turns = [
+      [2, 9, 0.6494800718032128],
+      [2, 2, Math.PI / 4],
+      [2, 3, Math.PI / 4],
+      [2, 9, 0.751620827886867],
+      [2, 2, 0.40370340822073647],
+      [2, 3, Math.PI / 4],
+      [2, 8, 1.3042411471712818],
+      [0, 10, 1.250097894241215],
+      [0, 11, 0.2049994003585376],
+      [2, 3, 1.0839171114974488],
+      [2, 2, 1.2096074162073112],
+      [0, 11, 0.6718099070204788],
+    ] as const;
+    const list = new RotationList(4);
+    for (const [x, z, angle] of turns) {
+      list.rotate({ x: Int32Array.of(x), z: Int32Array.of(z), quarterTurns: (x & z) >> 1 }, angle);
+    }
+    expect(list.rotations.length).toBe(0);
+    expect(list.frame.isIdentity(() => false)).toBe(false);
+    list.rotate(list.frame.z(0), Math.PI);
+    expect(list.frame.isIdentity(() => false)).toBe(true);
+  });
+
   it('never take circuits for equal that are not', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: 1e6 }), async (seed) => {

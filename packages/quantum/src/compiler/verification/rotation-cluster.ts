@@ -97,7 +97,8 @@ function spinOf(sum: GroupSum, group: StringGroup, monomials: readonly number[])
   const [pr, pi] = parts.reduce((a, b) => (Math.hypot(b[0], b[1]) > Math.hypot(a[0], a[1]) ? b : a));
   const size = Math.hypot(pr, pi);
   const real = parts.map(([re, im]) => (re * pr + im * pi) / size);
-  while (real.length < 4) real.push(0);
+  // There is no second axis to turn about.
+  if (axes.length === 1) return { axes, turns: [{ axis: 0, angle: 2 * Math.atan2(real[1]!, real[0]!) }] };
   return { axes, turns: fewestTurns(real as unknown as Quaternion) };
 }
 
