@@ -2,6 +2,7 @@ import { Random } from '@qedge/core';
 import { allToAllTarget, Circuit, transpile, verifyEquivalence } from '@qedge/quantum';
 import { describe, expect, it } from 'vitest';
 import {
+  costWithFreeEnd,
   rotationCost,
   TurnList,
   turnsOffBeforeX,
@@ -54,6 +55,16 @@ describe('the gates between two entanglers', () => {
     );
     for (const rotation of [...ROTATIONS, ...turned]) {
       expect(costOf(rotation)).toBe(synthesizeRotation(rotation, 'ZSXX').length);
+    }
+  });
+
+  it.each(AXES)('are as few as the best turn about %s at the end leaves', (axis) => {
+    for (const rotation of ROTATIONS) {
+      const { w, x, y, z } = rotation;
+      const turns = new TurnList();
+      turnsOntoEnd(axis, w, x, y, z, turns);
+      const costs = withTurns(rotation, axis, turns, true).map(({ w, x, y, z }) => rotationCost(w, x, y, z));
+      expect(costWithFreeEnd(axis, w, x, y, z)).toBeCloseTo(Math.min(...costs), 12);
     }
   });
 

@@ -1,7 +1,14 @@
 import type { Work } from '../in-turns.ts';
 import type { Rotation } from '../translation/rotation.ts';
 import type { GateEvent, Slot } from './entangler-sequence.ts';
-import { rotationCost, TurnList, turnsOffBeforeX, turnsOffStart, turnsOntoEnd } from './free-turns.ts';
+import {
+  costWithFreeEnd,
+  rotationCost,
+  TurnList,
+  turnsOffBeforeX,
+  turnsOffStart,
+  turnsOntoEnd,
+} from './free-turns.ts';
 import { type GateSide, SlotFrames } from './slot-frames.ts';
 
 /** How many turns are kept at each slot, and how many are looked at. */
@@ -10,16 +17,12 @@ const MOST_FOUND = 64;
 /** A turn that costs so much more than another one never pays. */
 const WORTHLESS = 3.2;
 const SAME = 1e-8;
-/** How many slots further a change of an orientation is followed. */
-const LOOK_AHEAD = 1;
-const MOST_SWEEPS = 4;
-/** How many slots along one axis wishes for a turn pass. */
-const WISH_DISTANCE = 4;
+const MOST_SWEEPS = 2;
 /**
  * A turn at a slot, on top of the shortest rotation of its direction to the axis, with the best way to it: the cost, cosine and sine
- * of half the angle, the rotation that is then still to be done after the slot, and which turn at the slot before it needs.
+ * of half the angle, and which turn at the slot before it needs.
  */
-const STRIDE = 8;
+const STRIDE = 4;
 
 /**
  * Chooses how entanglers are written, so that few one-qubit gates are needed: which of its qubits is which position of a gate, the
@@ -49,13 +52,18 @@ class FrameChoice {
   readonly #counts: Uint8Array;
   /** For each slot 1 where something near it has changed since its event was looked at. */
   readonly #isStale: Uint8Array;
-  readonly #ahead = [new Float64Array(MOST_KEPT * STRIDE), new Float64Array(MOST_KEPT * STRIDE)] as const;
-  /** `[found, 4]`: cost, cosine, sine, which turn before. */
-  readonly #found = new Float64Array(4 * MOST_FOUND);
+  /** `[found, STRIDE]`, in no order. */
+  readonly #found = new Float64Array(STRIDE * MOST_FOUND);
   #foundCount = 0;
   readonly #wishes = new TurnList();
+  /** What it takes from a slot to the next one with each wish. */
+  readonly #wishCosts = new Float64Array(MOST_FOUND);
   readonly #turns = new TurnList();
+  /** The rotations from the slot before and to the next one: without turns, and with one at the start. */
+  readonly #in = new Float64Array(4);
+  readonly #out = new Float64Array(4);
   readonly #q = new Float64Array(4);
+  readonly #rest = new Float64Array(4);
 
   constructor(events: readonly GateEvent[], sides: readonly [GateSide, GateSide]) {
     this.#events = events;
@@ -71,141 +79,199 @@ class FrameChoice {
     let settles = false;
     for (let sweep = 0; sweep < MOST_SWEEPS && !settles; sweep++) {
       let changed = false;
-      for (const [i, event] of this.#events.entries()) {
+      for (let i = 0; i < this.#events.length; i++) {
         if (!settles && i % EVENTS_BETWEEN_PAUSES === 0) settles = yield;
-        if (!settles && event.slots.some(({ index }) => this.#isStale[index] === 1)) {
-          changed = this.#reorient(event) || changed;
-        }
+        const event = this.#events[i]!;
+        if (!settles && this.#reorient(event)) changed = true;
         for (const { index } of event.slots) this.#keep(index, event.orientation);
       }
       if (!changed) return;
     }
   }
 
-  /** Tries other ways to write an event, with what comes before it settled. @returns whether one is better. */
+  /** Tries other ways to write an event near which something has changed. @returns whether one is better. */
   #reorient(event: GateEvent): boolean {
-    for (const { index } of event.slots) this.#isStale[index] = 0;
     const neighbours = this.#frames.neighboursOf(event);
     if (neighbours.length === 0) return false;
-    const before = event.orientation;
+    const first = event.slots[0]!.index;
+    const second = event.slots.length > 1 ? event.slots[1]!.index : -1;
+    if (this.#isStale[first] === 0 && (second < 0 || this.#isStale[second] === 0)) return false;
+    this.#isStale[first] = 0;
+    if (second >= 0) this.#isStale[second] = 0;
     // What it takes up to here, whatever comes.
-    const second = event.slots[1];
-    const bounds = [this.#leastBefore(event.slots[0]!), second ? this.#leastBefore(second) : 0] as const;
-    let least = this.#score(event, before, bounds, Number.POSITIVE_INFINITY);
-    for (const bit of neighbours) {
-      if (least < bounds[0] + bounds[1] + SAME) break;
-      const score = this.#score(event, before ^ bit, bounds, least);
-      if (score < least - SAME) {
-        least = score;
-        event.orientation = before ^ bit;
-      }
+    const bound = this.#leastBefore(second);
+    const atLeast = this.#leastBefore(first) + bound + SAME;
+    const before = event.orientation;
+    let least = Number.POSITIVE_INFINITY;
+    for (let i = -1; i < neighbours.length && least >= atLeast; i++) {
+      const orientation = i < 0 ? before : before ^ neighbours[i]!;
+      const onFirst = this.#costThrough(first, orientation, least - SAME - bound);
+      if (onFirst + bound >= least - SAME) continue;
+      const sum = onFirst + (second < 0 ? 0 : this.#costThrough(second, orientation, least - SAME - onFirst));
+      if (sum >= least - SAME) continue;
+      least = sum;
+      event.orientation = orientation;
     }
     if (event.orientation === before) return false;
-    for (const { index } of event.slots) this.#markNear(index);
+    this.#markNear(first);
+    if (second >= 0) this.#markNear(second);
     return true;
   }
 
   #markNear(index: number): void {
-    let [earlier, later] = [index, index];
-    for (let i = 0; i <= LOOK_AHEAD; i++) {
-      this.#isStale[earlier] = 1;
-      this.#isStale[later] = 1;
-      earlier = Math.max(this.#slots[earlier]!.previous, 0);
-      later = Math.max(this.#slots[later]!.next, later);
-    }
+    const { previous, next } = this.#slots[index]!;
+    this.#isStale[index] = 1;
+    if (previous >= 0) this.#isStale[previous] = 1;
+    if (next >= 0) this.#isStale[next] = 1;
   }
 
-  #leastBefore({ previous }: Slot): number {
+  #leastBefore(index: number): number {
+    const previous = index < 0 ? -1 : this.#slots[index]!.previous;
     return previous < 0 ? 0 : this.#kept[previous * MOST_KEPT * STRIDE]!;
   }
 
-  /** What an orientation takes a few slots on, or something over the limit. */
-  #score(event: GateEvent, orientation: number, bounds: readonly [number, number], limit: number): number {
-    let sum = bounds[0] + bounds[1];
-    for (const { index, position } of event.slots) {
-      if (sum > limit) return sum;
-      const { previous } = this.#slots[index]!;
-      let from = this.#kept;
-      let at = previous * MOST_KEPT * STRIDE;
-      let count = previous < 0 ? 0 : this.#counts[previous]!;
-      let slot = index;
-      for (let i = 0; slot >= 0 && i <= LOOK_AHEAD; i++) {
-        const next = this.#slots[slot]!;
-        if (i > 0 && next.event === event) break;
-        const to = this.#ahead[(i & 1) as 0 | 1];
-        count = this.#extend(slot, i === 0 ? orientation : next.event.orientation, from, at, count, to, 0);
-        [from, at] = [to, 0];
-        slot = next.next;
-      }
-      sum += from[at]! - bounds[position as 0 | 1];
+  /** What it takes through a slot that has an axis up to the next one, with what comes before it settled; no more than the limit. */
+  #costThrough(index: number, orientation: number, limit: number): number {
+    const side = this.#frames.sideOf(index, orientation)!;
+    this.#gatherWishes(index, orientation, side);
+    const { count, values } = this.#wishes;
+    for (let i = 0; i < count; i++) {
+      this.#wishCosts[i] = this.#costAfter(index, orientation, side, values[2 * i]!, values[2 * i + 1]!);
     }
-    return sum;
-  }
-
-  #keep(index: number, orientation: number): void {
     const { previous } = this.#slots[index]!;
-    const count = previous < 0 ? 0 : this.#counts[previous]!;
-    const at = previous * MOST_KEPT * STRIDE;
-    const to = index * MOST_KEPT * STRIDE;
-    this.#counts[index] = this.#extend(index, orientation, this.#kept, at, count, this.#kept, to);
-  }
-
-  /** The cheapest turns at a slot after those at the one before, the best one first. @returns how many. */
-  #extend(
-    index: number,
-    orientation: number,
-    from: Float64Array,
-    fromAt: number,
-    fromCount: number,
-    to: Float64Array,
-    toAt: number,
-  ): number {
-    const side = this.#frames.sideOf(index, orientation);
-    this.#foundCount = 0;
-    this.#wishes.count = 0;
-    if (side !== null) this.#gatherWishes(index, orientation, side);
-    for (let i = 0; i < Math.max(1, fromCount); i++) {
-      const at = fromAt + i * STRIDE;
-      this.#carry(from, at, fromCount);
-      this.#frames.arrive(index, orientation, side, this.#q);
-      this.#consider(side, fromCount === 0 ? 0 : from[at]!, i);
+    this.#frames.between(previous, this.#orientationOf(previous), index, orientation, this.#in);
+    const keptCount = previous < 0 ? 1 : this.#counts[previous]!;
+    let least = limit;
+    for (let i = 0; i < keptCount; i++) {
+      const cost = previous < 0 ? 0 : this.#kept[(previous * MOST_KEPT + i) * STRIDE]!;
+      if (cost >= least) break;
+      this.#carry(previous, i);
+      least = this.#leastThrough(index, orientation, side, cost, least);
     }
-    return this.#selectBest(index, orientation, side, to, toAt);
+    return least;
   }
 
-  /** What is still to be done after a slot, into `#q`. */
-  #carry(from: Float64Array, at: number, count: number): void {
+  /** The least of a limit and what the rotation `#q` before a slot takes with any turn, up to the next slot. */
+  #leastThrough(index: number, orientation: number, side: GateSide, cost: number, limit: number): number {
+    const isX = side.axis === 'x';
+    const own = this.#gatherTurns(side);
+    const wishes = this.#wishes;
+    let least = limit;
+    for (let i = 0; i < own + wishes.count; i++) {
+      const values = i < own ? this.#turns.values : wishes.values;
+      const at = i < own ? 2 * i : 2 * (i - own);
+      const c = values[at]!;
+      const s = values[at + 1]!;
+      const sum = cost + this.#costWithTurn(isX, c, s);
+      if (sum >= least) continue;
+      const rest = i < own ? this.#costAfter(index, orientation, side, c, s) : this.#wishCosts[i - own]!;
+      if (sum + rest < least) least = sum + rest;
+    }
+    return least;
+  }
+
+  /** Turns that make `#q` cheap. @returns how many. */
+  #gatherTurns(side: GateSide): number {
     const q = this.#q;
-    q[0] = count === 0 ? 1 : from[at + 3]!;
-    q[1] = count === 0 ? 0 : from[at + 4]!;
-    q[2] = count === 0 ? 0 : from[at + 5]!;
-    q[3] = count === 0 ? 0 : from[at + 6]!;
+    this.#turns.count = 0;
+    turnsOntoEnd(side.axis, q[0]!, q[1]!, q[2]!, q[3]!, this.#turns);
+    return this.#turns.count;
   }
 
-  /** Turns that make the rotation `#q` before a slot cheap, or what comes after it. */
-  #consider(side: GateSide | null, cost: number, previous: number): void {
+  /** What `#q` takes with a turn at its end. */
+  #costWithTurn(isX: boolean, c: number, s: number): number {
     const w = this.#q[0]!;
     const x = this.#q[1]!;
     const y = this.#q[2]!;
     const z = this.#q[3]!;
+    return isX
+      ? rotationCost(c * w - s * x, c * x + s * w, c * y - s * z, c * z + s * y)
+      : rotationCost(c * w - s * z, c * x - s * y, c * y + s * x, c * z + s * w);
+  }
+
+  /** What `#out` takes after a turn at its slot, whatever the turn at its end. */
+  #costAfter(index: number, orientation: number, side: GateSide, cosine: number, sine: number): number {
+    const { next } = this.#slots[index]!;
+    if (next < 0) return 0;
+    const nextSide = this.#frames.sideOf(next, this.#slots[next]!.event.orientation);
+    const q = this.#rest;
+    turnStart(this.#out, side, orientation, cosine, sine, q);
+    return nextSide === null
+      ? rotationCost(q[0]!, q[1]!, q[2]!, q[3]!)
+      : costWithFreeEnd(nextSide.axis, q[0]!, q[1]!, q[2]!, q[3]!);
+  }
+
+  #orientationOf(index: number): number {
+    return index < 0 ? 0 : this.#slots[index]!.event.orientation;
+  }
+
+  /** `#in` after a kept turn of the slot before, into `#q`. */
+  #carry(previous: number, which: number): void {
+    const side = previous < 0 ? null : this.#frames.sideOf(previous, this.#orientationOf(previous));
+    const at = (previous * MOST_KEPT + which) * STRIDE;
+    if (side === null) this.#q.set(this.#in);
+    else {
+      const kept = this.#kept;
+      turnStart(this.#in, side, this.#orientationOf(previous), kept[at + 1]!, kept[at + 2]!, this.#q);
+    }
+  }
+
+  /** Turns at a slot that make what comes after it cheap; its rotation without one is `#out`. */
+  #gatherWishes(index: number, orientation: number, side: GateSide | null): void {
+    const wishes = this.#wishes;
+    wishes.count = 0;
+    const { next } = this.#slots[index]!;
+    if (side === null || next < 0) return;
+    const nextOrientation = this.#orientationOf(next);
+    const nextSide = this.#frames.sideOf(next, nextOrientation);
+    this.#frames.between(index, orientation, next, nextOrientation, this.#out);
+    const w = this.#out[0]!;
+    const x = this.#out[1]!;
+    const y = this.#out[2]!;
+    const z = this.#out[3]!;
+    // A turn about the axis of both may wait.
+    if (nextSide?.axis === side.axis && isNone(y) && isNone(side.axis === 'x' ? z : x)) return;
+    if (nextSide?.axis === 'x') turnsOffBeforeX(side.axis, w, x, y, z, wishes);
+    else turnsOffStart(side.axis, w, x, y, z, wishes);
+    const { values, count } = wishes;
+    const sign = side.turnsBack ? -1 : 1;
+    for (let i = 0; i < 2 * count; i += 2) {
+      const c = values[i]!;
+      const s = sign * values[i + 1]!;
+      values[i] = (orientation & 4) === 0 ? c : -s;
+      values[i + 1] = (orientation & 4) === 0 ? s : c;
+    }
+  }
+
+  /** Settles the cheapest turns at a slot after those at the one before. */
+  #keep(index: number, orientation: number): void {
+    const side = this.#frames.sideOf(index, orientation);
+    const { previous } = this.#slots[index]!;
+    this.#gatherWishes(index, orientation, side);
+    this.#frames.between(previous, this.#orientationOf(previous), index, orientation, this.#in);
+    this.#foundCount = 0;
+    const count = previous < 0 ? 1 : this.#counts[previous]!;
+    for (let i = 0; i < count; i++) {
+      this.#carry(previous, i);
+      this.#consider(side, previous < 0 ? 0 : this.#kept[(previous * MOST_KEPT + i) * STRIDE]!, i);
+    }
+    this.#counts[index] = this.#selectBest(index * MOST_KEPT * STRIDE);
+  }
+
+  /** Finds turns that make the rotation `#q` before a slot cheap, or what comes after it. */
+  #consider(side: GateSide | null, cost: number, previous: number): void {
     if (side === null) {
-      this.#add(cost + rotationCost(w, x, y, z), 1, 0, previous);
+      this.#add(cost + this.#costWithTurn(true, 1, 0), 1, 0, previous);
       return;
     }
-    const turns = this.#turns;
-    turns.count = 0;
-    turnsOntoEnd(side.axis, w, x, y, z, turns);
     const isX = side.axis === 'x';
-    const own = turns.count;
+    const own = this.#gatherTurns(side);
     for (let i = 0; i < own + this.#wishes.count; i++) {
-      const { values } = i < own ? turns : this.#wishes;
+      const { values } = i < own ? this.#turns : this.#wishes;
       const at = i < own ? 2 * i : 2 * (i - own);
       const c = values[at]!;
       const s = values[at + 1]!;
-      const gates = isX
-        ? rotationCost(c * w - s * x, c * x + s * w, c * y - s * z, c * z + s * y)
-        : rotationCost(c * w - s * z, c * x - s * y, c * y + s * x, c * z + s * w);
-      this.#add(cost + gates, c, s, previous);
+      this.#add(cost + this.#costWithTurn(isX, c, s), c, s, previous);
     }
   }
 
@@ -213,8 +279,8 @@ class FrameChoice {
   #add(cost: number, cosine: number, sine: number, previous: number): void {
     const found = this.#found;
     let place = 0;
-    const end = 4 * this.#foundCount;
-    for (; place < end; place += 4) {
+    const end = STRIDE * this.#foundCount;
+    for (; place < end; place += STRIDE) {
       const across = found[place + 1]! * sine - found[place + 2]! * cosine;
       if (across < SAME && across > -SAME) break;
     }
@@ -226,103 +292,85 @@ class FrameChoice {
     found[place + 3] = previous;
   }
 
-  #selectBest(
-    index: number,
-    orientation: number,
-    side: GateSide | null,
-    to: Float64Array,
-    toAt: number,
-  ): number {
+  /** Keeps the best of what has been found. @returns how many. */
+  #selectBest(toAt: number): number {
     const found = this.#found;
-    let kept = 0;
+    const end = STRIDE * this.#foundCount;
     let limit = Number.POSITIVE_INFINITY;
-    while (kept < MOST_KEPT && kept < this.#foundCount) {
+    for (let kept = 0; kept < MOST_KEPT; kept++) {
+      if (kept === this.#foundCount) return kept;
       let best = 0;
-      for (let i = 4; i < 4 * this.#foundCount; i += 4) if (found[i]! < found[best]! - SAME) best = i;
+      for (let i = STRIDE; i < end; i += STRIDE) if (found[i]! < found[best]! - SAME) best = i;
       const cost = found[best]!;
-      if (cost > limit) break;
+      if (cost > limit) return kept;
       if (kept === 0) limit = cost + WORTHLESS;
       const at = toAt + kept * STRIDE;
-      to[at] = cost;
-      to[at + 1] = found[best + 1]!;
-      to[at + 2] = found[best + 2]!;
-      const q = this.#q;
-      if (side === null) {
-        q[0] = 1;
-        q[1] = 0;
-        q[2] = 0;
-        q[3] = 0;
-      } else this.#frames.depart(index, orientation, side, found[best + 1]!, found[best + 2]!, q);
-      to[at + 3] = q[0]!;
-      to[at + 4] = q[1]!;
-      to[at + 5] = q[2]!;
-      to[at + 6] = q[3]!;
-      to[at + 7] = found[best + 3]!;
+      for (let i = 0; i < STRIDE; i++) this.#kept[at + i] = found[best + i]!;
       found[best] = Number.POSITIVE_INFINITY;
-      kept++;
     }
-    return kept;
-  }
-
-  /** Turns at a slot that make what comes after it cheap. Through slots along the same axis they pass as they are. */
-  #gatherWishes(index: number, orientation: number, side: GateSide): void {
-    const q = this.#q;
-    const turns = this.#turns;
-    const isX = side.axis === 'x';
-    let [sign, cosine, sine] = [1, 1, 0];
-    let slot = index;
-    let [own, ownOrientation] = [side, orientation];
-    for (let distance = 0; distance < WISH_DISTANCE; distance++) {
-      const { next } = this.#slots[slot]!;
-      if (next < 0) return;
-      const nextOrientation = this.#slots[next]!.event.orientation;
-      const nextSide = this.#frames.sideOf(next, nextOrientation);
-      this.#frames.depart(slot, ownOrientation, own, 1, 0, q);
-      this.#frames.arrive(next, nextOrientation, nextSide, q);
-      if (own.turnsBack) sign = -sign;
-      const w = q[0]!;
-      const x = q[1]!;
-      const y = q[2]!;
-      const z = q[3]!;
-      const off = isX ? z : x;
-      if (nextSide?.axis === side.axis && y < SAME && y > -SAME && off < SAME && off > -SAME) {
-        const s = sign * (isX ? x : z);
-        [cosine, sine] = [cosine * w - sine * s, sine * w + cosine * s];
-        [slot, own, ownOrientation] = [next, nextSide, nextOrientation];
-        continue;
-      }
-      turns.count = 0;
-      if (nextSide?.axis === 'x') turnsOffBeforeX(side.axis, w, x, y, z, turns);
-      else turnsOffStart(side.axis, w, x, y, z, turns);
-      for (let i = 0; i < turns.count; i++) {
-        const c = turns.values[2 * i]!;
-        const s = sign * turns.values[2 * i + 1]!;
-        this.#wishes.add(cosine * c - sine * s, sine * c + cosine * s);
-      }
-      return;
-    }
+    return MOST_KEPT;
   }
 
   gates(): readonly Rotation[] {
     const gates: Rotation[] = new Array(this.#slots.length);
     const chosen = new Uint8Array(this.#slots.length);
+    const q = this.#q;
     for (let index = this.#slots.length - 1; index >= 0; index--) {
       const { previous, event } = this.#slots[index]!;
       const at = (index * MOST_KEPT + chosen[index]!) * STRIDE;
-      const before = this.#kept[at + 7]!;
+      const before = this.#kept[at + 3]!;
       if (previous >= 0) chosen[previous] = before;
       const side = this.#frames.sideOf(index, event.orientation);
-      this.#carry(this.#kept, (previous * MOST_KEPT + before) * STRIDE, previous < 0 ? 0 : 1);
-      this.#frames.arrive(index, event.orientation, side, this.#q);
-      gates[index] = turned(this.#q, side, this.#kept[at + 1]!, this.#kept[at + 2]!);
+      this.#frames.between(previous, this.#orientationOf(previous), index, event.orientation, this.#in);
+      this.#carry(previous, before);
+      gates[index] = turned(q, side, this.#kept[at + 1]!, this.#kept[at + 2]!);
     }
     return gates;
   }
 }
 
+const isNone = (value: number) => value < SAME && value > -SAME;
+
+/**
+ * A rotation from a slot on, into `q`, once a turn about the slot's axis came before it: what was done before passes the slot and
+ * is turned back.
+ */
+function turnStart(
+  rotation: Float64Array,
+  { axis, turnsBack }: GateSide,
+  orientation: number,
+  cosine: number,
+  sine: number,
+  q: Float64Array,
+): void {
+  const w = rotation[0]!;
+  const x = rotation[1]!;
+  const y = rotation[2]!;
+  const z = rotation[3]!;
+  // Half a turn more is (-s, c) of half the angle, here turned back.
+  const isHalf = (orientation & 4) !== 0;
+  const c = isHalf ? sine : cosine;
+  const back = isHalf ? cosine : -sine;
+  const s = turnsBack ? -back : back;
+  if (axis === 'x') {
+    q[0] = w * c - x * s;
+    q[1] = w * s + x * c;
+    q[2] = y * c + z * s;
+    q[3] = z * c - y * s;
+  } else {
+    q[0] = w * c - z * s;
+    q[1] = x * c + y * s;
+    q[2] = y * c - x * s;
+    q[3] = w * s + z * c;
+  }
+}
+
 /** A rotation with a turn about an axis at its end. */
 function turned(q: Float64Array, side: GateSide | null, c: number, s: number): Rotation {
-  const [w, x, y, z] = q as unknown as readonly [number, number, number, number];
+  const w = q[0]!;
+  const x = q[1]!;
+  const y = q[2]!;
+  const z = q[3]!;
   if (side === null) return { w, x, y, z };
   return side.axis === 'x'
     ? { w: c * w - s * x, x: c * x + s * w, y: c * y - s * z, z: c * z + s * y }

@@ -35,6 +35,25 @@ export function rotationCost(w: number, x: number, y: number, z: number): number
   return 2 * PULSE + (first !== 0 && last !== 0 && first > 0 !== last > 0 ? TURN : 2 * TURN);
 }
 
+/** {@link rotationCost} once the rotation has got the best turn about an axis at its end. */
+export function costWithFreeEnd(axis: GateAxis, w: number, x: number, y: number, z: number): number {
+  if (axis === 'x') {
+    // What comes out at X.
+    const fromX = 1 - 2 * (y * y + z * z);
+    const fromY = 2 * (x * y - w * z);
+    const isLevel = isNone(fromY);
+    if (isNone(2 * (x * z + w * y))) return isLevel && fromX > 0 ? 0 : TURN;
+    return PULSE + (isLevel ? TURN : 2 * TURN);
+  }
+  const across = x * x + y * y;
+  const along = w * w + z * z;
+  if (across < TOLERANCE * TOLERANCE) return 0;
+  if (along < TOLERANCE * TOLERANCE) return PULSE;
+  const first = w * x + z * y;
+  if (isNone(across - along)) return PULSE + (first > 0 && isNone(w * y - z * x) ? 0 : TURN);
+  return 2 * PULSE + (isBelow(first, TOLERANCE * Math.sqrt(across * along)) ? TURN : 2 * TURN);
+}
+
 const isBelow = (value: number, limit: number) => value < limit && value > -limit;
 
 /** A list of turns about one axis, as cosine and sine of half their angle. */

@@ -12,15 +12,13 @@ export interface GateSide {
   readonly turnsBack: boolean;
 }
 
-const DIRECTIONS: readonly (readonly [Direction, Direction])[] = [
-  [
-    [0, 0, 1],
-    [0, 0, -1],
-  ],
-  [
-    [1, 0, 0],
-    [-1, 0, 0],
-  ],
+const Z_AND_BACK: readonly Direction[] = [
+  [0, 0, 1],
+  [0, 0, -1],
+];
+const X_AND_BACK: readonly Direction[] = [
+  [1, 0, 0],
+  [-1, 0, 0],
 ];
 const TURN_SIDE: GateSide = { axis: 'z', before: null, after: null, turnsBack: false };
 
@@ -28,25 +26,42 @@ const TURN_SIDE: GateSide = { axis: 'z', before: null, after: null, turnsBack: f
 export class SlotFrames {
   readonly #slots: readonly Slot[];
   readonly #sides: readonly [GateSide, GateSide];
-  /** `[slots, 4, 4]`: the shortest rotations of each direction to Z, -Z, X and -X. */
-  readonly #toAxis: Float64Array;
-  /** `[slots, 4]`: what happens since the slot before. */
-  readonly #between: Float64Array;
+  /** 1 where the two sides differ. */
+  readonly #differ: 0 | 1;
+  /** `[slots, 2, 2, 4]`: for each side and sign of the direction, what happens since the slot before. */
+  readonly #before: Float64Array;
+  /** `[slots, 2, 2, 4]`: what is left after the slot. */
+  readonly #after: Float64Array;
 
   constructor(slots: readonly Slot[], sides: readonly [GateSide, GateSide]) {
     this.#slots = slots;
     this.#sides = sides;
-    this.#toAxis = new Float64Array(16 * slots.length);
-    this.#between = new Float64Array(4 * slots.length);
-    slots.forEach(({ rotation, direction }, index) => {
-      store(this.#between, 4 * index, rotation);
-      if (direction === null) return;
-      DIRECTIONS.forEach((signed, axis) => {
-        signed.forEach((target, turned) => {
-          store(this.#toAxis, 16 * index + 8 * axis + 4 * turned, rotationBetween(direction, target));
-        });
-      });
-    });
+    this.#differ = sides[0] === sides[1] ? 0 : 1;
+    this.#before = new Float64Array(16 * slots.length);
+    this.#after = new Float64Array(16 * slots.length);
+    for (const slot of slots) {
+      const at = 16 * slot.index;
+      if (slot.direction === null) {
+        store(this.#before, at, slot.rotation);
+        this.#after[at] = 1;
+      } else if (slot.event.kind === 'turn') this.#prepare(at, slot, slot.direction, TURN_SIDE);
+      else {
+        for (let k = 0; k <= this.#differ; k++) this.#prepare(at + 8 * k, slot, slot.direction, sides[k]!);
+      }
+    }
+  }
+
+  #prepare(at: number, { rotation }: Slot, direction: Direction, { axis, before, after }: GateSide): void {
+    const targets = axis === 'x' ? X_AND_BACK : Z_AND_BACK;
+    for (let turned = 0; turned < 2; turned++) {
+      const toAxis = rotationBetween(direction, targets[turned]!);
+      const place = at + 4 * turned;
+      store(this.#before, place, rotation);
+      follow(this.#before, place, toAxis, 1);
+      if (before !== null) follow(this.#before, place, before, 1);
+      store(this.#after, place, after ?? NO_ROTATION);
+      follow(this.#after, place, toAxis, -1);
+    }
   }
 
   /** The other ways to write an event that are one step away. */
@@ -63,34 +78,38 @@ export class SlotFrames {
     return event.kind === 'turn' ? TURN_SIDE : null;
   }
 
-  /** What happens before a slot since the one before, from `q` on, in place. */
-  arrive(index: number, orientation: number, side: GateSide | null, q: Float64Array): void {
-    follow(q, this.#between, 4 * index, 1);
-    if (side === null) return;
-    follow(q, this.#toAxis, this.#toAxisAt(index, orientation, side), 1);
-    if (side.before !== null) turn(q, side.before);
+  /** Writes what happens from one slot on to the next one, had neither a turn, into `q`. No slot before is -1. */
+  between(before: number, orientation: number, index: number, own: number, q: Float64Array): void {
+    const from = before < 0 ? -1 : this.#placeOf(before, orientation);
+    const to = this.#placeOf(index, own);
+    const first = this.#after;
+    const second = this.#before;
+    const w = from < 0 ? 1 : first[from]!;
+    const x = from < 0 ? 0 : first[from + 1]!;
+    const y = from < 0 ? 0 : first[from + 2]!;
+    const z = from < 0 ? 0 : first[from + 3]!;
+    const a = second[to]!;
+    const b = second[to + 1]!;
+    const c = second[to + 2]!;
+    const d = second[to + 3]!;
+    q[0] = a * w - b * x - c * y - d * z;
+    q[1] = a * x + b * w + c * z - d * y;
+    q[2] = a * y - b * z + c * w + d * x;
+    q[3] = a * z + b * y - c * x + d * w;
   }
 
-  /** What is left after a slot where the turn of cosine c and sine s came before it: into `q`. */
-  depart(index: number, orientation: number, side: GateSide, c: number, s: number, q: Float64Array): void {
-    const { after, axis } = side;
-    store(q, 0, after ?? NO_ROTATION);
-    // Half a turn more is (-s, c) of half the angle, here turned back.
-    const [cosine, sine] = (orientation & 4) === 0 ? [c, -s] : [s, c];
-    turn(q, { w: cosine, x: axis === 'x' ? sine : 0, y: 0, z: axis === 'z' ? sine : 0 });
-    follow(q, this.#toAxis, this.#toAxisAt(index, orientation, side), -1);
-  }
-
-  #toAxisAt(index: number, orientation: number, { axis }: GateSide): number {
-    const turned = (orientation >> 1) ^ (this.#slots[index]!.position === 0 ? orientation >> 2 : 0);
-    return 16 * index + (axis === 'x' ? 8 : 0) + 4 * (turned & 1);
+  #placeOf(index: number, orientation: number): number {
+    const { direction, position } = this.#slots[index]!;
+    if (direction === null) return 16 * index;
+    const turned = (orientation >> 1) ^ (position === 0 ? orientation >> 2 : 0);
+    return 16 * index + 8 * ((position ^ orientation) & this.#differ) + 4 * (turned & 1);
   }
 }
 
 const NOTHING: readonly number[] = [];
 const ONLY_SIGN: readonly number[] = [2];
 const SIGNS: readonly number[] = [2, 4, 6];
-const EVERYTHING: readonly number[] = [1, 2, 3, 4, 5, 6, 7];
+const EVERYTHING: readonly number[] = [1, 2, 6, 7];
 
 function store(values: Float64Array, at: number, { w, x, y, z }: Rotation): void {
   values[at] = w;
@@ -99,22 +118,18 @@ function store(values: Float64Array, at: number, { w, x, y, z }: Rotation): void
   values[at + 3] = z;
 }
 
-function turn(q: Float64Array, { w, x, y, z }: Rotation): void {
-  multiplyInto(q, w, x, y, z);
-}
-
-/** `q` followed by the rotation at a place, or by its inverse. */
-function follow(q: Float64Array, values: Float64Array, at: number, sign: 1 | -1): void {
-  multiplyInto(q, values[at]!, sign * values[at + 1]!, sign * values[at + 2]!, sign * values[at + 3]!);
-}
-
-function multiplyInto(q: Float64Array, a: number, b: number, c: number, d: number): void {
-  const w = q[0]!;
-  const x = q[1]!;
-  const y = q[2]!;
-  const z = q[3]!;
-  q[0] = a * w - b * x - c * y - d * z;
-  q[1] = a * x + b * w + c * z - d * y;
-  q[2] = a * y - b * z + c * w + d * x;
-  q[3] = a * z + b * y - c * x + d * w;
+/** The rotation at a place, followed by another one or by its inverse. */
+function follow(values: Float64Array, at: number, rotation: Rotation, sign: 1 | -1): void {
+  const w = values[at]!;
+  const x = values[at + 1]!;
+  const y = values[at + 2]!;
+  const z = values[at + 3]!;
+  const a = rotation.w;
+  const b = sign * rotation.x;
+  const c = sign * rotation.y;
+  const d = sign * rotation.z;
+  values[at] = a * w - b * x - c * y - d * z;
+  values[at + 1] = a * x + b * w + c * z - d * y;
+  values[at + 2] = a * y - b * z + c * w + d * x;
+  values[at + 3] = a * z + b * y - c * x + d * w;
 }
