@@ -47,7 +47,7 @@ function grade(topology, data) {
 
 /** The network that the bytes of a file hold, built from nothing but its tensors and the names and activations of the layers. */
 function readFile(bytes, topology) {
-  using file = LazyModel.fromBytes(bytes);
+  const file = LazyModel.fromBytes(bytes);
   const layers = topology.layers.map((layer) => {
     const weights = layer.weights.map((weight) => {
       const tensor = file.load(weight.name);
@@ -58,6 +58,7 @@ function readFile(bytes, topology) {
     const { batchInputShape, ...config } = layer.config;
     return { ...layer, weights, config: units ? { ...config, units } : layer.config };
   });
+  file.dispose();
   return { ...topology, layers };
 }
 
