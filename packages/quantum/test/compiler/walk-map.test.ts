@@ -1,5 +1,12 @@
 import { Random } from '@qedge/core';
-import { Circuit, gridTarget, heavyHexTarget, transpile, verifyEquivalence } from '@qedge/quantum';
+import {
+  Circuit,
+  gridTarget,
+  heavyHexTarget,
+  targetFromCouplingMap,
+  transpile,
+  verifyEquivalence,
+} from '@qedge/quantum';
 import { describe, expect, it } from 'vitest';
 import { walkMap } from '../../src/compiler/layout/walk-map.ts';
 import { CouplingGraph } from '../../src/compiler/target/coupling-graph.ts';
@@ -27,6 +34,16 @@ describe('walkMap', () => {
       const part = walkMap(graph, places, 17, new Random(4));
       expect([part.length, new Set(part).size, jumpsOf(graph, part)]).toEqual([17, 17, 0]);
     }
+  });
+
+  it('goes to and fro in a map where every place of one kind is beside all of the other, without looking at each way', () => {
+    const [few, many] = [60, 180];
+    const edges = Array.from({ length: few * many }, (_, i) => [i % few, few + Math.floor(i / few)] as const);
+    const graph = new CouplingGraph(targetFromCouplingMap(edges));
+    const walk = walkMap(graph, Int32Array.from(graph.componentOf.keys()), many, new Random(2));
+    expect([walk.length, new Set(walk).size]).toEqual([many, many]);
+    // A path alternates; what it cannot take in stands between.
+    expect(walk.filter((place) => place < few).length).toBe(few);
   });
 
   it('lets a chain of all qubits of a heavy hexagon take one gate more for each place beside the path', async () => {

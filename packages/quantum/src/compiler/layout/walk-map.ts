@@ -5,6 +5,10 @@ import type { CouplingMap } from '../target/coupling-graph.ts';
 const WIDEST_BEAM = 48;
 const NARROWEST_BEAM = 4;
 const PLACES_LOOKED_AT = 800_000;
+/** Neighbours per place that are looked at about as quickly as the place. */
+const NEIGHBOURS_PER_PLACE = 4;
+/** Ways on from the end of a path that are tried: more than sparse maps have. */
+const MOST_WAYS_ON = 8;
 
 /**
  * An order of so many connected places in which most have the one before as a neighbour: along a path as long as it can be found,
@@ -40,7 +44,8 @@ function findLongPath(
   const surroundings = new Surroundings(map);
   const isTaken = new Uint8Array(map.qubitCount).fill(1);
   for (let i = 0; i < places.length; i++) isTaken[places[i]!] = 0;
-  const affordable = Math.floor(PLACES_LOOKED_AT / (places.length * enough));
+  const lookedAt = Math.max(places.length, map.neighbours.length / NEIGHBOURS_PER_PLACE);
+  const affordable = Math.floor(PLACES_LOOKED_AT / (lookedAt * enough));
   const width = Math.max(NARROWEST_BEAM, Math.min(WIDEST_BEAM, affordable));
   let beam: Path[] = Array.from({ length: width }, () => {
     const end = places[random.integer(places.length)]!;
@@ -52,7 +57,9 @@ function findLongPath(
   while (beam.length > 0) {
     const longer: Path[] = [];
     for (const path of beam) {
-      for (const end of surroundings.freeNeighbours(path.end, path.isTaken)) {
+      const ends = surroundings.freeNeighbours(path.end, path.isTaken);
+      const tried = ends.length > MOST_WAYS_ON ? random.shuffle(ends).slice(0, MOST_WAYS_ON) : ends;
+      for (const end of tried) {
         const taken = path.isTaken.slice();
         taken[end] = 1;
         const score = surroundings.leftBehind(end, taken) + random.uniform();
