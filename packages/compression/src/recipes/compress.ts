@@ -37,7 +37,7 @@ export interface CompressOptions {
   readonly recipe?: RecipeName | CompressionRecipe;
   /**
    * What the result is to be like. With a limit of accuracy or bytes the sparsity is searched, in up to four runs of the recipe; a sparsity that
-   * is given as well is run alone, and has to meet the limits.
+   * is given as well is run alone, and has to meet the limits; so is 0 at 1 bit, which has no code for removed weights.
    */
   readonly targets?: CompressionTargets;
   /** Whether to train the uncompressed model for as many epochs as the longest attempt, to compare with; default true. */
