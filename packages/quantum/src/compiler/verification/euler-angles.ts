@@ -1,3 +1,5 @@
+import { entriesOf } from './local-unitary.ts';
+
 /** `w - i (x X + y Y + z Z)`: a rotation of one spin, of norm 1. */
 export type Quaternion = readonly [w: number, x: number, y: number, z: number];
 
@@ -22,16 +24,7 @@ const ORDERS = [
 
 /** @param matrix a unitary `[2, 2, 2]`; its global phase is dropped. */
 export function quaternionOfMatrix(matrix: Float64Array): Quaternion {
-  const [ar, ai, br, bi, cr, ci, dr, di] = Array.from(matrix) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [ar, ai, br, bi, cr, ci, dr, di] = entriesOf(matrix);
   const phase = Math.atan2(ar * di + ai * dr - br * ci - bi * cr, ar * dr - ai * di - br * cr + bi * ci) / 2;
   const [cos, sin] = [Math.cos(phase), Math.sin(phase)];
   const parts = [ar * cos + ai * sin, ar * sin - ai * cos, cr * sin - ci * cos, cr * cos + ci * sin] as const;

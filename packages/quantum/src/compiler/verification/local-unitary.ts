@@ -5,6 +5,12 @@ export type LocalUnitary = Float64Array;
 
 export const IDENTITY: LocalUnitary = Float64Array.of(1, 0, 0, 0, 0, 0, 1, 0);
 
+/** Real and imaginary parts, row by row. */
+export function entriesOf(matrix: LocalUnitary) {
+  type Eight = readonly [number, number, number, number, number, number, number, number];
+  return Array.from(matrix) as unknown as Eight;
+}
+
 /** `1 - |entry|^2` of the entries on the diagonal: how much of |0> becomes |1>. */
 export function flipWeight(matrix: LocalUnitary): number {
   return matrix[4]! ** 2 + matrix[5]! ** 2;
@@ -12,16 +18,7 @@ export function flipWeight(matrix: LocalUnitary): number {
 
 /** `1 - |Tr U|^2 / 4`: 0 for multiples of the identity. Without cancellation: the sum of the squared X, Y and Z parts. */
 export function identityDistance(matrix: LocalUnitary): number {
-  const [ar, ai, br, bi, cr, ci, dr, di] = Array.from(matrix) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [ar, ai, br, bi, cr, ci, dr, di] = entriesOf(matrix);
   const x = (br + cr) ** 2 + (bi + ci) ** 2;
   const y = (br - cr) ** 2 + (bi - ci) ** 2;
   const z = (ar - dr) ** 2 + (ai - di) ** 2;
