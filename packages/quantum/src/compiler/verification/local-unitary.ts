@@ -5,10 +5,11 @@ export type LocalUnitary = Float64Array;
 
 export const IDENTITY: LocalUnitary = Float64Array.of(1, 0, 0, 0, 0, 0, 1, 0);
 
+type Eight = [number, number, number, number, number, number, number, number];
+
 /** Real and imaginary parts, row by row. */
-export function entriesOf(matrix: LocalUnitary) {
-  type Eight = readonly [number, number, number, number, number, number, number, number];
-  return Array.from(matrix) as unknown as Eight;
+export function entriesOf(matrix: LocalUnitary): Eight {
+  return Array.from(matrix) as Eight;
 }
 
 /** `1 - |entry|^2` of the entries on the diagonal: how much of |0> becomes |1>. */
