@@ -12,13 +12,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { comparePairedRuns, makeShiftAugmenter } from '@qedge/compression';
+import { makeShiftAugmenter, pruneChannels } from '@qedge/compression';
 import { exportContainer, exportOnnx } from '@qedge/compression/export';
 import * as compression from '@qedge/compression/tfjs';
 import { accelerate } from '@qedge/kernels/node';
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 import { loadDigits } from './load-digits.mjs';
+import { printTable, summarizeRuns } from './peer-table.mjs';
 import { PythonPeer } from './python-peer.mjs';
 
 const { values, positionals } = parseArgs({
@@ -38,16 +39,20 @@ const seeds = values.seeds.split(',').map(Number);
 const BATCH = 100;
 const CALIBRATION_SAMPLES = 500;
 const SPARSITY = 0.9;
+/** Fraction of the multiply-accumulates that stays. */
+const MACS = 0.5;
 /** Fraction of the pruning after which the sparsity is reached. */
 const RAMP = 0.7;
 const shared = { batchSize: 64, weightDecay: 0.01, maxShiftPixels: 1 };
 const epochs = values.quick
-  ? { training: 3, pruning: 2, quantizing: 1 }
-  : { training: 25, pruning: 14, quantizing: 6 };
+  ? { training: 3, pruning: 2, quantizing: 1, recovering: 2 }
+  : { training: 25, pruning: 14, quantizing: 6, recovering: 10 };
 const trainings = {
   training: { ...shared, epochs: epochs.training, initial: 2e-3, final: 2e-5 },
   pruning: { ...shared, epochs: epochs.pruning, initial: 2e-3, final: 3e-4 },
   quantizing: { ...shared, epochs: epochs.quantizing, initial: 1e-3, final: 1e-5, weightDecay: 0 },
+  // As in structured.mjs.
+  recovering: { ...shared, epochs: epochs.recovering, initial: 2e-3, final: 2e-5, warmUp: 0.02 },
 };
 
 function cpuSeconds() {
@@ -62,10 +67,10 @@ async function timed(work) {
 }
 
 function train(model, data, settings, seed, method = {}) {
-  const { initial, final, maxShiftPixels, ...rest } = settings;
+  const { initial, final, warmUp = 0, maxShiftPixels, ...rest } = settings;
   return compression.trainModel(tf, model, data, {
     ...rest,
-    learningRate: { kind: 'cosine', initial, final },
+    learningRate: { kind: 'cosine', initial, final, warmUp },
     augment: (random) => makeShiftAugmenter([28, 28], maxShiftPixels, random),
     seed,
     ...method,
@@ -144,15 +149,8 @@ async function theirs(task, peer, judge, method, folder, parameters, suffix) {
   const made = await peer.call(method, { ...parameters, output });
   if (statSync(output).size !== made.bytes) throw new Error(`${peer.version} miscounted its file`);
   const { right } = await judge.call('evaluate', gradedFiles(output, folder));
-  const { sparsity } = made;
-  return measured(
-    task,
-    peer.version,
-    output,
-    right,
-    made.cpuSeconds,
-    sparsity === undefined ? {} : { sparsity },
-  );
+  const { sparsity, packedBytes } = made;
+  return measured(task, peer.version, output, right, made.cpuSeconds, { sparsity, packedBytes });
 }
 
 /** 8-bit weights and activations from 500 samples, without training. */
@@ -161,7 +159,7 @@ async function quantizeTo8Bits(topology, folder, graded, peers) {
   const { result, cpuSeconds: seconds } = await timed(() =>
     compression.quantizeAfterTraining(tf, topology, folder.calibration, { weights: { bits: 8 } }),
   );
-  const { onnxruntime, nncf, tensorflow } = peers;
+  const { onnxruntime, nncf, tensorflow, torchao } = peers;
   const rows = await ours(task, result.compressed, seconds, folder, graded, onnxruntime);
   const calibration = folder.path('calibration');
   const onnx = { model: folder.path('float.onnx'), calibration };
@@ -169,23 +167,14 @@ async function quantizeTo8Bits(topology, folder, graded, peers) {
     rows.push(await theirs(task, onnxruntime, onnxruntime, 'quantize_static', folder, onnx, 'onnx'));
   if (nncf && onnxruntime)
     rows.push(await theirs(task, nncf, onnxruntime, 'quantize_static', folder, onnx, 'onnx'));
+  const raw = { weights: folder.path('weights.json'), calibration };
+  if (torchao) rows.push(await theirs(task, torchao, torchao, 'quantize_static', folder, raw, 'pt'));
   if (!tensorflow) return rows;
-  const weights = folder.path('weights.json');
-  rows.push(
-    await theirs(
-      task,
-      tensorflow,
-      tensorflow,
-      'quantize_post_training',
-      folder,
-      { weights, calibration },
-      'tflite',
-    ),
-  );
+  rows.push(await theirs(task, tensorflow, tensorflow, 'quantize_post_training', folder, raw, 'tflite'));
   const edge = peers['ai-edge-quantizer'];
   if (!edge) return rows;
   const lite = { model: folder.path('float.tflite'), calibration };
-  await tensorflow.call('convert', { weights, output: lite.model });
+  await tensorflow.call('convert', { weights: raw.weights, output: lite.model });
   rows.push(await theirs(task, edge, edge, 'quantize_static', folder, lite, 'tflite'));
   return rows;
 }
@@ -198,13 +187,17 @@ async function quantizeTo4Bits(topology, folder, graded, peers) {
   const { result, cpuSeconds: seconds } = await timed(() =>
     compression.quantizeAfterTraining(tf, topology, folder.calibration, options),
   );
-  const { onnxruntime } = peers;
+  const { onnxruntime, torchao } = peers;
   const form = { form: 'matmul-n-bits', groupSize: 32 };
   const rows = await ours(task, result.compressed, seconds, folder, graded, onnxruntime, form);
   const method = 'quantize_weights_to_4_bits';
   if (onnxruntime) {
     const model = folder.path('float.onnx');
     rows.push(await theirs(task, onnxruntime, onnxruntime, method, folder, { model }, 'onnx'));
+  }
+  if (torchao) {
+    const raw = { weights: folder.path('weights.json') };
+    rows.push(await theirs(task, torchao, torchao, method, folder, raw, 'pt'));
   }
   const edge = peers['ai-edge-quantizer'];
   if (edge && peers.tensorflow) {
@@ -221,9 +214,7 @@ async function pruneAndQuantize(topology, folder, data, graded, peers, seed) {
   const rows = await ours(task, result, seconds, folder, graded, peers.onnxruntime);
   if (!peers.tensorflow) return rows;
   const parameters = {
-    weights: folder.path('weights.json'),
-    features: folder.path('features'),
-    labels: folder.path('labels'),
+    ...trainingFiles(folder),
     pruning: trainings.pruning,
     quantizing: trainings.quantizing,
     final_sparsity: SPARSITY,
@@ -257,11 +248,84 @@ async function pruneAndQuantizeHere(topology, data, seed) {
   return compressed;
 }
 
+const trainingFiles = ({ path }) => ({
+  weights: path('weights.json'),
+  features: path('features'),
+  labels: path('labels'),
+});
+
+/** Weights of 8 or 4 bits per channel and 8-bit activations by quantisation-aware training. */
+async function trainQuantized(bits, topology, folder, data, graded, peers, seed) {
+  const task = `W${bits}A8, trained`;
+  const { result, cpuSeconds: seconds } = await timed(async () => {
+    const model = compression.buildModel(tf, topology);
+    const prepared = compression.prepareForQuantizationAwareTraining(tf, model, { bits });
+    await train(prepared, data, trainings.quantizing, seed);
+    const compressed = compression.convertQuantizationAware(tf, prepared);
+    prepared.dispose();
+    model.dispose();
+    return compressed;
+  });
+  const { onnxruntime, brevitas, torchao } = peers;
+  const rows = await ours(task, result, seconds, folder, graded, onnxruntime);
+  const method = 'train_quantized';
+  const parameters = { ...trainingFiles(folder), training: trainings.quantizing, bits, seed };
+  if (brevitas && onnxruntime) {
+    const batched = { ...parameters, batch: BATCH };
+    rows.push(await theirs(task, brevitas, onnxruntime, method, folder, batched, 'onnx'));
+  }
+  if (torchao) rows.push(await theirs(task, torchao, torchao, method, folder, parameters, 'pt'));
+  return rows;
+}
+
+/** Hidden units removed until half of the multiply-accumulates are left, then training. */
+async function pruneChannelsAndTrain(topology, folder, data, graded, peers, seed) {
+  const task = 'half the multiply-accumulates, trained';
+  const { result, cpuSeconds: seconds } = await timed(() => pruneChannelsHere(topology, data, seed));
+  const float = { topology: result, codes: new Map(), inputs: new Map() };
+  const { bytes } = exportOnnx(float, { batch: BATCH });
+  const rows = [measured(task, '@qedge/compression, .onnx', bytes, grade(float, graded), seconds)];
+  const peer = peers['torch-pruning'];
+  if (!peer) return rows;
+  const parameters = { ...trainingFiles(folder), macs: MACS, training: trainings.recovering, seed };
+  for (const criterion of ['magnitude', 'taylor']) {
+    const settings = { ...parameters, criterion };
+    const row = await theirs(task, peer, peer, 'prune_channels', folder, settings, 'pt');
+    rows.push({ ...row, tool: `${row.tool}, ${criterion}` });
+  }
+  return rows;
+}
+
+async function pruneChannelsHere(topology, data, seed) {
+  const model = compression.buildModel(tf, topology);
+  const samples = tf.tensor(data.features.subarray(0, 512 * 784), [512, 784]);
+  const inputRms = compression.measureInputRms(tf, model, samples);
+  samples.dispose();
+  model.dispose();
+  const criterion = { kind: 'activation', inputRms };
+  const pruned = pruneChannels(topology, { target: { macs: MACS }, criterion, scope: 'global' });
+  const smaller = compression.buildModel(tf, pruned.topology);
+  await train(smaller, data, trainings.recovering, seed);
+  const trained = compression.readTopology(smaller);
+  smaller.dispose();
+  return trained;
+}
+
+const PEERS = [
+  'onnxruntime',
+  'nncf',
+  'tensorflow',
+  'ai-edge-quantizer',
+  'torchao',
+  'brevitas',
+  'torch-pruning',
+];
+
 async function startPeers() {
   const script = join(values.peers, 'serve.py');
   const peers = {};
   const absent = [];
-  for (const name of ['onnxruntime', 'nncf', 'tensorflow', 'ai-edge-quantizer']) {
+  for (const name of PEERS) {
     const peer = await PythonPeer.start(values.python, script, name);
     if (typeof peer === 'string') absent.push(`${name}: ${peer}`);
     else peers[name] = peer;
@@ -285,50 +349,13 @@ async function measureSeed(seed, { train: data, validation, test }, peers) {
       ...(await quantizeTo8Bits(topology, inputs, graded, peers)),
       ...(await quantizeTo4Bits(topology, inputs, graded, peers)),
       ...(await pruneAndQuantize(topology, inputs, data, graded, peers, seed)),
+      ...(await trainQuantized(8, topology, inputs, data, graded, peers, seed)),
+      ...(await trainQuantized(4, topology, inputs, data, graded, peers, seed)),
+      ...(await pruneChannelsAndTrain(topology, inputs, data, graded, peers, seed)),
     ];
   } finally {
     rmSync(folder, { recursive: true });
   }
-}
-
-/** Means over the seeds, and the paired difference with float32. */
-function summarize(runs) {
-  const floats = runs.map(([float]) => float.right);
-  return runs[0].map((row, at) => {
-    const rows = runs.map((run) => run[at]);
-    const mean = (key) => rows.reduce((sum, each) => sum + each[key], 0) / rows.length;
-    const { difference, standardError } = comparePairedRuns(
-      floats,
-      rows.map(({ right }) => right),
-    );
-    const accuracy = rows
-      .flatMap(({ right }) => [...right])
-      .reduce((sum, each, _, all) => sum + each / all.length, 0);
-    return {
-      task: row.task,
-      tool: row.tool,
-      accuracy,
-      difference,
-      standardError,
-      bytes: Math.round(mean('bytes')),
-      gzipBytes: Math.round(mean('gzipBytes')),
-      brotliBytes: Math.round(mean('brotliBytes')),
-      cpuSeconds: mean('cpuSeconds'),
-    };
-  });
-}
-
-function print(rows) {
-  const lines = rows.map((row) => [
-    row.task,
-    row.tool,
-    `${(100 * row.accuracy).toFixed(2)} %`,
-    `${(100 * row.difference).toFixed(2)} ± ${(100 * row.standardError).toFixed(2)}`,
-    ...['bytes', 'gzipBytes', 'brotliBytes'].map((key) => row[key].toLocaleString('en')),
-    row.cpuSeconds.toFixed(2),
-  ]);
-  const heads = ['task', 'tool', 'accuracy', 'against float32', 'bytes', 'gzip', 'brotli', 'CPU s'];
-  for (const line of [heads, heads.map(() => '---'), ...lines]) console.log(`| ${line.join(' | ')} |`);
 }
 
 await tf.setBackend('wasm');
@@ -338,12 +365,12 @@ const digits = loadDigits(positionals[0]);
 const { peers, absent } = await startPeers();
 const runs = [];
 for (const seed of seeds) runs.push(await measureSeed(seed, digits, peers));
-const rows = summarize(runs);
+const rows = summarizeRuns(runs);
 const versions = Object.values(peers).map(({ version }) => version);
 if (values.json)
   console.log(JSON.stringify({ node: process.version, seeds, epochs, versions, absent, rows }));
 else {
-  print(rows);
+  printTable(rows);
   for (const line of absent) console.log(`absent: ${line}`);
 }
 for (const peer of Object.values(peers)) peer.stop();

@@ -17,9 +17,12 @@ from answer_calls import answer_calls  # noqa: E402
 # Module and class; a module is imported only when its tool is asked for.
 PEERS = {
     "ai-edge-quantizer": ("ai_edge_quantization", "AiEdgeQuantization"),
+    "brevitas": ("brevitas_quantization", "BrevitasQuantization"),
     "nncf": ("nncf_quantization", "NncfQuantization"),
     "onnxruntime": ("onnxruntime_quantization", "OnnxRuntimeQuantization"),
     "tensorflow": ("tensorflow_optimization", "TensorflowOptimization"),
+    "torch-pruning": ("torch_pruning_channels", "TorchPruning"),
+    "torchao": ("torchao_quantization", "TorchaoQuantization"),
 }
 
 

@@ -13,7 +13,7 @@ import numpy  # noqa: E402
 import tensorflow  # noqa: E402
 import tensorflow_model_optimization as toolkit  # noqa: E402
 import tf_keras as keras  # noqa: E402
-from samples import read_features, read_labels, score  # noqa: E402
+from samples import read_features, read_labels, score, shift  # noqa: E402
 
 sparsity = toolkit.sparsity.keras
 quantization = toolkit.quantization.keras
@@ -112,21 +112,6 @@ def train(model, data, settings, seed, callbacks):
             callbacks=callbacks,
             verbose=0,
         )
-
-
-def shift(features, most, random):
-    """Square pictures, each moved by up to `most` pixels along both axes; zeros move in."""
-    if most == 0:
-        return features
-    side = int(round(features.shape[1] ** 0.5))
-    padded = numpy.pad(features.reshape(-1, side, side), ((0, 0), (most, most), (most, most)))
-    places = random.integers(0, 2 * most + 1, (len(features), 2))
-    moved = numpy.empty((len(features), side, side), "f4")
-    for down in range(2 * most + 1):
-        for right in range(2 * most + 1):
-            chosen = (places == (down, right)).all(axis=1)
-            moved[chosen] = padded[chosen, down : down + side, right : right + side]
-    return moved.reshape(len(features), -1)
 
 
 def write(path, data):
