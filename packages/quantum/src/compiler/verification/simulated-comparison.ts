@@ -151,13 +151,16 @@ function readBits(wires: readonly number[], wireCount: number): Uint32Array {
   return bits;
 }
 
-/** The first wires in random states, the others |0>. */
+/**
+ * The first wires in random states, the others |0>. Each wire is 0, or 1, with a probability of 1/4..3/4: uniform points of the Bloch sphere
+ * would make the rarest of many basis states far rarer than others, and a difference that only touches those would not show.
+ */
 function randomProduct(randomCount: number, wireCount: number, random: Random) {
   const angles: [polar: number, azimuth: number][] = [];
   const amplitudes = new Float64Array(2 * 2 ** wireCount);
   amplitudes[0] = 1;
   for (let wire = 0; wire < randomCount; wire++) {
-    const [polar, azimuth] = [Math.acos(1 - 2 * random.uniform()), 2 * Math.PI * random.uniform()];
+    const [polar, azimuth] = [Math.acos(0.5 - random.uniform()), 2 * Math.PI * random.uniform()];
     angles.push([polar, azimuth]);
     const low = Math.cos(polar / 2);
     const [re, im] = [Math.sin(polar / 2) * Math.cos(azimuth), Math.sin(polar / 2) * Math.sin(azimuth)];
