@@ -109,7 +109,7 @@ function requireUnshared({ layer }: KernelWeight): void {
   throw new UnsupportedError(`The layer "${layer.name}" is shared between several places`, {
     expected: 'layers with one use each, whose inputs have one coding',
     actual: `${layer.calls.length} uses`,
-    remedy: `Leave it in float32: layers: { ${JSON.stringify(layer.name)}: null }`,
+    remedy: `Leave it in float32: layers: { ${JSON.stringify(layer.name)}: null }; or train through the rounding, as the recipe int4 does, which codes shared layers too.`,
   });
 }
 
