@@ -1,4 +1,4 @@
-import { Random } from '@qedge/core';
+import { CancelledError, Random } from '@qedge/core';
 import {
   Circuit,
   type EquivalenceReport,
@@ -133,6 +133,21 @@ describe('verifyEquivalence of wide circuits', () => {
     const compiled = { circuit: exchanged, initialLayout: layout, finalLayout: layout };
     const report = await verifyEquivalence(circuit, compiled, NO_STATES);
     expect(report.equivalent).not.toBe(true);
+  });
+
+  it('is cancelled in the middle of its work', async () => {
+    const random = new Random(8);
+    const circuit = new Circuit(30);
+    for (let gate = 0; gate < 3000; gate++) {
+      const [a, b] = random.shuffle(range(30)) as [number, number];
+      circuit.rx(random.uniform(), a).cx(a, b);
+    }
+    const laidOut = { circuit, initialLayout: range(30), finalLayout: range(30) };
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 20);
+    await expect(verifyEquivalence(circuit, laidOut, { signal: controller.signal })).rejects.toThrow(
+      CancelledError,
+    );
   });
 
   it('sees a phase of one basis state of 14 qubits about as clearly as its share, whatever the random input', async () => {

@@ -1,9 +1,10 @@
-import { throwIfCancelled } from '@qedge/core';
+import { systemClock, throwIfCancelled } from '@qedge/core';
 import type { Circuit } from '../../circuit/circuit.ts';
 import { adjoint, multiplyMatrices } from '../../circuit/complex-matrix.ts';
 import { expandInstruction } from '../../circuit/expand-instruction.ts';
 import { isUnitaryKind, type UnitaryKind } from '../../circuit/instruction.ts';
 import { instructionMatrix } from '../../circuit/instruction-matrix.ts';
+import { Turn } from '../in-turns.ts';
 import type { AlignedCircuits } from './aligned-circuits.ts';
 import type { ComparisonSettings, EquivalenceReport } from './equivalence-report.ts';
 import { fewestTurns, quaternionOfMatrix } from './euler-angles.ts';
@@ -31,7 +32,10 @@ const MOST_PHASE_WIRES = 8;
  *
  * @returns a verdict of null where rotations are left, which may cancel all the same.
  */
-export function compareByRotations(pair: AlignedCircuits, settings: ComparisonSettings): Verdict {
+export async function compareByRotations(
+  pair: AlignedCircuits,
+  settings: ComparisonSettings,
+): Promise<Verdict> {
   const { qubitCount, wireCount, endWires } = pair;
   const undecided = { equivalent: null, worstInfidelity: null, trials: 0, simulatedQubits: 0 };
   const [first, second] = [readSteps(pair.original), readSteps(pair.compiled)];
@@ -46,8 +50,11 @@ export function compareByRotations(pair: AlignedCircuits, settings: ComparisonSe
   if (!isSameEnd) return { ...undecided, reason: 'measurements cannot wait until the end' };
   const list = new RotationList(wireCount);
   const steps = [...first, ...exchangeWires(endWires), ...second.toReversed().map(invert)];
-  for (const [index, step] of steps.entries()) {
-    if (index % 1024 === 0) throwIfCancelled(settings.signal, 'The verification');
+  // Some thousand steps take seconds, in which a signal should be able to arrive.
+  const turn = new Turn(systemClock);
+  for (const step of steps) {
+    if (settings.signal) await turn.endIfLong();
+    throwIfCancelled(settings.signal, 'The verification');
     takeStep(list, step);
   }
   if (list.rotations.length > 0) {
