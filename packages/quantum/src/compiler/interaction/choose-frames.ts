@@ -19,8 +19,8 @@ const WORTHLESS = 3.2;
 const SAME = 1e-8;
 const MOST_SWEEPS = 2;
 /**
- * A turn at a slot, on top of the shortest rotation of its direction to the axis, with the best way to it: the cost, cosine and sine
- * of half the angle, and which turn at the slot before it needs.
+ * A turn at a slot, on top of the shortest rotation of its direction to the axis, with the best way to it: what it costs more than
+ * the best one, cosine and sine of half the angle, and which turn at the slot before it needs.
  */
 const STRIDE = 4;
 
@@ -52,6 +52,8 @@ class FrameChoice {
   readonly #counts: Uint8Array;
   /** For each slot 1 where something near it has changed since its event was looked at. */
   readonly #isStale: Uint8Array;
+  /** For each slot 1 where the turns that are kept may not be those of the orientations around it. */
+  readonly #isOutdated: Uint8Array;
   /** `[found, STRIDE]`, in no order. */
   readonly #found = new Float64Array(STRIDE * MOST_FOUND);
   #foundCount = 0;
@@ -72,6 +74,7 @@ class FrameChoice {
     this.#kept = new Float64Array(this.#slots.length * MOST_KEPT * STRIDE);
     this.#counts = new Uint8Array(this.#slots.length);
     this.#isStale = new Uint8Array(this.#slots.length).fill(1);
+    this.#isOutdated = new Uint8Array(this.#slots.length).fill(1);
   }
 
   /** Goes over all events as long as it gets better. Told to settle, it leaves the orientation of those to come as it is. */
@@ -83,7 +86,9 @@ class FrameChoice {
         if (!settles && i % EVENTS_BETWEEN_PAUSES === 0) settles = yield;
         const event = this.#events[i]!;
         if (!settles && this.#reorient(event)) changed = true;
-        for (const { index } of event.slots) this.#keep(index, event.orientation);
+        for (const { index } of event.slots) {
+          if (this.#isOutdated[index] === 1) this.#keep(index, event.orientation);
+        }
       }
       if (!changed) return;
     }
@@ -98,15 +103,12 @@ class FrameChoice {
     if (this.#isStale[first] === 0 && (second < 0 || this.#isStale[second] === 0)) return false;
     this.#isStale[first] = 0;
     if (second >= 0) this.#isStale[second] = 0;
-    // What it takes up to here, whatever comes.
-    const bound = this.#leastBefore(second);
-    const atLeast = this.#leastBefore(first) + bound + SAME;
     const before = event.orientation;
     let least = Number.POSITIVE_INFINITY;
-    for (let i = -1; i < neighbours.length && least >= atLeast; i++) {
+    for (let i = -1; i < neighbours.length && least >= SAME; i++) {
       const orientation = i < 0 ? before : before ^ neighbours[i]!;
-      const onFirst = this.#costThrough(first, orientation, least - SAME - bound);
-      if (onFirst + bound >= least - SAME) continue;
+      const onFirst = this.#costThrough(first, orientation, least - SAME);
+      if (onFirst >= least - SAME) continue;
       const sum = onFirst + (second < 0 ? 0 : this.#costThrough(second, orientation, least - SAME - onFirst));
       if (sum >= least - SAME) continue;
       least = sum;
@@ -120,24 +122,21 @@ class FrameChoice {
 
   #markNear(index: number): void {
     const { previous, next } = this.#slots[index]!;
-    this.#isStale[index] = 1;
-    if (previous >= 0) this.#isStale[previous] = 1;
-    if (next >= 0) this.#isStale[next] = 1;
+    this.#mark(index);
+    if (previous >= 0) this.#mark(previous);
+    if (next >= 0) this.#mark(next);
   }
 
-  #leastBefore(index: number): number {
-    const previous = index < 0 ? -1 : this.#slots[index]!.previous;
-    return previous < 0 ? 0 : this.#kept[previous * MOST_KEPT * STRIDE]!;
+  #mark(index: number): void {
+    this.#isStale[index] = 1;
+    this.#isOutdated[index] = 1;
   }
 
   /** What it takes through a slot that has an axis up to the next one, with what comes before it settled; no more than the limit. */
   #costThrough(index: number, orientation: number, limit: number): number {
     const side = this.#frames.sideOf(index, orientation)!;
     this.#gatherWishes(index, orientation, side);
-    const { count, values } = this.#wishes;
-    for (let i = 0; i < count; i++) {
-      this.#wishCosts[i] = this.#costAfter(index, orientation, side, values[2 * i]!, values[2 * i + 1]!);
-    }
+    const leastAfter = this.#gatherWishCosts(index, orientation, side);
     const { previous } = this.#slots[index]!;
     this.#frames.between(previous, this.#orientationOf(previous), index, orientation, this.#in);
     const keptCount = previous < 0 ? 1 : this.#counts[previous]!;
@@ -146,7 +145,21 @@ class FrameChoice {
       const cost = previous < 0 ? 0 : this.#kept[(previous * MOST_KEPT + i) * STRIDE]!;
       if (cost >= least) break;
       this.#carry(previous, i);
+      const q = this.#q;
+      if (cost + costWithFreeEnd(side.axis, q[0]!, q[1]!, q[2]!, q[3]!) + leastAfter >= least) continue;
       least = this.#leastThrough(index, orientation, side, cost, least);
+    }
+    return least;
+  }
+
+  /** What follows each wish. @returns the least. */
+  #gatherWishCosts(index: number, orientation: number, side: GateSide): number {
+    const { count, values } = this.#wishes;
+    let least = count === 0 ? 0 : Number.POSITIVE_INFINITY;
+    for (let i = 0; i < count; i++) {
+      const cost = this.#costAfter(index, orientation, side, values[2 * i]!, values[2 * i + 1]!);
+      this.#wishCosts[i] = cost;
+      if (cost < least) least = cost;
     }
     return least;
   }
@@ -246,7 +259,7 @@ class FrameChoice {
   /** Settles the cheapest turns at a slot after those at the one before. */
   #keep(index: number, orientation: number): void {
     const side = this.#frames.sideOf(index, orientation);
-    const { previous } = this.#slots[index]!;
+    const { previous, next } = this.#slots[index]!;
     this.#gatherWishes(index, orientation, side);
     this.#frames.between(previous, this.#orientationOf(previous), index, orientation, this.#in);
     this.#foundCount = 0;
@@ -255,7 +268,8 @@ class FrameChoice {
       this.#carry(previous, i);
       this.#consider(side, previous < 0 ? 0 : this.#kept[(previous * MOST_KEPT + i) * STRIDE]!, i);
     }
-    this.#counts[index] = this.#selectBest(index * MOST_KEPT * STRIDE);
+    this.#isOutdated[index] = 0;
+    if (this.#selectBest(index) && next >= 0) this.#isOutdated[next] = 1;
   }
 
   /** Finds turns that make the rotation `#q` before a slot cheap, or what comes after it. */
@@ -292,23 +306,30 @@ class FrameChoice {
     found[place + 3] = previous;
   }
 
-  /** Keeps the best of what has been found. @returns how many. */
-  #selectBest(toAt: number): number {
+  /** Keeps the best of what has been found at a slot. @returns whether it is anything else than what was kept before. */
+  #selectBest(index: number): boolean {
     const found = this.#found;
     const end = STRIDE * this.#foundCount;
-    let limit = Number.POSITIVE_INFINITY;
-    for (let kept = 0; kept < MOST_KEPT; kept++) {
-      if (kept === this.#foundCount) return kept;
+    let least = 0;
+    let count = 0;
+    let changed = false;
+    for (; count < MOST_KEPT && count < this.#foundCount; count++) {
       let best = 0;
       for (let i = STRIDE; i < end; i += STRIDE) if (found[i]! < found[best]! - SAME) best = i;
-      const cost = found[best]!;
-      if (cost > limit) return kept;
-      if (kept === 0) limit = cost + WORTHLESS;
-      const at = toAt + kept * STRIDE;
-      for (let i = 0; i < STRIDE; i++) this.#kept[at + i] = found[best + i]!;
+      if (count === 0) least = found[best]!;
+      found[best]! -= least;
+      if (found[best]! > WORTHLESS) break;
+      const at = (index * MOST_KEPT + count) * STRIDE;
+      for (let i = 0; i < STRIDE; i++) {
+        const value = found[best + i]!;
+        if (!isNone(value - this.#kept[at + i]!)) changed = true;
+        this.#kept[at + i] = value;
+      }
       found[best] = Number.POSITIVE_INFINITY;
     }
-    return MOST_KEPT;
+    if (count !== this.#counts[index]) changed = true;
+    this.#counts[index] = count;
+    return changed;
   }
 
   gates(): readonly Rotation[] {
