@@ -52,14 +52,11 @@ export function optimizeLogically(settings: OptimizerSettings, lesser?: Optimize
   return {
     name: 'optimize interactions',
     async run(state, context) {
+      const limited = withShareOfTime(context, OPTIMIZER_SHARE);
       const optimize = (effort: OptimizerSettings) =>
-        finishInTurns(
-          optimizeInTurns(formOf(state), effort),
-          withShareOfTime(context, OPTIMIZER_SHARE),
-          'The optimisation',
-        );
+        finishInTurns(optimizeInTurns(formOf(state), effort), limited, 'The optimisation');
       const other = lesser ? await optimize(lesser) : null;
-      const interactions = other && isTimeUp(context) ? other : await optimize(settings);
+      const interactions = other && isTimeUp(limited) ? other : await optimize(settings);
       const isOther = other !== null && other !== interactions && !areEqual(other, interactions);
       const properties = new Map(state.properties).set(LESSER_INTERACTIONS, isOther ? other : null);
       return { ...state, interactions, properties };
@@ -114,6 +111,7 @@ function placedState(
   { interactions, initialLayout, finalLayout, swapsAdded }: RoutedInteractions,
 ): CompilationState {
   const properties = new Map(state.properties).set('swapsAdded', swapsAdded);
+  properties.delete(LESSER_INTERACTIONS);
   return { ...state, interactions, initialLayout, finalLayout, properties };
 }
 
