@@ -1,6 +1,7 @@
 import { NonFiniteValueError } from '@qedge/core';
 import type { KernelWeight } from '../model/kernel-weight.ts';
 import type { OutputError } from '../post-training/rounding-problem.ts';
+import type { WorkTurns } from '../post-training/work-turns.ts';
 import { solvePositiveDefinite } from './solve-positive-definite.ts';
 
 /** Added to the mean square of each input, relative to the mean of all: inputs that hardly vary keep their weights. */
@@ -14,14 +15,16 @@ const DAMPING = 1e-2;
  * @param kernel dense or a convolution, as `[rows, outputs]`.
  * @param isKept by row, 0 for rows that have to become 0.
  * @param error not damped, of the inputs that the layer now gets.
+ * @param turns while it is solved.
  * @returns `[rows, outputs]`.
- * @throws NonFiniteValueError for moments that are not finite.
+ * @throws NonFiniteValueError for moments that are not finite; CancelledError.
  */
-export function reconstructKernel(
+export async function reconstructKernel(
   { weight, rows, outputs }: KernelWeight,
   isKept: Uint8Array,
   error: OutputError,
-): Float32Array {
+  turns: WorkTurns,
+): Promise<Float32Array> {
   const { second, drift } = error;
   requireFinite(weight.name, second);
   requireFinite(weight.name, drift);
@@ -42,7 +45,7 @@ export function reconstructKernel(
       }
     }
   });
-  const change = solveDamped(matrix, right, outputs);
+  const change = await solveDamped(matrix, right, outputs, turns);
   const kernel = new Float32Array(weight.data.length);
   keptRows.forEach((row, position) => {
     for (let output = 0; output < outputs; output++) {
@@ -54,7 +57,12 @@ export function reconstructKernel(
 }
 
 /** Damps more where rounding in the moments has left the matrix indefinite; inputs that are all 0 change nothing. */
-function solveDamped(matrix: Float64Array, right: Float64Array, columns: number): Float64Array {
+async function solveDamped(
+  matrix: Float64Array,
+  right: Float64Array,
+  columns: number,
+  turns: WorkTurns,
+): Promise<Float64Array> {
   const n = Math.sqrt(matrix.length);
   const diagonal = Array.from({ length: n }, (_, at) => at * (n + 1));
   const mean = diagonal.reduce((sum, at) => sum + matrix[at]!, 0) / n;
@@ -62,7 +70,7 @@ function solveDamped(matrix: Float64Array, right: Float64Array, columns: number)
   for (let damping = DAMPING; ; damping *= 10) {
     const damped = matrix.slice();
     for (const at of diagonal) damped[at]! += damping * mean;
-    const solution = solvePositiveDefinite(damped, right, columns);
+    const solution = await solvePositiveDefinite(damped, right, columns, turns);
     if (solution) return solution;
   }
 }

@@ -7,6 +7,7 @@ import { biasOf, withBias, withWeightData } from '../post-training/channel-scali
 import { correctBias } from '../post-training/correct-bias.ts';
 import { InputMoments, kernelGroups } from '../post-training/input-moments.ts';
 import { replaceLayers } from '../post-training/topology-links.ts';
+import { WorkTurns } from '../post-training/work-turns.ts';
 import type { Tensorflow } from '../tfjs/tensorflow.ts';
 import type { ChannelSlice } from './channel-tracer.ts';
 import { reconstructKernel } from './reconstruct-kernel.ts';
@@ -55,18 +56,17 @@ export async function reconstructOutputs(
   const inputs = checkCalibrationData(topology, samples);
   throwIfCancelled(signal, 'Reconstruction');
   if (kept.every((keep) => keep !== 0)) return plain;
-  const reconstruction = new OutputReconstruction(tf, removal);
+  const turns = new WorkTurns('Reconstruction', signal);
+  const reconstruction = new OutputReconstruction(tf, removal, turns);
   const pass = new CalibrationPass(tf, topology);
   try {
     pass.start(inputs, SAMPLES_AT_ONCE);
     for (const call of pass.calls) {
-      throwIfCancelled(signal, 'Reconstruction');
+      await turns.next();
       await pass.run(call, async (layer, pair) => {
-        const changed = reconstruction.change(layer, pair);
+        const changed = await reconstruction.change(layer, pair);
         return changed && { weights: changed.weights.map(({ data }) => data), input: null };
       });
-      // Lets timers, and with them cancellation, have their turn between layers.
-      await new Promise((resolve) => setTimeout(resolve));
     }
   } finally {
     pass.dispose();
@@ -79,11 +79,13 @@ class OutputReconstruction {
   readonly layers = new Map<string, TopologyLayer>();
   readonly #tf: Tensorflow;
   readonly #kept: Uint8Array;
+  readonly #turns: WorkTurns;
   /** By weight name, the axes that read channels. */
   readonly #reads = new Map<string, ChannelSlice[]>();
   readonly #random = new Random(0).fork('places');
 
-  constructor(tf: Tensorflow, { graph, kept }: ChannelRemoval) {
+  constructor(tf: Tensorflow, { graph, kept }: ChannelRemoval, turns: WorkTurns) {
+    this.#turns = turns;
     this.#tf = tf;
     this.#kept = kept;
     for (const slice of graph.slices.filter(({ side }) => side === 'input')) {
@@ -92,11 +94,11 @@ class OutputReconstruction {
   }
 
   /** The layer as it is to be from now on, or null when it stays. */
-  change(layer: TopologyLayer, pair: ActivationPair): TopologyLayer | null {
+  async change(layer: TopologyLayer, pair: ActivationPair): Promise<TopologyLayer | null> {
     const masked = this.#mask(layer);
     const kernel = solvableKernel(layer);
     const hasOldInputs = pair.real === pair.coded;
-    const changed = kernel && (masked || !hasOldInputs) ? this.#solve(kernel, pair) : masked;
+    const changed = kernel && (masked || !hasOldInputs) ? await this.#solve(kernel, pair) : masked;
     if (changed) this.layers.set(layer.name, changed);
     return changed;
   }
@@ -112,7 +114,7 @@ class OutputReconstruction {
     return weights.every((weight, at) => weight === layer.weights[at]) ? null : { ...layer, weights };
   }
 
-  #solve(kernel: KernelWeight, { real, coded }: ActivationPair): TopologyLayer {
+  async #solve(kernel: KernelWeight, { real, coded }: ActivationPair): Promise<TopologyLayer> {
     const { layer, weight, rows, outputs } = kernel;
     const channels = this.#reads.get(weight.name)![0]!.channels;
     const isKept = Uint8Array.from(
@@ -128,7 +130,7 @@ class OutputReconstruction {
         moments.add({ shape: batch.shape, ...values }, places, this.#random);
       }
       const error = moments.outputError({ isCentred: hasBias, damping: 0 });
-      const data = reconstructKernel(kernel, isKept, error);
+      const data = await reconstructKernel(kernel, isKept, error, this.#turns);
       const changed = withWeightData(layer, { [weight.role]: data });
       if (!hasBias) return changed;
       const expected = moments.expectedInputs();

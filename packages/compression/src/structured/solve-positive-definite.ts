@@ -1,31 +1,36 @@
 import { assertShape } from '@qedge/core';
+import type { WorkTurns } from '../post-training/work-turns.ts';
 
 /**
  * Solves `matrix x = right` by Cholesky factorisation, in double precision.
  *
  * @param matrix `[n, n]` row-major, symmetric; only its lower half is read.
  * @param right `[n, columns]` row-major.
+ * @param turns between rows.
  * @returns `[n, columns]`; null when the matrix is not positive definite in double precision.
- * @throws ShapeMismatchError when the arrays do not fit.
+ * @throws ShapeMismatchError when the arrays do not fit; CancelledError.
  */
-export function solvePositiveDefinite(
+export async function solvePositiveDefinite(
   matrix: Float64Array,
   right: Float64Array,
   columns: number,
-): Float64Array | null {
+  turns: WorkTurns,
+): Promise<Float64Array | null> {
   const n = Math.sqrt(matrix.length);
   assertShape([right.length], [n * columns], 'The right side');
-  const factor = factorize(matrix, n);
+  const factor = await factorize(matrix, n, turns);
   if (factor === null) return null;
   const solution = right.slice();
   // Forward: the columns of a row wait for those above it; backward: for those below it.
   for (let row = 0; row < n; row++) {
+    if (turns.isOver) await turns.next();
     for (let above = 0; above < row; above++) {
       subtractRow(solution, columns, row, above, factor[row * n + above]!);
     }
     divideRow(solution, columns, row, factor[row * n + row]!);
   }
   for (let row = n - 1; row >= 0; row--) {
+    if (turns.isOver) await turns.next();
     for (let below = row + 1; below < n; below++) {
       subtractRow(solution, columns, row, below, factor[below * n + row]!);
     }
@@ -35,9 +40,10 @@ export function solvePositiveDefinite(
 }
 
 /** The lower triangle `L` of `matrix = L L'`, or null. */
-function factorize(matrix: Float64Array, n: number): Float64Array | null {
+async function factorize(matrix: Float64Array, n: number, turns: WorkTurns): Promise<Float64Array | null> {
   const lower = new Float64Array(n * n);
   for (let row = 0; row < n; row++) {
+    if (turns.isOver) await turns.next();
     for (let column = 0; column <= row; column++) {
       let sum = matrix[row * n + column]!;
       for (let k = 0; k < column; k++) sum -= lower[row * n + k]! * lower[column * n + k]!;

@@ -4,12 +4,14 @@ import {
   NonFiniteValueError,
   Random,
   ShapeMismatchError,
+  systemClock,
   UnsupportedError,
 } from '@qedge/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { depthwiseDigitsNetwork, residualDigitsNetwork } from '../../bench/networks.mjs';
 import type { ModelTopology } from '../../src/model/model-topology.ts';
+import { WorkTurns } from '../../src/post-training/work-turns.ts';
 import { buildDependencyGraph } from '../../src/structured/dependency-graph.ts';
 import { pruneChannels } from '../../src/structured/prune-channels.ts';
 import { keepAllBut, removeChannels } from '../../src/structured/remove-channels.ts';
@@ -227,7 +229,9 @@ describe('reconstructing outputs', () => {
 });
 
 describe('solving with a positive definite matrix', () => {
-  test('gives what the matrix takes back to the right side', () => {
+  const turns = new WorkTurns('Solving', undefined);
+
+  test('gives what the matrix takes back to the right side', async () => {
     const random = new Random(2);
     for (const n of [0, 1, 2, 7, 40]) {
       const root = Float64Array.from({ length: n * n }, () => random.normal());
@@ -238,7 +242,7 @@ describe('solving with a positive definite matrix', () => {
         return sum;
       });
       const right = Float64Array.from({ length: n * 3 }, () => random.normal());
-      const solution = solvePositiveDefinite(matrix, right, 3)!;
+      const solution = (await solvePositiveDefinite(matrix, right, 3, turns))!;
       right.forEach((value, at) => {
         const [row, column] = [Math.floor(at / 3), at % 3];
         let sum = 0;
@@ -248,7 +252,7 @@ describe('solving with a positive definite matrix', () => {
     }
   });
 
-  test('answers null for other matrices', () => {
+  test('answers null for other matrices', async () => {
     const right = Float64Array.of(1, 1);
     for (const matrix of [
       [1, 2, 2, 1],
@@ -258,7 +262,22 @@ describe('solving with a positive definite matrix', () => {
       [Number.NaN, 0, 0, 1],
       [Number.POSITIVE_INFINITY, 0, 0, 1],
     ])
-      expect(solvePositiveDefinite(Float64Array.from(matrix), right, 1)).toBeNull();
-    expect(() => solvePositiveDefinite(Float64Array.of(1), right, 1)).toThrow(ShapeMismatchError);
+      expect(await solvePositiveDefinite(Float64Array.from(matrix), right, 1, turns)).toBeNull();
+    await expect(solvePositiveDefinite(Float64Array.of(1), right, 1, turns)).rejects.toThrow(
+      ShapeMismatchError,
+    );
+  });
+
+  test('gives way to a timer that cancels', async () => {
+    const n = 20;
+    let ms = 0;
+    const hurried = { nowMs: () => (ms += 60), sleep: () => systemClock.sleep(1) };
+    const matrix = Float64Array.from({ length: n * n }, (_, at) => (at % (n + 1) === 0 ? 2 : 0));
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 5);
+    const cancelled = new WorkTurns('Solving', controller.signal, hurried);
+    await expect(solvePositiveDefinite(matrix, new Float64Array(n), 1, cancelled)).rejects.toThrow(
+      CancelledError,
+    );
   });
 });
