@@ -24,9 +24,9 @@ export const SIGN_CONTEXTS = 4;
  * those of exponential forgetting, in units of 1/256.
  */
 export class NeighbourContexts {
-  /** The line that is coded, with {@link margin} zeros on either side. */
-  readonly line: Int16Array;
-  readonly margin: number;
+  /** The line that is coded, with `margin` zeros on either side. */
+  readonly #line: Int16Array;
+  readonly #margin: number;
   readonly #settings: ContextSettings;
   /** The line above, where lines are not images. */
   readonly #previous: Int16Array;
@@ -42,10 +42,10 @@ export class NeighbourContexts {
   constructor(columns: number, settings: ContextSettings) {
     const { lineLength, mean } = settings;
     this.#settings = settings;
-    this.margin = lineLength + 2;
-    this.line = new Int16Array(columns + 2 * this.margin);
-    this.#previous = new Int16Array(lineLength === 0 ? this.line.length : 0);
-    this.#above = lineLength === 0 ? this.#previous : this.line;
+    this.#margin = lineLength + 2;
+    this.#line = new Int16Array(columns + 2 * this.#margin);
+    this.#previous = new Int16Array(lineLength === 0 ? this.#line.length : 0);
+    this.#above = lineLength === 0 ? this.#previous : this.#line;
     this.#distance = lineLength;
     this.#columns = new Int32Array(columns).fill(mean);
     this.#firstLineMean = mean;
@@ -58,9 +58,9 @@ export class NeighbourContexts {
 
   /** Looks at what is before a column. @returns the score, 0..{@link SCORES} - 1; sets {@link vote}. */
   look(column: number): number {
-    const at = this.margin + column;
+    const at = this.#margin + column;
     const up = at - this.#distance;
-    const line = this.line;
+    const line = this.#line;
     const above = this.#above;
     const left = line[at - 1]!;
     const top = above[up]!;
@@ -83,7 +83,7 @@ export class NeighbourContexts {
 
   /** Takes note of a column's code. */
   add(column: number, value: number): void {
-    this.line[this.margin + column] = value;
+    this.#line[this.#margin + column] = value;
     const magnitude = size(value) << 8;
     const columns = this.#columns;
     this.#lineMean += (magnitude - this.#lineMean) >> 5;
@@ -92,7 +92,7 @@ export class NeighbourContexts {
 
   endLine(): void {
     this.#firstLineMean = (3 * this.#firstLineMean + this.#lineMean) >> 2;
-    if (this.#distance === 0) this.#previous.set(this.line);
+    if (this.#distance === 0) this.#previous.set(this.#line);
   }
 }
 

@@ -18,7 +18,7 @@ export const ENCODINGS: Readonly<Record<EncodingName, PayloadEncoding>> = {
 /** The encodings that are read at the speed of memory. */
 const FAST_ENCODINGS: readonly PayloadEncoding[] = [rawEncoding, packedCodesEncoding, sparseCodesEncoding];
 
-/** The one that writes a valid tensor in the fewest bytes among those that need no arithmetic decoder; the earlier when two are equal. */
+/** The one that writes a valid tensor in the fewest bytes among those that need no entropy decoder; the earlier when two are equal. */
 export function smallestFastEncoding(tensor: StoredTensor): PayloadEncoding {
   let best: PayloadEncoding = rawEncoding;
   let fewest = Number.POSITIVE_INFINITY;
