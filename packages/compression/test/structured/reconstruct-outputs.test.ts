@@ -271,7 +271,7 @@ describe('solving with a positive definite matrix', () => {
   test('gives way to a timer that cancels', async () => {
     const n = 20;
     let ms = 0;
-    const hurried = { nowMs: () => (ms += 60), sleep: () => systemClock.sleep(1) };
+    const hurried = { ...systemClock, nowMs: () => (ms += 60), sleep: () => systemClock.sleep(1) };
     const matrix = Float64Array.from({ length: n * n }, (_, at) => (at % (n + 1) === 0 ? 2 : 0));
     const controller = new AbortController();
     setTimeout(() => controller.abort(), 5);
