@@ -141,6 +141,7 @@ async function runSeed(network, seed) {
   const { topology, report, untrained } = await prune(original, seed, { extra, rate, start });
   const control = await train(original, extra, seed + 100, rate);
   const scratch = await train(initialize(topology, seed), epochs + extra, seed, rate);
+  const scratchAsOriginal = await train(initialize(topology, seed), epochs, seed, rate);
   const { before, after, groups } = report;
   return {
     network: options.network,
@@ -151,6 +152,7 @@ async function runSeed(network, seed) {
     untrained,
     pruned: await score(topology),
     scratch: await score(scratch),
+    scratchAsOriginal: await score(scratchAsOriginal),
     macs: [before.macs, after.macs],
     parameters: [before.parameters, after.parameters],
     channels: Object.fromEntries(
