@@ -146,10 +146,10 @@ export class InputMoments {
       return [coded, real].map((values) => selectRows(values, channels, places));
     }
     // A Conv1D sees images of height 1.
-    const image: ImageShape =
-      shape.length === 3 ? [shape[0], 1, shape[1], channels] : (shape as unknown as ImageShape);
-    const { height, width } = placesOf(window, image);
-    const places = drawPlaces(shape[0] * height * width, most, random);
+    const [height, width] = shape.length === 3 ? [1, shape[1]] : [shape[1], shape[2]];
+    const image: ImageShape = [shape[0], height, width, channels];
+    const output = placesOf(window, image);
+    const places = drawPlaces(shape[0] * output.height * output.width, most, random);
     const taps = window.taps[0] * window.taps[1];
     return [coded, real].map((values) => {
       const patches = gatherPatches(values, image, window, places);

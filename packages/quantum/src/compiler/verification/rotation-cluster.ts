@@ -1,4 +1,4 @@
-import { type AxisTurn, fewestTurns, type Quaternion } from './euler-angles.ts';
+import { type AxisTurn, fewestTurns } from './euler-angles.ts';
 import { turnString } from './pauli-frame.ts';
 import { doCommute, type PauliString, withoutSign } from './pauli-string.ts';
 import type { PauliRotation } from './rotation-list.ts';
@@ -99,7 +99,8 @@ function spinOf(sum: GroupSum, group: StringGroup, monomials: readonly number[])
   const real = parts.map(([re, im]) => (re * pr + im * pi) / size);
   // There is no second axis to turn about.
   if (axes.length === 1) return { axes, turns: [{ axis: 0, angle: 2 * Math.atan2(real[1]!, real[0]!) }] };
-  return { axes, turns: fewestTurns(real as unknown as Quaternion) };
+  const [w = 1, x = 0, y = 0, z = 0] = real;
+  return { axes, turns: fewestTurns([w, x, y, z]) };
 }
 
 /** Tries all ten ways to split the strings of two spins. */
