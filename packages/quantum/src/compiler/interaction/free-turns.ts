@@ -89,22 +89,8 @@ export function turnsOffStart(
   z: number,
   turns: TurnList,
 ): void {
-  if (axis === 'x') {
-    turnsAboutX(w, x, y, z, 0, turns);
-    return;
-  }
-  const across = x * x + y * y;
-  const along = w * w + z * z;
-  if (across < TOLERANCE * TOLERANCE) turns.add(w, z);
-  else if (along < TOLERANCE * TOLERANCE) turns.add(x, -y);
-  else {
-    const [cosine, sine] = [w * y - z * x, w * x + z * y];
-    if (isNone(across - along)) turns.addAngleOf(cosine, sine, -2);
-    else {
-      turns.addAngleOf(cosine, sine, 0);
-      turns.addAngleOf(cosine, sine, 4);
-    }
-  }
+  if (axis === 'x') turnsAboutX(w, x, y, z, 0, turns);
+  else turnsAboutZ(w, x, y, z, turns);
 }
 
 /** Turns about the axis of the gate after, which a rotation gets at its end to be as cheap. */
@@ -116,22 +102,8 @@ export function turnsOntoEnd(
   z: number,
   turns: TurnList,
 ): void {
-  if (axis === 'x') {
-    turnsAboutX(w, -x, -y, -z, 1, turns);
-    return;
-  }
-  const across = x * x + y * y;
-  const along = w * w + z * z;
-  if (across < TOLERANCE * TOLERANCE) turns.add(w, -z);
-  else if (along < TOLERANCE * TOLERANCE) turns.add(x, -y);
-  else {
-    const [cosine, sine] = [w * y + z * x, w * x - z * y];
-    if (isNone(across - along)) turns.addAngleOf(cosine, sine, -2);
-    else {
-      turns.addAngleOf(cosine, sine, 0);
-      turns.addAngleOf(cosine, sine, 4);
-    }
-  }
+  if (axis === 'x') turnsAboutX(w, -x, -y, -z, 1, turns);
+  else turnsAboutZ(w, x, y, -z, turns);
 }
 
 const ends = new TurnList();
@@ -159,6 +131,22 @@ export function turnsOffBeforeX(
     const c = values[2 * i]!;
     const s = values[2 * i + 1]!;
     turnsOffStart(axis, c * w - s * x, c * x + s * w, c * y - s * z, c * z + s * y, turns);
+  }
+}
+
+/** Turns about Z that come off the start so that no rz is left there, or one that sx needs. */
+function turnsAboutZ(w: number, x: number, y: number, z: number, turns: TurnList): void {
+  const across = x * x + y * y;
+  const along = w * w + z * z;
+  if (across < TOLERANCE * TOLERANCE) turns.add(w, z);
+  else if (along < TOLERANCE * TOLERANCE) turns.add(x, -y);
+  else {
+    const [cosine, sine] = [w * y - z * x, w * x + z * y];
+    if (isNone(across - along)) turns.addAngleOf(cosine, sine, -2);
+    else {
+      turns.addAngleOf(cosine, sine, 0);
+      turns.addAngleOf(cosine, sine, 4);
+    }
   }
 }
 
